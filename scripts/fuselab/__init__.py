@@ -1,0 +1,1 @@
+"""fuselab: declarative experiments on FUSE filesystems."""

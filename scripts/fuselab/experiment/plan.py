@@ -1,0 +1,255 @@
+"""From an experiment to everything that has to be made for it: builds, mounts, blocks, captures, comparisons.
+
+Pure and quick: the Snakefile makes a plan each time it is parsed. Every path of `results/` is named here, and
+every spec: the short hash of all that decides a measurement, which stands in the path of what was measured.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import msgspec
+
+from fuselab import profilers, workloads
+from fuselab.experiment.model import Contrast, Experiment, Variant, Workload
+from fuselab.profilers.base import Capability
+from fuselab.rig.request import RIG_VERSION, Load, MountConfig
+from fuselab.target.model import CargoBuild, ProfilerSupport, Service, Target, fill, fill_argv
+from fuselab.target.spec import BuildSpec, build_spec
+
+LOOKS = (12, 20, 32)
+NONE = "none"
+
+
+@dataclass(frozen=True)
+class Capture:
+    """Captures of one variant under one workload with one set of profilers: one spec, `repeats` runs."""
+
+    variant: str
+    workload: str
+    profilers: tuple[str, ...]
+    spec: str
+    repeats: int
+
+    @property
+    def profiler(self) -> str:
+        return "+".join(self.profilers)
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A profiler that cannot look at a variant, or not under this workload."""
+
+    variant: str
+    profiler: str
+    capability: Capability
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that `experiment` needs. Mount configs and builds are found by (variant, profilers joined by `+`)."""
+
+    experiment: Experiment
+    mounts: Mapping[tuple[str, str], MountConfig]
+    builds: Mapping[str, BuildSpec]
+    """By folder: `<target>/<build>`."""
+    captures: tuple[Capture, ...]
+    skipped: tuple[Skipped, ...]
+
+    @cached_property
+    def loads(self) -> dict[str, Load]:
+        """By workload, without the seed of a block."""
+        return {w.name: load(w, self.experiment.name) for w in self.experiment.workloads}
+
+    @cached_property
+    def jobs(self) -> dict[str, str]:
+        """By workload: the text of its job file, for the kinds that have one."""
+        rendered = {w.name: workloads.REGISTRY[w.kind].render(w.settings) for w in self.experiment.workloads}
+        return {name: text for name, text in rendered.items() if text is not None}
+
+    def timed_spec(self, workload: str) -> str:
+        """Spec of the blocks of `workload`: every variant's mount, the load, the seed, the rig."""
+        mounts = [self.mounts[variant.name, NONE] for variant in self.experiment.variants]
+        return self._spec(mounts, workload)
+
+    def verify_spec(self, variant: str) -> str:
+        return _short(["verify", RIG_VERSION, self.mounts[variant, NONE]])
+
+    def capture_spec(self, variant: str, workload: str, profiler: str) -> str:
+        return self._spec([self.mounts[variant, profiler]], workload)
+
+    def _spec(self, mounts: list[MountConfig], workload: str) -> str:
+        load = self.loads[workload]
+        return _short([RIG_VERSION, self.experiment.seed, mounts, load, self.jobs.get(workload)])
+
+    def blocks(self, count: int) -> list[str]:
+        return [f"{number:03d}" for number in range(1, count + 1)]
+
+    @property
+    def block_count(self) -> int:
+        """How many blocks are wanted at the first look."""
+        return LOOKS[0] if self.experiment.blocks == "auto" else self.experiment.blocks
+
+    def needs_verify(self, variant: str) -> bool:
+        """Only what mounts can be read back; a bench has nothing to verify."""
+        return any(workloads.REGISTRY[w.kind].needs_mount for w in self.experiment.workloads)
+
+    def processed(self) -> list[tuple[str, str, str]]:
+        """(variant, workload, profiler) of every processed folder."""
+        return [(c.variant, c.workload, profiler) for c in self.captures for profiler in c.profilers]
+
+    def capture_of(self, variant: str, workload: str, profiler: str) -> Capture:
+        return next(
+            c for c in self.captures if (c.variant, c.workload) == (variant, workload) and profiler in c.profilers
+        )
+
+    def diffs(self) -> list[tuple[Contrast, str, str]]:
+        """(contrast, workload, profiler) where both sides are captured."""
+        made = set(self.processed())
+        return [
+            (contrast, workload, profiler)
+            for contrast in self.experiment.contrasts
+            for variant, workload, profiler in self.processed()
+            if variant == contrast.variant and (contrast.baseline, workload, profiler) in made
+        ]
+
+    def build_of(self, variant: str, profiler: str) -> BuildSpec | None:
+        folder = self.mounts[variant, profiler].build
+        return None if folder is None else self.builds[folder]
+
+
+def make_plan(experiment: Experiment, targets: Mapping[str, Target], services: Mapping[str, Service]) -> Plan:
+    """Resolve `experiment` against its targets and services (both by name, complete)."""
+    mounts: dict[tuple[str, str], MountConfig] = {}
+    builds: dict[str, BuildSpec] = {}
+    captures: list[Capture] = []
+    skipped: list[Skipped] = []
+    for variant in experiment.variants:
+        target = targets[variant.target]
+        sets, out = _usable(experiment, target, variant)
+        skipped += out
+        for names in [(), *sets]:
+            supports = tuple(_support(target, name) for name in names)
+            build = build_spec(target, variant, _instrumentation(experiment, target, sets, supports))
+            config = mount_config(experiment, variant, target, services, supports, build)
+            mounts[variant.name, config.profiler] = config
+            if build is not None:
+                builds[build.folder] = build
+    plan = Plan(experiment, mounts, builds, (), ())
+    for variant in experiment.variants:
+        for names in _usable(experiment, targets[variant.target], variant)[0]:
+            for workload in experiment.workloads:
+                if all(workload.kind in profilers.REGISTRY[name].workload_kinds for name in names):
+                    spec = plan.capture_spec(variant.name, workload.name, "+".join(names))
+                    captures.append(Capture(variant.name, workload.name, names, spec, experiment.captures))
+    return Plan(experiment, mounts, builds, tuple(captures), tuple(skipped))
+
+
+def _usable(
+    experiment: Experiment, target: Target, variant: Variant
+) -> tuple[list[tuple[str, ...]], list[Skipped]]:
+    """The sets of profilers that can look at `target`, and those left out with the reason."""
+    sets, skipped = [], []
+    for names in experiment.profilers:
+        usable = []
+        for name in names:
+            capability = profilers.REGISTRY[name].capability(target)
+            if capability.level == "unavailable":
+                skipped.append(Skipped(variant.name, name, capability))
+            else:
+                usable.append(name)
+        if usable:
+            sets.append(tuple(usable))
+    return sets, skipped
+
+
+def _support(target: Target, name: str) -> ProfilerSupport:
+    return target.profilers.get(name, ProfilerSupport(name))
+
+
+def _instrumentation(
+    experiment: Experiment, target: Target, sets: list[tuple[str, ...]], supports: tuple[ProfilerSupport, ...]
+) -> tuple[ProfilerSupport, ...]:
+    """Whose features the build needs. `combined` shares one instrumented build among those that need any."""
+    if experiment.instrumentation == "separate" or not any(s.features or s.rustflags for s in supports):
+        return supports
+    return tuple(_support(target, name) for names in sets for name in names)
+
+
+def mount_config(
+    experiment: Experiment,
+    variant: Variant,
+    target: Target,
+    services: Mapping[str, Service],
+    supports: tuple[ProfilerSupport, ...],
+    build: BuildSpec | None,
+) -> MountConfig:
+    """How `variant` is mounted with `supports` looking: program, arguments and environment resolved."""
+    backend = target.backends[variant.backend]
+    binary = "" if build is None else build.path()
+    options = [(target.options[name], value) for name, value in variant.options]
+    parts = {
+        "backend": backend.argv,
+        "options": tuple(fill(word, {"value": value}) for option, value in options for word in option.argv),
+        "profiler": tuple(word for support in supports for word in support.argv),
+    }
+    env = dict(target.mount.env) | dict(backend.env)
+    env |= {name: fill(text, {"value": value}) for option, value in options for name, text in option.env}
+    for support in supports:
+        env |= {**profilers.REGISTRY[support.name].environment(support), **dict(support.env)}
+    env |= _log_filter(target, supports) | dict(variant.env)
+    return MountConfig(
+        variant=variant.name,
+        target=target.name,
+        build=None if build is None else build.folder,
+        binary=binary,
+        argv=fill_argv(target.mount.argv, {"binary": binary}, parts),
+        env=tuple(sorted(env.items())),
+        files=target.mount.files,
+        prepare=tuple(fill_argv(argv, {"binary": binary}, parts) for argv in target.mount.prepare),
+        ready_timeout_s=target.mount.ready_timeout_s,
+        stop=target.stop,
+        backend=backend.name,
+        persists=backend.persists,
+        service=services[backend.service] if backend.service else None,
+        profilers=supports,
+        network=experiment.network,
+        mounts=experiment.mounts,
+    )
+
+
+def _log_filter(target: Target, supports: tuple[ProfilerSupport, ...]) -> dict[str, str]:
+    """Profilers that share a capture share one log filter: every directive, once."""
+    filters = [s.log_filter for s in supports if s.log_filter] or ([target.log_filter] if target.log_filter else [])
+    joined: dict[str, list[str]] = {}
+    for name, value in filters:
+        words = joined.setdefault(name, [])
+        words += [word for word in value.split(",") if word not in words]
+    return {name: ",".join(words) for name, words in joined.items()}
+
+
+def load(workload: Workload, experiment: str) -> Load:
+    kind = workloads.REGISTRY[workload.kind]
+    job = f"results/{experiment}/loads/{workload.name}.fio"
+    return Load(
+        kind=workload.kind,
+        workload=workload.name,
+        settings=workload.settings,
+        job=None if kind.render(workload.settings) is None else job,
+        prepare=workload.prepare,
+        cache=workload.cache,
+        timeout_s=workload.timeout_s,
+    )
+
+
+def benches(experiment: Experiment, target: Target) -> tuple[str, ...]:
+    """Criterion benches of `target` that any workload of `experiment` runs."""
+    build = target.build
+    return build.benches if isinstance(build, CargoBuild) else ()
+
+
+def _short(value: object) -> str:
+    return hashlib.sha256(msgspec.json.encode(value, order="sorted")).hexdigest()[:12]

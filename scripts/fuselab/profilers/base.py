@@ -1,0 +1,143 @@
+"""The contract between fuselab and one way to look.
+
+A profiler has a *capture* side, which lives in the rig and imports nothing heavy, and a *process* side, which
+turns the raw files of one or more captures into folded stacks and a table. Nothing outside its module may ask
+for a profiler by name: what differs between profilers is an attribute here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from fuselab.target.model import ProfilerSupport, Target
+
+Level = Literal["ok", "limited", "unavailable"]
+
+
+@dataclass(frozen=True)
+class Capability:
+    """What a profiler can do for a target, always with the reason where it is not `ok`."""
+
+    level: Level
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Programs that processing calls, resolved to paths."""
+
+    inferno_flamegraph: str
+    inferno_diff_folded: str
+    perf: str
+    jeprof: str
+
+
+@dataclass(frozen=True)
+class CaptureContext:
+    """What a profiler may know when it attaches: the target is mounted, the load has not begun."""
+
+    folder: Path
+    """Where its files belong."""
+    target_pid: int
+    binary: Path
+    support: ProfilerSupport
+
+
+class Window(Protocol):
+    """The measured part: the rig calls `open` right before the load and `close` right after it."""
+
+    def open(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class WholeRun:
+    """The window of profilers that record for as long as the target lives."""
+
+    def open(self) -> None:
+        return None
+
+    def close(self) -> None:
+        return None
+
+
+@dataclass(frozen=True)
+class CaptureFolder:
+    """One finished capture: raw files beside its run.json."""
+
+    folder: Path
+    repeat: int
+    binary: Path
+    operations: int
+    """I/O operations of the load in this capture; 0 if it has none."""
+    bytes: int
+    """Bytes the load moved in this capture."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """`profile.json`: what processing made, or why it could not.
+
+    `status` is `ok`; `limited` (there is a picture, with a caveat in `notes`); `refused` (a capture that should
+    have worked and is empty, cut or without names: `notes` say why, `fix` names the setting to change); or
+    `unavailable`.
+    """
+
+    profiler: str
+    status: Literal["ok", "limited", "refused", "unavailable"]
+    unit: str
+    """Of `folded.txt`: `ns on CPU`, `ns off CPU`, `ns of span wall time`, `ns of poll time`, `bytes`, ..."""
+    total: int
+    captures: int
+    operations: int
+    bytes: int
+    source_files: tuple[str, ...]
+    tool_versions: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    fix: str = ""
+    figures: Mapping[str, float | int | str] = field(default_factory=dict)
+    """Quality figures that stand beside the flamegraph: share of whole stacks, of named frames, sampling error."""
+    pictures: Mapping[str, str] = field(default_factory=dict)
+    """Title -> file in the processed folder, beyond flamegraph.svg (jeprof graph, ...)."""
+    tables: Mapping[str, str] = field(default_factory=dict)
+    """Title -> Parquet file in the processed folder, beyond table.parquet."""
+
+
+class Profiler(Protocol):
+    """One way to look. `process` imports what it needs inside itself: this module is read by the rig."""
+
+    name: str
+    title: str
+    unit: str
+    sees: str
+    """One sentence for the report: what it shows."""
+    blind_to: str
+    """One sentence: what it cannot show."""
+    needs_target_support: bool
+    """True if target.yaml must describe it; False for those that work on any native binary."""
+    workload_kinds: frozenset[str]
+
+    def capability(self, target: Target) -> Capability: ...
+
+    def environment(self, support: ProfilerSupport) -> Mapping[str, str]:
+        """Variables beyond the target's own, as templates with `{capture}`; part of the mount config."""
+        ...
+
+    def attach(self, context: CaptureContext) -> AbstractContextManager[Window]:
+        """Entered when the mount is ready, left after the load and before the unmount."""
+        ...
+
+    def process(self, captures: Sequence[CaptureFolder], out: Path, tools: Tools) -> Profile:
+        """Write folded.txt, folded.<repeat>.txt for each capture, flamegraph.svg and table.parquet into `out`.
+
+        Never raises for what a capture holds: a capture that says nothing is a `refused` profile.
+        """
+        ...
+
+
+def whole_run() -> AbstractContextManager[Window]:
+    return nullcontext(WholeRun())

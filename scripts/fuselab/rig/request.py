@@ -1,0 +1,87 @@
+"""What a run is asked to do: everything resolved, as plain data that goes to the rig as JSON.
+
+`experiment.plan` makes these from an experiment and its targets; the rig trusts them. They are also what the
+spec of a measurement is the hash of, so nothing in a `MountConfig` or a `Load` may depend on the time, the
+checkout's path or the run's number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from fuselab.target.model import ProfilerSupport, Service, StopSpec
+
+RIG_VERSION = 1
+"""Part of every spec: raise it when a change of the rig makes old figures incomparable with new ones."""
+
+Purpose = Literal["timed", "capture", "cost", "verify"]
+
+
+@dataclass(frozen=True)
+class MountConfig:
+    """`<experiment>/mounts/<variant>.<profilers>.json`: how one variant is mounted for one set of profilers.
+
+    `argv`, `env`, `files` and `prepare` still hold `{mountpoint}`, `{state}`, `{capture}` and `{port}`: the rig
+    fills them. `{binary}` is filled: a path relative to the repository, or an installed program's name.
+    """
+
+    variant: str
+    target: str
+    build: str | None
+    """`<target>/<build>` below `results/builds`, None for installed programs."""
+    binary: str
+    argv: tuple[str, ...]
+    """Empty: no mount, the load runs in a plain folder of the state (the target `directory`)."""
+    env: tuple[tuple[str, str], ...]
+    files: tuple[tuple[str, str], ...]
+    prepare: tuple[tuple[str, ...], ...]
+    ready_timeout_s: float
+    stop: StopSpec
+    backend: str
+    persists: bool
+    service: Service | None
+    profilers: tuple[ProfilerSupport, ...] = ()
+    network: Literal["private", "host"] = "private"
+    mounts: int = 1
+
+    @property
+    def profiler(self) -> str:
+        """`none`, or the names joined by `+`: the word in paths and records."""
+        return "+".join(p.name for p in self.profilers) or "none"
+
+
+@dataclass(frozen=True)
+class Load:
+    """One load, for the module of its kind in `fuselab.workloads`."""
+
+    kind: str
+    workload: str
+    settings: Mapping[str, object]
+    job: str | None = None
+    """Path of the rendered fio job file, relative to the repository."""
+    randseed: int = 0
+    prepare: tuple[tuple[str, ...], ...] = ()
+    cache: Literal["cold", "warm"] = "cold"
+    timeout_s: float = 600.0
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """One run. Paths are absolute; `out` exists, is empty, and belongs to this run alone."""
+
+    purpose: Purpose
+    experiment: str
+    mount: MountConfig
+    load: Load
+    out: str
+    state_root: str
+    """Folder below which the run makes (and removes) its own state folder."""
+    repository: str
+    """Root that relative paths in `mount` and `load` start from."""
+    block: int | None = None
+    repeat: int | None = None
+    """Number of the capture, from 1; None for other purposes."""
+    log_cap_bytes: int = 16 * 2**20
+    """How much of the target's own log is kept; the rest is counted and thrown away."""

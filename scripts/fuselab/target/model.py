@@ -1,0 +1,187 @@
+"""What a target is: the frozen result of reading `targets/<name>/target.yaml`, and of `services/<name>.yaml`.
+
+Strings in `argv`, `env` and `files` are templates. The placeholders, filled by `fill` and nothing else:
+
+| placeholder | is |
+|---|---|
+| `{binary}` | the built or installed program |
+| `{mountpoint}` | where it is to mount; with several mounts, each in turn |
+| `{state}` | the run's own empty folder on disk: data, sqlite files, caches, rendered config files |
+| `{capture}` | where a profiler's files belong |
+| `{port}` | the service's port, inside the rig's own network |
+| `{value}` | the value of a mount option |
+| `{backend}`, `{options}`, `{profiler}` | alone in an argument: replaced by the arguments of that part, none or many |
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+
+StopFirst = Literal["unmount", "signal"]
+
+
+@dataclass(frozen=True)
+class CargoBuild:
+    """A cargo package. `source` is absolute; None if `source_env` names a variable that is not set."""
+
+    source: Path | None
+    source_env: str | None
+    package: str | None
+    binary: str
+    features: tuple[str, ...] = ()
+    default_features: bool = True
+    profile: str = "release"
+    toolchain: str | None = None
+    args: tuple[str, ...] = ()
+    benches: tuple[str, ...] = ()
+    kind: Literal["cargo"] = "cargo"
+
+
+@dataclass(frozen=True)
+class CommandBuild:
+    """Any build command, run in a copy-free checkout of the source; leaves `binary` (relative to the source)."""
+
+    source: Path | None
+    source_env: str | None
+    argv: tuple[str, ...]
+    binary: str
+    env: tuple[tuple[str, str], ...] = ()
+    kind: Literal["command"] = "command"
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A program that is there already. `version` is the argument list that prints its version."""
+
+    binary: str
+    version: tuple[str, ...] = ()
+    kind: Literal["installed"] = "installed"
+
+
+@dataclass(frozen=True)
+class NoBuild:
+    """No program at all: the bare directory."""
+
+    kind: Literal["none"] = "none"
+
+
+Build = CargoBuild | CommandBuild | Installed | NoBuild
+
+
+@dataclass(frozen=True)
+class MountSpec:
+    """How it is mounted. `argv` empty means no mount: the load runs in a plain folder of the state."""
+
+    argv: tuple[str, ...]
+    env: tuple[tuple[str, str], ...] = ()
+    files: tuple[tuple[str, str], ...] = ()
+    """Config files rendered into the state folder: (relative path, template text)."""
+    prepare: tuple[tuple[str, ...], ...] = ()
+    """Argument lists run once before the mount (format the store, say)."""
+    ready_timeout_s: float = 30.0
+
+
+@dataclass(frozen=True)
+class StopSpec:
+    first: StopFirst = "unmount"
+    signal: str = "INT"
+    timeout_s: float = 30.0
+
+
+@dataclass(frozen=True)
+class Backend:
+    name: str
+    service: str | None = None
+    argv: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    persists: bool = True
+    """Data survives a remount within one run."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """How the mount option `name` reaches the program; each template may use `{value}`."""
+
+    name: str
+    argv: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class ProfilerSupport:
+    """What one profiler needs from this target."""
+
+    name: str
+    features: tuple[str, ...] = ()
+    rustflags: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    argv: tuple[str, ...] = ()
+    log_filter: tuple[str, str] | None = None
+    """(variable, value): joined with a comma where several profilers share a capture."""
+    files: tuple[str, ...] = ()
+    """Glob patterns, relative to the capture folder, of the files it leaves."""
+    unavailable: str | None = None
+    """Why this target cannot have it; None if it can."""
+
+
+@dataclass(frozen=True)
+class Target:
+    name: str
+    path: Path
+    title: str
+    build: Build
+    mount: MountSpec
+    stop: StopSpec = StopSpec()
+    backends: Mapping[str, Backend] = field(default_factory=dict)
+    """Always has at least one; the first is the default. A target without stores has `none`."""
+    options: Mapping[str, Option] = field(default_factory=dict)
+    profilers: Mapping[str, ProfilerSupport] = field(default_factory=dict)
+    log_filter: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Service:
+    """A store's server, one fresh instance per run inside the rig: `services/<name>.yaml`."""
+
+    name: str
+    argv: tuple[str, ...]
+    port: int
+    env: tuple[tuple[str, str], ...] = ()
+    prepare: tuple[tuple[str, ...], ...] = ()
+    """Argument lists run once on the fresh state folder, before the server starts (initdb, say)."""
+    ready_argv: tuple[str, ...] = ()
+    """Exit code 0 means ready; empty means: the port accepts a connection."""
+    ready_timeout_s: float = 20.0
+    stop_signal: str = "TERM"
+    stop_timeout_s: float = 10.0
+    user: str | None = None
+    """An account to run as, for servers that refuse root (postgres)."""
+
+
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """Replace `{name}` for every name in `values`, once; other braces stay as they are."""
+    return _PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), template)
+
+
+def fill_argv(
+    templates: tuple[str, ...],
+    values: Mapping[str, str],
+    parts: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+) -> tuple[str, ...]:
+    """Fill each argument; an argument that is exactly `{part}` becomes the arguments of `parts[part]`."""
+    argv: list[str] = []
+    for template in templates:
+        match = _PLACEHOLDER.fullmatch(template)
+        if match and match[1] in parts:
+            argv += [fill(word, values) for word in parts[match[1]]]
+        else:
+            argv.append(fill(template, values))
+    return tuple(argv)

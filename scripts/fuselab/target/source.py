@@ -1,0 +1,77 @@
+"""Which source a build is made from: a stamp that changes when, and only when, what is compiled changes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from fuselab.experiment.model import WORKTREE
+from fuselab.target.model import CargoBuild, CommandBuild
+
+_NEVER_SOURCE = {".git", "target", "node_modules", "__pycache__"}
+
+
+@dataclass(frozen=True)
+class SourceState:
+    """`revision` is the commit of HEAD (or the one asked for), None outside git; `diff` what differs from it."""
+
+    revision: str | None
+    dirty: bool
+    diff: str
+
+
+def git(folder: Path, *argv: str) -> str | None:
+    """Output of a git command in `folder`, None where git says no (not a repository, no such revision)."""
+    done = subprocess.run(
+        ["git", "-C", str(folder), *argv], capture_output=True, text=True, errors="replace", timeout=60, check=False
+    )
+    return done.stdout if done.returncode == 0 else None
+
+
+@cache
+def stamp(source: Path, rev: str, ignored: frozenset[str]) -> str:
+    """Short hash of what would be compiled: the commit, or the content of every file of the worktree.
+
+    `ignored` are paths relative to `source` that are no part of the program (the target's own target.yaml).
+    """
+    if rev != WORKTREE:
+        return rev[:12]
+    digest = hashlib.sha256()
+    for path in sorted(_files(source)):
+        if path in ignored:
+            continue
+        full = source / path
+        digest.update(f"{path}\0".encode(errors="surrogateescape"))
+        if full.is_symlink():
+            digest.update(os.readlink(full).encode(errors="surrogateescape"))
+        elif full.is_file():
+            digest.update(hashlib.sha256(full.read_bytes()).digest())
+    return digest.hexdigest()[:12]
+
+
+def _files(source: Path) -> list[str]:
+    listed = git(source, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
+    if listed is not None:
+        return [name for name in listed.split("\0") if name]
+    found = []
+    for folder, names, files in os.walk(source):
+        names[:] = [name for name in names if name not in _NEVER_SOURCE]
+        found += [os.path.relpath(os.path.join(folder, name), source) for name in files]
+    return found
+
+
+def state(build: CargoBuild | CommandBuild, rev: str) -> SourceState:
+    """Revision and dirtiness, for build.json. The diff is that of tracked files below the source."""
+    assert build.source is not None
+    if rev != WORKTREE:
+        return SourceState(rev, False, "")
+    revision = git(build.source, "rev-parse", "HEAD")
+    if revision is None:
+        return SourceState(None, True, "")
+    status = git(build.source, "status", "--porcelain", "--", ".") or ""
+    diff = git(build.source, "diff", "HEAD", "--", ".") or ""
+    return SourceState(revision.strip(), bool(status.strip()), diff)

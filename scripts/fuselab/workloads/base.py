@@ -1,0 +1,86 @@
+"""The contract between fuselab and one kind of load: fio on the mount, a Criterion bench, a command.
+
+Each kind is one module and one entry in `fuselab.workloads.REGISTRY`. Nothing outside may ask for a kind by
+name. The rig reads this package: no heavy imports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from fuselab.rig.request import Load
+
+Better = Literal["higher", "lower"]
+
+
+@dataclass(frozen=True)
+class LoadContext:
+    """Where a load runs. `directory` is the mount point (the first of them; all in `directories`)."""
+
+    directory: Path
+    directories: tuple[Path, ...]
+    out: Path
+    """The run folder: the load's own files go here."""
+    scratch: Path
+    """A folder on disk, outside the mount, that is gone after the run."""
+    repository: Path
+    binary: Path
+    env: Mapping[str, str] = field(default_factory=dict)
+    """What the profilers of this run add to the environment of a load that is itself profiled (a bench)."""
+
+
+@dataclass(frozen=True)
+class LoadResult:
+    """`exit_code` 0 and `reason` None: the load did all it was asked to."""
+
+    exit_code: int
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One number of one run. `tail_ios` is how many I/Os lie beyond a percentile; None for other metrics."""
+
+    name: str
+    unit: str
+    better: Better
+    value: float
+    tail_ios: int | None = None
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What the load did, to divide a profile by: `operations` I/Os, `bytes` moved, by direction where known."""
+
+    operations: int
+    bytes: int
+    by_direction: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """`read` / `write` -> (operations, bytes)."""
+    latency_ns: Mapping[str, float] = field(default_factory=dict)
+    """`read` / `write` -> mean completion latency as the load saw it."""
+
+
+class Kind(Protocol):
+    name: str
+    needs_mount: bool
+
+    def render(self, settings: Mapping[str, object]) -> str | None:
+        """The job file, or None where the kind has none. Deterministic: it is part of the spec."""
+        ...
+
+    def run(self, load: Load, context: LoadContext) -> LoadResult:
+        """Run the load to its end, in the foreground, within `load.timeout_s`."""
+        ...
+
+    def verify(self, context: LoadContext, written: bool) -> LoadResult | None:
+        """Write data with checksums (`written` False), or read it back after a remount (True); None: no check."""
+        ...
+
+    def metrics(self, run: Path) -> Sequence[Metric]:
+        """The load's own metrics, from the files it left in the run folder."""
+        ...
+
+    def traffic(self, run: Path) -> Traffic: ...
