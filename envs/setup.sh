@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# setup.sh [runtime|dev]: Debian packages, the Python environment in .venv/, and the pinned cargo tools in .venv/bin/.
+#
+# Each step first looks whether there is anything to do, so a second call costs well under a second. Steps that do not
+# need each other run side by side. Every step may be killed at any moment: the next call goes on.
+set -euo pipefail
+
+# shellcheck source=caller.sh
+. "$(dirname "${BASH_SOURCE[0]}")/caller.sh"
+cd "$checkout"
+level=${1:-runtime}
+steps=$checkout/envs/setup
+logs=$checkout/results/logs
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+
+# step NAME COMMAND...: runs it with its own log; on failure shows the log's last lines.
+step() {
+  local name=$1 log=$logs/setup-$1.log start=$SECONDS
+  shift
+  as_caller mkdir -p "$logs"
+  as_caller tee "$log" </dev/null
+  say "$name ... (log: ${log#"$checkout"/})"
+  if "$@" >>"$log" 2>&1; then
+    say "$name done in $((SECONDS - start)) s"
+  else
+    say "$name FAILED, the last lines of ${log#"$checkout"/}:"
+    tail -n 25 "$log" >&2
+    return 1
+  fi
+}
+
+# start NAME COMMAND...: a step in the background, in a process group of its own.
+declare -A running=()
+start() {
+  set -m
+  step "$@" &
+  set +m
+  running[$1]=$!
+}
+
+# await NAME: waits for that step, if it was started; fails if it failed.
+await() {
+  local process=${running[$1]:-}
+  unset "running[$1]"
+  [ -z "$process" ] || wait "$process"
+}
+
+stop_steps() {
+  local process
+  for process in "${running[@]}"; do
+    kill -TERM -- "-$process" 2>/dev/null || true
+  done
+}
+
+# One setup at a time in a checkout. Children inherit the lock, so it outlives a killed setup.sh until they end too.
+exec 9<"$checkout"
+flock 9
+trap stop_steps EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+lists=(build run profile services)
+"$steps/python.sh" has-uv || lists+=(python)
+[ "$level" = runtime ] || lists+=(dev)
+missing=$("$steps/debian.sh" missing "${lists[@]}")
+python_todo=$("$steps/python.sh" todo "$level")
+tools_todo=$("$steps/cargo-tools.sh" todo)
+if [ -z "$missing$python_todo$tools_todo" ]; then
+  say "nothing to do"
+  exit 0
+fi
+
+if [ -n "$missing" ]; then
+  "$steps/debian.sh" may-install "$missing"
+  say "Debian packages that are missing: $missing"
+  # Without the lock: a daemon that a package starts would keep it for ever.
+  start debian "$steps/debian.sh" install "$missing" 9<&-
+  # A machine that lacks the base of a step gets it from Debian first.
+  if [ -n "$python_todo" ] && ! "$steps/python.sh" can-start; then await debian; fi
+  if [ -n "$tools_todo" ] && ! command -v cc >/dev/null; then await debian; fi
+fi
+[ -z "$tools_todo" ] || start cargo-tools as_caller "$steps/cargo-tools.sh" build
+[ -z "$python_todo" ] || start python as_caller "$steps/python.sh" install "$level"
+await python
+await cargo-tools
+[ -z "$tools_todo" ] || as_caller "$steps/cargo-tools.sh" copy
+await debian
+say "ready"

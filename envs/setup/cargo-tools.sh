@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# The cargo tools of envs/cargo-tools.txt: built once per machine in the cache, copied into .venv/bin/.
+#   cargo-tools.sh todo    says "cargo-tools" if a program or its version is not as listed, else nothing
+#   cargo-tools.sh build   builds what the cache does not hold yet (needs cargo and a C linker)
+#   cargo-tools.sh copy    copies the programs, once .venv/ is there
+#
+# Copies, so that a checkout still works after the cache was emptied or moved.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+list=envs/cargo-tools.txt
+stamp=.venv/.fuselab/cargo-tools
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/fuselab/tools
+
+fingerprint() { sha256sum <"$list" | cut -d' ' -f1; }
+
+# for_each FUNCTION: calls it with crate, version, programs and flags of every line.
+for_each() {
+  local crate version programs flags
+  while read -r crate version programs flags; do
+    "$1" "$crate" "$version" "${programs//,/ }" "$flags"
+  done < <(sed -E 's/[[:space:]]*#.*//; /^$/d' "$list")
+}
+
+# cargo writes .crates.toml last, so a tool that was cut off while it was installed does not count.
+is_built() { grep -qs "^\"$1 $2 " "$cache/$1-$2/.crates.toml"; }
+
+is_copied() {
+  local program
+  for program in $3; do
+    [ -x ".venv/bin/$program" ] || echo "$program"
+  done
+}
+
+todo() {
+  if [ "$(cat "$stamp" 2>/dev/null)" != "$(fingerprint)" ] || [ -n "$(for_each is_copied)" ]; then
+    echo cargo-tools
+  fi
+}
+
+build_one() {
+  local crate=$1 version=$2 program bins=()
+  is_built "$crate" "$version" && return
+  for program in $3; do bins+=(--bin "$program"); done
+  # shellcheck disable=SC2086  # flags are words
+  cargo install --locked --force --root "$cache/$crate-$version" "$crate" --version "=$version" "${bins[@]}" $4
+}
+
+build() {
+  if ! cargo --version >/dev/null 2>&1; then
+    echo "no cargo found: install the Rust toolchain with rustup, then type the same command again"
+    return 1
+  fi
+  for_each build_one
+}
+
+copy_one() {
+  local program
+  for program in $3; do
+    install -m 755 "$cache/$1-$2/bin/$program" ".venv/bin/.$program.new"
+    mv ".venv/bin/.$program.new" ".venv/bin/$program"
+  done
+}
+
+copy() {
+  for_each copy_one
+  fingerprint >"$stamp"
+}
+
+case $1 in
+  todo) todo ;;
+  build) build ;;
+  copy) copy ;;
+  *) sed -n '2,5p' "$0" >&2; exit 2 ;;
+esac
