@@ -75,7 +75,7 @@ install_all() {
   find_uv >/dev/null || fetch_uv "$python"
   uv=$(find_uv)
   # A mark left over means an installation was cut off inside a package: such an environment is made anew.
-  if [ -e "$stamps/unfinished" ] || ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+  if [ -e "$stamps/unfinished" ] || ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
     "$uv" venv --clear --no-python-downloads --python "$python" .venv
   fi
   mkdir -p "$stamps"

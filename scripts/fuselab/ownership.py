@@ -12,9 +12,9 @@ from pathlib import Path
 def give_back(paths: Iterable[Path], environ: Mapping[str, str] = os.environ) -> int:
     """Give every file of root's below `paths` to the user named by SUDO_UID and SUDO_GID; return how many.
 
-    Does nothing outside sudo. A path that itself belongs to root while its parent does too (root's own checkout)
-    is left alone, and so are other users' files. Symbolic links are changed themselves and never followed, and
-    other filesystems mounted below are not entered. A path that is not there is skipped.
+    Does nothing outside sudo. A path that belongs to root in a folder of root's (root's own checkout) is left
+    alone, and so are other users' files. Symbolic links are changed themselves and never followed, and other
+    filesystems mounted below are not entered. A path that is not there is skipped.
     """
     uid, gid = int(environ.get("SUDO_UID", 0)), int(environ.get("SUDO_GID", 0))
     if os.geteuid() != 0 or uid == 0:
@@ -30,8 +30,8 @@ def _give_tree(top: Path, uid: int, gid: int) -> int:
     if status.st_uid == 0 and parent.st_uid == 0:
         return 0
     given = _give(str(top), None, uid, gid)
-    # fwalk opens folders by descriptor and does not follow links, so a folder that is replaced by a link while
-    # this runs cannot lead it out of the tree.
+    # fwalk opens folders by descriptor and does not follow links, so a folder that is replaced by a link
+    # while this runs cannot lead it out of the tree.
     for _, folders, files, folder_fd in os.fwalk(top, onerror=None, follow_symlinks=False):
         given += sum(_give(name, folder_fd, uid, gid) for name in [*folders, *files])
         folders[:] = [name for name in folders if _device(name, folder_fd) == status.st_dev]

@@ -1,0 +1,23 @@
+"""What every test may use: where things are. A fixture that starts, mounts or builds stays beside its tests.
+
+Markers (pyproject.toml declares them): none = fast and mounts nothing, `mount` = real mounts or a real load,
+`slow` = longer than about 20 seconds.
+"""
+
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def checkout() -> Path:
+    """The root of this repository."""
+    return CHECKOUT
+
+
+@pytest.fixture(scope="session")
+def golden() -> Path:
+    """Real output of real tools; a README beside each says which command made it."""
+    return CHECKOUT / "tests" / "golden"
