@@ -1,4 +1,4 @@
-"""What the repository promises before anything runs: explained, locked requirements; nothing of one machine."""
+"""Promises of the repository before anything runs: requirements locked and explained, no trace of a machine."""
 
 import re
 import subprocess
