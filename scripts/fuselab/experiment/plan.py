@@ -17,7 +17,7 @@ from fuselab import profilers, workloads
 from fuselab.experiment.model import Contrast, Experiment, Variant, Workload
 from fuselab.profilers.base import Capability
 from fuselab.rig.request import RIG_VERSION, Load, MountConfig
-from fuselab.target.model import CargoBuild, ProfilerSupport, Service, Target, fill, fill_argv
+from fuselab.target.model import ProfilerSupport, Service, Target, fill, fill_argv
 from fuselab.target.spec import BuildSpec, build_spec
 
 LOOKS = (12, 20, 32)
@@ -93,8 +93,9 @@ class Plan:
         """How many blocks are wanted at the first look."""
         return LOOKS[0] if self.experiment.blocks == "auto" else self.experiment.blocks
 
-    def needs_verify(self, variant: str) -> bool:
-        """Only what mounts can be read back; a bench has nothing to verify."""
+    @property
+    def verifies(self) -> bool:
+        """Only what is mounted can be read back; a bench has nothing to verify."""
         return any(workloads.REGISTRY[w.kind].needs_mount for w in self.experiment.workloads)
 
     def processed(self) -> list[tuple[str, str, str]]:
@@ -243,12 +244,6 @@ def load(workload: Workload, experiment: str) -> Load:
         cache=workload.cache,
         timeout_s=workload.timeout_s,
     )
-
-
-def benches(experiment: Experiment, target: Target) -> tuple[str, ...]:
-    """Criterion benches of `target` that any workload of `experiment` runs."""
-    build = target.build
-    return build.benches if isinstance(build, CargoBuild) else ()
 
 
 def _short(value: object) -> str:

@@ -6,7 +6,7 @@ import hashlib
 import shutil
 import subprocess
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from fuselab.target.source import stamp
 
 FRAME_POINTERS = ("-C", "force-frame-pointers=yes")
 """In every build, so that the binary perf looks at is the binary that was timed."""
+BUILD_ID = ("-C", "link-arg=-Wl,--build-id=sha1")
+"""In every build: symbols are looked up once per build id, and not every linker writes one unasked."""
 DEBUG = "limited"
 """Debug information of every build: inlined functions keep their names (line-tables-only loses them)."""
 
@@ -38,6 +40,8 @@ class BuildSpec:
     profile: str = ""
     stamp: str = ""
     toolchain: str = ""
+    bench: str = ""
+    """Name of the Criterion bench, where the build is that of a bench."""
 
     @property
     def folder(self) -> str:
@@ -46,6 +50,17 @@ class BuildSpec:
     def path(self) -> str:
         """Of the program, relative to the repository; absolute for installed ones."""
         return self.binary if self.kind == "installed" else f"results/builds/{self.folder}/{self.binary}"
+
+
+def bench_spec(spec: BuildSpec, bench: str) -> BuildSpec:
+    """The build of a Criterion bench with everything else as in `spec`: a folder beside it."""
+    return replace(spec, name=f"{spec.name}-bench-{bench}", binary=bench, bench=bench)
+
+
+def bench_path(binary: Path, bench: str) -> Path:
+    """Where `bench_spec` leaves the bench that belongs to the program `binary`."""
+    folder = binary.parent
+    return folder.with_name(f"{folder.name}-bench-{bench}") / bench
 
 
 def build_spec(
@@ -76,13 +91,13 @@ def _cargo_spec(
     features = tuple(
         sorted({*build.features, *variant.features, *(f for support in supports for f in support.features)})
     )
-    rustflags = _flags(FRAME_POINTERS, variant.rustflags, *(support.rustflags for support in supports))
+    rustflags = _flags(FRAME_POINTERS, BUILD_ID, variant.rustflags, *(support.rustflags for support in supports))
     profile = variant.profile or build.profile
     source = _stamp(target, build, variant.rev)
     toolchain = _rustc_version(build.toolchain)
     digest = _short(
         source, *features, "|", *rustflags, "|", profile, DEBUG, toolchain, str(build.default_features), *build.args,
-        *build.benches, build.package or "", build.binary,
+        build.package or "", build.binary,
     )  # fmt: skip
     unstable = ["tokio_unstable"] if "tokio_unstable" in rustflags else []
     words = [_revision(variant.rev), *(features or ["plain"]), *unstable]
@@ -98,7 +113,7 @@ def _flags(*parts: tuple[str, ...]) -> tuple[str, ...]:
     """Concatenate flag lists, leaving out a list that is already in."""
     flags: tuple[str, ...] = ()
     for part in parts:
-        if part and not any(flags[i : i + len(part)] == part for i in range(len(flags))):
+        if not any(flags[i : i + len(part)] == part for i in range(len(flags))):
             flags += part
     return flags
 

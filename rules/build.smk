@@ -1,0 +1,17 @@
+# One job per build, one build at a time: cargo uses every core by itself, and builds of the same rustflags share
+# a target folder. Builds with more features go first, so that the slow parts of the richest build overlap.
+
+
+rule build:
+    output:
+        directory("results/builds/{target}/{build}"),
+    params:
+        spec=lambda wc: lab.build(f"{wc.target}/{wc.build}"),
+    log:
+        "results/logs/builds/{target}/{build}.log",
+    threads: workflow.cores
+    resources:
+        cargo=1,
+    priority: lambda wc: 5000 + len(lab.build(f"{wc.target}/{wc.build}")["features"])
+    script:
+        "../scripts/build.py"

@@ -1,0 +1,21 @@
+# What is profiled: one mount, one load, one set of profilers. Raw files are never touched again.
+
+
+rule capture:
+    input:
+        build=ancient(lambda wc: lab.capture_builds(wc.experiment, wc.variant, wc.workload, wc.profilers)),
+        mount=ancient("results/{experiment}/mounts/{variant}.{profilers}.json"),
+        load=ancient(lambda wc: lab.job_file(wc.experiment, wc.workload)),
+        verified=ancient(lambda wc: lab.verified(wc.experiment, wc.variant)),
+    output:
+        directory("results/{experiment}/captures/{variant}/{workload}/{profilers}/{spec}/{number}"),
+    params:
+        run=lambda wc: lab.capture(wc.experiment, wc.workload),
+    log:
+        "results/{experiment}/logs/captures/{variant}.{workload}.{profilers}.{spec}.{number}.log",
+    threads: workflow.cores
+    resources:
+        rig=1,
+    priority: 500
+    script:
+        "../scripts/capture.py"

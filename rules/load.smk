@@ -1,0 +1,12 @@
+# The fio job file of a workload, as fio reads it: paste it behind `fio` to run the load by hand.
+
+
+rule fio_job:
+    output:
+        "results/{experiment}/loads/{workload}.fio",
+    params:
+        job=lambda wc: lab.plan(wc.experiment).jobs[wc.workload],
+    log:
+        "results/{experiment}/logs/loads/{workload}.log",
+    script:
+        "../scripts/fio_job.py"

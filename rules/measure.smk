@@ -1,0 +1,40 @@
+# What is timed. A measured job takes the machine for itself: every core, and the one rig. Inputs are `ancient`
+# because the spec in the path, not a file's time, says whether a measurement is still the one asked for.
+
+
+rule verify:
+    input:
+        build=ancient(lambda wc: lab.build_folders(wc.experiment, [wc.variant])),
+        mount=ancient("results/{experiment}/mounts/{variant}.none.json"),
+    output:
+        directory("results/{experiment}/verify/{variant}/{spec}"),
+    params:
+        run=lambda wc: lab.verify(wc.experiment, wc.variant),
+    log:
+        "results/{experiment}/logs/verify/{variant}.{spec}.log",
+    threads: workflow.cores
+    resources:
+        rig=1,
+    priority: 2000
+    script:
+        "../scripts/verify.py"
+
+
+rule time_block:
+    input:
+        builds=ancient(lambda wc: lab.timed_builds(wc.experiment, wc.workload)),
+        mounts=ancient(lambda wc: lab.timed_mounts(wc.experiment)),
+        load=ancient(lambda wc: lab.job_file(wc.experiment, wc.workload)),
+        verified=ancient(lambda wc: lab.verified(wc.experiment)),
+    output:
+        directory("results/{experiment}/blocks/{workload}/{spec}/{number}"),
+    params:
+        run=lambda wc: lab.block(wc.experiment, wc.workload, wc.number),
+    log:
+        "results/{experiment}/logs/blocks/{workload}.{spec}.{number}.log",
+    threads: workflow.cores
+    resources:
+        rig=1,
+    priority: lambda wc: 1000 - int(wc.number)
+    script:
+        "../scripts/time_block.py"

@@ -1,0 +1,12 @@
+# The exact argument list and environment of every mount, as files: ready to read, and what the rig is given.
+
+
+rule mount_config:
+    output:
+        "results/{experiment}/mounts/{variant}.{profilers}.json",
+    params:
+        config=lambda wc: lab.mount(wc.experiment, wc.variant, wc.profilers),
+    log:
+        "results/{experiment}/logs/mounts/{variant}.{profilers}.log",
+    script:
+        "../scripts/mount_config.py"

@@ -1,0 +1,16 @@
+"""rule capture: one run made to profile, never to time."""
+
+from pathlib import Path
+
+import msgspec
+
+from fuselab.job import job
+from fuselab.measure import CaptureTask, capture
+
+with job(snakemake) as step:
+    capture(
+        msgspec.convert(dict(step.params.run), CaptureTask),
+        Path(step.input.mount),
+        [Path(path) for path in step.input.verified],
+        Path(step.output[0]),
+    )

@@ -1,0 +1,9 @@
+"""rule diff: what moved between two processed sides."""
+
+from pathlib import Path
+
+from fuselab.job import job
+from fuselab.processing import diff
+
+with job(snakemake) as step:
+    diff(Path(step.input.baseline), Path(step.input.variant), Path(step.output[0]))

@@ -1,0 +1,9 @@
+"""rule fio_job: the job file of one workload."""
+
+from pathlib import Path
+
+from fuselab.files import write_atomically
+from fuselab.job import job
+
+with job(snakemake) as step:
+    write_atomically(Path(step.output[0]), step.params.job)

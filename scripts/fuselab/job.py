@@ -1,0 +1,32 @@
+"""The frame of every job: its output goes to its own log, and what a user did wrong is said without a traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from fuselab.rig.errors import RigError
+from fuselab.target.build import BuildError
+
+
+class JobError(Exception):
+    """A job cannot do what it was asked to; the message is for the user."""
+
+
+@contextmanager
+def job(snakemake: Any) -> Iterator[Any]:
+    """Run a script's one call with stdout and stderr in the job's log; a known error is its last lines, exit 1.
+
+    Yields Snakemake's object, so that a script reads `with job(snakemake) as step:`.
+    """
+    log = open(snakemake.log[0], "w", buffering=1)  # noqa: SIM115  closed with the process
+    os.dup2(log.fileno(), 1)
+    os.dup2(log.fileno(), 2)
+    try:
+        yield snakemake
+    except (RigError, BuildError, JobError) as error:
+        print(f"\n{error}", file=sys.stderr, flush=True)
+        sys.exit(1)

@@ -1,0 +1,238 @@
+"""What measured jobs do: verify a variant, time a block, take a capture.
+
+A run is made below `results/<experiment>/attempts/` and moved to its place by one rename when it is whole, so a
+killed job never leaves half a block where a whole one belongs, and what was measured until then is kept.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from fuselab.files import write_json
+from fuselab.job import JobError
+from fuselab.rig.record import RunRecord
+from fuselab.rig.request import Load, MountConfig, Purpose, RunRequest
+from fuselab.rig.run import execute
+
+ATTEMPTS = 3
+"""How often a block is tried before what stops it is taken for a fact."""
+STATE_ROOT = "results/state"
+
+
+@dataclass(frozen=True)
+class VerifyTask:
+    experiment: str
+    baseline: bool
+    """The first variant: nothing can be compared without it, so its failure ends the experiment."""
+    state: str | None
+
+
+@dataclass(frozen=True)
+class BlockTask:
+    experiment: str
+    purpose: Literal["timed", "cost"]
+    order: tuple[str, ...]
+    load: Load
+    randseed: int
+    state: str | None
+
+
+@dataclass(frozen=True)
+class CaptureTask:
+    experiment: str
+    load: Load
+    randseed: int
+    state: str | None
+
+
+@dataclass(frozen=True)
+class Verified:
+    """verify.json: whether a variant reads back what was written to it."""
+
+    variant: str
+    status: Literal["ok", "failed"]
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Void:
+    """One attempt of a block that does not count, and why. `variant` is whose run it was."""
+
+    attempt: int
+    variant: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class VariantOutcome:
+    status: Literal["ok", "failed"]
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class BlockRecord:
+    """block.json."""
+
+    block: int
+    workload: str
+    purpose: str
+    order: tuple[str, ...]
+    randseed: int
+    variants: dict[str, VariantOutcome]
+    attempts: int
+    voided: tuple[Void, ...]
+    noisy: bool
+    """The machine never was quiet enough: the last attempt is kept and marked, whatever it measured."""
+
+
+@dataclass(frozen=True)
+class CaptureRecord:
+    """capture.json: whether there is a capture, and why not."""
+
+    status: Literal["ok", "failed"]
+    reason: str | None
+
+
+def read_mount(path: Path) -> MountConfig:
+    return msgspec.json.decode(path.read_bytes(), type=MountConfig)
+
+
+def read_verified(folders: Sequence[Path]) -> dict[str, Verified]:
+    """Verdicts of the verifying runs, by variant."""
+    found = [msgspec.json.decode((folder / "verify.json").read_bytes(), type=Verified) for folder in folders]
+    return {verified.variant: verified for verified in found}
+
+
+def verify(task: VerifyTask, mount: Path, out: Path) -> None:
+    """Write, mount again, read back; leave verify.json and run.json in `out`. A failing baseline is a JobError."""
+    config = read_mount(mount)
+    attempt = _attempt(task.experiment, "verify", config.variant, out.name)
+    load = Load(kind="fio", workload="verify", settings={})
+    record = _execute("verify", task.experiment, config, load, attempt / "run", task.state)
+    if record.status == "failed" and task.baseline:
+        raise JobError(f"the baseline, `{config.variant}`, failed its verifying run:\n{record.reason}")
+    verified = Verified(config.variant, "failed" if record.status == "failed" else "ok", record.reason)
+    write_json(attempt / "run" / "verify.json", verified)
+    _settle(attempt / "run", out)
+
+
+def time_block(task: BlockTask, mounts: Sequence[Path], verified: Sequence[Path], out: Path) -> None:
+    """Run every variant once, in `task.order`; repeat the whole block when any run of it fails or is void.
+
+    A variant that fails in every attempt is left out and recorded as failed; when the machine is too busy in
+    every attempt, the last one is kept and marked. Neither looks at what was measured.
+    """
+    configs = {config.variant: config for config in map(read_mount, mounts)}
+    failed = {v.variant: VariantOutcome("failed", v.reason) for v in read_verified(verified).values() if v.status == "failed"}
+    voided: list[Void] = []
+    failures: dict[str, int] = {}
+    tries = 0
+    while True:
+        order = [name for name in task.order if name not in failed]
+        tries += 1
+        attempt = _attempt(task.experiment, task.purpose, task.load.workload, *out.parts[-2:])
+        noisy = sum(void.reason.startswith("void") for void in voided) >= ATTEMPTS - 1
+        void = _block_once(task, configs, order, attempt, int(out.name), keep_noisy=noisy)
+        if void is None:
+            break
+        void = replace(void, attempt=tries)
+        voided.append(void)
+        print(f"block {out.name}, attempt {tries}: {void.variant}: {void.reason}", file=sys.stderr, flush=True)
+        if not void.reason.startswith("void"):
+            failures[void.variant] = failures.get(void.variant, 0) + 1
+            if failures[void.variant] >= ATTEMPTS:
+                failed[void.variant] = VariantOutcome("failed", void.reason)
+    outcomes = {name: failed.get(name, VariantOutcome("ok")) for name in task.order}
+    record = BlockRecord(
+        int(out.name), task.load.workload, task.purpose, task.order, task.randseed, outcomes, tries, tuple(voided), noisy
+    )  # fmt: skip
+    write_json(attempt / "block.json", record)
+    _settle(attempt, out)
+
+
+def _block_once(
+    task: BlockTask, configs: dict[str, MountConfig], order: list[str], attempt: Path, block: int, keep_noisy: bool
+) -> Void | None:
+    """One attempt of a block; None if every run of it counts."""
+    load = replace(task.load, randseed=task.randseed)
+    for name in order:
+        record = _execute(
+            task.purpose, task.experiment, configs[name], load, attempt / name, task.state, block=block
+        )  # fmt: skip
+        if record.status == "void" and not keep_noisy:
+            return Void(0, name, f"void: {record.reason}")
+        if record.status == "failed":
+            return Void(0, name, record.reason or "failed")
+    return None
+
+
+def capture(task: CaptureTask, mount: Path, verified: Sequence[Path], out: Path) -> None:
+    """One capture; a target that does not survive it leaves capture.json with the reason, not a failed job."""
+    config = read_mount(mount)
+    attempt = _attempt(task.experiment, "capture", config.variant, *out.parts[-4:])
+    run = attempt / "run"
+    bad = next((v for v in read_verified(verified).values() if v.status == "failed"), None)
+    if bad is not None:
+        run.mkdir()
+        outcome = CaptureRecord("failed", f"`{bad.variant}` failed its verifying run: {bad.reason}")
+    else:
+        load = replace(task.load, randseed=task.randseed)
+        record = _execute(
+            "capture", task.experiment, config, load, run, task.state, repeat=int(out.name)
+        )  # fmt: skip
+        outcome = CaptureRecord("failed" if record.status == "failed" else "ok", record.reason)
+    write_json(run / "capture.json", outcome)
+    _settle(run, out)
+
+
+def _execute(
+    purpose: Purpose,
+    experiment: str,
+    config: MountConfig,
+    load: Load,
+    out: Path,
+    state: str | None,
+    block: int | None = None,
+    repeat: int | None = None,
+) -> RunRecord:
+    out.mkdir(parents=True)
+    request = RunRequest(
+        purpose=purpose,
+        experiment=experiment,
+        mount=config,
+        load=load,
+        out=str(out.resolve()),
+        state_root=str(Path(state or STATE_ROOT).resolve()),
+        repository=str(Path.cwd()),
+        block=block,
+        repeat=repeat,
+    )
+    return execute(request)
+
+
+def _attempt(experiment: str, *words: str) -> Path:
+    """A new, numbered folder for one attempt; earlier ones stay."""
+    base = Path("results") / experiment / "attempts" / ".".join(words)
+    base.mkdir(parents=True, exist_ok=True)
+    taken = [int(path.name) for path in base.iterdir() if path.name.isdigit()]
+    folder = base / str(max(taken, default=0) + 1)
+    folder.mkdir()
+    return folder
+
+
+def _settle(attempt: Path, out: Path) -> None:
+    """Move a whole attempt to its place in one step."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if out.is_dir() and not any(out.iterdir()):
+        out.rmdir()
+    os.rename(attempt, out)
+    for folder in (attempt.parent, attempt.parent.parent):
+        if folder.name != "attempts" and folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()

@@ -1,0 +1,24 @@
+"""Where things that outlive a checkout are kept, and which program is meant by a tool's name."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+
+def cache_folder() -> Path:
+    """`$XDG_CACHE_HOME/fuselab`, `~/.cache/fuselab` by default: cargo targets, sources, symbols, tools."""
+    root = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(root) / "fuselab"
+
+
+def tool(name: str) -> str:
+    """Path of a program that `make setup` installed: the pinned one first, then PATH.
+
+    Raises FileNotFoundError, naming the mend, if it is nowhere.
+    """
+    found = shutil.which(name, path=str(cache_folder() / "tools" / "bin")) or shutil.which(name)
+    if found is None:
+        raise FileNotFoundError(f"the program `{name}` is not installed: `make setup` installs it")
+    return found

@@ -1,0 +1,267 @@
+"""What the Snakefile asks: plans by experiment, and which files a rule reads. Rules hold no logic of their own.
+
+Experiments are read when a rule first asks for one. A broken one ends Snakemake with its errors, and nothing
+else: it stops only those who wanted it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TextIO
+
+import msgspec
+
+from fuselab import workloads
+from fuselab.compare.schedule import block_order, randseed
+from fuselab.experiment.errors import ExperimentErrors
+from fuselab.experiment.loading import load_experiment
+from fuselab.experiment.plan import NONE, Plan, make_plan
+from fuselab.target.spec import bench_spec
+
+PACKAGE = Path(__file__).parent
+
+
+class Workflow:
+    """The Snakefile's one object. Every path it returns is relative to the repository."""
+
+    def __init__(self, root: Path, is_main: bool, listed: list[str]) -> None:
+        self.root = root
+        self.listed = listed
+        self._plans: dict[str, Plan] = {}
+        if is_main:
+            self._guard = release_stale_locks(root)
+
+    def plan(self, experiment: str) -> Plan:
+        """Of `experiments/<experiment>.yaml`, read once. Ends Snakemake with the file's errors if it is broken."""
+        if experiment not in self._plans:
+            try:
+                self._plans[experiment] = self._read(experiment)
+            except ExperimentErrors as errors:
+                # SystemExit and not an exception: Snakemake would wrap it in a traceback.
+                raise SystemExit(f"\n{errors}") from None
+        return self._plans[experiment]
+
+    def _read(self, experiment: str) -> Plan:
+        path = self.root / "experiments" / f"{experiment}.yaml"
+        loaded = load_experiment(path, self.root)
+        return make_plan(loaded.experiment, loaded.targets, loaded.services)
+
+    def build(self, folder: str) -> dict[str, Any]:
+        """Build spec of `<target>/<build>` as plain data, from whichever experiment asks for it."""
+        for plan in self._plans.values():
+            for spec in plan.builds.values():
+                for made in (spec, *(bench_spec(spec, bench) for bench in self._benches(plan))):
+                    if made.folder == folder:
+                        return plain(made)
+        raise SystemExit(f"no experiment that was asked for has the build {folder}")
+
+    def _benches(self, plan: Plan) -> list[str]:
+        return sorted({str(w.settings["bench"]) for w in plan.experiment.workloads if "bench" in w.settings})
+
+    def mount(self, experiment: str, variant: str, profiler: str) -> dict[str, Any]:
+        return plain(self.plan(experiment).mounts[variant, profiler])
+
+    def build_folders(
+        self, experiment: str, variants: list[str], profiler: str = NONE, workload: str | None = None
+    ) -> list[str]:
+        """Folders of the builds that `variants` run; with `workload`, its bench's build too."""
+        plan = self.plan(experiment)
+        folders = []
+        for variant in variants:
+            spec = plan.build_of(variant, profiler)
+            if spec is None:
+                continue
+            folders.append(f"results/builds/{spec.folder}")
+            bench = plan.experiment.workload(workload).settings.get("bench") if workload else None
+            if bench is not None:
+                folders.append(f"results/builds/{bench_spec(spec, str(bench)).folder}")
+        return sorted(set(folders))
+
+    def timed_builds(self, experiment: str, workload: str) -> list[str]:
+        return self.build_folders(experiment, self._variants(experiment), workload=workload)
+
+    def capture_builds(self, experiment: str, variant: str, workload: str, profilers: str) -> list[str]:
+        return self.build_folders(experiment, [variant], profilers, workload)
+
+    def profiled_builds(self, experiment: str, variant: str, workload: str, profiler: str) -> list[str]:
+        capture = self.plan(experiment).capture_of(variant, workload, profiler)
+        return self.capture_builds(experiment, variant, workload, capture.profiler)
+
+    def all_builds(self, experiment: str) -> list[str]:
+        plan = self.plan(experiment)
+        return sorted(
+            {
+                folder
+                for variant, profiler in plan.mounts
+                for folder in self.build_folders(experiment, [variant], profiler)
+            }
+        )
+
+    def profiled_binary(self, experiment: str, variant: str, workload: str, profiler: str) -> str:
+        plan = self.plan(experiment)
+        capture = plan.capture_of(variant, workload, profiler)
+        return plan.mounts[variant, capture.profiler].binary
+
+    def _variants(self, experiment: str) -> list[str]:
+        return [variant.name for variant in self.plan(experiment).experiment.variants]
+
+    def timed_mounts(self, experiment: str) -> list[str]:
+        return [f"results/{experiment}/mounts/{variant}.{NONE}.json" for variant in self._variants(experiment)]
+
+    def job_file(self, experiment: str, workload: str) -> list[str]:
+        job = self.plan(experiment).loads[workload].job
+        return [] if job is None else [job]
+
+    def verified(self, experiment: str, variant: str | None = None) -> list[str]:
+        plan = self.plan(experiment)
+        if not plan.verifies:
+            return []
+        names = self._variants(experiment) if variant is None else [variant]
+        return [f"results/{experiment}/verify/{name}/{plan.verify_spec(name)}" for name in names]
+
+    def verify(self, experiment: str, variant: str) -> dict[str, Any]:
+        return {
+            "experiment": experiment,
+            "baseline": variant == self.plan(experiment).experiment.baseline.name,
+            "state": self.plan(experiment).experiment.state,
+        }
+
+    def block(self, experiment: str, workload: str, number: str) -> dict[str, Any]:
+        """What decides a block beyond its mounts and its load: the order of its runs, and fio's seed."""
+        plan = self.plan(experiment)
+        seed = plan.experiment.seed
+        return {
+            "experiment": experiment,
+            "purpose": "timed",
+            "order": list(block_order(self._variants(experiment), int(number), seed)),
+            "load": plain(plan.loads[workload]),
+            "randseed": randseed(seed, workload, int(number)),
+            "state": plan.experiment.state,
+        }
+
+    def capture(self, experiment: str, workload: str) -> dict[str, Any]:
+        plan = self.plan(experiment)
+        # Every capture of a workload, of whatever variant, reads and writes the same offsets.
+        return {
+            "experiment": experiment,
+            "load": plain(plan.loads[workload]),
+            "randseed": randseed(plan.experiment.seed, workload, 0),
+            "state": plan.experiment.state,
+        }
+
+    def capture_folders(self, experiment: str, variant: str, workload: str, profiler: str) -> list[str]:
+        capture = self.plan(experiment).capture_of(variant, workload, profiler)
+        base = f"results/{experiment}/captures/{variant}/{workload}/{capture.profiler}/{capture.spec}"
+        return [f"{base}/{number:03d}" for number in range(1, capture.repeats + 1)]
+
+    def blocks(self, experiment: str) -> list[str]:
+        plan = self.plan(experiment)
+        return [
+            f"results/{experiment}/blocks/{workload.name}/{plan.timed_spec(workload.name)}/{number}"
+            for workload in plan.experiment.workloads
+            for number in plan.blocks(plan.block_count)
+        ]
+
+    def kinds(self, experiment: str) -> dict[str, str]:
+        return {workload.name: workload.kind for workload in self.plan(experiment).experiment.workloads}
+
+    def design(self, experiment: str) -> dict[str, Any]:
+        """What is judged, as the experiment states it beforehand."""
+        e = self.plan(experiment).experiment
+        return {
+            "contrasts": [[c.baseline, c.variant] for c in e.contrasts],
+            "controls": [v.name for v in e.variants if v.control],
+            "primary": list(e.compare.primary),
+            "threshold": e.compare.threshold,
+            "blocks": e.blocks,
+            "closed_loop": [w.name for w in e.workloads if workloads.REGISTRY[w.kind].closed_loop(w.settings)],
+        }
+
+    def processed(self, experiment: str) -> list[str]:
+        return [f"results/{experiment}/processed/{v}/{w}/{p}" for v, w, p in self.plan(experiment).processed()]
+
+    def diffs(self, experiment: str) -> list[str]:
+        return [
+            f"results/{experiment}/diffs/{c.variant}-vs-{c.baseline}/{workload}/{profiler}"
+            for c, workload, profiler in self.plan(experiment).diffs()
+        ]
+
+    def plan_data(self, experiment: str) -> dict[str, Any]:
+        """plan.json: the experiment as resolved, and the specs of its measurements."""
+        plan = self.plan(experiment)
+        return {
+            "experiment": plain(plan.experiment) | {"path": f"experiments/{experiment}.yaml"},
+            "timed_specs": {w.name: plan.timed_spec(w.name) for w in plan.experiment.workloads},
+            "verify_specs": {v: plan.verify_spec(v) for v in self._variants(experiment)} if plan.verifies else {},
+            "captures": plain(plan.captures),
+            "skipped": plain(plan.skipped),
+            "builds": {f"{v}.{p}": config.build for (v, p), config in plan.mounts.items()},
+            "paths": {
+                "blocks": self.blocks(experiment),
+                "verified": self.verified(experiment),
+                "processed": self.processed(experiment),
+                "diffs": self.diffs(experiment),
+                "builds": self.all_builds(experiment),
+            },
+        }
+
+    def sources(self, *packages: str) -> list[str]:
+        """The package's own files that a derived result is made by."""
+        found = (path for package in packages for path in (PACKAGE / package).rglob("*") if path.suffix in _CODE)
+        return sorted(str(path.relative_to(self.root)) for path in found)
+
+    @cached_property
+    def _readable(self) -> tuple[list[str], dict[str, str]]:
+        """The listed experiments that can be read, and the errors of those that cannot."""
+        good, broken = [], {}
+        for name in self.listed:
+            try:
+                self._plans.setdefault(name, self._read(name))
+                good.append(name)
+            except ExperimentErrors as errors:
+                broken[name] = str(errors)
+        return good, broken
+
+    def reports(self) -> list[str]:
+        return [f"results/{name}/report.html" for name in self._readable[0]]
+
+    def by_hand(self) -> list[str]:
+        """Experiments that are not listed but have a report: shown on the overview, never made again for it."""
+        made = {path.parent.name for path in self.root.glob("results/*/report.html")}
+        return sorted(made - set(self.listed))
+
+    def broken(self) -> dict[str, str]:
+        return self._readable[1]
+
+
+_CODE = {".py", ".html", ".css", ".js", ".j2", ".md", ".sql"}
+
+
+def plain(value: object) -> Any:
+    """Dicts, lists, strings and numbers: what Snakemake can compare between calls."""
+    return msgspec.to_builtins(value, enc_hook=str)
+
+
+def release_stale_locks(root: Path) -> TextIO:
+    """Remove Snakemake's locks if no living Snakemake holds them; return what marks this one as living.
+
+    Snakemake's lock files hold no process id, so a killed one locks its successors out. Every main process holds
+    a shared flock on one file; whoever can take it exclusively is alone. The kernel drops a flock with its
+    process, however that died.
+    """
+    folder = root / ".snakemake"
+    folder.mkdir(exist_ok=True)
+    guard = (folder / "fuselab.flock").open("a")
+    os.set_inheritable(guard.fileno(), False)
+    try:
+        fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        pass
+    else:
+        for lock in (folder / "locks").glob("*"):
+            lock.unlink(missing_ok=True)
+    fcntl.flock(guard, fcntl.LOCK_SH)
+    return guard

@@ -1,0 +1,16 @@
+"""rule time_block: every variant once, next to each other in time, in the block's own order."""
+
+from pathlib import Path
+
+import msgspec
+
+from fuselab.job import job
+from fuselab.measure import BlockTask, time_block
+
+with job(snakemake) as step:
+    time_block(
+        msgspec.convert(dict(step.params.run), BlockTask),
+        [Path(path) for path in step.input.mounts],
+        [Path(path) for path in step.input.verified],
+        Path(step.output[0]),
+    )

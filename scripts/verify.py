@@ -1,0 +1,11 @@
+"""rule verify: one variant writes data with checksums, is mounted again, and reads it back."""
+
+from pathlib import Path
+
+import msgspec
+
+from fuselab.job import job
+from fuselab.measure import VerifyTask, verify
+
+with job(snakemake) as step:
+    verify(msgspec.convert(dict(step.params.run), VerifyTask), Path(step.input.mount), Path(step.output[0]))
