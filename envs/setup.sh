@@ -76,9 +76,8 @@ if [ -n "$missing" ]; then
   say "Debian packages that are missing: $missing"
   # Without the lock: a daemon that a package starts would keep it for ever.
   start debian "$steps/debian.sh" install "$missing" 9<&-
-  # A machine that lacks the base of a step gets it from Debian first.
-  if [ -n "$python_todo" ] && ! "$steps/python.sh" can-start; then await debian; fi
-  if [ -n "$tools_todo" ] && ! command -v cc >/dev/null; then await debian; fi
+  # A machine that lacks what the other steps stand on gets that from Debian first.
+  if ! "$steps/python.sh" can-start || ! "$steps/cargo-tools.sh" can-start; then await debian; fi
 fi
 [ -z "$tools_todo" ] || start cargo-tools as_caller "$steps/cargo-tools.sh" build
 [ -z "$python_todo" ] || start python as_caller "$steps/python.sh" install "$level"

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # The cargo tools of envs/cargo-tools.txt: built once per machine in the cache, copied into .venv/bin/.
-#   cargo-tools.sh todo    says "cargo-tools" if a program or its version is not as listed, else nothing
-#   cargo-tools.sh build   builds what the cache does not hold yet (needs cargo and a C linker)
-#   cargo-tools.sh copy    copies the programs, once .venv/ is there
+#   cargo-tools.sh todo        says "cargo-tools" if a program or its version is not as listed, else nothing
+#   cargo-tools.sh build       builds what the cache does not hold yet (needs cargo and a C linker)
+#   cargo-tools.sh can-start   succeeds if `build` needs nothing from Debian first
+#   cargo-tools.sh copy        copies the programs, once .venv/ is there
 #
 # Copies, so that a checkout still works after the cache was emptied or moved.
 set -euo pipefail
@@ -69,6 +70,7 @@ copy() {
 case $1 in
   todo) todo ;;
   build) build ;;
+  can-start) command -v cc >/dev/null && [ -e /etc/ssl/certs/ca-certificates.crt ] ;;
   copy) copy ;;
-  *) sed -n '2,5p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,6p' "$0" >&2; exit 2 ;;
 esac

@@ -54,6 +54,7 @@ find_python() {
 
 can_start() {
   local python
+  [ -e /etc/ssl/certs/ca-certificates.crt ] || return 1
   python=$(find_python) || return 1
   find_uv >/dev/null || "$python" -c 'import ensurepip' 2>/dev/null
 }
@@ -71,6 +72,8 @@ fetch_uv() {
 
 install_all() {
   local uv python
+  # The machine's own certificates, as apt, git and cargo use them; uv's second name for it is that of older versions.
+  export UV_SYSTEM_CERTS=1 UV_NATIVE_TLS=1
   python=$(find_python) || { echo "no Python of at least 3.11 found: install python3.11"; return 1; }
   find_uv >/dev/null || fetch_uv "$python"
   uv=$(find_uv)
