@@ -67,6 +67,8 @@ class Void:
 
     attempt: int
     variant: str
+    cause: Literal["environment", "target"]
+    """Whether the machine was too busy, or the variant did not complete its run."""
     reason: str
 
 
@@ -132,33 +134,36 @@ def time_block(task: BlockTask, mounts: Sequence[Path], verified: Sequence[Path]
     configs = {config.variant: config for config in map(read_mount, mounts)}
     failed = {v.variant: VariantOutcome("failed", v.reason) for v in read_verified(verified).values() if v.status == "failed"}
     voided: list[Void] = []
-    failures: dict[str, int] = {}
-    tries = 0
+    noisy = False
     while True:
         order = [name for name in task.order if name not in failed]
-        tries += 1
         attempt = _attempt(task.experiment, task.purpose, task.load.workload, *out.parts[-2:])
-        noisy = sum(void.reason.startswith("void") for void in voided) >= ATTEMPTS - 1
-        void = _block_once(task, configs, order, attempt, int(out.name), keep_noisy=noisy)
+        noisy = sum(void.cause == "environment" for void in voided) >= ATTEMPTS - 1
+        void = _block_once(task, configs, order, attempt, int(out.name), len(voided) + 1, keep_noisy=noisy)
         if void is None:
             break
-        void = replace(void, attempt=tries)
         voided.append(void)
-        print(f"block {out.name}, attempt {tries}: {void.variant}: {void.reason}", file=sys.stderr, flush=True)
-        if not void.reason.startswith("void"):
-            failures[void.variant] = failures.get(void.variant, 0) + 1
-            if failures[void.variant] >= ATTEMPTS:
-                failed[void.variant] = VariantOutcome("failed", void.reason)
+        print(f"attempt {void.attempt}: {void.variant}: {void.reason}", file=sys.stderr, flush=True)
+        if sum((v.variant, v.cause) == (void.variant, "target") for v in voided) >= ATTEMPTS:
+            failed[void.variant] = VariantOutcome("failed", void.reason)
     outcomes = {name: failed.get(name, VariantOutcome("ok")) for name in task.order}
     record = BlockRecord(
-        int(out.name), task.load.workload, task.purpose, task.order, task.randseed, outcomes, tries, tuple(voided), noisy
-    )  # fmt: skip
+        block=int(out.name),
+        workload=task.load.workload,
+        purpose=task.purpose,
+        order=task.order,
+        randseed=task.randseed,
+        variants=outcomes,
+        attempts=len(voided) + 1,
+        voided=tuple(voided),
+        noisy=noisy,
+    )
     write_json(attempt / "block.json", record)
     _settle(attempt, out)
 
 
 def _block_once(
-    task: BlockTask, configs: dict[str, MountConfig], order: list[str], attempt: Path, block: int, keep_noisy: bool
+    task: BlockTask, configs: dict[str, MountConfig], order: list[str], attempt: Path, block: int, tries: int, keep_noisy: bool
 ) -> Void | None:
     """One attempt of a block; None if every run of it counts."""
     load = replace(task.load, randseed=task.randseed)
@@ -167,9 +172,9 @@ def _block_once(
             task.purpose, task.experiment, configs[name], load, attempt / name, task.state, block=block
         )  # fmt: skip
         if record.status == "void" and not keep_noisy:
-            return Void(0, name, f"void: {record.reason}")
+            return Void(tries, name, "environment", record.reason or "")
         if record.status == "failed":
-            return Void(0, name, record.reason or "failed")
+            return Void(tries, name, "target", record.reason or "")
     return None
 
 

@@ -1,0 +1,69 @@
+"""From finished captures to profiles, and from two profiles to what moved between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from fuselab import profilers, workloads
+from fuselab.files import write_json
+from fuselab.measure import CaptureRecord
+from fuselab.paths import tool
+from fuselab.profilers.base import CaptureFolder, Profile, Tools
+
+
+def tools() -> Tools:
+    """Programs that processing calls. Raises FileNotFoundError for the first that is missing."""
+    return Tools(
+        inferno_flamegraph=tool("inferno-flamegraph"),
+        inferno_diff_folded=tool("inferno-diff-folded"),
+        perf=tool("perf"),
+        jeprof=tool("jeprof"),
+    )
+
+
+def process(profiler: str, folders: Sequence[Path], kind: str, binary: Path, out: Path) -> Profile:
+    """Make `out` (emptied) from every capture of one variant, workload and profiler; leave profile.json in it.
+
+    A capture that failed, or that says nothing, is a refused profile with the reason.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    module = profilers.REGISTRY[profiler]
+    records = [
+        msgspec.json.decode((folder / "capture.json").read_bytes(), type=CaptureRecord) for folder in folders
+    ]  # fmt: skip
+    failed = next((record for record in records if record.status == "failed"), None)
+    if failed is not None:
+        profile = refused(profiler, f"the capture failed: {failed.reason}", "", len(folders))
+    else:
+        captures = [_capture(folder, kind, binary) for folder in folders]
+        profile = module.process(captures, out, tools())
+    write_json(out / "profile.json", profile)
+    return profile
+
+
+def _capture(folder: Path, kind: str, binary: Path) -> CaptureFolder:
+    traffic = workloads.REGISTRY[kind].traffic(folder)
+    return CaptureFolder(folder, int(folder.name), binary, traffic.operations, traffic.bytes)
+
+
+def refused(profiler: str, reason: str, fix: str, captures: int) -> Profile:
+    """A profile that could not be made, with the reason and the setting to change."""
+    return Profile(
+        profiler=profiler,
+        status="refused",
+        unit=profilers.REGISTRY[profiler].unit,
+        total=0,
+        captures=captures,
+        operations=0,
+        bytes=0,
+        source_files=(),
+        notes=(reason,),
+        fix=fix,
+    )
+
+
+def read_profile(folder: Path) -> Profile:
+    return msgspec.json.decode((folder / "profile.json").read_bytes(), type=Profile)
