@@ -15,14 +15,22 @@ hand_back() {
 }
 trap hand_back EXIT
 
-# In the background, because bash looks at a signal only after a command in the foreground has ended; with the default
-# answer to signals, because what bash starts in the background would ignore Ctrl-C.
-env --default-signal=INT,QUIT,TERM "$@" <&0 &
+# In the background, because bash looks at a signal only after a command in the foreground has ended; in a process
+# group of its own (set -m), so that Ctrl-C reaches it once, by way of this script, as if it stood in the foreground.
+set -m
+"$@" </dev/null &
 child=$!
-trap 'kill -TERM "$child" 2>/dev/null || true' TERM HUP
-trap : INT QUIT # a terminal sends these to the child as well: wait for its own end
-status=0
-while kill -0 "$child" 2>/dev/null; do
+set +m
+# shellcheck disable=SC2317  # called by the traps
+pass_on() {
+  interrupted=yes
+  kill "$@" 2>/dev/null || true
+}
+trap 'pass_on -TERM "$child"' TERM HUP
+trap 'pass_on -INT -- "-$child"' INT QUIT
+interrupted=yes
+while [ -n "$interrupted" ]; do
+  interrupted=
   status=0
   wait "$child" || status=$?
 done

@@ -1,4 +1,4 @@
-"""Promises of the repository before anything runs: requirements locked and explained, no trace of a machine."""
+"""Promises of the repository before anything runs: locked, explained requirements, no trace of a machine."""
 
 import re
 import subprocess
