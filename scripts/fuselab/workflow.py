@@ -211,7 +211,7 @@ class Workflow:
     def sources(self, *packages: str) -> list[str]:
         """The package's own files that a derived result is made by."""
         found = (path for package in packages for path in (PACKAGE / package).rglob("*") if path.suffix in _CODE)
-        return sorted(str(path.relative_to(self.root)) for path in found)
+        return sorted(os.path.relpath(path, self.root) for path in found)
 
     @cached_property
     def _readable(self) -> tuple[list[str], dict[str, str]]:

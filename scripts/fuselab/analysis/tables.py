@@ -1,0 +1,42 @@
+"""metrics.csv: one row per timed run and metric, from the runs' own files."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from fuselab.analysis.metrics import rows
+from fuselab.measure import BlockRecord
+from fuselab.rig.record import RunRecord
+
+COLUMNS = ("experiment", "workload", "block", "variant", "metric", "unit", "value", "better", "tail_ios", "noisy")
+
+
+def write_metrics(blocks: Sequence[Path], kinds: Mapping[str, str], out: Path) -> None:
+    """Read every run of every block folder in `blocks`; `kinds` gives each workload's kind.
+
+    `tail_ios` is how many I/Os lie beyond a percentile, empty for other metrics. Variants that failed in a
+    block have no rows for it.
+    """
+    with out.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for block in blocks:
+            writer.writerows(_block_rows(block, kinds))
+
+
+def _block_rows(folder: Path, kinds: Mapping[str, str]) -> Iterator[tuple[object, ...]]:
+    block = msgspec.json.decode((folder / "block.json").read_bytes(), type=BlockRecord)
+    for variant, outcome in block.variants.items():
+        if outcome.status != "ok":
+            continue
+        run = folder / variant
+        record = msgspec.json.decode((run / "run.json").read_bytes(), type=RunRecord)
+        for m in rows(run, record, kinds[block.workload]):
+            yield (
+                record.experiment, block.workload, block.block, variant, m.name, m.unit, repr(float(m.value)), m.better,
+                "" if m.tail_ios is None else m.tail_ios, int(block.noisy),
+            )  # fmt: skip

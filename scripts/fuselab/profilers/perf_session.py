@@ -1,0 +1,82 @@
+"""perf record on a running target, told by its control FIFO which part of the run to sample."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from fuselab.rig.errors import RigError
+
+_ACK_TIMEOUT_S = 20.0
+_STOP_TIMEOUT_S = 120.0
+
+
+class PerfWindow:
+    """perf's control FIFO: `open` and `close` return when perf has acknowledged."""
+
+    def __init__(self, control: int, acknowledge: int, log: Path, child: subprocess.Popen[bytes]) -> None:
+        self._control = control
+        self._acknowledge = acknowledge
+        self._log = log
+        self._child = child
+
+    def open(self) -> None:
+        self.command("enable")
+
+    def close(self) -> None:
+        self.command("disable")
+
+    def command(self, word: str) -> None:
+        """Send one command and wait for perf's `ack`. Raises RigError with perf's own words if none comes."""
+        os.write(self._control, f"{word}\n".encode())
+        deadline = time.monotonic() + _ACK_TIMEOUT_S
+        answer = b""
+        while b"ack" not in answer:
+            if self._child.poll() is not None or time.monotonic() > deadline:
+                raise RigError(f"perf did not answer `{word}`. It said:\n{self._log.read_text(errors='replace').strip()}")
+            if select.select([self._acknowledge], [], [], 0.05)[0]:
+                answer += os.read(self._acknowledge, 64)
+
+
+@contextmanager
+def recording(argv: Sequence[str], folder: Path) -> Iterator[PerfWindow]:
+    """Run `perf record ... ` (without its control options) until the block ends; nothing is sampled outside
+    `open` and `close`.
+
+    Leaves perf's log beside its data. Raises RigError if perf cannot attach (the kernel forbids it, say).
+    """
+    fifos = [folder / "perf.control", folder / "perf.acknowledge"]
+    for fifo in fifos:
+        os.mkfifo(fifo)
+    # Both ends in one descriptor: neither perf nor we ever block on opening.
+    control, acknowledge = (os.open(fifo, os.O_RDWR | os.O_NONBLOCK) for fifo in fifos)
+    log = folder / "perf.log"
+    whole = [*argv, "--delay", "-1", "--control", f"fifo:{fifos[0]},{fifos[1]}"]
+    try:
+        with log.open("wb") as output:
+            child = subprocess.Popen(
+                whole, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            )
+        try:
+            window = PerfWindow(control, acknowledge, log, child)
+            window.command("ping")
+            yield window
+            child.send_signal(signal.SIGINT)  # `stop` by the FIFO takes perf a second longer
+            child.wait(_STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            raise RigError(f"perf did not stop within {_STOP_TIMEOUT_S:.0f} s after the load") from None
+        finally:
+            if child.poll() is None:
+                child.kill()
+                child.wait()
+    finally:
+        os.close(control)
+        os.close(acknowledge)
+        for fifo in fifos:
+            fifo.unlink()
