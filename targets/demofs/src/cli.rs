@@ -1,0 +1,57 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::inject::{self, Plan, Setting};
+use crate::meta::Backend;
+
+/// A small, honest FUSE filesystem to measure, with knobs that plant a known fault.
+#[derive(Parser)]
+#[command(name = "demofs", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Mount the filesystem and serve it until it is unmounted, or SIGINT or SIGTERM comes.
+    Mount(Mount),
+}
+
+#[derive(Args)]
+#[command(after_help = format!("Knobs of --inject, with an example value:\n{}", inject::help()))]
+pub struct Mount {
+    /// Where to mount: an empty directory.
+    pub dir: PathBuf,
+
+    /// Where data and metadata are kept; without it, in a temporary folder that is removed
+    /// at the end.
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+
+    /// Where metadata is kept.
+    #[arg(long, value_enum, default_value = "sqlite")]
+    pub meta_backend: Backend,
+
+    /// Addresses of etcd, separated by commas; the first that answers is used.
+    #[arg(long, value_name = "URLS", value_delimiter = ',', default_value = "http://127.0.0.1:2379")]
+    pub meta_etcd_urls: Vec<String>,
+
+    /// Let other users in; without root, fuse.conf must say user_allow_other.
+    #[arg(long)]
+    pub allow_other: bool,
+
+    /// Plant known faults, separated by commas (see below).
+    #[arg(long, value_name = "KNOB=VALUE", value_delimiter = ',', value_parser = inject::parse_setting)]
+    pub inject: Vec<Setting>,
+}
+
+impl Mount {
+    /// The faults to plant.
+    pub fn plan(&self) -> Plan {
+        Plan::new(&self.inject)
+    }
+}

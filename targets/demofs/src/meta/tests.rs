@@ -1,0 +1,1 @@
+//! What every metadata store promises, tried on each of them.

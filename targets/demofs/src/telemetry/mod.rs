@@ -1,0 +1,25 @@
+//! How profilers look at demofs, switched on by environment variables.
+//!
+//! | variable | effect, in a build with the `profiling` feature |
+//! |---|---|
+//! | `DEMOFS_TRACE_CHROME=FILE` | spans with times and arguments, as a Chrome trace |
+//! | `DEMOFS_TRACE_FLAME=FILE` | spans as folded stacks |
+//! | `TOKIO_CONSOLE=1` | tasks, for tokio-console (needs `--cfg tokio_unstable`) |
+//! | `RUST_LOG=FILTER` | what all of them and the log get to see, `info` by default |
+
+#[cfg(not(feature = "profiling"))]
+mod plain;
+#[cfg(feature = "profiling")]
+mod profiling;
+
+#[cfg(not(feature = "profiling"))]
+pub use plain::init;
+#[cfg(feature = "profiling")]
+pub use profiling::{Guard, init};
+
+/// The file for a Chrome trace.
+pub const TRACE_CHROME: &str = "DEMOFS_TRACE_CHROME";
+/// The file for folded stacks.
+pub const TRACE_FLAME: &str = "DEMOFS_TRACE_FLAME";
+/// Whether tasks are shown.
+pub const TOKIO_CONSOLE: &str = "TOKIO_CONSOLE";
