@@ -172,7 +172,10 @@ class Workflow:
         """What is judged, as the experiment states it beforehand."""
         e = self.plan(experiment).experiment
         return {
+            "experiment": e.name,
+            "baseline": e.baseline.name,
             "contrasts": [[c.baseline, c.variant] for c in e.contrasts],
+            "workloads": [w.name for w in e.workloads],
             "controls": [v.name for v in e.variants if v.control],
             "primary": list(e.compare.primary),
             "threshold": e.compare.threshold,

@@ -1,0 +1,17 @@
+"""rule compare: verdicts from the metrics of all timed runs."""
+
+from pathlib import Path
+
+import msgspec
+
+from fuselab.job import job
+from fuselab.judging import Judgement, write_comparisons
+
+with job(snakemake) as step:
+    write_comparisons(
+        msgspec.convert(dict(step.params.design), Judgement),
+        Path(step.input.metrics),
+        [Path(path) for path in step.input.blocks],
+        [Path(path) for path in step.input.verified],
+        Path(step.output[0]),
+    )
