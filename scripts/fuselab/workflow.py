@@ -19,6 +19,7 @@ from fuselab.compare.schedule import block_order, randseed
 from fuselab.experiment.errors import ExperimentErrors
 from fuselab.experiment.loading import load_experiment
 from fuselab.experiment.plan import NONE, Plan, make_plan
+from fuselab.report.plan import describe
 from fuselab.target.spec import bench_spec
 
 PACKAGE = Path(__file__).parent
@@ -194,22 +195,7 @@ class Workflow:
 
     def plan_data(self, experiment: str) -> dict[str, Any]:
         """plan.json: the experiment as resolved, and the specs of its measurements."""
-        plan = self.plan(experiment)
-        return {
-            "experiment": plain(plan.experiment) | {"path": f"experiments/{experiment}.yaml"},
-            "timed_specs": {w.name: plan.timed_spec(w.name) for w in plan.experiment.workloads},
-            "verify_specs": {v: plan.verify_spec(v) for v in self._variants(experiment)} if plan.verifies else {},
-            "captures": plain(plan.captures),
-            "skipped": plain(plan.skipped),
-            "builds": {f"{v}.{p}": config.build for (v, p), config in plan.mounts.items()},
-            "paths": {
-                "blocks": self.blocks(experiment),
-                "verified": self.verified(experiment),
-                "processed": self.processed(experiment),
-                "diffs": self.diffs(experiment),
-                "builds": self.all_builds(experiment),
-            },
-        }
+        return plain(describe(self.plan(experiment)))
 
     def sources(self, *packages: str) -> list[str]:
         """The package's own files that a derived result is made by."""
