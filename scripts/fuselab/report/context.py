@@ -1,0 +1,220 @@
+"""What the templates place: every string computed, every number worded. Templates decide nothing else.
+
+Text is plain, with names between backticks as in Markdown; the filter `ticks` escapes it and makes them code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+
+@dataclass(frozen=True)
+class Link:
+    href: str
+    label: str
+    download: str | None = None
+    """File name to save under, for data that the page carries itself."""
+
+
+@dataclass(frozen=True)
+class Fact:
+    label: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Column:
+    label: str
+    numeric: bool = False
+
+
+@dataclass(frozen=True)
+class Cell:
+    text: str
+    sort: str = ""
+    """What to sort by where the text does not sort as it should: a bare number."""
+    href: str | None = None
+    strong: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    key: str
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    links: tuple[Link, ...] = ()
+    more: str = ""
+    """Said below the table, where rows were left out."""
+
+
+@dataclass(frozen=True)
+class FigureView:
+    key: str
+    svg: Markup
+    narrow: Markup | None
+    """The same figure for a phone, where one drawing does not serve both."""
+    caption: str
+    links: tuple[Link, ...] = ()
+
+
+@dataclass(frozen=True)
+class VerdictView:
+    """One contrast under one workload."""
+
+    kind: str
+    """CSS class: faster, slower, none, open, failed."""
+    mark: str
+    word: str
+    sentence: str
+    others: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    log: str = ""
+    control: bool = False
+
+
+@dataclass(frozen=True)
+class FigureGroup:
+    title: str
+    figures: tuple[FigureView, ...]
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Embed:
+    """A file carried by the page: gzip, base64."""
+
+    key: str
+    payload: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An SVG shown in a frame of its own. Without `embed` it was too large: the link stays."""
+
+    title: str
+    embed: str | None
+    height_px: int
+    link: Link
+    interactive: bool
+    size: str
+
+
+@dataclass(frozen=True)
+class Tab:
+    """One side of a profiler's view: a variant, or the difference of two."""
+
+    key: str
+    label: str
+    badge: str
+    """What the tab says beside its name: empty, `refused`, `limited`, ..."""
+    picture: Picture | None
+    reason: str = ""
+    """Why there is no picture."""
+    fix: str = ""
+    quality: tuple[Fact, ...] = ()
+    notes: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
+
+
+@dataclass(frozen=True)
+class ProfilerWorkload:
+    key: str
+    workload: str
+    tabs: tuple[Tab, ...]
+    figures: tuple[FigureView, ...] = ()
+
+
+@dataclass(frozen=True)
+class ProfilerView:
+    key: str
+    name: str
+    title: str
+    unit: str
+    sees: str
+    blind_to: str
+    workloads: tuple[ProfilerWorkload, ...]
+    skipped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class QueryView:
+    title: str
+    sql: str
+    answers: tuple[FigureOrError, ...]
+
+
+@dataclass(frozen=True)
+class FigureOrError:
+    """What a query gave for one variant under one workload."""
+
+    label: str
+    table: Table | None
+    error: str | None
+
+
+@dataclass(frozen=True)
+class BlindSpotView:
+    workload: str
+    headlines: tuple[str, ...]
+    figures: tuple[FigureView, ...]
+    tables: tuple[Table, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CommandView:
+    label: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Provenance:
+    facts: tuple[Fact, ...]
+    variants: Table
+    builds: Table | None
+    voided: Table | None
+    voided_text: str
+    runs: Table | None
+    verifies: Table | None
+    commands: tuple[CommandView, ...]
+    files: tuple[CommandView, ...]
+    """Texts to read: the experiment's YAML, job files."""
+
+
+@dataclass(frozen=True)
+class Section:
+    key: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Page:
+    name: str
+    title: str
+    lead: tuple[str, ...]
+    """Where, when, how much: short phrases in one line."""
+    alarms: tuple[str, ...]
+    warnings: tuple[str, ...]
+    verdicts: tuple[VerdictView, ...]
+    ratios: FigureView | None
+    comparisons: Table | None
+    reading: tuple[Fact, ...]
+    """How to read it: words and what they mean."""
+    distributions: tuple[FigureGroup, ...]
+    blindspots: tuple[BlindSpotView, ...]
+    sight: Table | None
+    profilers: tuple[ProfilerView, ...]
+    queries: tuple[QueryView, ...]
+    costs: FigureView | None
+    cost_table: Table | None
+    cost_text: str
+    provenance: Provenance
+    sections: tuple[Section, ...]
+    embeds: tuple[Embed, ...]
+    notes: str = ""
+    overview: Link | None = None
+    palette_light: Markup = Markup("")
+    palette_dark: Markup = Markup("")

@@ -1,0 +1,71 @@
+"""What a page carries inside itself: data behind a link, pictures for frames, within a budget of bytes."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fuselab.report import words
+from fuselab.report.context import Embed, Link, Picture
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BUDGET_BYTES = 11_000_000
+"""For all pictures of a page, encoded: the page as a whole stays under 15 MB."""
+LARGEST_BYTES = 2_500_000
+"""For one picture, encoded. A larger one takes a browser seconds to draw: it is a link."""
+_HEIGHT = re.compile(r"<svg\b[^>]*?\bheight=\"([\d.]+)(pt|px)?\"")
+_DATA_ROWS = 20_000
+
+
+def data_link(data: pd.DataFrame, name: str) -> Link | None:
+    """A link that saves `data` as `<name>.csv`, carried by the page so that it works wherever the file goes."""
+    if len(data) > _DATA_ROWS:
+        return None
+    text = data.to_csv(index=False, float_format="%.6g")
+    packed = base64.b64encode(text.encode()).decode()
+    return Link(f"data:text/csv;charset=utf-8;base64,{packed}", "data (CSV)", f"{name}.csv")
+
+
+class Carrier:
+    """Collects what the page at `page` carries."""
+
+    def __init__(self, page: Path) -> None:
+        self._folder = page.parent
+        self._left = BUDGET_BYTES
+        self._embeds: list[Embed] = []
+
+    @property
+    def embeds(self) -> tuple[Embed, ...]:
+        return tuple(self._embeds)
+
+    def href(self, path: Path) -> str:
+        """`path` as a link from the page."""
+        from urllib.parse import quote
+
+        return quote(os.path.relpath(path, self._folder))
+
+    def picture(self, path: Path, title: str, interactive: bool) -> Picture:
+        """The SVG at `path`; carried if it fits."""
+        content = path.read_bytes()
+        payload = base64.b64encode(gzip.compress(content, 9, mtime=0)).decode()
+        match = _HEIGHT.search(content[:4000].decode(errors="replace"))
+        height = float(match[1]) * (96 / 72 if match[2] == "pt" else 1) if match else 600
+        key = None
+        if len(payload) <= min(self._left, LARGEST_BYTES):
+            key = f"embed-{len(self._embeds)}"
+            self._embeds.append(Embed(key, payload))
+            self._left -= len(payload)
+        return Picture(
+            title=title,
+            embed=key,
+            height_px=round(height),
+            link=Link(self.href(path), "open alone"),
+            interactive=interactive,
+            size=words.quantity(len(content), "bytes"),
+        )

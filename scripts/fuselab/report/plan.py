@@ -1,0 +1,178 @@
+"""`results/<experiment>/plan.json`: what the report needs to know of the plan, in the plan's own order.
+
+The workflow writes it (`describe`), the report reads it (`read_plan`). Fields that an older file lacks take
+their defaults, so that a report can be made from results that were measured before a field existed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from fuselab.experiment.plan import Plan
+
+
+@dataclass(frozen=True)
+class VariantPlan:
+    name: str
+    target: str = ""
+    backend: str = ""
+    rev: str = ""
+    features: tuple[str, ...] = ()
+    rustflags: tuple[str, ...] = ()
+    profile: str | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    control: bool = False
+    argv: tuple[str, ...] = ()
+    """As mounted in timed runs, placeholders not yet filled; empty without a mount."""
+    builds: Mapping[str, str] = field(default_factory=dict)
+    """Profilers joined by `+` (`none` for timed runs) -> `<target>/<build>` below results/builds."""
+    verify_spec: str = ""
+
+
+@dataclass(frozen=True)
+class WorkloadPlan:
+    name: str
+    kind: str = "fio"
+    spec: str = ""
+    """Of its blocks: they are in `blocks/<workload>/<spec>/`."""
+    cache: str = "cold"
+    job: str | None = None
+    """Text of the job file, for the kinds that have one."""
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CapturePlan:
+    variant: str
+    workload: str
+    profilers: tuple[str, ...]
+    spec: str
+    repeats: int = 1
+
+
+@dataclass(frozen=True)
+class SkippedPlan:
+    variant: str
+    profiler: str
+    level: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ProfilerPlan:
+    """What the registry says of a profiler that this experiment names."""
+
+    name: str
+    title: str
+    unit: str
+    sees: str
+    blind_to: str
+
+
+@dataclass(frozen=True)
+class ContrastPlan:
+    baseline: str
+    variant: str
+
+
+@dataclass(frozen=True)
+class PlanFile:
+    experiment: str
+    title: str
+    path: str = ""
+    """Of the experiment file, relative to the repository."""
+    notes: str = ""
+    variants: tuple[VariantPlan, ...] = ()
+    workloads: tuple[WorkloadPlan, ...] = ()
+    contrasts: tuple[ContrastPlan, ...] = ()
+    primary: tuple[str, ...] = ()
+    threshold: float = 0.05
+    blocks: int | str = 12
+    captures: tuple[CapturePlan, ...] = ()
+    skipped: tuple[SkippedPlan, ...] = ()
+    profilers: tuple[ProfilerPlan, ...] = ()
+    seed: int = 1
+    instrumentation: str = "combined"
+    cost: bool = False
+    network: str = "private"
+    mounts: int = 1
+    commands: tuple[str, ...] = ()
+    """What to type, at the root of a checkout, to make this report again."""
+
+    @property
+    def baseline(self) -> str:
+        return self.variants[0].name
+
+    @property
+    def controls(self) -> frozenset[str]:
+        return frozenset(v.name for v in self.variants if v.control)
+
+    def names(self) -> list[str]:
+        return [variant.name for variant in self.variants]
+
+
+def read_plan(path: Path) -> PlanFile:
+    return msgspec.json.decode(path.read_bytes(), type=PlanFile)
+
+
+def describe(plan: Plan) -> PlanFile:
+    """The plan of `fuselab.experiment.plan` in the words of plan.json."""
+    from fuselab import profilers  # the registry is not needed to read
+
+    experiment = plan.experiment
+    names = dict.fromkeys(name for group in experiment.profilers for name in group)
+    return PlanFile(
+        experiment=experiment.name,
+        title=experiment.title,
+        path=f"experiments/{experiment.path.name}",
+        notes=experiment.notes,
+        variants=tuple(_variant(plan, name) for name in (v.name for v in experiment.variants)),
+        workloads=tuple(
+            WorkloadPlan(w.name, w.kind, plan.timed_spec(w.name), w.cache, plan.jobs.get(w.name), w.settings)
+            for w in experiment.workloads
+        ),
+        contrasts=tuple(ContrastPlan(c.baseline, c.variant) for c in experiment.contrasts),
+        primary=experiment.compare.primary,
+        threshold=experiment.compare.threshold,
+        blocks=experiment.blocks,
+        captures=tuple(CapturePlan(c.variant, c.workload, c.profilers, c.spec, c.repeats) for c in plan.captures),
+        skipped=tuple(
+            SkippedPlan(s.variant, s.profiler, s.capability.level, s.capability.reason) for s in plan.skipped
+        ),
+        profilers=tuple(
+            ProfilerPlan(name, p.title, p.unit, p.sees, p.blind_to)
+            for name, p in ((name, profilers.REGISTRY[name]) for name in names)
+        ),
+        seed=experiment.seed,
+        instrumentation=experiment.instrumentation,
+        cost=experiment.cost,
+        network=experiment.network,
+        mounts=experiment.mounts,
+        commands=(f"snakemake --cores 4 results/{experiment.name}/report.html",),
+    )
+
+
+def _variant(plan: Plan, name: str) -> VariantPlan:
+    variant = plan.experiment.variant(name)
+    return VariantPlan(
+        name=name,
+        target=variant.target,
+        backend=variant.backend,
+        rev=variant.rev,
+        features=variant.features,
+        rustflags=variant.rustflags,
+        profile=variant.profile,
+        options=dict(variant.options),
+        env=dict(variant.env),
+        control=variant.control,
+        argv=plan.mounts[name, "none"].argv,
+        builds={used: m.build for (owner, used), m in plan.mounts.items() if owner == name and m.build},
+        verify_spec=plan.verify_spec(name) if plan.verifies else "",
+    )

@@ -1,0 +1,79 @@
+"""Tables of data as tables of the page. A column names its unit in its last word: `_ns`, `_bytes`, `_share`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fuselab.report import words
+from fuselab.report.context import Cell, Column, Link, Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_ROWS = 200
+_UNITS = {
+    "ns": "ns", "us": "us", "ms": "ms", "s": "s", "bytes": "bytes", "share": "share", "percent": "%", "hz": "Hz", "b": "bytes",
+}  # fmt: skip
+
+
+def cell(value: object, unit: str | None = None) -> Cell:
+    """`value` worded with its unit, and what to sort it by."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return Cell("", "")
+    if isinstance(value, bool):
+        return Cell("yes" if value else "no")
+    if isinstance(value, int | float):
+        return Cell(words.quantity(float(value), unit) if unit else words.count(float(value)), repr(float(value)))
+    return Cell(str(value))
+
+
+def column(name: str, numeric: bool) -> tuple[Column, str | None]:
+    """The column's heading, and its unit. Units stand in the cells, so they are dropped from the heading."""
+    stem, _, last = name.rpartition("_")
+    unit = _UNITS.get(last.lower()) if stem and numeric else None
+    return Column((stem if unit else name).replace("_", " "), numeric), unit
+
+
+def from_records(
+    key: str, caption: str, names: Sequence[str], rows: Sequence[Sequence[Any]], links: tuple[Link, ...] = (), total: int | None = None
+) -> Table:
+    """A table of plain values; columns whose every value is a number are numeric."""
+    numeric = [
+        bool(rows) and all(r[i] is None or (isinstance(r[i], int | float) and not isinstance(r[i], bool)) for r in rows) and any(r[i] is not None for r in rows)
+        for i in range(len(names))
+    ]
+    heads = [column(name, n) for name, n in zip(names, numeric, strict=True)]
+    shown = rows[:MOST_ROWS]
+    count = len(rows) if total is None else total
+    more = f"The first {words.count(len(shown))} of {words.count(count)} rows." if count > len(shown) else ""
+    cells = tuple(tuple(cell(value, unit) for value, (_, unit) in zip(row, heads, strict=True)) for row in shown)
+    return Table(key, caption, tuple(head for head, _ in heads), cells, links, more)
+
+
+def from_frame(key: str, caption: str, frame: pd.DataFrame, links: tuple[Link, ...] = (), total: int | None = None) -> Table:
+    plain = frame.astype(object).where(frame.notna(), None)
+    rows = [[_plain(value) for value in row] for row in plain.itertuples(index=False, name=None)]
+    return from_records(key, caption, [str(name) for name in frame.columns], rows, links, total)
+
+
+def _plain(value: Any) -> object:
+    """numpy's scalars as Python's; what is neither text nor number as text."""
+    value = value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
+    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
+
+
+def read_head(path: Path, rows: int = MOST_ROWS) -> tuple[pd.DataFrame, int]:
+    """The first `rows` rows of a Parquet or CSV file, and how many it has. A trace's table may have millions."""
+    import pandas as pd
+
+    if path.suffix == ".csv":
+        frame = pd.read_csv(path)
+        return frame.head(rows), len(frame)
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        batch = next(file.iter_batches(batch_size=rows), None)
+        return (pd.DataFrame(columns=file.schema_arrow.names) if batch is None else batch.to_pandas()), file.metadata.num_rows

@@ -1,0 +1,171 @@
+"""Numbers and verdicts as a reader meets them: every number with its unit, never more digits than it carries."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+NBSP = "\N{NO-BREAK SPACE}"
+MINUS = "\N{MINUS SIGN}"
+TIMES = "\N{MULTIPLICATION SIGN}"
+
+_TIME = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
+_BYTES = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"), (1, "B"))
+_COUNT = ((1e9, "G"), (1e6, "M"), (1e4, "k"))
+_NANOSECONDS = {"ns": 1.0, "us": 1e3, "µs": 1e3, "ms": 1e6, "s": 1e9}
+_BYTE_UNITS = {"B": 1, "bytes": 1, "byte": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "kB": 1000, "MB": 10**6}
+_RATES = {f"{name}/s": size for name, size in _BYTE_UNITS.items()}
+_SHARES = {"share": 100.0, "%": 1.0}
+_PLAIN_COUNTS = {"1", "", "count"}
+
+
+def number(value: float, digits: int = 3) -> str:
+    """`value` with about `digits` significant digits, thousands grouped, a true minus sign."""
+    if not math.isfinite(value):
+        return "none"
+    if value == 0:
+        return "0"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{decimals}f}".replace("-", MINUS).replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def quantity(value: float | None, unit: str) -> str:
+    """`value` in the prefix that reads best; None and NaN are `none`."""
+    if value is None or not math.isfinite(value):
+        return "none"
+    for units, scale in ((_NANOSECONDS, _TIME), (_BYTE_UNITS, _BYTES), (_RATES, _BYTES)):
+        if unit in units:
+            per = "/s" if units is _RATES else ""
+            return _scaled(value * units[unit], scale, per)
+    if unit in _SHARES:
+        return f"{number(value * _SHARES[unit])}{NBSP}%"
+    if unit in _PLAIN_COUNTS:
+        return count(value)
+    if unit in ("iops", "IOPS", "1/s", "ops/s"):
+        return f"{count(value)}{NBSP}{'IOPS' if unit.lower() == 'iops' else '1/s'}"
+    return f"{number(value)}{NBSP}{unit}"
+
+
+def _scaled(value: float, scale: tuple[tuple[float, str], ...], per: str) -> str:
+    factor, unit = next(((f, u) for f, u in scale if abs(value) >= f), scale[-1])
+    return f"{number(value / factor)}{NBSP}{unit}{per}"
+
+
+def scale_for(unit: str, largest: float) -> tuple[float, str]:
+    """(divisor, unit) for an axis whose largest value is `largest`, given in `unit`."""
+    for units, scale in ((_NANOSECONDS, _TIME), (_BYTE_UNITS, _BYTES), (_RATES, _BYTES)):
+        if unit in units:
+            factor, name = next(((f, u) for f, u in scale if largest * units[unit] >= f), scale[-1])
+            return factor / units[unit], name + ("/s" if units is _RATES else "")
+    return 1.0, unit
+
+
+def count(value: float) -> str:
+    if value != int(value):
+        return number(value)
+    for factor, prefix in _COUNT:
+        if abs(value) >= factor * 100:
+            return f"{number(value / factor)}{NBSP}{prefix}"
+    return f"{int(value):,}".replace("-", MINUS).replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def percent(share: float, signed: bool = False) -> str:
+    """`share` 0.31 is `31 %`: no decimals from 10 % up, one below."""
+    return f"{_bare(share, signed)}{NBSP}%"
+
+
+def _bare(share: float, signed: bool = False) -> str:
+    value = share * 100
+    text = f"{abs(value):.0f}" if abs(value) >= 9.95 else f"{abs(value):.1f}"
+    zero = float(text) == 0
+    sign = MINUS if value < 0 and not zero else ("+" if signed and not zero else "")
+    return sign + text
+
+
+def level(value: float) -> str:
+    """A level of confidence, 0.978 or 97.8, as `97.8 %`."""
+    share = value * 100 if value <= 1 else value
+    return f"{share:.1f}".removesuffix(".0") + f"{NBSP}%"
+
+
+def plural(amount: int, noun: str) -> str:
+    return f"{amount}{NBSP}{noun}" + ("" if amount == 1 else "s")
+
+
+def listing(items: list[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return items[0] if len(items) == 1 else ", ".join(items[:-1]) + " and " + items[-1] if items else ""
+
+
+def change(ratio: float) -> str:
+    """A ratio as a signed change; from a doubling on, as a factor."""
+    return f"{number(ratio, 2)}{NBSP}{TIMES}" if ratio >= 2 else percent(ratio - 1, signed=True)
+
+
+def change_interval(low: float, high: float) -> str:
+    """`−35 to −28 %` or `2.7 to 3.1 ×`."""
+    if high >= 2:
+        return f"{number(low, 2)} to {number(high, 2)}{NBSP}{TIMES}"
+    return f"{_bare(low - 1, True)} to {percent(high - 1, signed=True)}"
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """How a metric is spoken of: `verb` with faster and slower, or a `noun` that is larger or smaller."""
+
+    noun: str
+    verb: str | None = None
+    more: str = "higher"
+    less: str = "lower"
+
+
+_DIRECTIONS = {"read": ("reads", "read"), "write": ("writes", "write"), "trim": ("trims", "trim")}
+_TARGET = {
+    "cpu_s": Phrase("CPU time of the target", more="more", less="less"),
+    "rss_peak_bytes": Phrase("peak memory of the target"),
+}
+
+
+def phrase(metric: str) -> Phrase:
+    """Words for a metric name (DESIGN.md, metric names); unknown ones are called by their own name."""
+    group, _, what = metric.partition(".")
+    if group in _DIRECTIONS:
+        verb, noun = _DIRECTIONS[group]
+        return _io_phrase(verb, noun, what, metric)
+    if group == "target" and what in _TARGET:
+        return _TARGET[what]
+    if group == "bench":
+        return Phrase(f"time of the bench {what}", f"runs the bench {what}", "longer", "shorter")
+    if metric == "command.wall_s":
+        return Phrase("wall time of the command", "runs the command", "longer", "shorter")
+    return Phrase(metric)
+
+
+def _io_phrase(verb: str, noun: str, what: str, metric: str) -> Phrase:
+    spoken = {
+        "bw": Phrase(f"{noun} bandwidth", verb),
+        "iops": Phrase(f"{noun} operations per second", verb),
+        "drained_bw": Phrase(f"drained {noun} bandwidth", f"{verb}, counted until the unmount has drained,"),
+        "lat_mean": Phrase(f"mean {noun} latency"),
+        "mean": Phrase(f"mean {noun} latency"),
+        "max": Phrase(f"longest {noun} latency"),
+    }
+    if what in spoken:
+        return spoken[what]
+    if what.startswith("p") and what[1:].replace(".", "").replace("_", "").isdigit():
+        return Phrase(f"{what[1:].replace('_', '.')}th-percentile {noun} latency".replace("50th-percentile", "median"))
+    return Phrase(metric)
+
+
+def magnitude(ratio: float, low: float, high: float) -> tuple[str, str]:
+    """(size, interval) of a change in the direction of `ratio`, without sign: `31 %`, `28 to 35 %`.
+
+    From a doubling on both are factors: `3.4 ×`, `3.1 to 3.8 ×`. A metric where higher is better that falls to
+    less than half stays a percentage (98 % slower), because it has nowhere to go but 100 %.
+    """
+    if ratio >= 2:
+        return f"{number(ratio, 2)}{NBSP}{TIMES}", f"{number(low, 2)} to {number(high, 2)}{NBSP}{TIMES}"
+    if ratio < 1:
+        low, high = 1 - high, 1 - low
+        return percent(1 - ratio), f"{_bare(low)} to {percent(high)}"
+    return percent(ratio - 1), f"{_bare(low - 1)} to {percent(high - 1)}"
