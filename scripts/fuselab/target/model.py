@@ -113,6 +113,8 @@ class Option:
     argv: tuple[str, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
     description: str = ""
+    pattern: str = ""
+    """Regular expression that a value matches as a whole; empty: anything goes."""
 
 
 @dataclass(frozen=True)

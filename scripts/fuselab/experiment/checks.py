@@ -1,0 +1,134 @@
+"""What must hold between the parts of an experiment: metrics, profilers, queries and loads that are there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fuselab.experiment.findings import Findings
+from fuselab.experiment.loads import directions
+from fuselab.experiment.model import Workload
+from fuselab.experiment.yaml_source import Key
+from fuselab.target import placeholders
+from fuselab.target.model import CargoBuild, Target
+
+_FIO = ("bw", "iops", "mean", "p50", "p99", "p99.9", "max")
+_TARGET = ("target.cpu_s", "target.rss_peak_bytes")
+
+
+def metric_names(workload: Workload) -> tuple[str, ...]:
+    """Metrics that `workload` yields, the most telling first."""
+    return _METRICS[workload.kind](workload)
+
+
+def _fio_metrics(workload: Workload) -> tuple[str, ...]:
+    names = [f"{direction}.{what}" for what in _FIO for direction in directions(workload.settings)]
+    if "write" in directions(workload.settings):
+        names.append("write.drained_bw")
+    return tuple(names)
+
+
+_METRICS = {
+    "fio": _fio_metrics,
+    "criterion": lambda _: ("bench.mean",),
+    "command": lambda _: ("command.duration_s",),
+}
+
+
+def default_primary(workloads: tuple[Workload, ...]) -> tuple[str, ...]:
+    """Bandwidth each way, or the one metric that a bench or a command has."""
+    names: list[str] = []
+    for workload in workloads:
+        found = metric_names(workload)
+        names += [n for n in found if n.endswith(".bw")] or list(found[:1])
+    return tuple(dict.fromkeys(names))[:6]
+
+
+def check_metrics(findings: Findings, data: Mapping[str, Any], workloads: tuple[Workload, ...]) -> None:
+    """Primary metrics that no workload yields, or that stand there twice."""
+    if len(workloads) < len(data.get("workloads", {"": None})):
+        return  # one of them could not be read: who knows what it would yield
+    known = [*dict.fromkeys(name for workload in workloads for name in metric_names(workload)), *_TARGET]
+    primary = data.get("compare", {}).get("primary", ())
+    for i, name in enumerate(primary):
+        at: Key = ("compare", "primary", i)
+        if name not in known:
+            findings.unknown(at, "metric", known, why=" (no workload here yields it)")
+        elif name in primary[:i]:
+            findings.add(at, f"the metric '{name}' is in the list already")
+
+
+def read_profilers(
+    findings: Findings, data: Mapping[str, Any], workloads: tuple[Workload, ...], targets: Mapping[str, Target]
+) -> tuple[tuple[str, ...], ...]:
+    """Sets of profilers that share a capture, each held against the targets and the loads."""
+    sets: list[tuple[str, ...]] = []
+    seen: set[str] = set()
+    for i, entry in enumerate(data.get("profilers", ())):
+        at: Key = ("profilers", i)
+        names = entry if isinstance(entry, list) else [entry]
+        for j, name in enumerate(names):
+            place = (*at, j) if isinstance(entry, list) else at
+            _check_profiler(findings, place, name, workloads, targets)
+            if name in seen:
+                findings.add(place, f"the profiler '{name}' is in the list already")
+            seen.add(name)
+        sets.append(tuple(names))
+    return tuple(sets)
+
+
+def _check_profiler(
+    findings: Findings, at: Key, name: str, workloads: tuple[Workload, ...], targets: Mapping[str, Target]
+) -> None:
+    from fuselab import profilers
+
+    profiler = profilers.REGISTRY.get(name)
+    if profiler is None:
+        findings.unknown(at, "profiler", profilers.REGISTRY, name=name)
+        return
+    levels = {target.name: profiler.capability(target) for target in targets.values()}
+    if levels and all(capability.level == "unavailable" for capability in levels.values()):
+        reasons = "; ".join(dict.fromkeys(capability.reason for capability in levels.values()))
+        can = [p for p in profilers.REGISTRY if any(_can(p, target) for target in targets.values())]
+        findings.add(at, f"the profiler '{name}' cannot look at this: {reasons}", allowed=can)
+    kinds = {workload.kind for workload in workloads}
+    if kinds and not kinds & profiler.workload_kinds and not findings.broken_below(("workloads",)):
+        wanted = " or ".join(sorted(profiler.workload_kinds))
+        findings.add(at, f"the profiler '{name}' looks at loads of the kind {wanted}: there is none here")
+
+
+def _can(name: str, target: Target) -> bool:
+    from fuselab import profilers
+
+    return profilers.REGISTRY[name].capability(target).level != "unavailable"
+
+
+def check_workloads(findings: Findings, workloads: tuple[Workload, ...], targets: Mapping[str, Target]) -> None:
+    for workload in workloads:
+        _CHECKS[workload.kind](findings, workload, targets)
+
+
+def _check_fio(findings: Findings, workload: Workload, targets: Mapping[str, Target]) -> None:
+    return None
+
+
+def _check_bench(findings: Findings, workload: Workload, targets: Mapping[str, Target]) -> None:
+    at: Key = ("workloads", workload.name, "criterion", "bench")
+    bench = str(workload.settings["bench"])
+    for target in targets.values():
+        if not isinstance(target.build, CargoBuild):
+            findings.add(at, f"'{target.name}' is not built by cargo: it has no benches")
+        elif bench not in target.build.benches:
+            findings.unknown(at, "bench", target.build.benches, why=f" of '{target.name}'", name=bench)
+
+
+def _check_command(findings: Findings, workload: Workload, targets: Mapping[str, Target]) -> None:
+    at: Key = ("workloads", workload.name, "command", "argv")
+    placeholders.check_command(findings, at, list(workload.settings["argv"]), frozenset({"mountpoint"}))  # type: ignore[call-overload]
+
+
+_CHECKS = {"fio": _check_fio, "criterion": _check_bench, "command": _check_command}
+
+
+def check_queries(findings: Findings, data: Mapping[str, Any]) -> None:
+    return None

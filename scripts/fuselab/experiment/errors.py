@@ -1,0 +1,58 @@
+"""What is wrong with a YAML file, said so that the reader can mend it: place, key, value, what is allowed, the fix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One fault. Lines and columns count from 1, as editors do."""
+
+    file: str
+    """As the reader knows it: relative to the repository where it lies inside."""
+    line: int
+    column: int
+    key: str
+    """Dotted path of the key, `workloads.seq-write.fio.bs`; empty for the file as a whole."""
+    value: str
+    """What stands there, as text; empty where nothing does."""
+    message: str
+    allowed: tuple[str, ...] = ()
+    suggestion: str | None = None
+    """The nearest right spelling."""
+    corrected_yaml: str | None = None
+    """The lines as they should be."""
+
+    def __str__(self) -> str:
+        lines = [f"{self.file}:{self.line}:{self.column}: {self.message}"]
+        if self.corrected_yaml is not None:
+            lines.append("    write:")
+            lines += [f"        {line}" for line in self.corrected_yaml.splitlines()]
+        if self.allowed:
+            lines += _wrapped("    allowed: ", self.allowed)
+        return "\n".join(lines)
+
+
+class ExperimentErrors(Exception):
+    """Every fault of a file at once, in the order of the file."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(set(problems), key=lambda p: (p.file, p.line, p.column, p.message)))
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        return "\n\n".join(map(str, self.problems))
+
+
+def _wrapped(head: str, words: tuple[str, ...], width: int = 100) -> list[str]:
+    """`head` and the words behind it, comma by comma, continued below its own end."""
+    lines, line = [], head
+    for number, word in enumerate(words):
+        piece = word if number == len(words) - 1 else f"{word}, "
+        if len(line) + len(piece.rstrip()) > width and line != head:
+            lines.append(line.rstrip())
+            line = " " * len(head)
+        line += piece
+    return [*lines, line.rstrip()]

@@ -1,0 +1,108 @@
+"""Collects the faults of one file: each with its place, the nearest right spelling and the corrected lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+import yaml
+
+from fuselab.experiment.errors import ExperimentErrors, Problem
+from fuselab.experiment.yaml_source import Key, Span, YamlSource
+
+
+class Findings:
+    """What is wrong with `source` so far."""
+
+    def __init__(self, source: YamlSource) -> None:
+        self.source = source
+        self._found: list[tuple[Key, Problem]] = [((), problem) for problem in source.problems]
+
+    def add(
+        self,
+        at: Key,
+        message: str,
+        *,
+        of_key: bool = False,
+        allowed: Iterable[str] = (),
+        suggestion: str | None = None,
+        corrected: str | None = None,
+    ) -> None:
+        """A fault of the value at `at`, or of the key itself (`of_key`).
+
+        `suggestion` takes its place in the corrected lines, unless these are given. A fault at a place where, or
+        around which, one is known already is not added: it would be a consequence.
+        """
+        if self.broken(at):
+            return
+        span = self.source.span(at, of_key=of_key)
+        if corrected is None and suggestion is not None:
+            corrected = self._replaced(at, span, suggestion)
+        value = self.source.texts.get(at, "") if not of_key else str(at[-1])
+        key = ".".join(map(str, at))
+        problem = Problem(
+            self.source.shown, span.line, span.column, key, value, message, tuple(allowed), suggestion, corrected
+        )
+        self._found.append((at, problem))
+
+    def unknown(
+        self,
+        at: Key,
+        noun: str,
+        known: Iterable[str],
+        *,
+        of_key: bool = False,
+        why: str = "",
+        name: str | None = None,
+    ) -> None:
+        """A name that is none of `known`: says the nearest, and lists them all."""
+        if name is None:
+            name = str(at[-1]) if of_key else self.source.texts.get(at, "")
+        choices = sorted(dict.fromkeys(known))
+        close = near(name, choices)
+        hint = f"; did you mean '{close}'?" if close else ""
+        self.add(at, f"unknown {noun} '{name}'{why}{hint}", of_key=of_key, allowed=choices, suggestion=close)
+
+    def adopt(self, problems: Iterable[Problem]) -> None:
+        """Faults of another file that this one needs."""
+        self._found += [(("",), problem) for problem in problems]
+
+    def broken(self, at: Key) -> bool:
+        """Whether a fault is known at `at` or around it."""
+        return any(known and at[: len(known)] == known for known, _ in self._found)
+
+    def broken_below(self, at: Key) -> bool:
+        """Whether a fault is known at `at` or inside it."""
+        return any(known[: len(at)] == at for known, _ in self._found)
+
+    def problems(self) -> list[Problem]:
+        return [problem for _, problem in self._found]
+
+    def raise_if_any(self) -> None:
+        if self._found:
+            raise ExperimentErrors(self.problems())
+
+    def _replaced(self, at: Key, span: Span, text: str) -> str | None:
+        """The line with `text` in the place of what stands at `span`; None where it is not on one line."""
+        if span.end_column is None or span.line > len(self.source.lines):
+            return f"{at[-1]}: {text}" if at else None
+        line = self.source.lines[span.line - 1]
+        return line[: span.column - 1] + text + line[span.end_column - 1 :]
+
+
+def near(name: str, choices: Sequence[str]) -> str | None:
+    """The choice that `name` is most likely a slip of; None if none is near."""
+    by_lower = {choice.lower(): choice for choice in choices}
+    folded = name.lower().replace("_", "-")
+    for lower, choice in by_lower.items():
+        if lower.replace("_", "-") == folded:
+            return choice
+    close = get_close_matches(name.lower(), list(by_lower), n=1, cutoff=0.6)
+    return by_lower[close[0]] if close else None
+
+
+def flow(value: Any) -> str:
+    """`value` as YAML on one line: `{rw: write, bs: 128k}`."""
+    text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=10_000, allow_unicode=True)
+    return text.removesuffix("...\n").strip()

@@ -1,0 +1,120 @@
+"""From a YAML file to a frozen experiment, or to everything that is wrong with it.
+
+The order: the text is YAML; its data fits the schema; its names, units and combinations hold together with the
+targets, profilers and services that are there. Faults of all three are collected and raised at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fuselab.experiment import checks, units
+from fuselab.experiment.errors import ExperimentErrors, Problem
+from fuselab.experiment.findings import Findings, near
+from fuselab.experiment.loads import read_workloads
+from fuselab.experiment.model import Compare, Experiment, Query, Variant
+from fuselab.experiment.resolve import Targets, read_variant
+from fuselab.experiment.schema_check import check_schema
+from fuselab.experiment.variants import check_twins, read_contrasts, read_drafts
+from fuselab.experiment.yaml_source import YamlSource, read_yaml
+from fuselab.target.loading import load_service, shown
+from fuselab.target.model import Service, Target
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """An experiment with the targets and services that it needs, by name."""
+
+    experiment: Experiment
+    targets: Mapping[str, Target]
+    services: Mapping[str, Service]
+
+
+def experiment_names(repository: Path) -> list[str]:
+    return sorted(path.stem for path in (repository / "experiments").glob("*.yaml"))
+
+
+def load_experiment(path: Path, repository: Path) -> Loaded:
+    """Read `path`. Raises ExperimentErrors with every fault that can be found without building anything."""
+    source = _source(path, repository)
+    findings = Findings(source)
+    data = check_schema(findings, "experiment")
+    if not data:
+        findings.raise_if_any()
+    _check_name(findings, data)
+    targets = Targets(findings, repository)
+    drafts = read_drafts(findings, data)
+    variants: dict[str, Variant] = {}
+    for draft in drafts:
+        target = targets.get(draft)
+        if target is not None:
+            variants[draft.name] = read_variant(findings, draft, target)
+    check_twins(findings, drafts, variants)
+    contrasts = read_contrasts(findings, data, drafts) if drafts else ()
+    workloads = read_workloads(findings, data)
+    compare = _compare(data, checks.default_primary(workloads))
+    checks.check_workloads(findings, workloads, targets.found)
+    checks.check_metrics(findings, data, workloads)
+    profilers = checks.read_profilers(findings, data, workloads, targets.found)
+    checks.check_queries(findings, data)
+    services = _services(findings, variants, targets)
+    findings.raise_if_any()
+    experiment = Experiment(
+        name=path.stem,
+        path=path,
+        title=data.get("title", ""),
+        variants=tuple(variants.values()),
+        workloads=workloads,
+        contrasts=contrasts,
+        compare=compare,
+        profilers=profilers,
+        queries=tuple(Query(query["title"], query["sql"]) for query in data.get("queries", ())),
+        **{key: data[key] for key in _PLAIN if key in data},
+    )
+    return Loaded(experiment, targets.found, services)
+
+
+_PLAIN = ("blocks", "captures", "seed", "instrumentation", "cost", "network", "mounts", "state", "notes")
+"""Keys that the model takes as they are; without them its own defaults hold."""
+
+
+def _source(path: Path, repository: Path) -> YamlSource:
+    where = shown(path.resolve(), repository.resolve())
+    if path.is_file():
+        return read_yaml(path, where)
+    names = experiment_names(repository)
+    close = near(path.stem, names)
+    hint = f"; did you mean '{close}'?" if close else ""
+    message = f"there is no experiment '{path.stem}'{hint}"
+    raise ExperimentErrors([Problem(where, 1, 1, "", path.stem, message, tuple(names), close)])
+
+
+def _check_name(findings: Findings, data: Mapping[str, Any]) -> None:
+    stem = findings.source.file.stem
+    if "name" in data and data["name"] != stem:
+        message = f"the name '{data['name']}' differs from that of the file, '{stem}'"
+        findings.add(("name",), message, suggestion=stem)
+
+
+def _compare(data: Mapping[str, Any], default: tuple[str, ...]) -> Compare:
+    part = data.get("compare", {})
+    given: dict[str, Any] = {"primary": tuple(part.get("primary", default))}
+    if "threshold" in part:
+        given["threshold"] = units.fraction(part["threshold"])
+    return Compare(**given)
+
+
+def _services(findings: Findings, variants: Mapping[str, Variant], targets: Targets) -> dict[str, Service]:
+    services: dict[str, Service] = {}
+    for variant in variants.values():
+        name = targets.found[variant.target].backends[variant.backend].service
+        if name is None or name in services:
+            continue
+        try:
+            services[name] = load_service(name, targets.repository)
+        except ExperimentErrors as errors:
+            findings.adopt(errors.problems)
+    return services

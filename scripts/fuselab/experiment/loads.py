@@ -1,0 +1,134 @@
+"""From what the file says to its workloads: one reader for each kind, behind one registry."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from fuselab.experiment import units
+from fuselab.experiment.findings import Findings
+from fuselab.experiment.fio_file import read_job_file
+from fuselab.experiment.model import Workload
+from fuselab.experiment.yaml_source import Key
+
+GLOBAL = "global"
+_OURS = {
+    "directory": "the mount point is the directory of every job",
+    "filename_format": "fuselab names the files of a job",
+    "output": "fuselab reads what fio writes",
+    "output-format": "fuselab reads what fio writes",
+    "randseed": "every block has a seed of its own: change the experiment's 'seed'",
+}
+"""fio options that the rig sets, and why nobody else may."""
+
+
+def read_workloads(findings: Findings, data: Mapping[str, Any]) -> tuple[Workload, ...]:
+    """All loads in order. One without a kind (a finding already) is left out."""
+    found = []
+    for name, part in data.get("workloads", {}).items():
+        at: Key = ("workloads", name)
+        kind = next((kind for kind in READERS if kind in part), None)
+        if kind is not None:
+            found.append(_workload(findings, at, name, kind, part))
+    return tuple(found)
+
+
+def _workload(findings: Findings, at: Key, name: str, kind: str, part: Mapping[str, Any]) -> Workload:
+    given: dict[str, Any] = {}
+    if "timeout" in part:
+        given["timeout_s"] = units.seconds(part["timeout"])
+    if "cache" in part:
+        given["cache"] = part["cache"]
+    prepare = tuple(_step(findings, (*at, "prepare", i), step) for i, step in enumerate(part.get("prepare", ())))
+    settings = READERS[kind](findings, (*at, kind), name, part[kind])
+    return Workload(name, kind, settings, prepare, **given)
+
+
+def _text(findings: Findings, at: Key, value: object) -> str:
+    return findings.source.texts.get(at, str(value))
+
+
+def _step(findings: Findings, at: Key, step: Any) -> tuple[str, ...]:
+    """An argument list; that of fio where the step is given as fio options."""
+    if isinstance(step, list):
+        return tuple(_text(findings, (*at, i), word) for i, word in enumerate(step))
+    options = _options(findings, (*at, "fio"), step.get("fio", {}))
+    words = (f"--{option}={value}" for option, value in options.items())
+    return ("fio", "--name=prepare", "--directory=.", *words)
+
+
+def _options(findings: Findings, at: Key, part: Mapping[str, Any]) -> dict[str, str]:
+    """fio's options as text: true and false are 1 and 0 there."""
+    options = {}
+    for name, value in part.items():
+        if isinstance(value, dict | list):
+            message = f"'{name}' is not an option of one fio job"
+            findings.add((*at, name), message, of_key=True)
+        elif name in _OURS:
+            findings.add((*at, name), f"'{name}' cannot be set: {_OURS[name]}", of_key=True)
+        else:
+            options[name] = str(int(value)) if isinstance(value, bool) else _text(findings, (*at, name), value)
+    return options
+
+
+def _fio(findings: Findings, at: Key, name: str, part: Mapping[str, Any]) -> dict[str, object]:
+    """`{jobs: {section: {option: text}}, global: {option: text}}`."""
+    own = {key: value for key, value in part.items() if key not in ("jobs", GLOBAL, "file")}
+    shared = _options(findings, (*at, GLOBAL), part.get(GLOBAL, {}))
+    if "jobs" in part and "file" in part:
+        findings.add((*at, "file"), "'jobs' and 'file' exclude each other: keep one of them", of_key=True)
+    for key in own if ("jobs" in part or "file" in part) else ():
+        message = f"'{key}' stands beside 'jobs' or 'file': options for every job belong in 'global'"
+        findings.add((*at, key), message, of_key=True)
+    if "file" in part:
+        jobs = _job_file(findings, (*at, "file"), part["file"])
+    elif "jobs" in part:
+        jobs = {job: _options(findings, (*at, "jobs", job), inner) for job, inner in part["jobs"].items()}
+    else:
+        jobs = {name: _options(findings, at, own)}
+    return {"jobs": jobs, GLOBAL: shared}
+
+
+def _job_file(findings: Findings, at: Key, written: str) -> dict[str, dict[str, str]]:
+    path = findings.source.file.parent / Path(written).expanduser()
+    try:
+        jobs = read_job_file(path)
+    except OSError as error:
+        near_files = sorted(p.name for p in path.parent.glob("*.fio"))[:20] if path.parent.is_dir() else []
+        message = f"the fio job file '{written}' cannot be read: {error.strerror} (looked for {path})"
+        findings.add(at, message, allowed=near_files)
+        return {}
+    except ValueError as error:
+        findings.add(at, f"the fio job file '{written}': {error}")
+        return {}
+    for job, options in jobs.items():
+        for option in sorted(_OURS.keys() & options.keys()):
+            findings.add(at, f"the fio job file '{written}' sets '{option}' in [{job}]: {_OURS[option]}")
+    return jobs
+
+
+def _criterion(findings: Findings, at: Key, name: str, part: Mapping[str, Any]) -> dict[str, object]:
+    args = tuple(_text(findings, (*at, "args", i), word) for i, word in enumerate(part.get("args", ())))
+    return {"bench": part.get("bench", ""), "filter": part.get("filter", ""), "args": args}
+
+
+def _command(findings: Findings, at: Key, name: str, part: Mapping[str, Any]) -> dict[str, object]:
+    argv = tuple(_text(findings, (*at, "argv", i), word) for i, word in enumerate(part.get("argv", ())))
+    return {"argv": argv}
+
+
+ReadSettings = Callable[[Findings, Key, str, Mapping[str, Any]], dict[str, object]]
+
+READERS: dict[str, ReadSettings] = {"fio": _fio, "criterion": _criterion, "command": _command}
+"""By kind, as in `fuselab.workloads.REGISTRY`: the settings that its module expects, from what the file says."""
+
+
+def directions(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """`read`, `write`, `trim`: which ways the jobs of a fio load go."""
+    found: set[str] = set()
+    for job in settings["jobs"].values():
+        mode = re.sub(r":.*|^rand", "", str({**settings[GLOBAL], **job}.get("rw", "read")))
+        found |= {"read", "write"} if mode in ("rw", "readwrite") else set(re.findall("read|write|trim", mode))
+    return tuple(d for d in ("write", "read", "trim") if d in found)

@@ -1,0 +1,153 @@
+"""Holds each variant against its target: backend, options, build, revision."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from fuselab.experiment.errors import ExperimentErrors
+from fuselab.experiment.findings import Findings, near
+from fuselab.experiment.model import WORKTREE, Variant
+from fuselab.experiment.variants import Draft
+from fuselab.target.loading import load_target, target_names
+from fuselab.target.model import CargoBuild, CommandBuild, Target
+from fuselab.target.source import git
+
+_CARGO_ONLY = {"features": "cargo features", "rustflags": "compiler flags", "profile": "cargo profiles"}
+
+
+class Targets:
+    """The targets of one experiment, each read once."""
+
+    def __init__(self, findings: Findings, repository: Path) -> None:
+        self.findings = findings
+        self.repository = repository
+        self.found: dict[str, Target] = {}
+        self.failed: set[str] = set()
+
+    def get(self, draft: Draft) -> Target | None:
+        """The target of `draft`; None, with a finding, if there is none."""
+        name = draft.values.get("target")
+        if name is None:
+            message = f"no target: neither the variant '{draft.name}' nor the experiment names one"
+            names = target_names(self.repository)
+            example = f"target: {names[0]}" if names else None
+            self.findings.add(("target",), message, of_key=True, allowed=names, corrected=example)
+            return None
+        if name not in self.found and name not in self.failed:
+            self._load(draft, name)
+        return self.found.get(name)
+
+    def _load(self, draft: Draft, name: str) -> None:
+        if not (self.repository / "targets" / name / "target.yaml").is_file():
+            names = target_names(self.repository)
+            self.findings.unknown(draft.place("target"), "target", names, name=name)
+            self.failed.add(name)
+            return
+        try:
+            target = load_target(name, self.repository)
+        except ExperimentErrors as errors:
+            self.findings.adopt(errors.problems)
+            self.failed.add(name)
+            return
+        self.found[name] = target
+        if isinstance(target.build, CargoBuild | CommandBuild):
+            self._check_source(draft, target, target.build)
+
+    def _check_source(self, draft: Draft, target: Target, build: CargoBuild | CommandBuild) -> None:
+        at = draft.place("target")
+        if build.source is None:
+            message = (
+                f"the source of '{target.name}' is not known: the environment variable {build.source_env} is not set. "
+                f"Set it to the folder of a checkout: export {build.source_env}=/path/to/{target.name}"
+            )
+            self.findings.add(at, message)
+        elif not build.source.is_dir():
+            named = f" ({build.source_env})" if build.source_env else ""
+            self.findings.add(at, f"the source of '{target.name}' is not there: no folder {build.source}{named}")
+
+
+def read_variant(findings: Findings, draft: Draft, target: Target) -> Variant:
+    """`draft` with its target's defaults; what does not fit is a finding."""
+    values = draft.values
+    _check_options(findings, draft, target)
+    if not isinstance(target.build, CargoBuild):
+        for key, words in _CARGO_ONLY.items():
+            if values.get(key):
+                message = f"'{target.name}' is not built by cargo: it has no {words}"
+                findings.add(draft.place(key), message, of_key=True)
+    return Variant(
+        name=draft.name,
+        target=target.name,
+        backend=_backend(findings, draft, target),
+        rev=_revision(findings, draft, target),
+        features=tuple(values.get("features", ())),
+        rustflags=tuple(values.get("rustflags", ())),
+        profile=values.get("profile"),
+        options=tuple(values.get("options", {}).items()),
+        env=tuple(values.get("env", {}).items()),
+        control=bool(values.get("control", False)),
+    )
+
+
+def _backend(findings: Findings, draft: Draft, target: Target) -> str:
+    default = next(iter(target.backends))
+    name = str(draft.values.get("backend", default))
+    if name in target.backends:
+        return name
+    at = draft.place("backend")
+    findings.unknown(at, "backend", target.backends, why=f" of '{target.name}'", name=name)
+    return default
+
+
+def _check_options(findings: Findings, draft: Draft, target: Target) -> None:
+    options: Mapping[str, str] = draft.values.get("options", {})
+    for name, value in options.items():
+        at = draft.place("options", name)
+        option = target.options.get(name)
+        if option is None:
+            findings.unknown(at, "mount option", target.options, of_key=True, why=f" of '{target.name}'")
+        elif option.pattern and not re.fullmatch(option.pattern, value):
+            meaning = f" ({option.description})" if option.description else ""
+            findings.add(at, f"'{value}' is not a value of the mount option '{name}'{meaning}")
+
+
+def _revision(findings: Findings, draft: Draft, target: Target) -> str:
+    """`worktree`, or the commit that is meant."""
+    rev = str(draft.values.get("rev", WORKTREE))
+    if rev == WORKTREE:
+        return rev
+    at = draft.place("rev")
+    build = target.build
+    if not isinstance(build, CargoBuild | CommandBuild):
+        findings.add(at, f"'{target.name}' has no source: 'rev' says nothing about it", of_key=True)
+        return rev
+    if build.source is None or not build.source.is_dir():
+        return rev
+    commit = _commit(build.source, rev)
+    if commit is not None:
+        return commit
+    known = _revisions(build.source)
+    if known is None:
+        findings.add(at, f"the source of '{target.name}' is not in git: {build.source}")
+        return rev
+    close = near(rev, known)
+    hint = f"; did you mean '{close}'?" if close else ""
+    message = f"no revision '{rev}' in the source of '{target.name}'{hint}"
+    findings.add(at, message, allowed=[WORKTREE, *known[:20], "any commit"], suggestion=close)
+    return rev
+
+
+@cache
+def _commit(source: Path, rev: str) -> str | None:
+    found = git(source, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}")
+    return found.strip() if found else None
+
+
+@cache
+def _revisions(source: Path) -> list[str] | None:
+    """Branches and tags, newest first; None outside git."""
+    listed = git(source, "for-each-ref", "--sort=-creatordate", "--format=%(refname:short)", "refs/heads", "refs/tags")
+    return None if listed is None else listed.split()

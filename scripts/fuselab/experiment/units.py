@@ -1,0 +1,54 @@
+"""Durations and shares as people write them, and the nearest right spelling of what they meant."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+
+_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_WORDS = {
+    "duration": {
+        **dict.fromkeys(["us", "usec", "usecs", "microseconds", "µs"], "us"),
+        **dict.fromkeys(["ms", "msec", "msecs", "millis", "milliseconds", "millisecond"], "ms"),
+        **dict.fromkeys(["", "s", "sec", "secs", "second", "seconds"], "s"),
+        **dict.fromkeys(["m", "min", "mins", "minute", "minutes"], "m"),
+        **dict.fromkeys(["h", "hr", "hrs", "hour", "hours"], "h"),
+    },
+    "size": {
+        **dict.fromkeys(["k", "kb", "kib", "kilo", "kilobytes", "kbyte", "kbytes"], "k"),
+        **dict.fromkeys(["m", "mb", "mib", "mega", "megabytes", "mbyte", "mbytes", "meg"], "m"),
+        **dict.fromkeys(["g", "gb", "gib", "giga", "gigabytes", "gbyte", "gbytes", "gig"], "g"),
+        **dict.fromkeys(["t", "tb", "tib", "tera", "terabytes"], "t"),
+        **dict.fromkeys(["b", "byte", "bytes"], ""),
+    },
+    "share": dict.fromkeys(["", "%", "percent", "pct", "per cent"], "%"),
+}
+_WORDS["fio block size"] = _WORDS["size"]
+
+
+def seconds(text: str) -> float:
+    """`4ms` -> 0.004. The text has passed the schema's pattern; ValueError otherwise."""
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(us|ms|s|m|h)", text)
+    if match is None:
+        raise ValueError(f"not a duration: {text}")
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def fraction(value: str | float) -> float:
+    """`5%` -> 0.05; a number is one already. ValueError for anything else."""
+    return float(value[:-1]) / 100 if isinstance(value, str) else float(value)
+
+
+def nearest(kind: str, text: str) -> str | None:
+    """What `text` was probably meant to be as a `kind` (duration, size, share): `3 sec` -> `3s`; None if unclear."""
+    match = re.fullmatch(r"\s*([0-9]+(?:[.,][0-9]+)?)\s*([^0-9\s]?.*?)\s*", text)
+    units = _WORDS.get(kind)
+    if match is None or units is None:
+        return None
+    word = match[2].lower()
+    if word not in units:
+        close = get_close_matches(word, [w for w in units if len(w) > 1], n=1, cutoff=0.75)
+        if not close:
+            return None
+        word = close[0]
+    return match[1].replace(",", ".") + units[word]

@@ -1,0 +1,74 @@
+"""The JSON Schemas of fuselab's YAML files, and what is known of their keys."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent / "schema"
+NAMES = ("experiment", "target", "service")
+"""The schemas of whole files; the others are parts of them, by topic."""
+
+
+@cache
+def schema(name: str) -> Mapping[str, Any]:
+    """One schema file: one of `NAMES`, or a part."""
+    return dict(json.loads((FOLDER / f"{name}.schema.json").read_text(encoding="utf-8")))
+
+
+@cache
+def validator(name: str) -> Any:
+    """A `jsonschema` validator of one schema, with the parts that it refers to. Made once: that takes longest."""
+    from jsonschema import Draft202012Validator
+    from referencing import Registry, Resource
+    from referencing.jsonschema import DRAFT202012
+
+    def retrieve(uri: str) -> Resource[Any]:
+        return Resource(dict(schema(uri.removesuffix(".schema.json"))), DRAFT202012)
+
+    registry: Registry[Any] = Registry(retrieve=retrieve)  # type: ignore[call-arg]
+    checker = Draft202012Validator.FORMAT_CHECKER
+    return Draft202012Validator(schema(name), registry=registry, format_checker=checker)
+
+
+def resolve(part: Mapping[str, Any], file: str) -> tuple[Mapping[str, Any], str]:
+    """Follow `$ref`: what it names with what stands beside it, and the schema file that this is in."""
+    while "$ref" in part:
+        name, _, pointer = part["$ref"].partition("#")
+        file = name.removesuffix(".schema.json") or file
+        found: Any = schema(file)
+        for step in pointer.strip("/").split("/"):
+            found = found[step] if step else found
+        part = {**found, **{key: value for key, value in part.items() if key != "$ref"}}
+    return part, file
+
+
+def properties(part: Mapping[str, Any], file: str) -> Iterator[tuple[str, Mapping[str, Any], str]]:
+    """Keys of an object, resolved: (name, schema, file it is in). `<name>` stands for keys of one's own choice."""
+    for name, inner in part.get("properties", {}).items():
+        yield name, *resolve(inner, file)
+    free = part.get("additionalProperties")
+    if isinstance(free, Mapping):
+        yield "<name>", *resolve(free, file)
+
+
+@cache
+def homes(name: str) -> Mapping[str, tuple[str, ...]]:
+    """Where keys belong: key -> dotted places of the mappings that know it, '' for the top level."""
+    found: dict[str, list[str]] = {}
+    part, file = resolve(schema(name), name)
+    for key, place in _walk(part, file, (), 0):
+        if key != "<name>" and place not in found.setdefault(key, []):
+            found[key].append(place)
+    return {key: tuple(places) for key, places in found.items()}
+
+
+def _walk(part: Mapping[str, Any], file: str, at: tuple[str, ...], depth: int) -> Iterator[tuple[str, str]]:
+    if depth > 5:
+        return
+    for key, inner, inner_file in properties(part, file):
+        yield key, ".".join(at)
+        yield from _walk(inner, inner_file, (*at, key), depth + 1)

@@ -1,0 +1,277 @@
+"""Reads `targets/<name>/target.yaml` and `services/<name>.yaml` into the frozen models."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fuselab.experiment import units
+from fuselab.experiment.errors import ExperimentErrors, Problem
+from fuselab.experiment.findings import Findings, near
+from fuselab.experiment.schema_check import check_schema
+from fuselab.experiment.yaml_source import Key, YamlSource, read_yaml
+from fuselab.target import placeholders
+from fuselab.target.model import (
+    Backend,
+    Build,
+    CargoBuild,
+    CommandBuild,
+    Installed,
+    MountSpec,
+    NoBuild,
+    Option,
+    ProfilerSupport,
+    Service,
+    StopSpec,
+    Target,
+)
+
+NO_BACKEND = "none"
+Pairs = tuple[tuple[str, str], ...]
+Words = tuple[str, ...]
+
+
+def target_names(repository: Path) -> list[str]:
+    return sorted(path.parent.name for path in (repository / "targets").glob("*/target.yaml"))
+
+
+def service_names(repository: Path) -> list[str]:
+    return sorted(path.stem for path in (repository / "services").glob("*.yaml"))
+
+
+def shown(path: Path, repository: Path) -> str:
+    """`path` as the reader knows it: relative to the repository where it lies inside."""
+    return str(path.relative_to(repository)) if path.is_relative_to(repository) else str(path)
+
+
+def load_target(name: str, repository: Path) -> Target:
+    """The target `name`, complete. Raises ExperimentErrors, also for a target that is not there."""
+    path = repository / "targets" / name / "target.yaml"
+    source = _read(path, repository, "target", target_names(repository))
+    findings = Findings(source)
+    target = _TargetReader(findings, path, repository).read()
+    findings.raise_if_any()
+    return target
+
+
+def load_service(name: str, repository: Path) -> Service:
+    """The service `name`. Raises ExperimentErrors, also for a service that is not there."""
+    path = repository / "services" / f"{name}.yaml"
+    source = _read(path, repository, "service", service_names(repository))
+    findings = Findings(source)
+    service = _service(findings, name)
+    findings.raise_if_any()
+    return service
+
+
+def _read(path: Path, repository: Path, noun: str, names: list[str]) -> YamlSource:
+    where = shown(path, repository)
+    if not path.is_file():
+        wanted = path.parent.name if noun == "target" else path.stem
+        close = near(wanted, names)
+        hint = f"; did you mean '{close}'?" if close else ""
+        message = f"there is no {noun} '{wanted}'{hint}"
+        raise ExperimentErrors([Problem(where, 1, 1, "", wanted, message, tuple(names), close)])
+    return read_yaml(path, where)
+
+
+class Reader:
+    """Plain data, already held against its schema, as tuples of text."""
+
+    def __init__(self, findings: Findings) -> None:
+        self.findings = findings
+        self.source = findings.source
+
+    def text(self, at: Key, value: object) -> str:
+        """A scalar as it is written in the file."""
+        return self.source.texts.get(at, str(value))
+
+    def words(self, data: Mapping[str, Any], at: Key, key: str) -> Words:
+        return tuple(self.text((*at, key, i), word) for i, word in enumerate(data.get(key, ())))
+
+    def argvs(self, data: Mapping[str, Any], at: Key, key: str) -> tuple[Words, ...]:
+        return tuple(
+            tuple(self.text((*at, key, i, j), word) for j, word in enumerate(argv))
+            for i, argv in enumerate(data.get(key, ()))
+        )
+
+    def pairs(self, data: Mapping[str, Any], at: Key, key: str) -> Pairs:
+        return tuple((name, self.text((*at, key, name), value)) for name, value in data.get(key, {}).items())
+
+
+class _TargetReader(Reader):
+    def __init__(self, findings: Findings, path: Path, repository: Path) -> None:
+        super().__init__(findings)
+        self.path = path
+        self.repository = repository
+
+    def read(self) -> Target:
+        data = check_schema(self.findings, "target")
+        name = self.path.parent.name
+        _check_name(self.findings, data, name, "folder")
+        mount, backends = self._mount(data), self._backends(data)
+        target = Target(
+            name=name,
+            path=self.path,
+            title=data.get("title", ""),
+            build=self._build(data.get("build", {})),
+            mount=mount,
+            stop=_stop(data.get("stop", {})),
+            backends=backends or {NO_BACKEND: Backend(NO_BACKEND)},
+            options={key: self._option(key, part) for key, part in data.get("options", {}).items()},
+            profilers={key: self._support(key, part) for key, part in data.get("profilers", {}).items()},
+            log_filter=next(iter(self.pairs(data, (), "log_filter")), None),
+        )
+        self._check(target, data)
+        return target
+
+    def _build(self, data: Mapping[str, Any]) -> Build:
+        for kind, part in data.items():
+            at = ("build", kind)
+            match kind:
+                case "cargo":
+                    return CargoBuild(
+                        source=self._source(part),
+                        source_env=part.get("source_env"),
+                        package=part.get("package"),
+                        binary=part.get("binary", ""),
+                        features=self.words(part, at, "features"),
+                        default_features=part.get("default_features", True),
+                        profile=part.get("profile", "release"),
+                        toolchain=part.get("toolchain"),
+                        args=self.words(part, at, "args"),
+                        benches=self.words(part, at, "benches"),
+                    )
+                case "command":
+                    return CommandBuild(
+                        source=self._source(part),
+                        source_env=part.get("source_env"),
+                        argv=self.words(part, at, "argv"),
+                        binary=part.get("binary", ""),
+                        env=self.pairs(part, at, "env"),
+                    )
+                case "installed":
+                    binary = os.path.expanduser(part.get("binary", ""))
+                    return Installed(binary, self.words(part, at, "version"))
+        return NoBuild()
+
+    def _source(self, data: Mapping[str, Any]) -> Path | None:
+        """The variable if it is set, the path if there is one, else the folder of target.yaml."""
+        variable = data.get("source_env")
+        if variable and os.environ.get(variable):
+            return Path(os.environ[variable]).expanduser().resolve()
+        if "source" in data:
+            return (self.path.parent / Path(data["source"]).expanduser()).resolve()
+        return None if variable else self.path.parent.resolve()
+
+    def _mount(self, data: Mapping[str, Any]) -> MountSpec:
+        part = data.get("mount")
+        if part is None:
+            return MountSpec(())
+        at = ("mount",)
+        return MountSpec(
+            argv=self.words(part, at, "argv"),
+            env=self.pairs(part, at, "env"),
+            files=tuple(part.get("files", {}).items()),
+            prepare=self.argvs(part, at, "prepare"),
+            **_ready(part),
+        )
+
+    def _backends(self, data: Mapping[str, Any]) -> dict[str, Backend]:
+        found = {}
+        for name, part in data.get("backends", {}).items():
+            at = ("backends", name)
+            found[name] = Backend(
+                name,
+                part.get("service"),
+                self.words(part, at, "argv"),
+                self.pairs(part, at, "env"),
+                part.get("persists", True),
+            )
+        return found
+
+    def _option(self, name: str, part: Mapping[str, Any]) -> Option:
+        at = ("options", name)
+        return Option(
+            name,
+            self.words(part, at, "argv"),
+            self.pairs(part, at, "env"),
+            part.get("description", ""),
+            part.get("pattern", ""),
+        )
+
+    def _support(self, name: str, part: Mapping[str, Any]) -> ProfilerSupport:
+        at = ("profilers", name)
+        return ProfilerSupport(
+            name=name,
+            features=self.words(part, at, "features"),
+            rustflags=self.words(part, at, "rustflags"),
+            env=self.pairs(part, at, "env"),
+            argv=self.words(part, at, "argv"),
+            log_filter=next(iter(self.pairs(part, at, "log_filter")), None),
+            files=self.words(part, at, "files"),
+            unavailable=part.get("unavailable"),
+        )
+
+    def _check(self, target: Target, data: Mapping[str, Any]) -> None:
+        from fuselab import profilers
+
+        for name in target.profilers:
+            if name not in profilers.REGISTRY:
+                self.findings.unknown(("profilers", name), "profiler", profilers.REGISTRY, of_key=True)
+        services = service_names(self.repository)
+        for name, backend in target.backends.items():
+            if backend.service is not None and backend.service not in services:
+                self.findings.unknown(("backends", name, "service"), "service", services)
+        if target.mount.argv and isinstance(target.build, NoBuild):
+            message = "a mount needs a program: 'build' says none"
+            self.findings.add(("mount",), message, of_key=True)
+        if not target.mount.argv and not isinstance(target.build, NoBuild) and "mount" not in data:
+            example = 'mount:\n  argv: ["{binary}", "{mountpoint}"]'
+            message = "the key 'mount' is missing: a target with a program says how it is mounted"
+            self.findings.add(("mount",), message, of_key=True, corrected=example)
+        placeholders.check(self.findings, data)
+
+
+def _service(findings: Findings, name: str) -> Service:
+    data = check_schema(findings, "service")
+    _check_name(findings, data, name, "file")
+    placeholders.check_service(findings, data)
+    reader = Reader(findings)
+    ready, stop = data.get("ready", {}), data.get("stop", {})
+    given: dict[str, Any] = _ready(data)
+    if "signal" in stop:
+        given["stop_signal"] = stop["signal"]
+    if "timeout" in stop:
+        given["stop_timeout_s"] = units.seconds(stop["timeout"])
+    return Service(
+        name=name,
+        argv=reader.words(data, (), "argv"),
+        port=data.get("port", 0),
+        env=reader.pairs(data, (), "env"),
+        prepare=reader.argvs(data, (), "prepare"),
+        ready_argv=reader.words(ready, ("ready",), "argv"),
+        user=data.get("user"),
+        **given,
+    )
+
+
+def _ready(part: Mapping[str, Any]) -> dict[str, Any]:
+    ready = part.get("ready", {})
+    return {"ready_timeout_s": units.seconds(ready["timeout"])} if "timeout" in ready else {}
+
+
+def _stop(part: Mapping[str, Any]) -> StopSpec:
+    given = {key: part[key] for key in ("first", "signal") if key in part}
+    if "timeout" in part:
+        given["timeout_s"] = units.seconds(part["timeout"])
+    return StopSpec(**given)
+
+
+def _check_name(findings: Findings, data: Mapping[str, Any], name: str, noun: str) -> None:
+    if "name" in data and data["name"] != name:
+        message = f"the name '{data['name']}' differs from that of the {noun}, '{name}'"
+        findings.add(("name",), message, suggestion=re.sub(r"\s", "-", name))
