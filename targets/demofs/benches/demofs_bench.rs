@@ -1,1 +1,128 @@
-fn main() {}
+//! The filesystem without FUSE: data in a temporary folder, metadata in memory.
+//!
+//! `DEMOFS_BENCH_FLAMEGRAPH=1` profiles instead of measuring: each bench runs for five seconds
+//! and leaves `profile/flamegraph.svg` and `profile/folded.txt` in its folder.
+//! `DEMOFS_BENCH_CHROME=FILE` traces the spans, in a build with the `profiling` feature.
+
+#[path = "support/flamegraph.rs"]
+mod flamegraph;
+
+use std::ffi::OsStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use criterion::{BatchSize, Criterion, Throughput};
+use demofs::chunks::Chunks;
+use demofs::file::Files;
+use demofs::inject::{Faults, Plan};
+use demofs::meta::{self, Backend, Inode, ROOT};
+use demofs::telemetry;
+use demofs::tree::Tree;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+const FILE_BYTES: u64 = 16 << 20;
+const REQUEST_BYTES: usize = 128 << 10;
+const PROFILE_TIME: Duration = Duration::from_secs(5);
+
+fn main() -> anyhow::Result<()> {
+    let _profilers = telemetry::init_bench()?;
+    let mut criterion = criterion();
+    big_file(&mut criterion);
+    small_files(&mut criterion);
+    criterion.final_summary();
+    Ok(())
+}
+
+fn criterion() -> Criterion {
+    let criterion =
+        Criterion::default().with_profiler(flamegraph::Flamegraph::default()).configure_from_args();
+    let asked = std::env::var_os("DEMOFS_BENCH_FLAMEGRAPH").is_some_and(|value| value != "0");
+    let other_mode = ["--test", "--list", "--profile-time"];
+    let measures = std::env::args().any(|argument| argument == "--bench")
+        && !std::env::args().any(|argument| other_mode.contains(&argument.as_str()));
+    match asked && measures {
+        true => criterion.profile_time(Some(PROFILE_TIME)),
+        false => criterion,
+    }
+}
+
+/// Writes and reads of a whole file, 128 KiB at a time.
+fn big_file(criterion: &mut Criterion) {
+    let runtime = Runtime::new().expect("a runtime");
+    let bench = runtime.block_on(Bench::new());
+    let mut group = criterion.benchmark_group("big_file");
+    group.throughput(Throughput::Bytes(FILE_BYTES)).sample_size(20);
+    group.bench_function("write", |bencher| {
+        bencher.to_async(&runtime).iter(|| async {
+            bench.files.truncate(bench.ino, 0).await.expect("an empty file");
+            bench.write_all().await;
+        });
+    });
+    runtime.block_on(bench.write_all());
+    group.bench_function("read", |bencher| {
+        bencher.to_async(&runtime).iter(|| async {
+            for offset in requests() {
+                let data = bench.files.read_at(bench.ino, offset, REQUEST_BYTES).await.expect("data");
+                assert_eq!(data.len(), REQUEST_BYTES);
+            }
+        });
+    });
+    group.finish();
+}
+
+/// What metadata costs.
+fn small_files(criterion: &mut Criterion) {
+    let runtime = Runtime::new().expect("a runtime");
+    let bench = runtime.block_on(Bench::new());
+    let mut group = criterion.benchmark_group("small_files");
+    group.bench_function("stat", |bencher| {
+        bencher.to_async(&runtime).iter(|| async { bench.files.stat(bench.ino).await.expect("an inode") });
+    });
+    group.bench_function("create_unlink", |bencher| {
+        bencher.to_async(&runtime).iter_batched(
+            || Inode { mode: libc::S_IFREG | 0o644, ..Inode::default() },
+            |new| async {
+                let name = OsStr::new("small");
+                bench.tree.create(ROOT, name, new).await.expect("a new file");
+                let gone = bench.tree.unlink(ROOT, name).await.expect("a file");
+                bench.files.unlinked(&gone).await.expect("no file");
+            },
+            BatchSize::SmallInput,
+        );
+    });
+    group.finish();
+}
+
+struct Bench {
+    tree: Arc<Tree>,
+    files: Files,
+    ino: u64,
+    data: Vec<u8>,
+    _folder: TempDir,
+}
+
+impl Bench {
+    /// A filesystem with one empty file, which is open.
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let store = meta::open(Backend::Memory, folder.path(), &[]).await.expect("a store");
+        let tree = Arc::new(Tree::open(store).await.expect("a tree"));
+        let chunks = Chunks::open(folder.path()).expect("a folder");
+        let files = Files::new(Arc::clone(&tree), chunks, Faults::new(Plan::default()));
+        let new = Inode { mode: libc::S_IFREG | 0o644, ..Inode::default() };
+        let ino = tree.create(ROOT, OsStr::new("big"), new).await.expect("a new file").ino;
+        files.open(ino, false).await.expect("an open file");
+        Self { tree, files, ino, data: vec![7; REQUEST_BYTES], _folder: folder }
+    }
+
+    async fn write_all(&self) {
+        for offset in requests() {
+            self.files.write_at(self.ino, offset, &self.data).await.expect("a write");
+        }
+    }
+}
+
+fn requests() -> impl Iterator<Item = u64> {
+    (0..FILE_BYTES).step_by(REQUEST_BYTES)
+}

@@ -6,8 +6,6 @@
 mod etcd;
 mod memory;
 mod sqlite;
-#[cfg(test)]
-mod tests;
 
 use std::ffi::{OsStr, OsString};
 use std::io;

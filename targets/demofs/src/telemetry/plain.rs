@@ -8,14 +8,21 @@ use tracing::level_filters::LevelFilter;
 use tracing::span;
 use tracing::{Event, Level, Metadata, Subscriber};
 
-use super::{TOKIO_CONSOLE, TRACE_CHROME, TRACE_FLAME};
+use super::{BENCH_CHROME, TOKIO_CONSOLE, TRACE_CHROME, TRACE_FLAME};
 
 /// Sets up the log. Keep what it returns until the end, as in a profiling build.
 pub fn init() -> anyhow::Result<()> {
-    for name in [TRACE_CHROME, TRACE_FLAME, TOKIO_CONSOLE] {
-        if std::env::var_os(name).is_some() {
-            eprintln!("demofs: {name} is set, but this build has no `profiling` feature: it does nothing");
-        }
+    log_errors_and_explain(&[TRACE_CHROME, TRACE_FLAME, TOKIO_CONSOLE])
+}
+
+/// Sets up the log for the benches.
+pub fn init_bench() -> anyhow::Result<()> {
+    log_errors_and_explain(&[BENCH_CHROME])
+}
+
+fn log_errors_and_explain(useless: &[&str]) -> anyhow::Result<()> {
+    for name in useless.iter().filter(|name| std::env::var_os(name).is_some()) {
+        eprintln!("demofs: {name} is set, but this build has no `profiling` feature: it does nothing");
     }
     tracing::subscriber::set_global_default(Errors)?;
     Ok(())

@@ -18,7 +18,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, fmt};
 
-use super::{TOKIO_CONSOLE, TRACE_CHROME, TRACE_FLAME};
+use super::{BENCH_CHROME, TOKIO_CONSOLE, TRACE_CHROME, TRACE_FLAME};
 
 /// Where the console's recording goes, if anywhere; console-subscriber reads it itself.
 const RECORD_PATH: &str = "TOKIO_CONSOLE_RECORD_PATH";
@@ -51,12 +51,21 @@ impl Drop for Guard {
 
 /// Sets up the log and every profiler that the environment asks for.
 pub fn init() -> anyhow::Result<Guard> {
-    let filter =
-        EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).try_from_env_or_default()?;
-    let (chrome, chrome_guard) = path_of(TRACE_CHROME).map(chrome_layer).transpose()?.unzip();
-    let (flame, flame_guard) = path_of(TRACE_FLAME).map(flame_layer).transpose()?.unzip();
-    let recording = path_of(RECORD_PATH).filter(|_| console_wanted());
-    let console = if console_wanted() { Some(console_layer(recording.as_ref())?) } else { None };
+    start(TRACE_CHROME, path_of(TRACE_FLAME), console_wanted())
+}
+
+/// Sets up the log and, if the environment asks for it, a Chrome trace of the benches.
+pub fn init_bench() -> anyhow::Result<Guard> {
+    start(BENCH_CHROME, None, false)
+}
+
+fn start(chrome: &str, flame: Option<PathBuf>, console_wanted: bool) -> anyhow::Result<Guard> {
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env()?;
+    let chrome = path_of(chrome).map(|path| chrome_layer(chrome, path));
+    let (chrome, chrome_guard) = chrome.transpose()?.unzip();
+    let (flame, flame_guard) = flame.map(flame_layer).transpose()?.unzip();
+    let recording = path_of(RECORD_PATH).filter(|_| console_wanted);
+    let console = if console_wanted { Some(console_layer(recording.as_ref())?) } else { None };
     tracing_subscriber::registry()
         .with(filter)
         .with(console)
@@ -80,13 +89,14 @@ fn create(variable: &str, path: &PathBuf) -> anyhow::Result<File> {
 }
 
 fn chrome_layer<S>(
+    variable: &str,
     path: PathBuf,
 ) -> anyhow::Result<(tracing_chrome::ChromeLayer<S>, tracing_chrome::FlushGuard)>
 where
     S: tracing::Subscriber + for<'span> tracing_subscriber::registry::LookupSpan<'span> + Send + Sync,
 {
     Ok(ChromeLayerBuilder::new()
-        .writer(create(TRACE_CHROME, &path)?)
+        .writer(create(variable, &path)?)
         .include_args(true)
         .trace_style(TraceStyle::Async)
         .build())

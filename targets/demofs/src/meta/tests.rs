@@ -1,1 +1,0 @@
-//! What every metadata store promises, tried on each of them.
