@@ -1,7 +1,7 @@
 """The exact null distribution of the signed-rank sum. Standard library only.
 
-Under the null hypothesis every difference is as likely to be positive as negative, so the sum T of the ranks of
-the positive ones is a sum of independent coin flips. Ranks come doubled: mid-ranks of ties are then whole.
+Under the null hypothesis every difference is as likely to be positive as negative, so the sum T of the ranks
+of the positive ones is a sum of independent coin flips. Ranks come doubled: mid-ranks of ties are then whole.
 """
 
 from __future__ import annotations

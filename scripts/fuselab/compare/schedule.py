@@ -20,8 +20,8 @@ LOOK_LEVEL = 0.978
 """Of each interval where there are three looks: a false alarm at any of the three stays below 5 %."""
 
 _SMALLEST_GROUP = 4
-"""Blocks over which positions balance, at least. With two variants, groups of two blocks would make every second
-block the mirror of the one before: noise with a period of two blocks then counts each pair twice."""
+"""Blocks over which positions balance, at least. With two variants, groups of two blocks would make every
+second block the mirror of the one before: noise with a period of two blocks then counts each pair twice."""
 
 
 def _digest(*parts: object) -> int:
@@ -33,9 +33,9 @@ def _digest(*parts: object) -> int:
 def block_order(variants: Sequence[str], block: int, seed: int) -> tuple[str, ...]:
     """The order in which `block` (from 1) runs its variants.
 
-    Rows of random Latin squares, shuffled: over each group of consecutive blocks (as many as there are variants;
-    4 for two variants, 6 for three) every variant stands equally often at every position. The order in which
-    `variants` are given does not matter.
+    Rows of random Latin squares, shuffled: over each group of consecutive blocks (as many as there are
+    variants; 4 for two variants, 6 for three) every variant stands equally often at every position. The order
+    in which `variants` are given does not matter.
 
     Raises:
         ValueError: no variants, one named twice, or a block number below 1.

@@ -2,9 +2,10 @@
 
 The estimate is that of Hodges and Lehmann (1963), the median of the Walsh averages (d_i + d_j) / 2, i <= j. A
 shift s is accepted where the sign-flip permutation distribution of the signed mid-ranks of d - s (zeros keep
-their rank and have no sign: Pratt 1959) gives it p > alpha. The interval is the closed hull of what is accepted,
-and the p-value of "no change" is the largest p of any shift from 0 outwards: so it is at most alpha exactly where
-the interval leaves 0 out. Without ties all this is the ordinary exact Wilcoxon test and its interval.
+their rank and have no sign: Pratt 1959) gives it p > alpha. The interval is the closed hull of what is
+accepted, and the p-value of "no change" is the largest p of any shift from 0 outwards: so it is at most alpha
+exactly where the interval leaves 0 out. Without ties all this is the ordinary exact Wilcoxon test and its
+interval.
 """
 
 from __future__ import annotations
@@ -65,8 +66,8 @@ def infer(differences: npt.ArrayLike, level: float) -> Inference:
 def untied_batch(differences: Numbers, level: float) -> tuple[Floats, Floats, Floats, Floats]:
     """Estimates, lower ends, upper ends and p, each of shape (m,), for m sets of n differences, shape (m, n).
 
-    Only for differences whose Walsh averages are distinct and not 0. Ends are NaN where n is too small for the
-    level.
+    Only for differences whose Walsh averages are distinct and not 0. Ends are NaN where n is too small for
+    the level.
     """
     blocks = differences.shape[1]
     sums = _walsh_sums(differences)
@@ -108,8 +109,8 @@ def _shift_ps(doubled: Ints, doubled_shifts: Ints) -> Floats:
 def _invert(grid: Ints, sums: Ints, alpha: float) -> tuple[float, float, float]:
     """Lower and upper end of the accepted hull, as doubled shifts, and the p of no change. Allows ties.
 
-    p changes only where a Walsh average is passed. It is looked up between neighbouring ones, beyond both ends,
-    where several coincide (ties make a distribution of their own there) and at 0.
+    p changes only where a Walsh average is passed. It is looked up between neighbouring ones, beyond both
+    ends, where several coincide (ties make a distribution of their own there) and at 0.
     """
     points, copies = np.unique(sums, return_counts=True)
     between = np.concatenate(([2 * points[0] - 2], points[:-1] + points[1:], [2 * points[-1] + 2]))

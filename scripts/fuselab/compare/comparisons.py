@@ -1,0 +1,142 @@
+"""From the metrics of all timed runs to `comparisons.csv`: estimate, gate, correct for many, put into words.
+
+`metrics` is always the tidy table of `metrics.csv`: one row per timed run and metric with the columns
+experiment, workload, block, variant, metric, unit, value, better (`higher` or `lower`) and, for percentiles,
+tail_ios (I/Os beyond it, NaN elsewhere). `noisy` (optional) marks blocks kept although the machine never was
+quiet. Runs of voided blocks are not in it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, fields, replace
+from itertools import product
+
+import pandas as pd
+
+from fuselab.compare import gates
+from fuselab.compare.design import Design, Pair, Withheld
+from fuselab.compare.estimate import Better, NoRatioError, interval, spread
+from fuselab.compare.looks import next_look
+from fuselab.compare.rows import Comparison, Draft, finish
+from fuselab.compare.verdict import FAILED, INCONCLUSIVE
+
+COLUMNS = tuple(field.name for field in fields(Comparison))
+
+_NEEDED = ("workload", "block", "variant", "metric", "unit", "value", "better")
+
+
+def compare(metrics: pd.DataFrame, design: Design) -> pd.DataFrame:
+    """One row per contrast, workload and metric, with the columns `COLUMNS`; primary metrics first.
+
+    Raises:
+        ValueError: a column is missing, a run has two values of one metric, or `better` is no direction.
+    """
+    rows = [asdict(row) for row in judge(metrics, design)]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def judge(metrics: pd.DataFrame, design: Design) -> list[Comparison]:
+    """The rows of `compare`, as records."""
+    _check(metrics)
+    drafts = [
+        _draft(runs, design, pair, str(workload), str(metric))
+        for (workload, metric), runs in metrics.groupby(["workload", "metric"], sort=False)
+        for pair in design.pairs
+    ]
+    drafts += _missing(metrics, design)
+    return finish(drafts, design, family_size(metrics, design))
+
+
+def decide_look(metrics: pd.DataFrame, design: Design, workload: str, blocks: int) -> int | None:
+    """Count of blocks that `workload` must go on to after `blocks` are done; None if that was enough.
+
+    Blocks are enough when each primary comparison of the workload is decided, or cannot be decided by more of
+    them. Other workloads may be measured or not: the correction counts them either way, and what decides here
+    still decides when they are in. A fixed design never needs more.
+    """
+    if design.blocks != "auto":
+        return None
+    rows = judge(metrics[metrics["workload"] == workload], design)
+    here = [row for row in rows if row.workload == workload and row.family == "primary" and not row.gated]
+    return next_look(blocks, [row.verdict for row in here])
+
+
+def family_size(metrics: pd.DataFrame, design: Design) -> int:
+    """Size of the Holm family: contrasts without controls x workloads x the primary metrics they can yield.
+
+    A workload not measured yet counts with every primary metric; a failed variant counts as it was planned.
+    """
+    seen = metrics.groupby("workload")["metric"].agg(set).to_dict() if len(metrics) else {}
+    contrasts = sum(not design.is_control(pair) for pair in design.pairs)
+    yielded = (len(set(design.primary) & seen.get(name, set(design.primary))) for name in design.workloads)
+    return contrasts * sum(yielded)
+
+
+def _check(metrics: pd.DataFrame) -> None:
+    missing = [column for column in _NEEDED if column not in metrics.columns]
+    if missing:
+        raise ValueError(f"metrics lack the columns {missing}")
+    twice = metrics.duplicated(["workload", "block", "variant", "metric"])
+    if twice.any():
+        first = metrics[twice].iloc[0]
+        raise ValueError(f"two values of {first['metric']} for {first['variant']} in block {first['block']}")
+    wrong = set(metrics["better"].unique()) - {"higher", "lower"}
+    if wrong:
+        raise ValueError(f"better is higher or lower, not {sorted(map(str, wrong))}")
+
+
+def _draft(runs: pd.DataFrame, design: Design, pair: Pair, workload: str, metric: str) -> Draft:
+    """What the runs of one workload and metric say of one contrast, not yet corrected for the others."""
+    better: Better = runs["better"].iloc[0]
+    draft = Draft(pair, workload, metric, str(runs["unit"].iloc[0]), better)
+    failure = _covering(design.failed, draft)
+    if failure:
+        return draft.gate(FAILED, failure[0])
+    before, after = (runs[runs["variant"] == name].set_index("block") for name in pair)
+    values = pd.concat([before["value"], after["value"]], axis=1, join="outer").set_axis(
+        ["before", "after"], axis=1
+    )
+    pairs = values.dropna()
+    draft = replace(draft, blocks=len(pairs))
+    hidden = gates.tail_reason(metric, [*_tails(before), *_tails(after)])
+    if hidden or pairs.empty:
+        return draft.gate(INCONCLUSIVE, hidden or "no block with runs of both variants")
+    try:
+        found = interval(pairs["before"], pairs["after"], design.level)
+        draft = replace(draft, interval=found, spread=spread(pairs["before"], pairs["after"], better))
+    except NoRatioError as error:
+        return draft.gate(INCONCLUSIVE, str(error))
+    if len(pairs) < len(values):
+        # A verdict from the blocks that are left would be one on the survivors.
+        draft = draft.gate(
+            INCONCLUSIVE, f"one side has no value in {len(values) - len(pairs)} of {len(values)} blocks"
+        )
+    for reason in _covering(design.doubts, draft):
+        draft = draft.gate(INCONCLUSIVE, reason)
+    noisy = runs.loc[runs["noisy"].astype(bool), "block"].nunique() if "noisy" in runs else 0
+    notes = (f"the machine was never quiet for {noisy} of the blocks",) if noisy else ()
+    return replace(draft, notes=draft.notes + notes)
+
+
+def _covering(withheld: Iterable[Withheld], draft: Draft) -> list[str]:
+    return [w.reason for w in withheld if w.covers(draft.pair, draft.workload, draft.metric)]
+
+
+def _tails(runs: pd.DataFrame) -> list[float]:
+    """I/Os beyond the percentile in each run; NaN where unknown."""
+    return runs["tail_ios"].astype(float).tolist() if "tail_ios" in runs else [math.nan] * len(runs)
+
+
+def _missing(metrics: pd.DataFrame, design: Design) -> Iterator[Draft]:
+    """Primary comparisons that no run speaks of: all variants failed, or nothing yields the metric."""
+    measured = metrics.groupby("metric")["workload"].agg(set).to_dict() if len(metrics) else {}
+    timed = set(metrics["workload"])
+    for workload, metric, pair in product(design.workloads, design.primary, design.pairs):
+        # A metric that this workload has none of, but another has, is no gap: reads do not write.
+        if workload in timed and metric in measured:
+            continue
+        draft = Draft(pair, workload, metric)
+        failure = _covering(design.failed, draft)
+        yield draft.gate(FAILED, failure[0]) if failure else draft.gate(INCONCLUSIVE, "not measured")
