@@ -1,0 +1,82 @@
+"""What naming needs to know of an ELF file: its build id and how file offsets become addresses."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+
+class NotElfError(ValueError):
+    """The file exists but is not an ELF file that can be read."""
+
+
+@dataclass(frozen=True)
+class ElfImage:
+    """An ELF file's identity and loadable segments."""
+
+    path: Path
+    build_id: str
+    """Hex of the GNU build id, or `sha256-<hex>` of the whole file where the linker left none."""
+    segments: tuple[tuple[int, int, int], ...]
+    """(file offset, size in the file, virtual address) of every PT_LOAD segment, in file order."""
+
+    @property
+    def load_address(self) -> int:
+        """Virtual address that symbol caches count from: 0 for PIE and shared objects."""
+        return self.segments[0][2] if self.segments else 0
+
+    def address_of(self, offset: int) -> int | None:
+        """Virtual address, as the linker laid it out, of a file offset; None outside all segments."""
+        for start, size, address in self.segments:
+            if start <= offset < start + size:
+                return offset - start + address
+        return None
+
+
+@lru_cache(maxsize=256)
+def _read(path: str, size: int, mtime_ns: int) -> ElfImage:
+    from elftools.common.exceptions import ELFError
+    from elftools.elf.elffile import ELFFile
+
+    with open(path, "rb") as stream:
+        try:
+            elf = ELFFile(stream)
+            loads, build_id = [], ""
+            for segment in elf.iter_segments():
+                header = segment.header
+                if header.p_type == "PT_LOAD":
+                    loads.append((int(header.p_offset), int(header.p_filesz), int(header.p_vaddr)))
+                elif header.p_type == "PT_NOTE" and not build_id:
+                    build_id = _build_id(segment)
+        except (ELFError, UnicodeDecodeError) as error:
+            raise NotElfError(f"{path} is not a readable ELF file: {error}") from error
+        if not build_id:
+            stream.seek(0)
+            build_id = "sha256-" + hashlib.file_digest(stream, "sha256").hexdigest()
+    return ElfImage(Path(path), build_id, tuple(loads))
+
+
+def _build_id(segment: Any) -> str:
+    """Hex of the GNU build id in a note segment, or nothing."""
+    return next((str(n["n_desc"]) for n in segment.iter_notes() if n["n_type"] == "NT_GNU_BUILD_ID"), "")
+
+
+def read_image(path: Path) -> ElfImage:
+    """Identity and segments of an ELF file; only headers are read, so its size does not matter.
+
+    Raises FileNotFoundError, and NotElfError where it is something else.
+    """
+    stat = path.stat()
+    return _read(str(path), stat.st_size, stat.st_mtime_ns)
+
+
+def debug_file(build_id: str, roots: tuple[Path, ...] = (Path("/usr/lib/debug"),)) -> Path | None:
+    """The separate debug file that a distribution installs for a build id, if it is there."""
+    for root in roots:
+        candidate = root / ".build-id" / build_id[:2] / f"{build_id[2:]}.debug"
+        if candidate.is_file():
+            return candidate
+    return None

@@ -1,0 +1,111 @@
+"""On-CPU time by stack, from a perf recording of the software clock."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from fuselab.analysis import perf, perf_script
+from fuselab.analysis.refusal import Refusal
+from fuselab.analysis.stacks import Quality, Stacks, grade, thread_frame
+from fuselab.analysis.symbols import Symbols
+
+CLOCKS = ("cpu-clock", "task-clock")
+"""Events whose period is nanoseconds."""
+
+
+@dataclass(frozen=True)
+class OnCpu:
+    """CPU time of one capture."""
+
+    stacks: Stacks
+    """Root first, beginning with the thread's name -> ns on CPU."""
+    event: str
+    samples: int
+    lost: int
+    """Samples that the kernel could not store."""
+    total_ns: int
+    kernel_ns: int
+    """Part of the total whose leaf is in the kernel."""
+    start_ns: int
+    """CLOCK_MONOTONIC of the first and of the last sample."""
+    end_ns: int
+    quality: Quality
+
+
+def read_oncpu(
+    perf_program: str, data: Path, symbols: Symbols | None = None, minimum_samples: int = 30
+) -> OnCpu:
+    """Fold one perf.data written by `perf.oncpu_record_argv`.
+
+    Periods are summed, not samples: the clock stretches them when it is late. Raises Refusal for a missing,
+    cut or empty file, for fewer than `minimum_samples` samples (a share of 10 % then has a standard error
+    above 5 points) and for an event whose period is no time.
+    """
+    perf.require_file(data)
+    symbols = symbols or Symbols()
+    records = perf_script.Records()
+    periods: Counter[tuple[str, str]] = Counter()
+    events: Counter[str] = Counter()
+    first_ns, last_ns = 0, 0
+    for heads, stack in perf_script.read_blocks(perf_script.run(perf.oncpu_script_argv(perf_program, data))):
+        for line in heads:
+            header = perf_script.parse_header(line)
+            if header is None:
+                continue
+            if header.is_record:
+                records.take(header.rest)
+                continue
+            period, event, _ = header.event()
+            events[event] += 1
+            periods[header.comm, stack] += period
+            first_ns, last_ns = first_ns or header.time_ns, header.time_ns
+    _require_samples(events, records.lost, minimum_samples)
+    symbols.build_ids = {**symbols.build_ids, **records.build_ids}
+    return _fold(periods, events, records.lost, (first_ns, last_ns), symbols)
+
+
+def _require_samples(events: Counter[str], lost: int, minimum: int) -> None:
+    samples = events.total()
+    if unknown := [event for event in events if event.split(":")[0] not in CLOCKS]:
+        raise Refusal(
+            f"perf sampled {', '.join(unknown)}, whose period is no time.",
+            "Record with -e cpu-clock as fuselab does.",
+        )
+    if samples >= minimum:
+        return
+    lost_part = f", and {lost} were lost" if lost else ""
+    found = "no samples" if not samples else f"only {samples} samples, too few to say anything"
+    raise Refusal(
+        f"perf recorded {found}{lost_part}: the target used next to no CPU time in the measured window.",
+        "Let the load run longer, or raise the sampling frequency.",
+    )
+
+
+def _fold(
+    periods: Counter[tuple[str, str]],
+    events: Counter[str],
+    lost: int,
+    window: tuple[int, int],
+    symbols: Symbols,
+) -> OnCpu:
+    named = perf_script.name_stacks(list({stack for _, stack in periods}), symbols)
+    stacks: Counter[tuple[str, ...]] = Counter()
+    kernel_ns = 0
+    for (comm, text), period in periods.items():
+        frames = named[text][0]
+        stacks[(thread_frame(comm), *frames)] += period
+        kernel_ns += period if frames and frames[-1].endswith("_[k]") else 0
+    weights = [(named[text], period) for (_, text), period in periods.items()]
+    return OnCpu(
+        stacks=dict(stacks),
+        event=events.most_common(1)[0][0],
+        samples=events.total(),
+        lost=lost,
+        total_ns=sum(stacks.values()),
+        kernel_ns=kernel_ns,
+        start_ns=window[0],
+        end_ns=window[1],
+        quality=grade(weights, symbols.problems),
+    )

@@ -1,0 +1,152 @@
+"""Command lines for perf, and what its complaints mean.
+
+perf runs without a hardware PMU too: on-CPU samples ask for the software clock by name, because `cycles`
+silently becomes `cpu-clock` on such machines and two variants must not be sampled by different clocks. Its
+period is in ns.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from fuselab.analysis.refusal import Refusal
+
+CallGraph = Literal["fp", "dwarf"]
+
+SCRIPT_FIELDS = "comm,pid,tid,time,event,period,ip,sym,dso"
+"""Bare addresses: for user code perf prints the file offset in the module, and never looks for inlines."""
+
+
+@dataclass(frozen=True)
+class Control:
+    """The pair of FIFOs through which a running perf is told `enable` and `disable`, and acknowledges."""
+
+    commands: Path
+    acknowledgements: Path
+
+
+def oncpu_record_argv(
+    perf: str, pid: int, output: Path, control: Control, frequency_hz: int = 999, call_graph: CallGraph = "fp"
+) -> list[str]:
+    """`perf record` of the CPU time of one process and all its threads, sampling only between enable and
+    disable.
+
+    999 Hz rather than 1000, so that sampling does not run in step with timers of whole milliseconds.
+    """
+    event = ["-e", "cpu-clock", "-F", str(frequency_hz)]
+    return [*_record(perf, pid, output, control, call_graph), *event]
+
+
+def offcpu_record_argv(
+    perf: str, pid: int, output: Path, control: Control, call_graph: CallGraph = "fp"
+) -> list[str]:
+    """`perf record` of every time a thread of one process leaves the CPU, with its stack, and when it
+    returns.
+
+    The stack comes from the scheduler's tracepoint, the durations from context switch records: no sampling.
+    """
+    events = ["-e", "sched:sched_switch", "-c", "1", "--switch-events"]
+    # Every switch is written: the ring must hold bursts until perf drains it.
+    return [*_record(perf, pid, output, control, call_graph), *events, "-m", "2M"]
+
+
+def _record(perf: str, pid: int, output: Path, control: Control, call_graph: CallGraph) -> list[str]:
+    return [
+        perf, "record", "-p", str(pid), "-o", str(output), "--call-graph", call_graph,
+        # Times on the clock that the rig and the load use too.
+        "-k", "CLOCK_MONOTONIC",
+        # Build ids in the mapping records: perf then neither reads all samples again at exit nor copies
+        # binaries.
+        "--buildid-mmap",
+        "-D", "-1", "--control", f"fifo:{control.commands},{control.acknowledgements}",
+    ]  # fmt: skip
+
+
+def oncpu_script_argv(perf: str, data: Path) -> list[str]:
+    """`perf script` of an on-CPU recording as text for `perf_script.read_blocks`."""
+    return [*_script(perf, data), "-F", SCRIPT_FIELDS]
+
+
+def offcpu_script_argv(perf: str, data: Path) -> list[str]:
+    """`perf script` of an off-CPU recording: also switches, and the tracepoint's own fields (prev_state)."""
+    return [
+        *_script(perf, data),
+        "-F",
+        SCRIPT_FIELDS + ",trace",
+        "--show-switch-events",
+        "--show-task-events",
+    ]
+
+
+def _script(perf: str, data: Path) -> list[str]:
+    options = ["--no-inline", "--ns", "--show-mmap-events", "--show-lost-events"]
+    # `-f`: a capture processed by another user than root is not owned by the reader.
+    return [perf, "script", "-i", str(data), "-f", *options]
+
+
+_COMPLAINTS: tuple[tuple[re.Pattern[str], str, str], ...] = (
+    (
+        re.compile(r"perf_event_paranoid|No permission|Permission denied|Operation not permitted", re.I),
+        "the kernel does not let this user sample other processes",
+        "Run as root, or lower kernel.perf_event_paranoid: sysctl kernel.perf_event_paranoid=1 (-1 for "
+        "off-CPU).",
+    ),
+    (
+        re.compile(
+            r"tracefs|debugfs|unknown tracepoint|can't access trace events|invalid or unsupported event", re.I
+        ),
+        "the scheduler's tracepoint sched:sched_switch cannot be used",
+        "Mount tracefs (mount -t tracefs none /sys/kernel/tracing) and run as root.",
+    ),
+    (
+        re.compile(r"No such process|Couldn't create thread/CPU maps", re.I),
+        "the target was gone before perf attached",
+        "Look at the target's log: it ended before the load began.",
+    ),
+    (
+        re.compile(
+            r"data size field is 0|was not properly (?:closed|terminated)|incompatible file format|magic",
+            re.I,
+        ),
+        "perf.data is cut short: perf did not end in order",
+        "Nothing may kill perf before it has written its file; look for a killed run or a full disk.",
+    ),
+    (
+        re.compile(r"No space left on device", re.I),
+        "the disk was full while perf was writing",
+        "Free space where results are kept, or put results/ on a larger disk.",
+    ),
+    (
+        re.compile(r"perf_mmap_limit|mlock|failed to mmap", re.I),
+        "perf was not given its ring buffer",
+        "Raise kernel.perf_event_mlock_kb, or run as root.",
+    ),
+)
+
+
+def explain(stderr: str) -> Refusal:
+    """What perf's own words mean, and what to change; its last line where none is known."""
+    for pattern, reason, fix in _COMPLAINTS:
+        if pattern.search(stderr):
+            return Refusal(f"perf: {reason}.", fix)
+    last = next((line.strip() for line in reversed(stderr.splitlines()) if line.strip()), "no message")
+    return Refusal(
+        f"perf failed: {last}", "Run the perf command of run.json by hand to see all of its output."
+    )
+
+
+def require_file(data: Path) -> None:
+    """Raises Refusal where a perf.data is missing or empty."""
+    if not data.is_file():
+        raise Refusal(
+            f"perf left no {data.name}: it never started or was killed.",
+            "Look at perf's log beside the capture.",
+        )
+    if data.stat().st_size == 0:
+        raise Refusal(
+            f"{data.name} is empty: perf was killed before it wrote.",
+            "perf must be ended with SIGINT or SIGTERM, and waited for.",
+        )

@@ -1,0 +1,163 @@
+"""The text of `perf script`, read as a stream and fast: a block of text per sample, parsed once per distinct
+stack.
+
+Lines look like this (perf 6.1, `--ns`), a stack being ended by an empty line:
+
+    comm  pid/tid  seconds.ns:  period event: [trace fields]
+    <TAB>   address symbol (module)
+    comm  pid/tid  seconds.ns: PERF_RECORD_SWITCH OUT preempt
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fuselab.analysis.names import foldable
+from fuselab.analysis.perf import explain
+from fuselab.analysis.symbols import Place, Symbols
+
+_CHUNK_BYTES = 1 << 20
+_HEADER = re.compile(r"^\s*(.*?)\s+(-?\d+)/(-?\d+)\s+(\d+)\.(\d+):\s+(.*)$")
+_EVENT = re.compile(r"^(\d+)\s+(\S+?):(?=\s|$)\s*(.*)$")
+_FRAME = re.compile(r"^\s*([0-9a-f]+) (.*) \(([/\[].*)\)$")
+_MAPPING = re.compile(r"\[0x[0-9a-f]+\(.*?\) @ \S+ <([0-9a-f]+)>\]: \S+ (/.*)$")
+_LOST = re.compile(r"PERF_RECORD_LOST(?:_SAMPLES)?\b.*?(?:lost\s+)?(\d+)\s*$")
+_KERNEL_HALF = 1 << 63
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The first line of a sample, or the line of another record."""
+
+    comm: str
+    pid: int
+    tid: int
+    time_ns: int
+    rest: str
+    """What follows the time: `period event: ...` for a sample, `PERF_RECORD_...` for other records."""
+
+    @property
+    def is_record(self) -> bool:
+        return self.rest.startswith("PERF_RECORD_")
+
+    def event(self) -> tuple[int, str, str]:
+        """(period, event name, the tracepoint's fields) of a sample; a ValueError if it is none."""
+        if match := _EVENT.match(self.rest):
+            return int(match[1]), match[2], match[3]
+        raise ValueError(f"not a sample of perf script: {self.rest[:80]!r}")
+
+
+def parse_header(line: str) -> Header | None:
+    """A header line, or None where perf printed something else (a warning between the samples)."""
+    if match := _HEADER.match(line):
+        comm, pid, tid, seconds, fraction, rest = match.groups()
+        return Header(comm, int(pid), int(tid), int(seconds) * 10**9 + int(fraction.ljust(9, "0")), rest)
+    return None
+
+
+def read_blocks(chunks: Iterator[str]) -> Iterator[tuple[Sequence[str], str]]:
+    """(header lines, stack text) per block. Only the last header line of a block owns the stack, if there is
+    one.
+
+    The stack text is kept as perf printed it, leaf first: equal stacks are equal strings, so callers count
+    strings and parse each distinct one once.
+    """
+    rest = ""
+    for chunk in chunks:
+        blocks = (rest + chunk).split("\n\n")
+        rest = blocks.pop()
+        for block in blocks:
+            head, _, stack = block.partition("\n\t")
+            yield head.lstrip("\n").split("\n"), stack
+    if rest.strip():
+        head, _, stack = rest.rstrip("\n").partition("\n\t")
+        yield head.lstrip("\n").split("\n"), stack
+
+
+def run(argv: Sequence[str]) -> Iterator[str]:
+    """The output of perf script in large pieces. Raises Refusal with the meaning of perf's words if it
+    fails."""
+    with tempfile.TemporaryFile("w+") as errors:
+        with subprocess.Popen(
+            argv, stdout=subprocess.PIPE, stderr=errors, text=True, errors="replace"
+        ) as process:
+            assert process.stdout is not None
+            try:
+                while chunk := process.stdout.read(_CHUNK_BYTES):
+                    yield chunk
+            except GeneratorExit:
+                process.kill()
+                raise
+        if process.returncode != 0:
+            errors.seek(0)
+            raise explain(errors.read())
+
+
+@dataclass
+class Records:
+    """What other records of a file tell: lost samples, and the build id of every module."""
+
+    lost: int = 0
+    build_ids: dict[str, str] = field(default_factory=dict)
+
+    def take(self, record: str) -> None:
+        """Read the text of one PERF_RECORD_ line."""
+        if match := _MAPPING.search(record):
+            self.build_ids[match[2]] = match[1]
+        elif match := _LOST.search(record):
+            self.lost += int(match[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One line of a stack: a place to be named, or the name that perf found where no file can be read."""
+
+    place: Place | None
+    fallback: str
+    """Function as perf names it, or `[module]`; kernel functions end in `_[k]`."""
+    named: bool
+    """Whether the fallback is a function's name."""
+
+
+def parse_stack(text: str) -> list[Frame]:
+    """Frames of one stack text, leaf first.
+
+    Kernel functions have perf's own names. For every user frame but the first the address is where the call
+    returns to: 1 is subtracted, so that it lies within the call.
+    """
+    frames: list[Frame] = []
+    first_user = True
+    for line in text.split("\n"):
+        if not (match := _FRAME.match(line)):
+            continue
+        address, symbol, module = int(match[1], 16), match[2], match[3]
+        known = symbol != "[unknown]"
+        if address >= _KERNEL_HALF:
+            frames.append(Frame(None, (foldable(symbol) if known else "[kernel]") + "_[k]", known))
+            continue
+        fallback = foldable(symbol) if known else f"[{Path(module.strip('[]')).name}]"
+        place = Place(module, address if first_user else address - 1) if module.startswith("/") else None
+        first_user = False
+        frames.append(Frame(place, fallback, known))
+    return frames
+
+
+def name_stacks(texts: Sequence[str], symbols: Symbols) -> dict[str, tuple[tuple[str, ...], int, int]]:
+    """Stack text -> (functions root first, frames named, frames in all), all named in one batch."""
+    parsed = {text: parse_stack(text) for text in texts}
+    names = symbols.name({frame.place for frames in parsed.values() for frame in frames if frame.place})
+    named: dict[str, tuple[tuple[str, ...], int, int]] = {}
+    for text, frames in parsed.items():
+        stack: list[str] = []
+        known = 0
+        for frame in reversed(frames):
+            found = names.get(frame.place, ()) if frame.place else ()
+            stack.extend(found or (frame.fallback,))
+            known += bool(found) or frame.named
+        named[text] = (tuple(stack), known, len(frames))
+    return named

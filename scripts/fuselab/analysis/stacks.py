@@ -1,0 +1,82 @@
+"""What is asked of every stack, whichever tool took it: is it whole, and are its frames named?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+Stacks = dict[tuple[str, ...], int]
+"""Root first -> value, in ns or bytes."""
+
+_ROOTS = re.compile(
+    r"^(?:_start|main|__libc_start_call_main|__libc_start_main\S*|_*clone3?|start_thread|thread_native_entry"
+    r"|(?:.*::)?thread_start|runtime\.(?:goexit|rt0_go|mstart|morestack)\S*|ret_from_fork\S*)$"
+)
+_DIGITS = re.compile(r"[-_:#/ ]*\d+$")
+
+WHOLE_ENOUGH = 0.8
+"""Below this share of whole stacks a flamegraph is *limited*: its bottom is not what called its top."""
+NAMED_ENOUGH = 0.8
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How far the stacks of a profile can be trusted; shares are of the profile's total value."""
+
+    whole_stack_share: float
+    """Stacks that reach the start of their thread (`_start`, `clone`, `start_thread`, `main`, ...)."""
+    named_frame_share: float
+    """Frames that carry a function's name."""
+    problems: Mapping[str, str] = field(default_factory=dict)
+    """Modules without usable symbols -> why."""
+
+    def limits(self) -> tuple[str, ...]:
+        """Sentences for the report where something is missing; nothing if all is well."""
+        notes: list[str] = []
+        if self.whole_stack_share < WHOLE_ENOUGH:
+            notes.append(
+                f"Only {self.whole_stack_share:.0%} of the stacks are whole: the program or its libraries "
+                "were built "
+                "without frame pointers. Build with -C force-frame-pointers=yes (-fno-omit-frame-pointer "
+                "in C), or "
+                "record with call_graph: dwarf."
+            )
+        if self.named_frame_share < NAMED_ENOUGH:
+            notes.append(
+                f"Only {self.named_frame_share:.0%} of the frames have a name: build with debug = limited, "
+                "and do "
+                "not strip the binary."
+            )
+        return (*notes, *(f"No names from {module}: {why}." for module, why in sorted(self.problems.items())))
+
+
+def grade(
+    weighted: Iterable[tuple[tuple[tuple[str, ...], int, int], int]], problems: Mapping[str, str]
+) -> Quality:
+    """Quality of ((functions root first, frames named, frames in all), value) items."""
+    total = whole = frames_named = frames_all = 0
+    for (stack, named, count), value in weighted:
+        total += value
+        whole += value if is_whole(stack) else 0
+        frames_named += named * value
+        frames_all += count * value
+    return Quality(
+        whole_stack_share=whole / total if total else 0.0,
+        named_frame_share=frames_named / frames_all if frames_all else 0.0,
+        problems=dict(problems),
+    )
+
+
+def is_whole(stack: tuple[str, ...]) -> bool:
+    """Whether a stack, root first and without a thread's name, reaches the start of its thread.
+
+    The unwinder may add a frame or two of noise below the true root (glibc is built without frame pointers),
+    so the three outermost frames are looked at.
+    """
+    return any(_ROOTS.match(name.removesuffix("_[k]")) for name in stack[:3])
+
+
+def thread_frame(comm: str) -> str:
+    """The frame that stands for a thread: its name without a running number, so that pools fold together."""
+    return _DIGITS.sub("", comm).replace(";", ",") or comm or "[thread]"
