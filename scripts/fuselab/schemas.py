@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,15 +20,51 @@ def schema(name: str) -> Mapping[str, Any]:
     return dict(json.loads((FOLDER / f"{name}.schema.json").read_text(encoding="utf-8")))
 
 
+@dataclass(frozen=True)
+class Violation:
+    """One rule of a schema that the data breaks."""
+
+    at: tuple[str | int, ...]
+    rule: str
+    """The schema's keyword: `type`, `required`, `enum`, ..."""
+    wanted: Any
+    """What that keyword says."""
+    value: Any
+    """What stands there instead: the very object of the data."""
+    schema: Mapping[str, Any]
+    """The part of the schema that the keyword stands in."""
+    of_name: bool
+    """Whether `value` is a key that may be chosen freely, but not like this."""
+    branches: tuple[Violation, ...]
+    """For `anyOf`: how each alternative is broken."""
+
+
+def violations(name: str, data: object) -> list[Violation]:
+    """Every rule of the schema `name` that `data` breaks."""
+    return [_violation(error) for error in validator(name).iter_errors(data)]
+
+
+def _violation(error: Any) -> Violation:
+    return Violation(
+        at=tuple(error.absolute_path),
+        rule=str(error.validator),
+        wanted=error.validator_value,
+        value=error.instance,
+        schema=error.schema,
+        of_name="propertyNames" in error.schema_path,
+        branches=tuple(_violation(inner) for inner in error.context),
+    )
+
+
 @cache
 def validator(name: str) -> Any:
-    """A `jsonschema` validator of one schema, with the parts that it refers to. Made once: that takes longest."""
+    """A `jsonschema` validator of one schema and the parts it refers to, made once: that takes longest."""
     from jsonschema import Draft202012Validator
     from referencing import Registry, Resource
     from referencing.jsonschema import DRAFT202012
 
     def retrieve(uri: str) -> Resource[Any]:
-        return Resource(dict(schema(uri.removesuffix(".schema.json"))), DRAFT202012)
+        return DRAFT202012.create_resource(dict(schema(uri.removesuffix(".schema.json"))))
 
     registry: Registry[Any] = Registry(retrieve=retrieve)  # type: ignore[call-arg]
     checker = Draft202012Validator.FORMAT_CHECKER
@@ -47,7 +84,7 @@ def resolve(part: Mapping[str, Any], file: str) -> tuple[Mapping[str, Any], str]
 
 
 def properties(part: Mapping[str, Any], file: str) -> Iterator[tuple[str, Mapping[str, Any], str]]:
-    """Keys of an object, resolved: (name, schema, file it is in). `<name>` stands for keys of one's own choice."""
+    """Keys of an object, resolved: (name, schema, file it is in). `<name>` is a key of one's own choice."""
     for name, inner in part.get("properties", {}).items():
         yield name, *resolve(inner, file)
     free = part.get("additionalProperties")

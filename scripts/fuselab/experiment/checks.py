@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fuselab.experiment.findings import Findings
@@ -28,7 +28,7 @@ def _fio_metrics(workload: Workload) -> tuple[str, ...]:
     return tuple(names)
 
 
-_METRICS = {
+_METRICS: dict[str, Callable[[Workload], tuple[str, ...]]] = {
     "fio": _fio_metrics,
     "criterion": lambda _: ("bench.mean",),
     "command": lambda _: ("command.duration_s",),
@@ -59,7 +59,10 @@ def check_metrics(findings: Findings, data: Mapping[str, Any], workloads: tuple[
 
 
 def read_profilers(
-    findings: Findings, data: Mapping[str, Any], workloads: tuple[Workload, ...], targets: Mapping[str, Target]
+    findings: Findings,
+    data: Mapping[str, Any],
+    workloads: tuple[Workload, ...],
+    targets: Mapping[str, Target],
 ) -> tuple[tuple[str, ...], ...]:
     """Sets of profilers that share a capture, each held against the targets and the loads."""
     sets: list[tuple[str, ...]] = []
@@ -103,7 +106,9 @@ def _can(name: str, target: Target) -> bool:
     return profilers.REGISTRY[name].capability(target).level != "unavailable"
 
 
-def check_workloads(findings: Findings, workloads: tuple[Workload, ...], targets: Mapping[str, Target]) -> None:
+def check_workloads(
+    findings: Findings, workloads: tuple[Workload, ...], targets: Mapping[str, Target]
+) -> None:
     for workload in workloads:
         _CHECKS[workload.kind](findings, workload, targets)
 

@@ -1,4 +1,4 @@
-"""What is wrong with a YAML file, said so that the reader can mend it: place, key, value, what is allowed, the fix."""
+"""What is wrong with a YAML file, said so that the reader can mend it: place, key, value, and the fix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Collects the faults of one file: each with its place, the nearest right spelling and the corrected lines."""
+"""Collects the faults of one file: each with its place, the nearest spelling and the corrected lines."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Findings:
     ) -> None:
         """A fault of the value at `at`, or of the key itself (`of_key`).
 
-        `suggestion` takes its place in the corrected lines, unless these are given. A fault at a place where, or
-        around which, one is known already is not added: it would be a consequence.
+        `suggestion` takes its place in the corrected lines, unless these are given. Where a fault is known
+        already, or around it, none is added: it would be a consequence.
         """
         if self.broken(at):
             return
@@ -42,7 +42,15 @@ class Findings:
         value = self.source.texts.get(at, "") if not of_key else str(at[-1])
         key = ".".join(map(str, at))
         problem = Problem(
-            self.source.shown, span.line, span.column, key, value, message, tuple(allowed), suggestion, corrected
+            self.source.shown,
+            span.line,
+            span.column,
+            key,
+            value,
+            message,
+            tuple(allowed),
+            suggestion,
+            corrected,
         )
         self._found.append((at, problem))
 

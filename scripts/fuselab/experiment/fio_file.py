@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 
-
 def read_job_file(path: Path) -> dict[str, dict[str, str]]:
     """Jobs in the order of the file. A `[global]` section holds for the jobs below it, as in fio.
 

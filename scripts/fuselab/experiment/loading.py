@@ -1,7 +1,7 @@
 """From a YAML file to a frozen experiment, or to everything that is wrong with it.
 
-The order: the text is YAML; its data fits the schema; its names, units and combinations hold together with the
-targets, profilers and services that are there. Faults of all three are collected and raised at once.
+The order: the text is YAML; its data fits the schema; its names, units and combinations hold together with
+the targets, profilers and services that are there. Faults of all three are collected and raised at once.
 """
 
 from __future__ import annotations

@@ -41,7 +41,9 @@ def _workload(findings: Findings, at: Key, name: str, kind: str, part: Mapping[s
         given["timeout_s"] = units.seconds(part["timeout"])
     if "cache" in part:
         given["cache"] = part["cache"]
-    prepare = tuple(_step(findings, (*at, "prepare", i), step) for i, step in enumerate(part.get("prepare", ())))
+    prepare = tuple(
+        _step(findings, (*at, "prepare", i), step) for i, step in enumerate(part.get("prepare", ()))
+    )
     settings = READERS[kind](findings, (*at, kind), name, part[kind])
     return Workload(name, kind, settings, prepare, **given)
 
@@ -69,7 +71,9 @@ def _options(findings: Findings, at: Key, part: Mapping[str, Any]) -> dict[str, 
         elif name in _OURS:
             findings.add((*at, name), f"'{name}' cannot be set: {_OURS[name]}", of_key=True)
         else:
-            options[name] = str(int(value)) if isinstance(value, bool) else _text(findings, (*at, name), value)
+            options[name] = (
+                str(int(value)) if isinstance(value, bool) else _text(findings, (*at, name), value)
+            )
     return options
 
 
@@ -122,7 +126,7 @@ def _command(findings: Findings, at: Key, name: str, part: Mapping[str, Any]) ->
 ReadSettings = Callable[[Findings, Key, str, Mapping[str, Any]], dict[str, object]]
 
 READERS: dict[str, ReadSettings] = {"fio": _fio, "criterion": _criterion, "command": _command}
-"""By kind, as in `fuselab.workloads.REGISTRY`: the settings that its module expects, from what the file says."""
+"""By kind, as in `fuselab.workloads.REGISTRY`: the settings its module expects, from what the file says."""
 
 
 def directions(settings: Mapping[str, Any]) -> tuple[str, ...]:
@@ -130,5 +134,7 @@ def directions(settings: Mapping[str, Any]) -> tuple[str, ...]:
     found: set[str] = set()
     for job in settings["jobs"].values():
         mode = re.sub(r":.*|^rand", "", str({**settings[GLOBAL], **job}.get("rw", "read")))
-        found |= {"read", "write"} if mode in ("rw", "readwrite") else set(re.findall("read|write|trim", mode))
+        found |= (
+            {"read", "write"} if mode in ("rw", "readwrite") else set(re.findall("read|write|trim", mode))
+        )
     return tuple(d for d in ("write", "read", "trim") if d in found)

@@ -60,13 +60,15 @@ class Targets:
         at = draft.place("target")
         if build.source is None:
             message = (
-                f"the source of '{target.name}' is not known: the environment variable {build.source_env} is not set. "
-                f"Set it to the folder of a checkout: export {build.source_env}=/path/to/{target.name}"
+                f"the source of '{target.name}' is not known: the environment variable {build.source_env} "
+                f"is not set. Name the folder of a checkout: export {build.source_env}=/path/to/{target.name}"
             )
             self.findings.add(at, message)
         elif not build.source.is_dir():
             named = f" ({build.source_env})" if build.source_env else ""
-            self.findings.add(at, f"the source of '{target.name}' is not there: no folder {build.source}{named}")
+            self.findings.add(
+                at, f"the source of '{target.name}' is not there: no folder {build.source}{named}"
+            )
 
 
 def read_variant(findings: Findings, draft: Draft, target: Target) -> Variant:
@@ -149,5 +151,7 @@ def _commit(source: Path, rev: str) -> str | None:
 @cache
 def _revisions(source: Path) -> list[str] | None:
     """Branches and tags, newest first; None outside git."""
-    listed = git(source, "for-each-ref", "--sort=-creatordate", "--format=%(refname:short)", "refs/heads", "refs/tags")
+    listed = git(
+        source, "for-each-ref", "--sort=-creatordate", "--format=%(refname:short)", "refs/heads", "refs/tags"
+    )
     return None if listed is None else listed.split()

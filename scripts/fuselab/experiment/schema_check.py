@@ -1,24 +1,24 @@
 """Holds a file's data against its JSON Schema, and mends the data for the checks that follow.
 
-Each fault is said in the words of the schema (`title`, `x-allowed`, `examples`). Where the nearest right spelling is
-known, the data goes on as if it had been written; what cannot be mended is left out. So the later checks can
-speak of their own faults at the same time, and of no consequences.
+Each fault is said in the words of the schema (`title`, `x-allowed`, `examples`). Where the nearest right
+spelling is known, the data goes on as if it had been written; what cannot be mended is left out. So the later
+checks can speak of their own faults at the same time, and of no consequences.
 """
 
 from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
+from functools import reduce
+from operator import getitem
 from typing import Any
-
-from jsonschema.exceptions import ValidationError
 
 from fuselab.experiment import units
 from fuselab.experiment.findings import Findings, flow, near
 from fuselab.experiment.yaml_source import Key
-from fuselab.schemas import homes, validator
+from fuselab.schemas import Violation, homes, violations
 
 _TYPES = {
     "object": "a mapping",
@@ -34,38 +34,34 @@ _DEPTH = 6
 
 
 def check_schema(findings: Findings, name: str) -> dict[str, Any]:
-    """Add every fault to `findings`; return the data, mended. `name` is `experiment`, `target` or `service`."""
+    """Add every fault to `findings`; return the data, mended. `name` is one of `schemas.NAMES`."""
     data = findings.source.data
     if not isinstance(data, dict):
         findings.add((), "a file is a mapping: 'name: ...' and other keys, each with its value")
         return {}
     for _ in range(_DEPTH):
-        unknown = [e for e in validator(name).iter_errors(data) if e.validator == "additionalProperties"]
-        for error in unknown:
-            _unknown_keys(findings, name, error)
+        unknown = [v for v in violations(name, data) if v.rule == "additionalProperties"]
+        for broken in unknown:
+            _unknown_keys(findings, name, broken)
         if not unknown:
             break
-    for error in list(validator(name).iter_errors(data)):
-        _CASES.get(str(error.validator), _wrong_value)(findings, error)
+    for broken in violations(name, data):
+        _CASES.get(broken.rule, _wrong_value)(findings, broken)
     return data
 
 
-def _at(error: ValidationError) -> Key:
-    return tuple(error.absolute_path)
-
-
-def _is_place(schema: dict[str, Any], key: str) -> bool:
+def _is_place(schema: Mapping[str, Any], key: str) -> bool:
     known = key in schema.get("properties", {})
     return known or any(re.search(pattern, key) for pattern in schema.get("patternProperties", {}))
 
 
-def _unknown_keys(findings: Findings, name: str, error: ValidationError) -> None:
-    allowed = list(error.schema["properties"])
-    for key in [k for k in error.instance if not _is_place(error.schema, k)]:
-        at = (*_at(error), key)
-        free = [k for k in allowed if k not in error.instance]
+def _unknown_keys(findings: Findings, name: str, broken: Violation) -> None:
+    allowed = list(broken.schema["properties"])
+    for key in [k for k in broken.value if not _is_place(broken.schema, k)]:
+        at = (*broken.at, key)
+        free = [k for k in allowed if k not in broken.value]
         close = near(key, free)
-        home = next((h for h in homes(name).get(key, ()) if h != _shape(_at(error))), None)
+        home = next((h for h in homes(name).get(key, ()) if h != _shape(broken.at)), None)
         if close:
             hint = f"; did you mean '{close}'?"
         elif key in allowed or home is None:
@@ -74,10 +70,10 @@ def _unknown_keys(findings: Findings, name: str, error: ValidationError) -> None
             hint = f" here: it belongs in '{home}'" if home else " here: it belongs at the top level"
         findings.add(at, f"unknown key '{key}'{hint}", of_key=True, allowed=sorted(allowed), suggestion=close)
         if close:
-            _rename(error.instance, key, close)
-            findings.source.rename(at, (*_at(error), close))
+            _rename(broken.value, key, close)
+            findings.source.rename(at, (*broken.at, close))
         else:
-            del error.instance[key]
+            del broken.value[key]
 
 
 def _shape(at: Key) -> str:
@@ -91,57 +87,65 @@ def _rename(mapping: dict[str, Any], old: str, new: str) -> None:
     mapping.update(entries)
 
 
-def _missing(findings: Findings, error: ValidationError) -> None:
-    for key in error.validator_value:
-        if key not in error.instance:
-            at = _at(error)
-            example = _example(error.schema.get("properties", {}).get(key, {}))
+def _missing(findings: Findings, broken: Violation) -> None:
+    for key in broken.wanted:
+        if key not in broken.value:
+            at = broken.at
+            example = _example(broken.schema.get("properties", {}).get(key, {}))
             where = f" in '{_shape(at)}'" if at else ""
             message = f"the key '{key}' is missing{where}"
             findings.add((*at, key), message, corrected=f"{key}: {example}", of_key=True)
 
 
-def _one_of(findings: Findings, error: ValidationError) -> None:
-    names = [branch["required"][0] for branch in error.validator_value]
-    there = [name for name in names if name in error.instance]
-    at = _at(error)
+def _one_of(findings: Findings, broken: Violation) -> None:
+    names = [branch["required"][0] for branch in broken.wanted]
+    there = [name for name in names if name in broken.value]
+    at = broken.at
     where = f"'{_shape(at)}'" if at else "the file"
     if there:
         words = " and ".join(f"'{name}'" for name in there)
-        findings.add((*at, there[-1]), f"{words} exclude each other: keep one of them", of_key=True, allowed=names)
+        findings.add(
+            (*at, there[-1]), f"{words} exclude each other: keep one of them", of_key=True, allowed=names
+        )
         for name in there[1:]:
-            del error.instance[name]
+            del broken.value[name]
     elif not any(findings.broken((*at, name)) for name in names):
-        example = f"{names[0]}: {_example(error.schema['properties'][names[0]])}"
+        example = f"{names[0]}: {_example(broken.schema['properties'][names[0]])}"
         corrected = example if not at else f"{at[-1]}:\n  {example}"
         findings.add(at, f"{where} needs one of {', '.join(names)}", of_key=True, corrected=corrected)
 
 
-def _bad_name(findings: Findings, error: ValidationError) -> None:
+def _bad_name(findings: Findings, broken: Violation) -> None:
     """A key that may be chosen freely, but not like this."""
-    key = str(error.instance)
-    clean = re.sub(r"^[^A-Za-z0-9]+", "", re.sub(r"[^A-Za-z0-9_.-]+", "-", key)).replace("-vs-", "-").strip("-")
-    at = (*_at(error), key)
-    message = f"'{key}' is not a {error.schema.get('title', 'name')}: {error.schema.get('x-allowed', '')}"
+    key = str(broken.value)
+    clean = (
+        re.sub(r"^[^A-Za-z0-9]+", "", re.sub(r"[^A-Za-z0-9_.-]+", "-", key)).replace("-vs-", "-").strip("-")
+    )
+    at = (*broken.at, key)
+    message = f"'{key}' is not a {broken.schema.get('title', 'name')}: {broken.schema.get('x-allowed', '')}"
     findings.add(at, message, of_key=True, suggestion=clean[:64] or None)
 
 
-def _wrong_value(findings: Findings, error: ValidationError) -> None:
-    if "propertyNames" in error.schema_path:
-        _bad_name(findings, error)
+def _wrong_value(findings: Findings, broken: Violation) -> None:
+    if broken.of_name:
+        _bad_name(findings, broken)
         return
-    if error.context:  # anyOf: speak of the list of words among the branches
-        error = next((e for e in error.context if e.validator == "enum"), error)
-    at, schema = _at(error), error.schema
+    if broken.branches:  # anyOf: speak of the list of words among them
+        broken = next((branch for branch in broken.branches if branch.rule == "enum"), broken)
+    at, schema = broken.at, broken.schema
     text = findings.source.texts.get(at)
-    shown = f"'{text}'" if text is not None else _kind(error.instance)
-    choices = list(error.validator_value) if error.validator == "enum" else []
-    suggestion = _meant(error, text)
+    shown = f"'{text}'" if text is not None else _kind(broken.value)
+    choices = list(broken.wanted) if broken.rule == "enum" else []
+    suggestion = _meant(broken, text)
     title, allowed = schema.get("title"), schema.get("x-allowed")
-    if error.validator == "type" and allowed is None:
+    if broken.rule == "type" and allowed is None:
         message = f"{shown} cannot stand here: '{at[-1]}' is {_type_words(schema)}"
     elif title is None:
-        message = f"{shown} cannot stand here: {error.message}" if not choices else f"{shown} is not allowed here"
+        message = (
+            f"{shown} cannot stand here: {broken.rule} {broken.wanted}"
+            if not choices
+            else f"{shown} is not allowed here"
+        )
     else:
         article = "an" if title[0] in "aeiou" else "a"
         message = f"{shown} is not {article} {title}" + (f": {allowed}" if allowed else "")
@@ -159,29 +163,29 @@ def _kind(value: Any) -> str:
     return words.get(type(value), repr(value))
 
 
-def _type_words(schema: dict[str, Any]) -> str:
+def _type_words(schema: Mapping[str, Any]) -> str:
     types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     return " or ".join(_TYPES[t] for t in types)
 
 
-def _example(schema: dict[str, Any]) -> str:
+def _example(schema: Mapping[str, Any]) -> str:
     return flow(schema["examples"][0]) if schema.get("examples") else "..."
 
 
-def _corrected(at: Key, schema: dict[str, Any]) -> str | None:
+def _corrected(at: Key, schema: Mapping[str, Any]) -> str | None:
     if not schema.get("examples") or not at:
         return None
     return f"- {_example(schema)}" if isinstance(at[-1], int) else f"{at[-1]}: {_example(schema)}"
 
 
-def _meant(error: ValidationError, text: str | None) -> str | None:
+def _meant(broken: Violation, text: str | None) -> str | None:
     """The right spelling of a wrong value, as YAML; None where it cannot be known."""
-    schema, value = error.schema, error.instance
+    schema, value = broken.schema, broken.value
     if text is None:
         return None
-    if error.validator == "enum":
-        return near(text, [str(choice) for choice in error.validator_value])
-    if error.validator == "type":
+    if broken.rule == "enum":
+        return near(text, [str(choice) for choice in broken.wanted])
+    if broken.rule == "type":
         types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
         return _retyped(types, text, value) or units.nearest(schema.get("title", ""), text)
     if schema.get("pattern") == "^auto$":
@@ -205,15 +209,14 @@ def _retyped(types: Iterable[str], text: str, value: Any) -> str | None:
     return None
 
 
-def _mend(data: Any, at: Key, suggestion: str | None, schema: dict[str, Any]) -> None:
-    """Put what was meant in place of what is wrong; without it, an example in a list, nothing in a mapping."""
+def _mend(root: Any, at: Key, suggestion: str | None, schema: Mapping[str, Any]) -> None:
+    """Put what was meant in its place; where that is unknown, an example in a list, nothing in a mapping."""
     import yaml
 
-    for key in at[:-1]:
-        data = data[key]
+    data: Any = reduce(getitem, at[:-1], root)
     if suggestion is not None:
         data[at[-1]] = yaml.safe_load(suggestion)
-    elif isinstance(data, list):
+    elif isinstance(data, list) and isinstance(at[-1], int):
         data[at[-1]] = schema.get("examples", [""])[0]
     elif schema.get("type") == "object":
         data[at[-1]] = {}
@@ -221,4 +224,4 @@ def _mend(data: Any, at: Key, suggestion: str | None, schema: dict[str, Any]) ->
         data.pop(at[-1], None)
 
 
-_CASES: dict[str, Callable[[Findings, ValidationError], None]] = {"required": _missing, "oneOf": _one_of}
+_CASES: dict[str, Callable[[Findings, Violation], None]] = {"required": _missing, "oneOf": _one_of}

@@ -40,7 +40,7 @@ def fraction(value: str | float) -> float:
 
 
 def nearest(kind: str, text: str) -> str | None:
-    """What `text` was probably meant to be as a `kind` (duration, size, share): `3 sec` -> `3s`; None if unclear."""
+    """What was probably meant as a `kind` (duration, size, share): `3 sec` -> `3s`; None if unclear."""
     match = re.fullmatch(r"\s*([0-9]+(?:[.,][0-9]+)?)\s*([^0-9\s]?.*?)\s*", text)
     units = _WORDS.get(kind)
     if match is None or units is None:

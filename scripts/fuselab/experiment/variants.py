@@ -1,4 +1,4 @@
-"""From what the file says to its variants: inheritance, the matrix, the control, each axis held against its target."""
+"""From what the file says to its variants and contrasts: inheritance, the matrix, the control."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Draft:
         return self.places.get(key, self.at)
 
     def absorb(self, findings: Findings, part: Mapping[str, Any], at: Key) -> None:
-        """Take over the keys of `part`, which stands at `at`. Options and environment are added to, the rest replaced."""
+        """Take over `part`, which stands at `at`. Options and environment are added to, the rest replaced."""
         for key, value in part.items():
             if key in _MAPS:
                 for name, inner in value.items():
@@ -59,11 +59,18 @@ def read_drafts(findings: Findings, data: Mapping[str, Any]) -> list[Draft]:
 
 def _by_name(findings: Findings, data: Mapping[str, Any]) -> list[Draft]:
     parts = data.get("variants", {})
-    return [_draft(findings, data, name, ("variants", name), [(part, ("variants", name))]) for name, part in parts.items()]
+    return [
+        _draft(findings, data, name, ("variants", name), [(part, ("variants", name))])
+        for name, part in parts.items()
+    ]
 
 
 def _draft(
-    findings: Findings, data: Mapping[str, Any], name: str, at: Key, parts: list[tuple[Mapping[str, Any], Key]]
+    findings: Findings,
+    data: Mapping[str, Any],
+    name: str,
+    at: Key,
+    parts: list[tuple[Mapping[str, Any], Key]],
 ) -> Draft:
     draft = Draft(name, at)
     own_target = next((part["target"] for part, _ in parts if "target" in part), None)
@@ -90,7 +97,9 @@ def _from_matrix(findings: Findings, data: Mapping[str, Any]) -> list[Draft]:
         at = combination[0][3] if combination else ("matrix",)
         draft = _draft(findings, data, name, at, parts)
         if any(known.name == name for known in drafts):
-            findings.add(("matrix", "axes"), f"two combinations are both called '{name}': use labels that differ")
+            findings.add(
+                ("matrix", "axes"), f"two combinations are both called '{name}': use labels that differ"
+            )
         drafts.append(replace(draft, cell={axis: label for axis, label, _, _ in combination}))
     return drafts
 
@@ -137,7 +146,7 @@ def matrix_contrasts(drafts: list[Draft], along: str) -> list[Contrast]:
 
 
 def read_contrasts(findings: Findings, data: Mapping[str, Any], drafts: list[Draft]) -> tuple[Contrast, ...]:
-    """By hand, along the matrix, or every variant against the first; the control always against the baseline."""
+    """By hand, along the matrix, or all against the first; the control always against the baseline."""
     names = [draft.name for draft in drafts]
     if "contrasts" in data:
         contrasts = _by_hand(findings, data["contrasts"], names)
@@ -184,7 +193,8 @@ def check_twins(findings: Findings, drafts: list[Draft], variants: Mapping[str, 
             findings.add((*draft.at, CONTROL), message, of_key=True)
         twin = next((known for known in seen if _essence(known) == _essence(variant)), None)
         if twin is not None and not variant.control:
-            message = f"'{variant.name}' differs from '{twin.name}' in nothing; say so with 'control: true' if it is meant"
+            message = f"'{variant.name}' differs from '{twin.name}' in nothing"
+            message += "; say so with 'control: true' if it is meant"
             findings.add(draft.at, message, of_key=True, corrected=f"{draft.name}: {{control: true}}")
         if not variant.control:
             seen.append(variant)

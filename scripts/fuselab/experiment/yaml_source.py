@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.cyaml import CParser  # type: ignore[attr-defined]
 
 from fuselab.experiment.errors import ExperimentErrors, Problem
 
@@ -47,7 +48,11 @@ class YamlSource:
     def span(self, key: Key, *, of_key: bool) -> Span:
         """Where `key` stands, or the nearest thing around it that is in the file."""
         while key:
-            found = (self.keys.get(key) or self.values.get(key)) if of_key else (self.values.get(key) or self.keys.get(key))
+            found = (
+                (self.keys.get(key) or self.values.get(key))
+                if of_key
+                else (self.values.get(key) or self.keys.get(key))
+            )
             if found is not None:
                 return found
             key, of_key = key[:-1], True
@@ -60,9 +65,9 @@ class YamlSource:
             table.update(moved)  # type: ignore[arg-type]
 
 
-class _Loader(yaml.cyaml.CParser if yaml.__with_libyaml__ else yaml.SafeLoader, yaml.resolver.BaseResolver):  # type: ignore[misc]
+class _Loader(CParser, yaml.resolver.BaseResolver):
     def __init__(self, text: str) -> None:
-        super().__init__(text)
+        CParser.__init__(self, text)
         yaml.resolver.BaseResolver.__init__(self)
 
 
@@ -70,19 +75,23 @@ _TYPES = {
     "tag:yaml.org,2002:null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),
     "tag:yaml.org,2002:bool": (r"true|True|TRUE|false|False|FALSE", list("tTfF")),
     "tag:yaml.org,2002:int": (r"[-+]?[0-9]+|0x[0-9a-fA-F]+|0o[0-7]+", list("-+0123456789")),
-    "tag:yaml.org,2002:float": (r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", list("-+.0123456789")),
+    "tag:yaml.org,2002:float": (
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?",
+        list("-+.0123456789"),
+    ),
     "tag:yaml.org,2002:merge": (r"<<", ["<"]),
 }
 for _tag, (_pattern, _first) in _TYPES.items():
     _Loader.add_implicit_resolver(_tag, re.compile(rf"(?:{_pattern})\Z"), _first)
 
 _HINTS = {
-    "mapping values are not allowed": "a text with ': ' in it needs quotes, and all keys of one level begin in one column",
+    "mapping values are not allowed": "a text with ': ' in it needs quotes",
+    "found unexpected ':'": "in [...] and {...} a text with ':' or '{' in it needs quotes",
     "could not find expected ':'": "a key needs ': ' behind it",
     "did not find expected key": "all keys of one level begin in one column",
     "did not find expected ',' or '}'": "a '{' is not closed, or a ',' is missing",
     "did not find expected ',' or ']'": "a '[' is not closed, or a ',' is missing",
-    "did not find expected node content": "a value is missing, or one that begins with a special character needs quotes",
+    "did not find expected node content": "a value is missing, or needs quotes",
     "found undefined alias": "'*name' repeats what '&name' marked further up",
     "found unexpected end of stream": "a quote is not closed",
     "block sequence entries are not allowed": "a list begins on the line below its key",
@@ -91,11 +100,13 @@ _HINTS = {
 
 
 def read_yaml(file: Path, shown: str) -> YamlSource:
-    """Read one file. Raises ExperimentErrors for what is not YAML, with the line as it should be where known."""
+    """Read one file. Raises ExperimentErrors for what is not YAML, with the corrected line where known."""
     try:
         text = file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise ExperimentErrors([Problem(shown, 1, 1, "", "", f"is not UTF-8 text ({error.reason})")]) from None
+        raise ExperimentErrors(
+            [Problem(shown, 1, 1, "", "", f"is not UTF-8 text ({error.reason})")]
+        ) from None
     except OSError as error:
         raise ExperimentErrors([Problem(shown, 1, 1, "", "", f"cannot be read: {error.strerror}")]) from None
     source = YamlSource(file, shown, tuple(text.splitlines()))
@@ -114,21 +125,37 @@ def _syntax_problems(source: YamlSource, error: yaml.MarkedYAMLError) -> list[Pr
     line, column = (mark.line, mark.column) if mark else (0, 0)
     tabs = [i for i, text in enumerate(source.lines[: line + 1]) if re.match(r" *\t", text)]
     if tabs:
-        return [_tab_problem(source, i) for i in range(len(source.lines)) if re.match(r" *\t", source.lines[i])]
+        return [
+            _tab_problem(source, i) for i in range(len(source.lines)) if re.match(r" *\t", source.lines[i])
+        ]
     what = str(error.problem or error.context or "unreadable")
     hint = next((text for part, text in _HINTS.items() if part in what), None)
     text = source.lines[line] if line < len(source.lines) else ""
     message = f"not YAML: {what}" + (f"; {hint}" if hint else "")
     if "expected a single document" in what or "another document" in what:
         message = "one file holds one document: '---' may stand at its top only"
-    return [Problem(source.shown, line + 1, column + 1, "", text.strip(), message, corrected_yaml=_quoted(what, text))]
+    return [
+        Problem(
+            source.shown, line + 1, column + 1, "", text.strip(), message, corrected_yaml=_quoted(what, text)
+        )
+    ]
 
 
 def _tab_problem(source: YamlSource, index: int) -> Problem:
     text = source.lines[index]
     fixed = re.sub(r"^[ \t]+", lambda match: match[0].replace("\t", "  "), text)
     column = text.index("\t") + 1
-    return Problem(source.shown, index + 1, column, "", text.strip(), "a tab: YAML is indented with spaces", (), None, fixed)
+    return Problem(
+        source.shown,
+        index + 1,
+        column,
+        "",
+        text.strip(),
+        "a tab: YAML is indented with spaces",
+        (),
+        None,
+        fixed,
+    )
 
 
 def _quoted(what: str, line: str) -> str | None:
@@ -145,10 +172,12 @@ def _span(node: yaml.Node) -> Span:
     return Span(start.line + 1, start.column + 1, end.column + 1 if end.line == start.line else None)
 
 
-def _plain(source: YamlSource, node: yaml.Node, at: Key, above: tuple[yaml.Node, ...]) -> Any:
+def _plain(source: YamlSource, node: Any, at: Key, above: tuple[yaml.Node, ...]) -> Any:
     if any(node is parent for parent in above):
         span = _span(node)
-        raise ExperimentErrors([Problem(source.shown, span.line, span.column, "", "", "an anchor that contains itself")])
+        raise ExperimentErrors(
+            [Problem(source.shown, span.line, span.column, "", "", "an anchor that contains itself")]
+        )
     source.values[at] = _span(node)
     if isinstance(node, yaml.MappingNode):
         data: dict[str, Any] = {}
@@ -174,13 +203,17 @@ def _entries(
             parts = value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
             for part in parts:
                 if not isinstance(part, yaml.MappingNode) or any(part is parent for parent in (*above, node)):
-                    problem = Problem(source.shown, span.line, span.column, "<<", "", "'<<' merges mappings: '<<: *name'")
+                    problem = Problem(
+                        source.shown, span.line, span.column, "<<", "", "'<<' merges mappings: '<<: *name'"
+                    )
                     source.problems.append(problem)
                     continue
                 for key, inner_key, inner_value in _entries(source, part, at, (*above, node)):
                     merged.setdefault(key, (inner_key, inner_value))
         elif not isinstance(key_node, yaml.ScalarNode):
-            problem = Problem(source.shown, span.line, span.column, "", "", "a key must be text, not a list or mapping")
+            problem = Problem(
+                source.shown, span.line, span.column, "", "", "a key must be text, not a list or mapping"
+            )
             source.problems.append(problem)
         elif key_node.value in own:
             _duplicate(source, own[key_node.value][0], key_node, (*at, key_node.value))
@@ -192,7 +225,8 @@ def _entries(
 
 def _duplicate(source: YamlSource, first: yaml.Node, again: yaml.Node, at: Key) -> None:
     span = _span(again)
-    message = f"'{again.value}' is here a second time: the first is in line {first.start_mark.line + 1}; keep one of them"
+    earlier = first.start_mark.line + 1
+    message = f"'{again.value}' is here a second time: the first is in line {earlier}; keep one of them"
     key = ".".join(map(str, at))
     problem = Problem(source.shown, span.line, span.column, key, str(again.value), message)
     if problem not in source.problems:
