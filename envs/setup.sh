@@ -55,7 +55,7 @@ stop_steps() {
 
 # One setup at a time in a checkout. Children inherit the lock, so it outlives a killed setup.sh until they end too.
 exec 9<"$checkout"
-flock 9
+flock --nonblock 9 || { say "waiting for another setup in this checkout"; flock 9; }
 trap stop_steps EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
