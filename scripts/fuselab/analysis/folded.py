@@ -1,0 +1,232 @@
+"""Folded stacks: `root;caller;leaf value`, one line a stack, and the pictures that inferno draws of them.
+
+Every profiler ends here, so the traps of the format are dealt with here and nowhere else:
+
+- `;` inside a name would split the frame, and a name that ends in a number (`shard 5`) would be read as one
+  count more, which turns the line into a difference: `safe_frame` mends both.
+- inferno cuts fractional counts down to whole numbers, so a thousand stacks of 0.9 vanish: values are whole
+  here, and `scaled` rounds so that the total is kept.
+- inferno answers empty input with an error drawn as a picture: it is never called without a stack.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import subprocess
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fuselab.analysis.refusal import Refusal
+from fuselab.analysis.stacks import Stacks
+
+INFERNO_TIMEOUT_S = 120.0
+_BREAKS = re.compile(r"\s*[\r\n\t]\s*")
+_COUNT_AT_END = re.compile(r" (?=[-+]?[0-9.]+$)")
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Stacks (root first) with their values in `unit`, whose first word is the unit itself (`ns on CPU`)."""
+
+    stacks: Stacks
+    unit: str
+
+    @property
+    def total(self) -> int:
+        return sum(self.stacks.values())
+
+    def __bool__(self) -> bool:
+        return self.total > 0
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one function holds: `self_value` where it is the leaf, `total_value` wherever it is on the stack."""
+
+    self_value: int
+    total_value: int
+
+
+@dataclass(frozen=True)
+class Picture:
+    """How a flamegraph is labelled. `colors` is one of inferno's palettes."""
+
+    title: str
+    subtitle: str = ""
+    colors: str = "hot"
+    options: tuple[str, ...] = ()
+
+
+def safe_frame(name: str) -> str:
+    """A name that stays one frame in a folded line, whatever is in it."""
+    name = _BREAKS.sub(" ", name.replace(";", ",")).strip()
+    name = _COUNT_AT_END.sub("_", name)
+    return f"_{name}" if name.startswith("#") else name or "[unnamed]"
+
+
+def parse_line(line: str) -> tuple[tuple[str, ...], float]:
+    """(frames root first, value). Raises ValueError for a line that has no value at its end."""
+    stack, found, value = line.rstrip("\n").rpartition(" ")
+    if not found or not stack:
+        raise ValueError(f"not a folded line: {line[:120]!r}")
+    return tuple(frame.strip() for frame in stack.split(";")), float(value)
+
+
+def read_folded(path: Path, unit: str) -> Folded:
+    """Stacks of a file, equal ones added up. Fractions are added before they are rounded, not cut off one by one.
+
+    Raises ValueError, naming file and line, for anything that is no folded line or has a negative value.
+    """
+    exact: Counter[tuple[str, ...]] = Counter()
+    fractions: dict[tuple[str, ...], list[float]] = {}
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            try:
+                stack, value = parse_line(line)
+            except ValueError as error:
+                raise ValueError(f"{path}:{number}: {error}") from None
+            if not 0 <= value < math.inf:
+                raise ValueError(f"{path}:{number}: {value} is no count")
+            if value.is_integer():
+                exact[stack] += int(value)
+            else:
+                fractions.setdefault(stack, []).append(value)
+    for stack, values in fractions.items():
+        exact[stack] += round(math.fsum(values))
+    return Folded(dict(exact), unit)
+
+
+def lines(folded: Folded) -> Iterator[str]:
+    """Sorted folded lines with safe frames; stacks of value 0 are left out."""
+    for stack, value in sorted(folded.stacks.items()):
+        if value > 0:
+            yield f"{';'.join(map(safe_frame, stack))} {value}"
+
+
+def write_folded(path: Path, folded: Folded) -> None:
+    """Write by rename: a reader sees the whole file or none. An empty profile leaves an empty file."""
+    _replace(path, "".join(f"{line}\n" for line in lines(folded)))
+
+
+def merged(parts: Iterable[Folded]) -> Folded:
+    """The sum of profiles. Raises ValueError if they are not all in one unit, or if there is none."""
+    units: dict[str, None] = {}
+    sums: Counter[tuple[str, ...]] = Counter()
+    for part in parts:
+        units[part.unit] = None
+        sums.update(part.stacks)
+    if len(units) != 1:
+        raise ValueError(f"profiles of different units cannot be added: {list(units)}")
+    return Folded(dict(sums), next(iter(units)))
+
+
+def scaled(folded: Folded, factor: float) -> Folded:
+    """Every value times `factor`, in whole numbers whose total is the rounded total (largest remainders first).
+
+    Used to bring a baseline to the load of a variant (bytes or operations of one over those of the other).
+    Raises ValueError for a factor that is not a positive number.
+    """
+    if not 0 < factor < math.inf:
+        raise ValueError(f"cannot scale by {factor}")
+    exact = {stack: value * factor for stack, value in folded.stacks.items()}
+    whole = {stack: math.floor(value) for stack, value in exact.items()}
+    missing = round(math.fsum(exact.values())) - sum(whole.values())
+    by_remainder = sorted(exact, key=lambda stack: (whole[stack] - exact[stack], stack))
+    for stack in by_remainder[:missing]:
+        whole[stack] += 1
+    return Folded(whole, folded.unit)
+
+
+def functions(folded: Folded) -> dict[str, Share]:
+    """Self and total of every name. A name that stands twice on a stack (recursion) is counted once in its total."""
+    own: Counter[str] = Counter()
+    total: Counter[str] = Counter()
+    for stack, value in folded.stacks.items():
+        own[stack[-1]] += value
+        for name in set(stack):
+            total[name] += value
+    return {name: Share(own[name], total[name]) for name in total}
+
+
+def flamegraph(program: str, folded: Folded, out: Path, picture: Picture) -> None:
+    """Draw `out` (SVG) with inferno-flamegraph.
+
+    Raises Refusal if there is no stack to draw, RuntimeError with inferno's own words if it fails or takes
+    longer than INFERNO_TIMEOUT_S.
+    """
+    _require(folded)
+    text = "".join(f"{line}\n" for line in lines(folded))
+    _replace(out, _run([program, *_options(picture, folded.unit)], text))
+
+
+def difference(
+    programs: tuple[str, str],
+    baseline: Folded,
+    variant: Folded,
+    folded_out: Path,
+    svg_out: Path,
+    picture: Picture,
+) -> None:
+    """Draw the variant, coloured by its difference from the baseline (red: more, blue: less).
+
+    `programs` are inferno-diff-folded and inferno-flamegraph. Bring both sides to one load with `scaled`
+    first. What exists only in the baseline has no width in this picture: the table of movers has it. Leaves
+    `stack baseline variant` lines in `folded_out`. Raises as `flamegraph` does, if the variant has no stack.
+    """
+    _require(variant)
+    diff_program, flame_program = programs
+    sides = [folded_out.with_name(f"{folded_out.name}.{side}") for side in ("baseline", "variant")]
+    try:
+        for path, folded in zip(sides, (baseline, variant), strict=True):
+            write_folded(path, folded)
+        text = _run([diff_program, *map(str, sides)], None)
+    finally:
+        for path in sides:
+            path.unlink(missing_ok=True)
+    ordered = "".join(f"{line}\n" for line in sorted(text.splitlines()))
+    _replace(folded_out, ordered)
+    _replace(svg_out, _run([flame_program, *_options(picture, variant.unit)], ordered))
+
+
+def _require(folded: Folded) -> None:
+    if not folded:
+        raise Refusal(
+            "There is no stack to draw.", "Let the load run longer, or look at what the capture recorded."
+        )
+
+
+def _options(picture: Picture, unit: str) -> Sequence[str]:
+    """`--name=value` throughout: a title may begin with a dash."""
+    return [
+        "--quiet",
+        "--hash",
+        f"--title={picture.title}",
+        f"--subtitle={picture.subtitle}",
+        f"--countname={unit}",
+        f"--colors={picture.colors}",
+        *picture.options,
+    ]
+
+
+def _run(argv: Sequence[str], text: str | None) -> str:
+    try:
+        done = subprocess.run(
+            argv, input=text or "", capture_output=True, text=True, timeout=INFERNO_TIMEOUT_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(f"{argv[0]} took longer than {INFERNO_TIMEOUT_S:.0f} s and was stopped") from None
+    if done.returncode != 0:
+        raise RuntimeError(f"{argv[0]} failed: {done.stderr.strip()[-600:]}")
+    return done.stdout
+
+
+def _replace(path: Path, text: str) -> None:
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
