@@ -45,7 +45,7 @@ class Folded:
 
 @dataclass(frozen=True)
 class Share:
-    """What one function holds: `self_value` where it is the leaf, `total_value` wherever it is on the stack."""
+    """What one function holds: `self_value` where it is the leaf, `total_value` wherever it stands."""
 
     self_value: int
     total_value: int
@@ -77,7 +77,7 @@ def parse_line(line: str) -> tuple[tuple[str, ...], float]:
 
 
 def read_folded(path: Path, unit: str) -> Folded:
-    """Stacks of a file, equal ones added up. Fractions are added before they are rounded, not cut off one by one.
+    """Stacks of a file, equal ones added up; fractions are added up before they are rounded.
 
     Raises ValueError, naming file and line, for anything that is no folded line or has a negative value.
     """
@@ -127,7 +127,7 @@ def merged(parts: Iterable[Folded]) -> Folded:
 
 
 def scaled(folded: Folded, factor: float) -> Folded:
-    """Every value times `factor`, in whole numbers whose total is the rounded total (largest remainders first).
+    """Every value times `factor`, in whole numbers that keep the total (largest remainders round up).
 
     Used to bring a baseline to the load of a variant (bytes or operations of one over those of the other).
     Raises ValueError for a factor that is not a positive number.
@@ -144,7 +144,7 @@ def scaled(folded: Folded, factor: float) -> Folded:
 
 
 def functions(folded: Folded) -> dict[str, Share]:
-    """Self and total of every name. A name that stands twice on a stack (recursion) is counted once in its total."""
+    """Self and total of every name; a name twice on a stack (recursion) counts once in its total."""
     own: Counter[str] = Counter()
     total: Counter[str] = Counter()
     for stack, value in folded.stacks.items():
