@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fuselab.experiment.findings import Findings
+from fuselab.experiment.findings import Findings, near
+from fuselab.experiment.fio_check import complaints
 from fuselab.experiment.loads import directions
 from fuselab.experiment.model import Workload
 from fuselab.experiment.yaml_source import Key
@@ -114,7 +115,39 @@ def check_workloads(
 
 
 def _check_fio(findings: Findings, workload: Workload, targets: Mapping[str, Target]) -> None:
-    return None
+    """Every job as fio will get it. What the schema found already is not said again in fio's words."""
+    at: Key = ("workloads", workload.name, "fio")
+    jobs, shared = _jobs(workload)
+    complete = {job: shared | options for job, options in jobs.items()}
+    for job, said in complaints(complete).items():
+        for complaint in said:
+            place = _place(findings, at, job, complaint.option)
+            close = complaint.suggestion
+            if complaint.of_value:
+                close = near(complete[job].get(complaint.option or "", ""), complaint.allowed)
+            hint = f"; did you mean '{close}'?" if close else ""
+            findings.add(
+                place,
+                complaint.message + hint,
+                of_key=not complaint.of_value,
+                allowed=complaint.allowed,
+                suggestion=close if findings.source.keys.get(place) else None,
+            )
+
+
+def _jobs(workload: Workload) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
+    settings: Any = workload.settings
+    return settings["jobs"], settings["global"]
+
+
+def _place(findings: Findings, at: Key, job: str, option: str | None) -> Key:
+    """Where the option stands: in the job, in `global`, among the load's own, or in a file of its own."""
+    if option is not None:
+        for place in ((*at, "jobs", job, option), (*at, "global", option), (*at, option)):
+            if place in findings.source.keys:
+                return place
+    own = (*at, "file") if (*at, "file") in findings.source.keys else (*at, "jobs", job)
+    return own if own in findings.source.keys else at
 
 
 def _check_bench(findings: Findings, workload: Workload, targets: Mapping[str, Target]) -> None:
