@@ -8,7 +8,6 @@ period is in ns.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -20,49 +19,34 @@ SCRIPT_FIELDS = "comm,pid,tid,time,event,period,ip,sym,dso"
 """Bare addresses: for user code perf prints the file offset in the module, and never looks for inlines."""
 
 
-@dataclass(frozen=True)
-class Control:
-    """The pair of FIFOs through which a running perf is told `enable` and `disable`, and acknowledges."""
-
-    commands: Path
-    acknowledgements: Path
-
-
 def oncpu_record_argv(
-    perf: str, pid: int, output: Path, control: Control, frequency_hz: int = 999, call_graph: CallGraph = "fp"
+    perf: str, pid: int, output: Path, frequency_hz: int = 999, call_graph: CallGraph = "fp"
 ) -> list[str]:
-    """`perf record` of the CPU time of one process and all its threads, sampling only between enable and
-    disable.
+    """`perf record` of the CPU time of one process and all its threads.
 
-    999 Hz rather than 1000, so that sampling does not run in step with timers of whole milliseconds.
+    Without `--control` and `--delay`: whoever runs it decides what part of the run is sampled. 999 Hz rather
+    than 1000, so that sampling does not run in step with timers of whole milliseconds.
     """
-    event = ["-e", "cpu-clock", "-F", str(frequency_hz)]
-    return [*_record(perf, pid, output, control, call_graph), *event]
+    return [*_record(perf, pid, output, call_graph), "-e", "cpu-clock", "-F", str(frequency_hz)]
 
 
-def offcpu_record_argv(
-    perf: str, pid: int, output: Path, control: Control, call_graph: CallGraph = "fp"
-) -> list[str]:
+def offcpu_record_argv(perf: str, pid: int, output: Path, call_graph: CallGraph = "fp") -> list[str]:
     """`perf record` of every time a thread of one process leaves the CPU, with its stack, and when it
     returns.
 
-    The stack comes from the scheduler's tracepoint, the durations from context switch records: no sampling.
+    The stack comes from the scheduler's tracepoint, the durations from context switch records: nothing is
+    sampled. Without `--control` and `--delay`, as above.
     """
-    events = ["-e", "sched:sched_switch", "-c", "1", "--switch-events"]
     # Every switch is written: the ring must hold bursts until perf drains it.
-    return [*_record(perf, pid, output, control, call_graph), *events, "-m", "2M"]
+    events = ["-e", "sched:sched_switch", "-c", "1", "--switch-events", "-m", "2M"]
+    return [*_record(perf, pid, output, call_graph), *events]
 
 
-def _record(perf: str, pid: int, output: Path, control: Control, call_graph: CallGraph) -> list[str]:
-    return [
-        perf, "record", "-p", str(pid), "-o", str(output), "--call-graph", call_graph,
-        # Times on the clock that the rig and the load use too.
-        "-k", "CLOCK_MONOTONIC",
-        # Build ids in the mapping records: perf then neither reads all samples again at exit nor copies
-        # binaries.
-        "--buildid-mmap",
-        "-D", "-1", "--control", f"fifo:{control.commands},{control.acknowledgements}",
-    ]  # fmt: skip
+def _record(perf: str, pid: int, output: Path, call_graph: CallGraph) -> list[str]:
+    # CLOCK_MONOTONIC is the clock that the rig and the load use too. With build ids in the mapping records
+    # perf neither reads all samples again at exit nor copies binaries.
+    options = ["--call-graph", call_graph, "-k", "CLOCK_MONOTONIC", "--buildid-mmap"]
+    return [perf, "record", "-p", str(pid), "-o", str(output), *options]
 
 
 def oncpu_script_argv(perf: str, data: Path) -> list[str]:
