@@ -83,6 +83,7 @@ fi
 [ -z "$python_todo" ] || start python as_caller "$steps/python.sh" install "$level"
 await python
 await cargo-tools
-[ -z "$tools_todo" ] || as_caller "$steps/cargo-tools.sh" copy
+# Asked again, because an environment that was made anew has lost its copies.
+[ -z "$("$steps/cargo-tools.sh" todo)" ] || as_caller "$steps/cargo-tools.sh" install
 await debian
 say "ready"

@@ -3,7 +3,7 @@
 #   cargo-tools.sh todo        says "cargo-tools" if a program or its version is not as listed, else nothing
 #   cargo-tools.sh build       builds what the cache does not hold yet (needs cargo and a C linker)
 #   cargo-tools.sh can-start   succeeds if `build` needs nothing from Debian first
-#   cargo-tools.sh copy        copies the programs, once .venv/ is there
+#   cargo-tools.sh install     builds, and copies the programs into .venv/bin/, once .venv/ is there
 #
 # Copies, so that a checkout still works after the cache was emptied or moved.
 set -euo pipefail
@@ -22,10 +22,18 @@ for_each() {
   done < <(sed -E 's/[[:space:]]*#.*//; /^$/d' "$list")
 }
 
-# cargo writes .crates.toml last, so a tool that was cut off while it was installed does not count.
-is_built() { grep -qs "^\"$1 $2 " "$cache/$1-$2/.crates.toml"; }
+# is_built CRATE VERSION PROGRAMS. cargo writes .crates.toml last: a tool that was cut off half-way does not count.
+is_built() {
+  local program
+  grep -qs "^\"$1 $2 " "$cache/$1-$2/.crates.toml" || return 1
+  for program in $3; do
+    [ -x "$cache/$1-$2/bin/$program" ] || return 1
+  done
+}
 
-is_copied() {
+name_if_unbuilt() { is_built "$@" || echo "$1"; }
+
+name_uncopied() {
   local program
   for program in $3; do
     [ -x ".venv/bin/$program" ] || echo "$program"
@@ -33,20 +41,21 @@ is_copied() {
 }
 
 todo() {
-  if [ "$(cat "$stamp" 2>/dev/null)" != "$(fingerprint)" ] || [ -n "$(for_each is_copied)" ]; then
+  if [ "$(cat "$stamp" 2>/dev/null)" != "$(fingerprint)" ] || [ -n "$(for_each name_uncopied)" ]; then
     echo cargo-tools
   fi
 }
 
 build_one() {
   local crate=$1 version=$2 program bins=()
-  is_built "$crate" "$version" && return
+  ! is_built "$@" || return 0
   for program in $3; do bins+=(--bin "$program"); done
   # shellcheck disable=SC2086  # flags are words
   cargo install --locked --force --root "$cache/$crate-$version" "$crate" --version "=$version" "${bins[@]}" $4
 }
 
 build() {
+  [ -n "$(for_each name_if_unbuilt)" ] || return 0
   if ! cargo --version >/dev/null 2>&1; then
     echo "no cargo found: install the Rust toolchain with rustup, then type the same command again"
     return 1
@@ -62,7 +71,8 @@ copy_one() {
   done
 }
 
-copy() {
+install_all() {
+  build
   for_each copy_one
   fingerprint >"$stamp"
 }
@@ -71,6 +81,6 @@ case $1 in
   todo) todo ;;
   build) build ;;
   can-start) command -v cc >/dev/null && [ -e /etc/ssl/certs/ca-certificates.crt ] ;;
-  copy) copy ;;
+  install) install_all ;;
   *) sed -n '2,6p' "$0" >&2; exit 2 ;;
 esac
