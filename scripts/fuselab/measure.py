@@ -132,7 +132,11 @@ def time_block(task: BlockTask, mounts: Sequence[Path], verified: Sequence[Path]
     every attempt, the last one is kept and marked. Neither looks at what was measured.
     """
     configs = {config.variant: config for config in map(read_mount, mounts)}
-    failed = {v.variant: VariantOutcome("failed", v.reason) for v in read_verified(verified).values() if v.status == "failed"}
+    failed = {
+        v.variant: VariantOutcome("failed", v.reason)
+        for v in read_verified(verified).values()
+        if v.status == "failed"
+    }
     voided: list[Void] = []
     noisy = False
     while True:
@@ -163,7 +167,13 @@ def time_block(task: BlockTask, mounts: Sequence[Path], verified: Sequence[Path]
 
 
 def _block_once(
-    task: BlockTask, configs: dict[str, MountConfig], order: list[str], attempt: Path, block: int, tries: int, keep_noisy: bool
+    task: BlockTask,
+    configs: dict[str, MountConfig],
+    order: list[str],
+    attempt: Path,
+    block: int,
+    tries: int,
+    keep_noisy: bool,
 ) -> Void | None:
     """One attempt of a block; None if every run of it counts."""
     load = replace(task.load, randseed=task.randseed)

@@ -110,7 +110,9 @@ class Workflow:
         return [variant.name for variant in self.plan(experiment).experiment.variants]
 
     def timed_mounts(self, experiment: str) -> list[str]:
-        return [f"results/{experiment}/mounts/{variant}.{NONE}.json" for variant in self._variants(experiment)]
+        return [
+            f"results/{experiment}/mounts/{variant}.{NONE}.json" for variant in self._variants(experiment)
+        ]
 
     def job_file(self, experiment: str, workload: str) -> list[str]:
         job = self.plan(experiment).loads[workload].job
@@ -181,11 +183,15 @@ class Workflow:
             "primary": list(e.compare.primary),
             "threshold": e.compare.threshold,
             "blocks": e.blocks,
-            "closed_loop": [w.name for w in e.workloads if workloads.REGISTRY[w.kind].closed_loop(w.settings)],
+            "closed_loop": [
+                w.name for w in e.workloads if workloads.REGISTRY[w.kind].closed_loop(w.settings)
+            ],
         }
 
     def processed(self, experiment: str) -> list[str]:
-        return [f"results/{experiment}/processed/{v}/{w}/{p}" for v, w, p in self.plan(experiment).processed()]
+        return [
+            f"results/{experiment}/processed/{v}/{w}/{p}" for v, w, p in self.plan(experiment).processed()
+        ]
 
     def diffs(self, experiment: str) -> list[str]:
         return [
@@ -199,7 +205,9 @@ class Workflow:
 
     def sources(self, *packages: str) -> list[str]:
         """The package's own files that a derived result is made by."""
-        found = (path for package in packages for path in (PACKAGE / package).rglob("*") if path.suffix in _CODE)
+        found = (
+            path for package in packages for path in (PACKAGE / package).rglob("*") if path.suffix in _CODE
+        )
         return sorted(os.path.relpath(path, self.root) for path in found)
 
     @cached_property

@@ -104,7 +104,9 @@ class Plan:
 
     def capture_of(self, variant: str, workload: str, profiler: str) -> Capture:
         return next(
-            c for c in self.captures if (c.variant, c.workload) == (variant, workload) and profiler in c.profilers
+            c
+            for c in self.captures
+            if (c.variant, c.workload) == (variant, workload) and profiler in c.profilers
         )
 
     def diffs(self) -> list[tuple[Contrast, str, str]]:
@@ -224,7 +226,9 @@ def mount_config(
 
 def _log_filter(target: Target, supports: tuple[ProfilerSupport, ...]) -> dict[str, str]:
     """Profilers that share a capture share one log filter: every directive, once."""
-    filters = [s.log_filter for s in supports if s.log_filter] or ([target.log_filter] if target.log_filter else [])
+    filters = [s.log_filter for s in supports if s.log_filter] or (
+        [target.log_filter] if target.log_filter else []
+    )
     joined: dict[str, list[str]] = {}
     for name, value in filters:
         words = joined.setdefault(name, [])

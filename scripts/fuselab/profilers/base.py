@@ -7,6 +7,7 @@ for a profiler by name: what differs between profilers is an attribute here.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -77,6 +78,19 @@ class CaptureFolder:
     bytes: int
     """Bytes the load moved in this capture."""
 
+    def raw(self, name: str) -> Path:
+        """The raw file `name`; the path where it should be if it is not there."""
+        return next(iter(sorted(self.folder.rglob(name))), self.folder / name)
+
+    def log(self) -> str:
+        """What the target wrote to its own log, as far as it was kept."""
+        return "".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("target*.log")))
+
+    def window_ns(self) -> tuple[int, int] | None:
+        """Start and end of the load on CLOCK_MONOTONIC."""
+        window = json.loads((self.folder / "run.json").read_bytes())["load_window_s"]
+        return None if window is None else (round(window[0] * 1e9), round(window[1] * 1e9))
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -117,6 +131,8 @@ class Profiler(Protocol):
     """One sentence for the report: what it shows."""
     blind_to: str
     """One sentence: what it cannot show."""
+    grows_with_load: bool
+    """Whether twice the load gives twice the value: true of times, false of live memory."""
     needs_target_support: bool
     """True if target.yaml must describe it; False for those that work on any native binary."""
     workload_kinds: frozenset[str]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 from fuselab.profilers.base import Capability
 from fuselab.target.model import Installed, NoBuild, Target
 
@@ -27,6 +30,38 @@ def native(profiler: str, target: Target) -> Capability:
         return Capability("unavailable", f"{target.name} has no program to look at")
     if isinstance(target.build, Installed):
         return Capability(
-            "limited", "an installed program: distribution packages are built without frame pointers, stacks may be broken"
+            "limited",
+            "an installed program: distribution packages are built without frame pointers, stacks may be broken",
         )
     return OK
+
+
+def preload(profiler: str, target: Target) -> Capability:
+    """For profilers that come in by LD_PRELOAD: the program must be linked dynamically, to a C library."""
+    known = native(profiler, target)
+    if known.level == "unavailable" or not isinstance(target.build, Installed):
+        return known
+    path = shutil.which(target.build.binary)
+    if path is not None and not is_dynamic(Path(path)):
+        return Capability(
+            "unavailable",
+            f"{target.build.binary} is statically linked: LD_PRELOAD cannot give it another malloc",
+        )
+    return Capability(
+        "limited", "malloc is replaced by jemalloc for the capture (LD_PRELOAD): not the heap that was timed"
+    )
+
+
+def is_dynamic(path: Path) -> bool:
+    """Whether an ELF program names a dynamic linker (PT_INTERP). Scripts and what cannot be read count as dynamic."""
+    with path.open("rb") as file:
+        head = file.read(64)
+        if head[:4] != b"\x7fELF" or head[4] != 2:
+            return True
+        table, size, count = (int.from_bytes(head[a:b], "little") for a, b in ((32, 40), (54, 56), (56, 58)))
+        file.seek(table)
+        headers = file.read(size * count)
+    return any(int.from_bytes(headers[i * size : i * size + 4], "little") == _PT_INTERP for i in range(count))
+
+
+_PT_INTERP = 3

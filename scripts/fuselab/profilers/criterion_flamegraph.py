@@ -6,8 +6,15 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-
-from fuselab.profilers.base import Capability, CaptureContext, CaptureFolder, Profile, Tools, Window, whole_run
+from fuselab.profilers.base import (
+    Capability,
+    CaptureContext,
+    CaptureFolder,
+    Profile,
+    Tools,
+    Window,
+    whole_run,
+)
 from fuselab.profilers.capability import described
 from fuselab.target.model import ProfilerSupport, Target
 
@@ -20,6 +27,7 @@ class CriterionFlamegraph:
     unit = "samples on CPU"
     sees = "where the bench burns CPU"
     blind_to = "every wait, and all that only a mounted filesystem does"
+    grows_with_load = True
     needs_target_support = True
     workload_kinds = frozenset({"criterion"})
 

@@ -1,4 +1,8 @@
-"""jemalloc-heap: who holds memory, from jemalloc's own sampled heap dumps."""
+"""jemalloc-heap: who holds memory, from jemalloc's own sampled heap dumps.
+
+A target that is built with jemalloc's profiling says so in its target.yaml. Any other native program gets
+Debian's libjemalloc by LD_PRELOAD, which has profiling compiled in.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,24 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-
-from fuselab.profilers.base import Capability, CaptureContext, CaptureFolder, Profile, Tools, Window, whole_run
-from fuselab.profilers.capability import native
+from fuselab.profilers.base import (
+    Capability,
+    CaptureContext,
+    CaptureFolder,
+    Profile,
+    Tools,
+    Window,
+    whole_run,
+)
+from fuselab.profilers.capability import native, preload
 from fuselab.target.model import ProfilerSupport, Target
+
+LIBRARY = "libjemalloc.so.2"
+"""Debian's libjemalloc2, found by the dynamic linker."""
+_CONF = (
+    "prof:true,prof_active:true,prof_final:true,lg_prof_interval:27,lg_prof_sample:17,"
+    "prof_prefix:{capture}/jeprof"
+)
 
 
 class JemallocHeap:
@@ -20,17 +38,56 @@ class JemallocHeap:
     unit = "bytes"
     sees = "which stacks allocated the memory that is still live, sampled"
     blind_to = "CPU, waits and I/O, and memory that is not allocated through malloc"
+    grows_with_load = False
     needs_target_support = False
     workload_kinds = frozenset({"fio", "command"})
 
     def capability(self, target: Target) -> Capability:
-        return native(self.name, target)
+        if self.name in target.profilers:
+            return native(self.name, target)
+        return preload(self.name, target)
 
     def environment(self, support: ProfilerSupport) -> Mapping[str, str]:
-        return {}
+        if support.features or support.env:
+            return {}
+        return {"LD_PRELOAD": LIBRARY, "MALLOC_CONF": _CONF}
 
     def attach(self, context: CaptureContext) -> AbstractContextManager[Window]:
         return whole_run()
 
     def process(self, captures: Sequence[CaptureFolder], out: Path, tools: Tools) -> Profile:
-        raise NotImplementedError
+        from fuselab.analysis import jeprof
+        from fuselab.analysis.heap import Heap, read_heap
+        from fuselab.analysis.symbols import Symbols
+        from fuselab.profilers.heap_tables import memory_table, timeline_table, write_table
+        from fuselab.profilers.output import Extras, Reading, profile_of, quality_figures
+
+        symbols = Symbols()
+        heaps: list[Heap] = []
+
+        def read(capture: CaptureFolder) -> Reading:
+            dumps = sorted(capture.folder.rglob("*.heap"))
+            heap = read_heap(dumps, symbols, log=capture.log())
+            heaps.append(heap)
+            figures = {
+                **quality_figures(heap.quality),
+                "dumps": len(heap.timeline),
+                "live_bytes": heap.last.live_bytes,
+                "sampling_error": heap.relative_error,
+            }
+            named = tuple(note for note in heap.quality.limits() if "names from" in note)
+            return Reading(heap.stacks, tuple(dumps), figures, remarks=named)
+
+        def extras() -> Extras:
+            profile = out / "symbolised.heap"
+            jeprof.write_symbolised(heaps[0], profile)
+            (out / "jeprof.txt").write_text(jeprof.text(tools.jeprof, profile))
+            (out / "jeprof.svg").write_text(jeprof.svg(tools.jeprof, profile))
+            write_table(timeline_table(heaps), out / "timeline.parquet")
+            return Extras(
+                pictures={"jeprof: who called whom": "jeprof.svg"},
+                tables={"Live heap over time": "timeline.parquet"},
+                table=memory_table(heaps[0]),
+            )
+
+        return profile_of(self, captures, out, tools, read, extras)

@@ -6,23 +6,23 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from fuselab.analysis import perf
-from fuselab.profilers.perf_session import recording
 from fuselab.profilers.base import Capability, CaptureContext, CaptureFolder, Profile, Tools, Window
 from fuselab.profilers.capability import native
+from fuselab.profilers.perf_session import DATA, recording
 from fuselab.target.model import ProfilerSupport, Target
 
 
 class PerfOffCpu:
-    """Time off CPU by the stack that left it."""
+    """Time off CPU by the stack that left it: blocked in folded.txt, preempted apart."""
 
     name = "perf-offcpu"
-    title = "perf: off CPU"
+    title = "perf: off CPU, blocked"
     unit = "ns off CPU"
     sees = "where threads block or are preempted, with the stack that left the CPU"
     blind_to = "tasks suspended at an await: their thread has gone on to other work or is parked"
+    grows_with_load = True
     needs_target_support = False
-    workload_kinds = frozenset({"fio", "command", "criterion"})
+    workload_kinds = frozenset({"fio", "command"})
 
     def capability(self, target: Target) -> Capability:
         return native(self.name, target)
@@ -31,7 +31,43 @@ class PerfOffCpu:
         return {}
 
     def attach(self, context: CaptureContext) -> AbstractContextManager[Window]:
-        
+        from fuselab.analysis.perf import offcpu_record_argv
+
+        return recording(context, offcpu_record_argv)
 
     def process(self, captures: Sequence[CaptureFolder], out: Path, tools: Tools) -> Profile:
-        raise NotImplementedError
+        from fuselab.analysis.folded import Folded, Picture, flamegraph, merged, write_folded
+        from fuselab.analysis.offcpu import OffCpu, read_offcpu
+        from fuselab.analysis.symbols import Symbols
+        from fuselab.profilers.output import Extras, Reading, profile_of, quality_figures
+
+        symbols = Symbols()
+        found: list[OffCpu] = []
+
+        def read(capture: CaptureFolder) -> Reading:
+            data = capture.raw(DATA)
+            off = read_offcpu(tools.perf, data, symbols, capture.window_ns())
+            found.append(off)
+            figures = {
+                **quality_figures(off.quality),
+                "switches": off.switches,
+                "lost_records": off.lost,
+                "blocked_ns": off.blocked_ns,
+                "preempted_ns": off.preempted_ns,
+                "without_stack_ns": off.without_stack_ns,
+                "before_window_ns": off.before_window_ns,
+                "threads": off.threads,
+                "silent_threads": off.silent_threads,
+            }
+            return Reading(off.blocked, (data,), figures, off.quality.limits())
+
+        def extras() -> Extras:
+            preempted = merged(Folded(off.preempted, "ns preempted") for off in found)
+            write_folded(out / "preempted.txt", preempted)
+            if not preempted:
+                return Extras()
+            picture = Picture(title="perf: off CPU, preempted", colors="aqua")
+            flamegraph(tools.inferno_flamegraph, preempted, out / "preempted.svg", picture)
+            return Extras(pictures={"Preempted: could have run, and was not let": "preempted.svg"})
+
+        return profile_of(self, captures, out, tools, read, extras)

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from fuselab.analysis import perf
-from fuselab.profilers.perf_session import recording
 from fuselab.profilers.base import Capability, CaptureContext, CaptureFolder, Profile, Tools, Window
 from fuselab.profilers.capability import native
+from fuselab.profilers.perf_session import DATA, recording
 from fuselab.target.model import ProfilerSupport, Target
 
 
@@ -21,8 +20,9 @@ class PerfOnCpu:
     unit = "ns on CPU"
     sees = "where threads run, in the program, its libraries and the kernel"
     blind_to = "every wait: a thread or task that does not run is never sampled"
+    grows_with_load = True
     needs_target_support = False
-    workload_kinds = frozenset({"fio", "command", "criterion"})
+    workload_kinds = frozenset({"fio", "command"})
 
     def capability(self, target: Target) -> Capability:
         return native(self.name, target)
@@ -31,7 +31,27 @@ class PerfOnCpu:
         return {}
 
     def attach(self, context: CaptureContext) -> AbstractContextManager[Window]:
-        
+        from fuselab.analysis.perf import oncpu_record_argv
+
+        return recording(context, oncpu_record_argv)
 
     def process(self, captures: Sequence[CaptureFolder], out: Path, tools: Tools) -> Profile:
-        raise NotImplementedError
+        from fuselab.analysis.oncpu import read_oncpu
+        from fuselab.analysis.symbols import Symbols
+        from fuselab.profilers.output import Reading, profile_of, quality_figures
+
+        symbols = Symbols()
+
+        def read(capture: CaptureFolder) -> Reading:
+            data = capture.raw(DATA)
+            found = read_oncpu(tools.perf, data, symbols)
+            figures = {
+                **quality_figures(found.quality),
+                "samples": found.samples,
+                "lost_samples": found.lost,
+                "kernel_ns": found.kernel_ns,
+                "event": found.event,
+            }
+            return Reading(found.stacks, (data,), figures, found.quality.limits())
+
+        return profile_of(self, captures, out, tools, read)

@@ -7,12 +7,17 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from fuselab.paths import tool
+from fuselab.profilers.base import CaptureContext
 from fuselab.rig.errors import RigError
 
+DATA = "perf.data"
+RecordArgv = Callable[[str, int, Path], list[str]]
+"""(perf, pid, output) -> the argument list of one of the recordings in `fuselab.analysis.perf`."""
 _ACK_TIMEOUT_S = 20.0
 _STOP_TIMEOUT_S = 120.0
 
@@ -39,29 +44,33 @@ class PerfWindow:
         answer = b""
         while b"ack" not in answer:
             if self._child.poll() is not None or time.monotonic() > deadline:
-                raise RigError(f"perf did not answer `{word}`. It said:\n{self._log.read_text(errors='replace').strip()}")
+                raise RigError(
+                    f"perf did not answer `{word}`. It said:\n{self._log.read_text(errors='replace').strip()}"
+                )
             if select.select([self._acknowledge], [], [], 0.05)[0]:
                 answer += os.read(self._acknowledge, 64)
 
 
 @contextmanager
-def recording(argv: Sequence[str], folder: Path) -> Iterator[PerfWindow]:
-    """Run `perf record ... ` (without its control options) until the block ends; nothing is sampled outside
-    `open` and `close`.
+def recording(context: CaptureContext, record_argv: RecordArgv) -> Iterator[PerfWindow]:
+    """Run the `perf record` that `record_argv` spells until the block ends; nothing is sampled outside `open`
+    and `close`.
 
     Leaves perf's log beside its data. Raises RigError if perf cannot attach (the kernel forbids it, say).
     """
-    fifos = [folder / "perf.control", folder / "perf.acknowledge"]
+    folder = context.folder
+    fifos = (folder / "perf.control", folder / "perf.acknowledge")
     for fifo in fifos:
         os.mkfifo(fifo)
     # Both ends in one descriptor: neither perf nor we ever block on opening.
     control, acknowledge = (os.open(fifo, os.O_RDWR | os.O_NONBLOCK) for fifo in fifos)
     log = folder / "perf.log"
-    whole = [*argv, "--delay", "-1", "--control", f"fifo:{fifos[0]},{fifos[1]}"]
+    argv = record_argv(tool("perf"), context.target_pid, folder / DATA)
+    argv += ["--delay", "-1", "--control", f"fifo:{fifos[0]},{fifos[1]}"]
     try:
         with log.open("wb") as output:
             child = subprocess.Popen(
-                whole, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+                argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
             )
         try:
             window = PerfWindow(control, acknowledge, log, child)

@@ -6,8 +6,15 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-
-from fuselab.profilers.base import Capability, CaptureContext, CaptureFolder, Profile, Tools, Window, whole_run
+from fuselab.profilers.base import (
+    Capability,
+    CaptureContext,
+    CaptureFolder,
+    Profile,
+    Tools,
+    Window,
+    whole_run,
+)
 from fuselab.profilers.capability import described
 from fuselab.target.model import ProfilerSupport, Target
 
@@ -20,6 +27,7 @@ class TokioConsole:
     unit = "ns of task time"
     sees = "for each task: polls, busy, scheduled and idle time, wakes"
     blind_to = "what a task does inside a poll, and anything outside the runtime"
+    grows_with_load = True
     needs_target_support = True
     workload_kinds = frozenset({"fio", "command"})
 

@@ -6,8 +6,15 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-
-from fuselab.profilers.base import Capability, CaptureContext, CaptureFolder, Profile, Tools, Window, whole_run
+from fuselab.profilers.base import (
+    Capability,
+    CaptureContext,
+    CaptureFolder,
+    Profile,
+    Tools,
+    Window,
+    whole_run,
+)
 from fuselab.profilers.capability import described
 from fuselab.target.model import ProfilerSupport, Target
 
@@ -20,6 +27,7 @@ class TraceChrome:
     unit = "ns of span wall time"
     sees = "every span with its start and end, waits and queueing included"
     blind_to = "anything that the program does not wrap in a span"
+    grows_with_load = True
     needs_target_support = True
     workload_kinds = frozenset({"fio", "command", "criterion"})
 

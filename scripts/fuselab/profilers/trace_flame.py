@@ -6,8 +6,15 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-
-from fuselab.profilers.base import Capability, CaptureContext, CaptureFolder, Profile, Tools, Window, whole_run
+from fuselab.profilers.base import (
+    Capability,
+    CaptureContext,
+    CaptureFolder,
+    Profile,
+    Tools,
+    Window,
+    whole_run,
+)
 from fuselab.profilers.capability import described
 from fuselab.target.model import ProfilerSupport, Target
 
@@ -20,6 +27,7 @@ class TraceFlame:
     unit = "ns of poll time"
     sees = "time a thread spent inside each span"
     blind_to = "time suspended at an await: no thread is inside the span then"
+    grows_with_load = True
     needs_target_support = True
     workload_kinds = frozenset({"fio", "command", "criterion"})
 

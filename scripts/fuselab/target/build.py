@@ -100,7 +100,9 @@ def _cargo(spec: BuildSpec, build: CargoBuild, out: Path) -> BuildRecord:
     name = spec.bench or build.binary
     executables = [m["executable"] for m in messages if m.get("executable") and m["target"]["name"] == name]
     if not executables:
-        raise BuildError(f"cargo built no executable `{name}` for target {spec.target}: check `binary:` in its target.yaml")
+        raise BuildError(
+            f"cargo built no executable `{name}` for target {spec.target}: check `binary:` in its target.yaml"
+        )
     return _record(spec, build, argv, env, Path(executables[-1]), out, folder)
 
 
@@ -122,8 +124,13 @@ def _command(spec: BuildSpec, build: CommandBuild, out: Path) -> BuildRecord:
     folder = _source(spec, build)
     env = dict(build.env)
     argv = list(build.argv)
-    if shutil.which(argv[0], path=f"{os.environ.get('PATH', '')}:{folder}") is None and not (folder / argv[0]).exists():
-        raise BuildError(f"the build command of target {spec.target} starts with `{argv[0]}`, which is not installed")
+    if (
+        shutil.which(argv[0], path=f"{os.environ.get('PATH', '')}:{folder}") is None
+        and not (folder / argv[0]).exists()
+    ):
+        raise BuildError(
+            f"the build command of target {spec.target} starts with `{argv[0]}`, which is not installed"
+        )
     _run(argv, folder, env, f"building {spec.folder}")
     made = folder / build.binary
     if not made.is_file():
@@ -235,9 +242,15 @@ def _run(argv: list[str], folder: Path, env: dict[str, str], what: str) -> list[
 
     Raises BuildError that ends with the last lines it wrote.
     """
-    print(f"{what}\n  in {folder}\n  {' '.join(f'{k}={v!r}' for k, v in env.items())} {' '.join(argv)}", file=sys.stderr, flush=True)
+    print(
+        f"{what}\n  in {folder}\n  {' '.join(f'{k}={v!r}' for k, v in env.items())} {' '.join(argv)}",
+        file=sys.stderr,
+        flush=True,
+    )
     tail: list[str] = []
-    with contained(argv, cwd=folder, env=os.environ | env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as child:
+    with contained(
+        argv, cwd=folder, env=os.environ | env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as child:
         assert child.stdout is not None
         objects = []
         for raw in child.stdout:

@@ -27,7 +27,12 @@ class SourceState:
 def git(folder: Path, *argv: str) -> str | None:
     """Output of a git command in `folder`, None where git says no (not a repository, no such revision)."""
     done = subprocess.run(
-        ["git", "-C", str(folder), *argv], capture_output=True, text=True, errors="replace", timeout=60, check=False
+        ["git", "-C", str(folder), *argv],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=60,
+        check=False,
     )
     return done.stdout if done.returncode == 0 else None
 

@@ -79,7 +79,12 @@ def build_spec(
             digest = _short(*build.argv, *map(str, build.env), _stamp(target, build, variant.rev))
             name = f"{_revision(variant.rev)}-command-{digest}"
             return BuildSpec(
-                target.name, name, "command", Path(build.binary).name, variant.rev, stamp=_stamp(target, build, variant.rev)
+                target.name,
+                name,
+                "command",
+                Path(build.binary).name,
+                variant.rev,
+                stamp=_stamp(target, build, variant.rev),
             )
         case CargoBuild():
             return _cargo_spec(target, build, variant, tuple(supports))
@@ -91,7 +96,9 @@ def _cargo_spec(
     features = tuple(
         sorted({*build.features, *variant.features, *(f for support in supports for f in support.features)})
     )
-    rustflags = _flags(FRAME_POINTERS, BUILD_ID, variant.rustflags, *(support.rustflags for support in supports))
+    rustflags = _flags(
+        FRAME_POINTERS, BUILD_ID, variant.rustflags, *(support.rustflags for support in supports)
+    )
     profile = variant.profile or build.profile
     source = _stamp(target, build, variant.rev)
     toolchain = _rustc_version(build.toolchain)
@@ -125,7 +132,9 @@ def _revision(rev: str) -> str:
 def _stamp(target: Target, build: CargoBuild | CommandBuild, rev: str) -> str:
     if build.source is None:
         return f"unset-{build.source_env}"
-    ignored = frozenset({str(target.path.relative_to(build.source))} if target.path.is_relative_to(build.source) else ())
+    ignored = frozenset(
+        {str(target.path.relative_to(build.source))} if target.path.is_relative_to(build.source) else ()
+    )
     return stamp(build.source, rev, ignored)
 
 

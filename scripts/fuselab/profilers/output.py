@@ -1,0 +1,151 @@
+"""What every processed folder holds, whichever profiler looked: folded stacks, a flamegraph, a table, a verdict.
+
+Imported by processing only: analysis behind it is heavy.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fuselab.analysis.folded import Folded, Picture, flamegraph, functions, merged, scaled, write_folded
+from fuselab.analysis.refusal import Refusal
+from fuselab.analysis.stacks import Quality, Stacks
+from fuselab.profilers.base import CaptureFolder, Profile, Profiler, Tools
+
+Figures = Mapping[str, float | int | str]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one capture says."""
+
+    stacks: Stacks
+    sources: tuple[Path, ...]
+    """The raw files it was read from."""
+    figures: Figures = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    """Caveats: a reading with any is *limited*."""
+    remarks: tuple[str, ...] = ()
+    """What a reader should know that takes nothing from the picture."""
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What a profiler adds to the common files. Titles -> file names in the processed folder."""
+
+    pictures: Mapping[str, str] = field(default_factory=dict)
+    tables: Mapping[str, str] = field(default_factory=dict)
+    table: pa.Table | None = None
+    """Replaces the table of functions as table.parquet."""
+
+
+def profile_of(
+    profiler: Profiler,
+    captures: Sequence[CaptureFolder],
+    out: Path,
+    tools: Tools,
+    read: Callable[[CaptureFolder], Reading],
+    extras: Callable[[], Extras] = Extras,
+) -> Profile:
+    """Read every capture, write the common files into `out`, and say what they are worth.
+
+    `read` may raise Refusal: then there is no picture, and the profile says why. `extras` is called after the
+    last reading.
+    """
+    try:
+        readings = [read(capture) for capture in captures]
+        sides = [Folded(reading.stacks, profiler.unit) for reading in readings]
+        whole = merged(sides)
+        if not profiler.grows_with_load:
+            whole = scaled(whole, 1 / len(sides)) if whole else whole
+        picture = Picture(
+            title=profiler.title, subtitle=f"{len(sides)} capture(s), {whole.total:,} {profiler.unit}"
+        )
+        flamegraph(tools.inferno_flamegraph, whole, out / "flamegraph.svg", picture)
+        added = extras()
+    except Refusal as refusal:
+        return refusal_of(profiler, captures, refusal)
+    for capture, side in zip(captures, sides, strict=True):
+        write_folded(out / f"folded.{capture.repeat:03d}.txt", side)
+    write_folded(out / "folded.txt", whole)
+    pq.write_table(function_table(whole) if added.table is None else added.table, out / "table.parquet")
+    notes = tuple(dict.fromkeys(note for reading in readings for note in reading.notes))
+    return Profile(
+        profiler=profiler.name,
+        status="limited" if notes else "ok",
+        unit=profiler.unit,
+        total=whole.total,
+        captures=len(captures),
+        operations=sum(capture.operations for capture in captures),
+        bytes=sum(capture.bytes for capture in captures),
+        source_files=tuple(str(path) for reading in readings for path in reading.sources),
+        tool_versions=versions(tools),
+        notes=(*notes, *dict.fromkeys(remark for reading in readings for remark in reading.remarks)),
+        figures=_mean_figures(readings),
+        pictures=added.pictures,
+        tables=added.tables,
+    )
+
+
+def refusal_of(profiler: Profiler, captures: Sequence[CaptureFolder], refusal: Refusal) -> Profile:
+    return Profile(
+        profiler=profiler.name,
+        status="refused",
+        unit=profiler.unit,
+        total=0,
+        captures=len(captures),
+        operations=0,
+        bytes=0,
+        source_files=(),
+        notes=(refusal.reason,),
+        fix=refusal.fix,
+    )
+
+
+def function_table(folded: Folded) -> pa.Table:
+    """Columns function, self, total (in the profile's unit), largest self first."""
+    shares = sorted(functions(folded).items(), key=lambda item: (-item[1].self_value, item[0]))
+    return pa.table(
+        {
+            "function": [name for name, _ in shares],
+            "self": pa.array([share.self_value for _, share in shares], pa.int64()),
+            "total": pa.array([share.total_value for _, share in shares], pa.int64()),
+        }
+    )
+
+
+def quality_figures(quality: Quality) -> Figures:
+    return {
+        "whole_stack_share": round(quality.whole_stack_share, 4),
+        "named_frame_share": round(quality.named_frame_share, 4),
+    }
+
+
+def _mean_figures(readings: Sequence[Reading]) -> Figures:
+    """Shares and errors averaged over captures, counts and times added up, texts of the first."""
+    figures: dict[str, float | int | str] = {}
+    for name, first in readings[0].figures.items():
+        values = [reading.figures.get(name, first) for reading in readings]
+        numbers = [value for value in values if isinstance(value, int | float)]
+        if len(numbers) < len(values):
+            figures[name] = first
+        elif name.endswith(("_share", "_error", "_bytes")):
+            figures[name] = sum(numbers) / len(numbers)
+        else:
+            figures[name] = sum(numbers)
+    return figures
+
+
+def versions(tools: Tools) -> dict[str, str]:
+    return {"perf": _version(tools.perf), "inferno": _version(tools.inferno_flamegraph)}
+
+
+def _version(program: str) -> str:
+    done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=20, check=False)
+    return done.stdout.strip().splitlines()[0] if done.stdout.strip() else "unknown"

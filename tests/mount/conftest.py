@@ -1,0 +1,100 @@
+"""A place to run whole experiments in: the checkout's code beside experiments and results of its own."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+LINKED = ("Snakefile", "rules", "scripts", "targets", "services", "profiles", ".venv")
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A folder that looks like a checkout. Builds are shared with other tests through the cache folder."""
+
+    root: Path
+
+    def experiment(self, name: str, text: str) -> Path:
+        path = self.root / "experiments" / f"{name}.yaml"
+        path.write_text(f"name: {name}\n{text}")
+        return path
+
+    def argv(self, *words: str) -> list[str]:
+        return [".venv/bin/snakemake", "--cores", "2", *words]
+
+    def snakemake(self, *words: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake to its end; the caller looks at the exit code."""
+        return subprocess.run(
+            self.argv(*words), cwd=self.root, text=True, stdin=subprocess.DEVNULL, timeout=timeout, check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+    def make(self, *words: str) -> str:
+        """Run Snakemake, which must succeed; its output."""
+        done = self.snakemake(*words)
+        assert done.returncode == 0, done.stdout[-4000:]
+        return done.stdout
+
+    def runs(self, experiment: str) -> dict[Path, dict[str, Any]]:
+        """Every run.json of an experiment that is in its place."""
+        base = self.root / "results" / experiment
+        paths = sorted(p for p in base.glob("**/run.json") if "attempts" not in p.parts)
+        return {path: json.loads(path.read_text()) for path in paths}
+
+    def comparisons(self, experiment: str) -> dict[tuple[str, str], dict[str, str]]:
+        """Rows of comparisons.csv by (variant, metric)."""
+        with (self.root / "results" / experiment / "comparisons.csv").open() as file:
+            return {(row["variant"], row["metric"]): row for row in csv.DictReader(file)}
+
+
+@pytest.fixture(scope="session")
+def checkout_root() -> Path:
+    return Path(__file__).resolve().parents[2]
+
+
+def new_workspace(root: Path, checkout_root: Path) -> Workspace:
+    for name in LINKED:
+        (root / name).symlink_to(checkout_root / name)
+    (root / "experiments").mkdir()
+    (root / "config.yaml").write_text("experiments: []\n")
+    return Workspace(root)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, checkout_root: Path) -> Workspace:
+    return new_workspace(tmp_path, checkout_root)
+
+
+@pytest.fixture(scope="module")
+def shared_workspace(tmp_path_factory: pytest.TempPathFactory, checkout_root: Path) -> Workspace:
+    """One for a module whose tests only look at what one call has made."""
+    return new_workspace(tmp_path_factory.mktemp("workspace"), checkout_root)
+
+
+def fuse_mounts() -> set[str]:
+    """Mounts of this mount namespace, to be the same before and after."""
+    return {line.split(" - ")[0] for line in Path("/proc/self/mountinfo").read_text().splitlines()}
+
+
+def processes_naming(path: Path) -> list[str]:
+    """Processes whose command line, working folder, program or environment names `path`."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        if int(entry.name) == os.getpid():
+            continue
+        try:
+            words = (entry / "cmdline").read_bytes().replace(b"\0", b" ")
+            signs = [words, (entry / "environ").read_bytes()]
+            signs += [os.readlink(entry / name).encode() for name in ("cwd", "exe")]
+        except OSError:
+            continue
+        if any(str(path).encode() in sign for sign in signs):
+            found.append(f"{entry.name} {words[:100].decode(errors='replace')}")
+    return found
