@@ -110,13 +110,14 @@ class Tab:
     label: str
     badge: str
     """What the tab says beside its name: empty, `refused`, `limited`, ..."""
-    picture: Picture | None
+    pictures: tuple[Picture, ...]
     reason: str = ""
     """Why there is no picture."""
     fix: str = ""
     quality: tuple[Fact, ...] = ()
     notes: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
+    legend: str = ""
 
 
 @dataclass(frozen=True)
@@ -143,11 +144,11 @@ class ProfilerView:
 class QueryView:
     title: str
     sql: str
-    answers: tuple[FigureOrError, ...]
+    answers: tuple[Answer, ...]
 
 
 @dataclass(frozen=True)
-class FigureOrError:
+class Answer:
     """What a query gave for one variant under one workload."""
 
     label: str
@@ -216,5 +217,3 @@ class Page:
     embeds: tuple[Embed, ...]
     notes: str = ""
     overview: Link | None = None
-    palette_light: Markup = Markup("")
-    palette_dark: Markup = Markup("")

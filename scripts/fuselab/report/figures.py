@@ -6,7 +6,7 @@ Each function returns a `Drawing`; `drawing.inline` makes it part of a page, the
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib
@@ -43,9 +43,11 @@ def markers(variants: Sequence[str]) -> dict[str, str]:
 
 
 def ratios(
-    name: str, rows: Sequence[tuple[str, Comparison]], variants: Sequence[str], threshold: float, width_in: float
+    name: str, rows: Sequence[tuple[str, Comparison]], positions: Mapping[str, int], threshold: float, width_in: float
 ) -> Drawing:
     """Every ratio of `rows` (label, comparison) with its interval on one logarithmic axis, the threshold shaded.
+
+    `positions`: variant -> its place in the palette.
 
     Rows stand in two groups, where higher and where lower figures are better, because left and right mean the
     opposite in them. A filled mark is a decided verdict (faster or slower), a hollow one is not.
@@ -67,7 +69,7 @@ def ratios(
             axes.text(1, y, f"← {words_of[0]}   {words_of[1]} →", transform=axes.get_yaxis_transform(), color=palette.MUTED.light, ha="right", va="center")
             y += 0.85
             for label, row in group:
-                _ratio_row(axes, y, label, row, list(variants).index(row.variant) if row.variant in variants else 1)
+                _ratio_row(axes, y, label, row, positions.get(row.variant, 1))
                 y += 1
         axes.set_ylim(y - 0.3, -0.55)
         axes.set_xlim(low, high)

@@ -14,6 +14,7 @@ Contracts that DESIGN.md leaves open, as the report reads them (all below `resul
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -69,9 +70,12 @@ def find(results: Path, experiment: Path, name: str) -> ReportInputs:
     """The inputs of experiment `name` that are there now, by what its plan.json names."""
     folder = results / name
     plan = read_plan(folder / "plan.json")
+    counted = _counted(folder / "metrics.csv")
     blocks = [
-        sorted((folder / "blocks" / workload.name / workload.spec).glob("*/block.json"))
+        path
         for workload in plan.workloads
+        for path in sorted((folder / "blocks" / workload.name / workload.spec).glob("*/block.json"))
+        if workload.name not in counted or int(path.parent.name) in counted[workload.name]
     ]
     verifies = [folder / "verify" / v.name / v.verify_spec / "verify.json" for v in plan.variants if v.verify_spec]
     sides = [(v.name, w.name) for v in plan.variants for w in plan.workloads]
@@ -92,7 +96,7 @@ def find(results: Path, experiment: Path, name: str) -> ReportInputs:
         plan_file=folder / "plan.json",
         comparisons=folder / "comparisons.csv",
         metrics=folder / "metrics.csv",
-        blocks=tuple(path for paths in blocks for path in paths),
+        blocks=tuple(blocks),
         verifies=_present(verifies),
         profiles=_present(profiles),
         diffs=_present(diffs),
@@ -101,6 +105,16 @@ def find(results: Path, experiment: Path, name: str) -> ReportInputs:
         queries=_present([cell / "queries.json" for cell in cells]),
         costs=costs if costs.is_file() else None,
     )
+
+
+def _counted(metrics: Path) -> dict[str, set[int]]:
+    """The blocks that were judged, by workload: others may lie beside them from an earlier, longer plan."""
+    found: dict[str, set[int]] = {}
+    if metrics.is_file():
+        with metrics.open(newline="") as file:
+            for row in csv.DictReader(file):
+                found.setdefault(row["workload"], set()).add(int(float(row["block"])))
+    return found
 
 
 def _present(paths: list[Path]) -> tuple[Path, ...]:

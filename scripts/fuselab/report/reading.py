@@ -95,6 +95,8 @@ class Voided:
     attempt: int
     variant: str
     reason: str
+    cause: str = ""
+    """`environment` or `target`: whether the machine was too busy, or the run did not complete."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,8 @@ class Block:
     variants: Mapping[str, VariantState] = field(default_factory=dict)
     attempts: int = 1
     voided: tuple[Voided, ...] = ()
+    noisy: bool = False
+    """Kept although the machine never was quiet enough."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fuselab.report import words
-from fuselab.report.context import Cell, Column, Link, Table, VerdictView
+from fuselab.report.context import Cell, Column, Fact, Link, Table, VerdictView
 from fuselab.report.plan import ContrastPlan, PlanFile
 from fuselab.report.reading import Block, Comparison, Results
 
@@ -23,6 +23,12 @@ READING = (
     ("block", "one timed run of every variant, next to each other in time, in random order. Timed runs carry no profiler."),
     ("control", "a variant identical to the baseline. Whatever is found between the two is noise."),
 )  # fmt: skip
+
+
+def reading(plan: PlanFile) -> tuple[Fact, ...]:
+    """How to read the page: its words and what they mean."""
+    used = {row for row in READING if row[0] != "control" or plan.controls}
+    return tuple(Fact(label, value) for label, value in READING if (label, value) in used)
 
 
 def verdict_views(results: Results) -> tuple[VerdictView, ...]:

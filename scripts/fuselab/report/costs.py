@@ -1,0 +1,68 @@
+"""What profiling itself cost: compiled in, and switched on; from blocks of their own, apart from every verdict."""
+
+from __future__ import annotations
+
+from fuselab.report import figures, words
+from fuselab.report.context import Cell, Column, FigureView, Link, Table
+from fuselab.report.distributions import view
+from fuselab.report.drawing import Drawing
+from fuselab.report.reading import Comparison, Results
+
+_CAPTION = (
+    "Each profiler's price on the load itself: compiled in but off, against the plain build; switched on, against the "
+    "same binary with it off. Timed runs, on which the verdicts rest, carry none of it."
+)
+_COLUMNS = ("profiler", "step", "workload", "metric", "change", "interval", "level", "verdict", "blocks")
+_NUMERIC = {"change", "blocks"}
+
+
+def drawing(results: Results, width_in: float, name: str) -> Drawing | None:
+    rows = [row for row in results.costs if row.has_interval and _is_shown(results, row)]
+    if not rows:
+        return None
+    labels = [(f"{row.extras.get('profiler', row.variant)}: {row.extras.get('step', '')}", row) for row in rows]
+    names = list(dict.fromkeys(row.extras.get("profiler", row.variant) for row in rows))
+    positions = {row.variant: names.index(row.extras.get("profiler", row.variant)) + 1 for row in rows}
+    return figures.ratios(name, labels, positions, results.plan.threshold, width_in)
+
+
+def figure(results: Results) -> FigureView | None:
+    wide = drawing(results, figures.WIDE_IN, "costs")
+    narrow = drawing(results, figures.NARROW_IN, "costs-narrow")
+    return view(wide, _CAPTION, narrow) if wide is not None else None
+
+
+def table(results: Results, links: tuple[Link, ...]) -> Table | None:
+    if not results.costs:
+        return None
+    rows = tuple(
+        (
+            Cell(row.extras.get("profiler", row.variant)),
+            Cell(row.extras.get("step", "")),
+            Cell(row.workload),
+            Cell(row.metric),
+            Cell(words.change(row.ratio) if row.has_interval else "", repr(row.ratio)),
+            Cell(words.change_interval(row.low, row.high) if row.has_interval else "", repr(row.low)),
+            Cell(words.level(row.level) if row.level is not None else ""),
+            Cell(row.verdict),
+            Cell(str(row.blocks), str(row.blocks)),
+        )
+        for row in results.costs
+    )
+    columns = tuple(Column(name, name in _NUMERIC) for name in _COLUMNS)
+    return Table("cost-table", "What profiling cost, every metric.", columns, rows, links)
+
+
+def text(results: Results) -> str:
+    if results.costs:
+        return ""
+    if not results.plan.profilers:
+        return "No profiler looked at this experiment, so none cost anything."
+    return "Not measured here: `cost: true` in the experiment adds blocks that measure it. Timed runs carry no profiler."
+
+
+def _is_shown(results: Results, row: Comparison) -> bool:
+    """The figure shows the first primary metric of each workload; the table has them all."""
+    metrics = {r.metric for r in results.costs if r.workload == row.workload}
+    first = next((m for m in results.plan.primary if m in metrics), row.metric)
+    return row.metric == first

@@ -1,0 +1,188 @@
+"""Each profiler in turn: a tab for each variant and each difference, its quality, its movers, or why there is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from fuselab.profilers.base import Profile
+from fuselab.report import figures, tables, words
+from fuselab.report.context import (
+    Answer,
+    Fact,
+    FigureView,
+    Link,
+    Picture,
+    ProfilerView,
+    ProfilerWorkload,
+    QueryView,
+    Tab,
+    Table,
+)
+from fuselab.report.distributions import view
+from fuselab.report.embed import Carrier
+from fuselab.report.plan import ContrastPlan, ProfilerPlan
+from fuselab.report.reading import Processed, Results
+
+BADGES = {"limited": "limited", "refused": "refused", "unavailable": "unavailable"}
+TABLE_ROWS = 60
+
+
+def profilers(results: Results, carrier: Carrier) -> tuple[ProfilerView, ...]:
+    numbered = enumerate(results.plan.profilers)
+    return tuple(_profiler(results, carrier, number, plan) for number, plan in numbered)
+
+
+def _profiler(results: Results, carrier: Carrier, number: int, plan: ProfilerPlan) -> ProfilerView:
+    views = [
+        _workload(results, carrier, f"profiler-{number}-{w}", plan, workload.name)
+        for w, workload in enumerate(results.plan.workloads)
+        if any(plan.name in c.profilers and c.workload == workload.name for c in results.plan.captures)
+    ]
+    skipped: dict[tuple[str, str], list[str]] = {}
+    for skip in results.plan.skipped:
+        if skip.profiler == plan.name:
+            skipped.setdefault((skip.level, skip.reason), []).append(f"`{skip.variant}`")
+    return ProfilerView(
+        key=f"profiler-{number}",
+        name=plan.name,
+        title=plan.title,
+        unit=plan.unit,
+        sees=plan.sees,
+        blind_to=plan.blind_to,
+        workloads=tuple(views),
+        skipped=tuple(f"{level} for {words.listing(names)}: {reason}" for (level, reason), names in skipped.items()),
+    )
+
+
+def _workload(results: Results, carrier: Carrier, key: str, plan: ProfilerPlan, workload: str) -> ProfilerWorkload:
+    """Baseline, then each variant followed by its difference; controls last."""
+    experiment = results.plan
+    tabs = []
+    order = sorted(experiment.names(), key=lambda name: name in experiment.controls)
+    for name in order:
+        tabs.append(_side(results, carrier, f"{key}-{len(tabs)}", plan, workload, name))
+        for contrast in experiment.contrasts:
+            if contrast.variant == name:
+                tabs.append(_difference(results, carrier, f"{key}-{len(tabs)}", plan, workload, contrast))
+    found = tuple(tab for tab in tabs if tab is not None)
+    return ProfilerWorkload(key, workload, found, tuple(_over_time(results, key, plan.name, workload)))
+
+
+def _side(results: Results, carrier: Carrier, key: str, plan: ProfilerPlan, workload: str, variant: str) -> Tab | None:
+    processed = results.profiles.get((variant, workload, plan.name))
+    if processed is None:
+        return None
+    profile, folder = processed.profile, processed.folder
+    pictures = [_picture(carrier, folder / "flamegraph.svg", f"{plan.title}: {variant}", interactive=True)]
+    pictures += [_picture(carrier, folder / file, f"{title}: {variant}", False) for title, file in profile.pictures.items()]
+    shown = tuple(picture for picture in pictures if picture is not None)
+    refused = profile.status in ("refused", "unavailable")
+    return Tab(
+        key=key,
+        label=variant,
+        badge=BADGES.get(profile.status, ""),
+        pictures=() if refused else shown,
+        reason=("; ".join(profile.notes) or "no reason was recorded") if refused else "",
+        fix=profile.fix,
+        quality=() if refused else _quality(profile),
+        notes=() if refused else profile.notes,
+        tables=() if refused else tuple(_tables(carrier, key, processed)),
+    )
+
+
+def _picture(carrier: Carrier, path: Path, title: str, interactive: bool) -> Picture | None:
+    return carrier.picture(path, title, interactive) if path.is_file() and path.suffix == ".svg" else None
+
+
+def _quality(profile: Profile) -> tuple[Fact, ...]:
+    unit, _, rest = profile.unit.partition(" ")
+    facts = [Fact("total", words.quantity(profile.total, unit) + (f" {rest}" if rest else ""))]
+    facts += [Fact(*_figure(name, value)) for name, value in profile.figures.items()]
+    facts.append(Fact("captures", words.count(profile.captures)))
+    if profile.operations:
+        facts.append(Fact("I/O operations", words.count(profile.operations)))
+    if profile.bytes:
+        facts.append(Fact("moved", words.quantity(profile.bytes, "bytes")))
+    facts += [Fact(name, version) for name, version in profile.tool_versions.items()]
+    return tuple(facts)
+
+
+def _figure(name: str, value: float | int | str) -> tuple[str, str]:
+    head, unit = tables.column(name, not isinstance(value, str))
+    return head.label, tables.cell(value, unit).text
+
+
+def _tables(carrier: Carrier, key: str, processed: Processed) -> list[Table]:
+    named = {"The largest": "table.parquet"} | dict(processed.profile.tables)
+    found = []
+    for i, (title, file) in enumerate(named.items()):
+        path = processed.folder / file
+        if path.is_file():
+            frame, total = tables.read_head(path, TABLE_ROWS)
+            links = (Link(carrier.href(path), path.name),)
+            found.append(tables.from_frame(f"{key}-table-{i}", f"{title}.", frame, links, total))
+    return found
+
+
+def _difference(
+    results: Results, carrier: Carrier, key: str, plan: ProfilerPlan, workload: str, contrast: ContrastPlan
+) -> Tab | None:
+    diff = results.diffs.get((f"{contrast.variant}-vs-{contrast.baseline}", workload, plan.name))
+    if diff is None:
+        return None
+    label = f"{contrast.variant} − {contrast.baseline}"
+    picture = _picture(carrier, diff.picture, f"{plan.title}: {label}", True) if diff.picture else None
+    movers = []
+    if diff.movers is not None:
+        frame, total = tables.read_head(diff.movers)
+        caption = f"What moved from `{contrast.baseline}` to `{contrast.variant}`."
+        movers.append(tables.from_frame(f"{key}-movers", caption, frame, (Link(carrier.href(diff.movers), diff.movers.name),), total))
+    reason = "" if picture else diff.note or "there is no difference to draw"
+    return Tab(
+        key=key,
+        label=label,
+        badge="difference",
+        pictures=(picture,) if picture else (),
+        reason=reason,
+        notes=(diff.note,) if diff.note and picture else (),
+        tables=tuple(movers),
+        legend="Red grew, blue shrank; the width is the variant's." if picture else "",
+    )
+
+
+def _over_time(results: Results, key: str, profiler: str, workload: str) -> list[FigureView]:
+    """Every table of the profiler that has a time column and a byte column, drawn for all variants at once."""
+    parts: dict[str, list[pd.DataFrame]] = {}
+    for name in results.plan.names():
+        processed = results.profiles.get((name, workload, profiler))
+        for title, file in (processed.profile.tables if processed else {}).items():
+            path = processed.folder / file if processed else Path()
+            frame = pd.read_parquet(path) if path.suffix == ".parquet" and path.is_file() else pd.DataFrame()
+            bytes_column = next((c for c in frame.columns if str(c).endswith("_bytes")), None)
+            if "time_s" in frame and bytes_column is not None:
+                run = frame["repeat"] if "repeat" in frame else pd.Series(1, index=frame.index)
+                part = pd.DataFrame({"variant": name, "run": run, "time_s": frame["time_s"], "value": frame[bytes_column]})
+                parts.setdefault(title, []).append(part)
+    return [
+        view(
+            figures.over_time(f"{key}-over-time-{i}", pd.concat(found), results.plan.names(), title, "bytes"),
+            "A line that keeps rising holds on to what it allocates; one that levels off has a cache that filled.",
+        )
+        for i, (title, found) in enumerate(parts.items())
+    ]
+
+
+def queries(results: Results) -> tuple[QueryView, ...]:
+    """Each query once, the answers of every variant and workload side by side."""
+    asked: dict[tuple[str, str], list[Answer]] = {}
+    for workload in results.plan.workloads:
+        for name in results.plan.names():
+            for query in results.queries.get((name, workload.name), ()):
+                answers = asked.setdefault((query.title, query.sql), [])
+                label = name + (f", {workload.name}" if len(results.plan.workloads) > 1 else "")
+                key = f"query-{len(asked)}-{len(answers)}"
+                table = None if query.error else tables.from_records(key, f"`{label}`", query.columns, query.rows)
+                answers.append(Answer(label, table, query.error))
+    return tuple(QueryView(title, sql, tuple(answers)) for (title, sql), answers in asked.items())

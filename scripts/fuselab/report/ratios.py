@@ -1,0 +1,34 @@
+"""The figure on the first screen: primary ratios with their intervals on one axis."""
+
+from __future__ import annotations
+
+from fuselab.report import figures, verdicts, words
+from fuselab.report.context import FigureView
+from fuselab.report.distributions import view
+from fuselab.report.drawing import Drawing
+from fuselab.report.reading import Results
+
+_CAPTION = (
+    "Each mark is a variant's typical ratio to its baseline, the bar its interval. A bar that stays clear of the line "
+    "is a difference (filled mark); the shaded band is the threshold, the change that was said beforehand to matter."
+)
+
+
+def drawing(results: Results, width_in: float, name: str) -> Drawing | None:
+    """None where no row has an interval: everything failed, or there are too few blocks."""
+    plan = results.plan
+    rows = sorted(verdicts.primary_rows(results), key=lambda r: (verdicts.is_control(plan, r),))
+    several = len(plan.workloads) > 1
+    labels = [
+        (f"{row.variant}: {words.phrase(row.metric).noun}" + (f", {row.workload}" if several else ""), row)
+        for row in rows
+        if row.has_interval
+    ]
+    positions = {name: i for i, name in enumerate(plan.names())}
+    return figures.ratios(name, labels, positions, plan.threshold, width_in) if labels else None
+
+
+def figure(results: Results) -> FigureView | None:
+    wide = drawing(results, figures.WIDE_IN, "ratios")
+    narrow = drawing(results, figures.NARROW_IN, "ratios-narrow")
+    return view(wide, _CAPTION, narrow) if wide is not None else None

@@ -1,0 +1,124 @@
+"""From an experiment's files to its page: `write_report(inputs, out)`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from fuselab.files import write_atomically
+from fuselab.report import (
+    blindspots,
+    costs,
+    distributions,
+    palette,
+    profiles,
+    provenance,
+    ratios,
+    verdicts,
+    words,
+)
+from fuselab.report.context import Link, Page, Section
+from fuselab.report.embed import Carrier
+from fuselab.report.inputs import ReportInputs
+from fuselab.report.reading import Results
+
+_TICKS = re.compile(r"`([^`]+)`")
+
+
+def write_report(inputs: ReportInputs, out: Path) -> None:
+    """Write the page of one experiment. Links in it are relative to `out`'s folder."""
+    write_atomically(out, templates().get_template("report.html.j2").render(page=page(inputs, out)))
+
+
+def templates() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("fuselab.report"),
+        autoescape=True,  # whatever the file's ending: names and SQL results are text
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["ticks"] = ticks
+    environment.globals["include_raw"] = lambda name: Markup(environment.loader.get_source(environment, name)[0])  # type: ignore[union-attr]
+    environment.globals["palette_light"] = Markup(palette.css(dark=False))
+    environment.globals["palette_dark"] = Markup(palette.css(dark=True))
+    return environment
+
+
+def ticks(text: str) -> Markup:
+    """Escaped, with what stands between backticks as code."""
+    return Markup(_TICKS.sub(r"<code>\1</code>", str(escape(text))))
+
+
+def page(inputs: ReportInputs, out: Path) -> Page:
+    results, carrier = Results(inputs), Carrier(out)
+    plan = results.plan
+    comparisons = Link(carrier.href(inputs.comparisons), "comparisons.csv")
+    cost_links = (Link(carrier.href(inputs.costs), "costs.csv"),) if inputs.costs else ()
+    views = profiles.profilers(results, carrier)
+    spots = blindspots.blind_spots(results)
+    return Page(
+        name=plan.experiment,
+        title=plan.title,
+        lead=_lead(results),
+        alarms=verdicts.alarms(results),
+        warnings=_warnings(results),
+        verdicts=verdicts.verdict_views(results),
+        ratios=ratios.figure(results),
+        comparisons=verdicts.comparison_table(results, (comparisons,)),
+        reading=verdicts.reading(plan),
+        distributions=(*distributions.by_block(results), *distributions.within_runs(results)),
+        blindspots=spots,
+        sight=blindspots.sight(results),
+        profilers=views,
+        queries=profiles.queries(results),
+        costs=costs.figure(results),
+        cost_table=costs.table(results, cost_links),
+        cost_text=costs.text(results),
+        provenance=provenance.provenance(results, carrier),
+        sections=tuple(Section(key, title) for key, title in _SECTIONS if key != "time" or spots or views),
+        embeds=carrier.embeds,
+        notes=plan.notes,
+        overview=Link(carrier.href(inputs.results / "report.html"), "All experiments"),
+    )
+
+
+_SECTIONS = (
+    ("verdicts", "Verdicts"),
+    ("runs", "Every run"),
+    ("time", "Where the time is"),
+    ("profilers", "Profilers"),
+    ("cost", "What profiling cost"),
+    ("provenance", "Provenance"),
+)
+
+
+def _lead(results: Results) -> tuple[str, ...]:
+    plan = results.plan
+    targets = list(dict.fromkeys(v.target for v in plan.variants if v.target))
+    first, _ = provenance.when(results)
+    blocks = [len(found) for found in results.blocks.values()]
+    said = [
+        words.listing([f"`{target}`" for target in targets]),
+        words.plural(len(plan.variants), "variant"),
+        words.plural(len(plan.workloads), "workload"),
+        words.plural(max(blocks), "block") if blocks else "",
+        f"measured {first} UTC" if first else "",
+        f"on `{', '.join(provenance.hosts(results))}`" if provenance.hosts(results) else "",
+    ]
+    return tuple(text for text in said if text)
+
+
+def _warnings(results: Results) -> tuple[str, ...]:
+    """What a reader should know before believing a figure, beside alarms."""
+    plan, found = results.plan, []
+    if plan.network == "host":
+        found.append("Runs used the machine's own network: other traffic and other processes can reach into them.")
+    if not plan.controls and plan.variants:
+        found.append("No A/A control was asked for (`control: true`): this page cannot say how often this machine finds a difference where there is none.")
+    if len(provenance.hosts(results)) > 1:
+        found.append("Blocks ran on several machines. Ratios are taken within a block, so they hold; absolute figures mix machines.")
+    return tuple(found)

@@ -1,0 +1,199 @@
+'use strict';
+(() => {
+const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+const make = (tag, properties = {}, ...children) => {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children);
+  return element;
+};
+
+// Tables: sort by a column's heading, filter by words, long ones folded.
+const FOLDED = 15;
+const key = cell => cell.dataset.v ?? cell.textContent.trim();
+const compare = (a, b) => {
+  if ((a === '') !== (b === '')) return a === '' ? 1 : -1;
+  const [x, y] = [Number(a), Number(b)];
+  return Number.isNaN(x) || Number.isNaN(y) ? a.localeCompare(b, 'en', {numeric: true}) : x - y;
+};
+const empty = value => value === '' || value === 'nan';
+for (const holder of all('.table')) {
+  const table = holder.querySelector('table'), body = table.tBodies[0], rows = [...body.rows];
+  let unfolded = rows.length <= FOLDED, words = [];
+  const tools = make('div', {className: 'tools'}), count = make('span'), more = make('button', {type: 'button'});
+  count.setAttribute('role', 'status');
+  const show = () => {
+    const found = [...body.rows].filter(row => words.every(word => row.textContent.toLowerCase().includes(word)));
+    for (const row of body.rows) row.hidden = true;
+    found.forEach((row, i) => { row.hidden = !unfolded && !words.length && i >= FOLDED; });
+    more.hidden = unfolded || words.length > 0;
+    count.textContent = words.length ? `${found.length} of ${rows.length} rows` : '';
+  };
+  if (rows.length > 6) {
+    const filter = make('input', {type: 'search'});
+    filter.addEventListener('input', () => { words = filter.value.toLowerCase().split(/\s+/).filter(Boolean); show(); });
+    more.textContent = `Show all ${rows.length} rows`;
+    more.addEventListener('click', () => { unfolded = true; show(); });
+    tools.append(make('label', {}, 'Filter ', filter), count, more);
+    holder.insertBefore(tools, holder.querySelector('.scroll'));
+    show();
+  }
+  if (rows.length > 1) all('thead th', table).forEach((head, column) => {
+    const button = make('button', {type: 'button'}, ...head.childNodes);
+    head.append(button);
+    button.addEventListener('click', () => {
+      const down = head.getAttribute('aria-sort') === 'ascending';
+      for (const other of all('th', table)) other.removeAttribute('aria-sort');
+      head.setAttribute('aria-sort', down ? 'descending' : 'ascending');
+      const value = row => key(row.cells[column]);
+      const [some, none] = [rows.filter(r => !empty(value(r))), rows.filter(r => empty(value(r)))];
+      some.sort((a, b) => compare(value(a), value(b)) * (down ? -1 : 1));
+      body.append(...some, ...none);
+      show();
+    });
+  });
+}
+
+// Pictures the page carries: unpacked when they come near, in a frame that can reach nothing.
+const dark = matchMedia('(prefers-color-scheme: dark)');
+const BRIDGE = `<style>
+#background stop { stop-color: transparent; stop-opacity: 0 }
+.dark > #title, .dark > #subtitle, .dark > #details, .dark > #unzoom, .dark > #search, .dark > #matched { fill: #e8e6e1 }
+#search { display: none }
+</style><script><![CDATA[
+history.replaceState = function () {};
+(function () {
+  var tell = function (message) { parent.postMessage(message, '*'); };
+  window.search_prompt = function () { tell({focus: true}); };
+  addEventListener('mouseover', function () { tell({hover: details ? details.nodeValue.trim() : ''}); });
+  addEventListener('mouseout', function () { tell({hover: ''}); });
+  addEventListener('message', function (event) {
+    var asked = event.data, found = '';
+    if ('dark' in asked) document.documentElement.classList.toggle('dark', asked.dark);
+    if (asked.unzoom) unzoom();
+    if ('search' in asked) {
+      try {
+        if (searching) reset_search();
+        searching = 0;
+        if (asked.search) { search(asked.search); found = searching ? matchedtxt.firstChild.nodeValue : 'No frame matches'; }
+        else { matchedtxt.classList.add('hide'); }
+      } catch (error) { found = 'Not a regular expression'; }
+      tell({found: found});
+    }
+  });
+  addEventListener('load', function () { scrollTo(0, 1e6); tell({ready: true}); });
+})();
+]]><\/script>`;
+const unpack = async id => {
+  const packed = atob(document.getElementById(id).textContent);
+  const bytes = Uint8Array.from(packed, character => character.charCodeAt(0));
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'))).text();
+};
+const address = svg => URL.createObjectURL(new Blob([svg], {type: 'image/svg+xml'}));
+const flame = (frame, svg) => {
+  const picture = frame.closest('.picture'), bar = picture.querySelector('.bar');
+  const window_ = make('iframe', {title: picture.dataset.title + ', flamegraph'});
+  window_.setAttribute('sandbox', 'allow-scripts');
+  window_.style.height = Math.min(Number(frame.dataset.height) + 4, 720) + 'px';
+  const search = make('input', {type: 'search'}), said = make('output');
+  const reset = make('button', {type: 'button'}, 'Reset zoom');
+  const ask = message => window_.contentWindow.postMessage(message, '*');
+  let found = '';
+  search.addEventListener('input', () => ask({search: search.value}));
+  reset.addEventListener('click', () => ask({unzoom: true}));
+  addEventListener('message', event => {
+    if (event.source !== window_.contentWindow) return;
+    const told = event.data;
+    if (told.ready) { frame.dataset.ready = ''; ask({dark: dark.matches && !matchMedia('print').matches}); }
+    if (told.focus) search.focus();
+    if ('found' in told) found = told.found;
+    said.textContent = told.hover || found;
+  });
+  dark.addEventListener('change', () => ask({dark: dark.matches}));
+  addEventListener('beforeprint', () => ask({dark: false}));
+  addEventListener('afterprint', () => ask({dark: dark.matches}));
+  bar.prepend(make('label', {}, 'Search frames ', search), reset);
+  bar.append(said);
+  const end = svg.lastIndexOf('</svg>');
+  window_.src = address(svg.slice(0, end) + BRIDGE + svg.slice(end));
+  frame.append(window_);
+};
+const graph = (frame, svg) => {
+  const sheet = make('div', {className: 'sheet', tabIndex: 0},
+    make('img', {src: address(svg), alt: frame.closest('.picture').dataset.title}));
+  sheet.setAttribute('role', 'region');
+  sheet.setAttribute('aria-label', frame.closest('.picture').dataset.title);
+  frame.append(sheet);
+  frame.dataset.ready = '';
+};
+const draw = async frame => {
+  if (frame.dataset.drawn !== undefined || frame.closest('[hidden]')) return;
+  frame.dataset.drawn = '';
+  if (!('DecompressionStream' in window)) return frame.append('This browser cannot unpack the picture: open it alone.');
+  (frame.dataset.kind === 'flame' ? flame : graph)(frame, await unpack(frame.dataset.embed));
+};
+const near = new IntersectionObserver(entries => {
+  for (const entry of entries) if (entry.isIntersecting) draw(entry.target);
+}, {rootMargin: '600px'});
+for (const frame of all('.frame')) {
+  frame.style.minHeight = Math.min(Number(frame.dataset.height) + 4, frame.dataset.kind === 'flame' ? 720 : 200) + 'px';
+  near.observe(frame);
+}
+// What is printed must be there before: the rest is drawn when the page has nothing else to do.
+const idle = window.requestIdleCallback ?? (task => setTimeout(task, 300));
+const rest = () => idle(async () => {
+  const next = all('.frame').find(frame => frame.dataset.drawn === undefined && !frame.closest('[hidden]'));
+  if (next) { await draw(next); rest(); }
+});
+addEventListener('load', () => setTimeout(rest, 1500));
+
+// Tabs: panels that stand below each other without a script.
+for (const tabs of all('.tabs')) {
+  const panels = all(':scope > .panel', tabs);
+  if (!panels.length) continue;
+  const list = make('div');
+  list.setAttribute('role', 'tablist');
+  list.setAttribute('aria-label', tabs.dataset.label);
+  const choose = (chosen, focus) => panels.forEach((panel, i) => {
+    const tab = list.children[i], on = i === chosen;
+    panel.hidden = !on;
+    tab.setAttribute('aria-selected', on);
+    tab.tabIndex = on ? 0 : -1;
+    if (on && focus) tab.focus();
+    if (on) all('.frame', panel).forEach(frame => near.unobserve(frame) ?? near.observe(frame));
+  });
+  panels.forEach((panel, i) => {
+    const tab = make('button', {type: 'button', id: panel.id + '-tab'}, panel.dataset.tab);
+    if (panel.dataset.badge && panel.dataset.badge !== 'difference') tab.append(make('span', {className: 'badge'}, panel.dataset.badge));
+    tab.setAttribute('role', 'tab');
+    tab.setAttribute('aria-controls', panel.id);
+    tab.addEventListener('click', () => choose(i, false));
+    tab.addEventListener('keydown', event => {
+      const to = {ArrowRight: i + 1, ArrowLeft: i - 1, Home: 0, End: panels.length - 1}[event.key];
+      if (to === undefined) return;
+      event.preventDefault();
+      choose((to + panels.length) % panels.length, true);
+    });
+    panel.setAttribute('role', 'tabpanel');
+    panel.setAttribute('aria-labelledby', tab.id);
+    list.append(tab);
+  });
+  tabs.prepend(list);
+  tabs.classList.add('ready');
+  choose(0, false);
+}
+
+// The contents show where you are.
+const links = new Map(all('.toc a[href^="#"]').map(link => [link.hash.slice(1), link]));
+const here = new IntersectionObserver(entries => {
+  for (const entry of entries) if (entry.isIntersecting) {
+    for (const link of links.values()) link.removeAttribute('aria-current');
+    links.get(entry.target.id)?.setAttribute('aria-current', 'true');
+  }
+}, {rootMargin: '-15% 0px -75% 0px'});
+for (const id of links.keys()) { const part = document.getElementById(id); if (part) here.observe(part); }
+
+// On paper everything is open.
+let closed = [];
+addEventListener('beforeprint', () => { closed = all('details:not([open])'); closed.forEach(d => { d.open = true; }); });
+addEventListener('afterprint', () => closed.forEach(d => { d.open = false; }));
+})();
