@@ -109,3 +109,28 @@ def _walk(part: Mapping[str, Any], file: str, at: tuple[str, ...], depth: int) -
     for key, inner, inner_file in properties(part, file):
         yield key, ".".join(at)
         yield from _walk(inner, inner_file, (*at, key), depth + 1)
+
+
+def bundled(name: str) -> dict[str, Any]:
+    """One schema with all that it refers to inside it, for tools that read a single file."""
+    parts: dict[str, Any] = {}
+    whole = dict(_inlined(schema(name), "", parts))
+    whole["$defs"] = {**whole.get("$defs", {}), **parts}
+    return whole
+
+
+def _inlined(node: Any, file: str, parts: dict[str, Any]) -> Any:
+    """`node` of the schema `file` ("" for the outermost) with references into `$defs`, kept in `parts`."""
+    if isinstance(node, list):
+        return [_inlined(inner, file, parts) for inner in node]
+    if not isinstance(node, Mapping):
+        return node
+    copy = {key: _inlined(value, file, parts) for key, value in node.items() if key != "$ref"}
+    if isinstance(node.get("$ref"), str):
+        uri, _, pointer = node["$ref"].partition("#")
+        used = uri.removesuffix(".schema.json") or file
+        copy["$ref"] = f"#/$defs/{used}{pointer}" if used else f"#{pointer}"
+        if used and used not in parts:
+            parts[used] = {}
+            parts[used] = _inlined(schema(used), used, parts)
+    return copy

@@ -2,57 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from fuselab import workloads
 from fuselab.experiment.findings import Findings, near
 from fuselab.experiment.fio_check import complaints
-from fuselab.experiment.loads import directions
+from fuselab.experiment.loads import complete_jobs
 from fuselab.experiment.model import Workload
 from fuselab.experiment.yaml_source import Key
 from fuselab.target import placeholders
 from fuselab.target.model import CargoBuild, Target
 
-_FIO = ("bw", "iops", "mean", "p50", "p99", "p99.9", "max")
 _TARGET = ("target.cpu_s", "target.rss_peak_bytes")
+_OPEN = "bench."
+"""Metrics of a bench carry its ids, which are known once it has run."""
 
 
 def metric_names(workload: Workload) -> tuple[str, ...]:
     """Metrics that `workload` yields, the most telling first."""
-    return _METRICS[workload.kind](workload)
+    return tuple(workloads.REGISTRY[workload.kind].metric_names(workload.settings))
 
 
-def _fio_metrics(workload: Workload) -> tuple[str, ...]:
-    names = [f"{direction}.{what}" for what in _FIO for direction in directions(workload.settings)]
-    if "write" in directions(workload.settings):
-        names.append("write.drained_bw")
-    return tuple(names)
-
-
-_METRICS: dict[str, Callable[[Workload], tuple[str, ...]]] = {
-    "fio": _fio_metrics,
-    "criterion": lambda _: ("bench.mean",),
-    "command": lambda _: ("command.duration_s",),
-}
-
-
-def default_primary(workloads: tuple[Workload, ...]) -> tuple[str, ...]:
-    """Bandwidth each way, or the one metric that a bench or a command has."""
+def default_primary(loads: tuple[Workload, ...]) -> tuple[str, ...]:
+    """The most telling metric of each load, in every direction that it has: `write.bw`, `read.bw`."""
     names: list[str] = []
-    for workload in workloads:
+    for workload in loads:
         found = metric_names(workload)
-        names += [n for n in found if n.endswith(".bw")] or list(found[:1])
+        names += [name for name in found if name.partition(".")[2] == found[0].partition(".")[2]]
     return tuple(dict.fromkeys(names))[:6]
 
 
-def check_metrics(findings: Findings, data: Mapping[str, Any], workloads: tuple[Workload, ...]) -> None:
+def check_metrics(findings: Findings, data: Mapping[str, Any], loads: tuple[Workload, ...]) -> None:
     """Primary metrics that no workload yields, or that stand there twice."""
-    if len(workloads) < len(data.get("workloads", {"": None})):
+    if len(loads) < len(data.get("workloads", {"": None})):
         return  # one of them could not be read: who knows what it would yield
-    known = [*dict.fromkeys(name for workload in workloads for name in metric_names(workload)), *_TARGET]
+    known = [*dict.fromkeys(name for workload in loads for name in metric_names(workload)), *_TARGET]
     primary = data.get("compare", {}).get("primary", ())
     for i, name in enumerate(primary):
         at: Key = ("compare", "primary", i)
+        if name.startswith(_OPEN) and any(not metric_names(workload) for workload in loads):
+            continue
         if name not in known:
             findings.unknown(at, "metric", known, why=" (no workload here yields it)")
         elif name in primary[:i]:
@@ -62,7 +52,7 @@ def check_metrics(findings: Findings, data: Mapping[str, Any], workloads: tuple[
 def read_profilers(
     findings: Findings,
     data: Mapping[str, Any],
-    workloads: tuple[Workload, ...],
+    loads: tuple[Workload, ...],
     targets: Mapping[str, Target],
 ) -> tuple[tuple[str, ...], ...]:
     """Sets of profilers that share a capture, each held against the targets and the loads."""
@@ -73,7 +63,7 @@ def read_profilers(
         names = entry if isinstance(entry, list) else [entry]
         for j, name in enumerate(names):
             place = (*at, j) if isinstance(entry, list) else at
-            _check_profiler(findings, place, name, workloads, targets)
+            _check_profiler(findings, place, name, loads, targets)
             if name in seen:
                 findings.add(place, f"the profiler '{name}' is in the list already")
             seen.add(name)
@@ -82,7 +72,7 @@ def read_profilers(
 
 
 def _check_profiler(
-    findings: Findings, at: Key, name: str, workloads: tuple[Workload, ...], targets: Mapping[str, Target]
+    findings: Findings, at: Key, name: str, loads: tuple[Workload, ...], targets: Mapping[str, Target]
 ) -> None:
     from fuselab import profilers
 
@@ -95,7 +85,7 @@ def _check_profiler(
         reasons = "; ".join(dict.fromkeys(capability.reason for capability in levels.values()))
         can = [p for p in profilers.REGISTRY if any(_can(p, target) for target in targets.values())]
         findings.add(at, f"the profiler '{name}' cannot look at this: {reasons}", allowed=can)
-    kinds = {workload.kind for workload in workloads}
+    kinds = {workload.kind for workload in loads}
     if kinds and not kinds & profiler.workload_kinds and not findings.broken_below(("workloads",)):
         wanted = " or ".join(sorted(profiler.workload_kinds))
         findings.add(at, f"the profiler '{name}' looks at loads of the kind {wanted}: there is none here")
@@ -107,25 +97,23 @@ def _can(name: str, target: Target) -> bool:
     return profilers.REGISTRY[name].capability(target).level != "unavailable"
 
 
-def check_workloads(
-    findings: Findings, workloads: tuple[Workload, ...], targets: Mapping[str, Target]
-) -> None:
-    for workload in workloads:
+def check_workloads(findings: Findings, loads: tuple[Workload, ...], targets: Mapping[str, Target]) -> None:
+    for workload in loads:
         _CHECKS[workload.kind](findings, workload, targets)
 
 
 def _check_fio(findings: Findings, workload: Workload, targets: Mapping[str, Target]) -> None:
     """Every job as fio will get it. What the schema found already is not said again in fio's words."""
     at: Key = ("workloads", workload.name, "fio")
-    jobs, shared = _jobs(workload)
-    complete = {job: shared | options for job, options in jobs.items()}
-    for job, said in complaints(complete).items():
+    jobs = complete_jobs(workload.settings)
+    rendered = workloads.REGISTRY[workload.kind].render(workload.settings) or ""
+    for job, said in complaints(rendered, jobs).items():
         for complaint in said:
-            place = _place(findings, at, job, complaint.option)
             close = complaint.suggestion
             if complaint.of_value:
-                close = near(complete[job].get(complaint.option or "", ""), complaint.allowed)
+                close = near(jobs[job].get(complaint.option or "", ""), complaint.allowed)
             hint = f"; did you mean '{close}'?" if close else ""
+            place = _place(findings, at, job, complaint.option)
             findings.add(
                 place,
                 complaint.message + hint,
@@ -133,11 +121,6 @@ def _check_fio(findings: Findings, workload: Workload, targets: Mapping[str, Tar
                 allowed=complaint.allowed,
                 suggestion=close if findings.source.keys.get(place) else None,
             )
-
-
-def _jobs(workload: Workload) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
-    settings: Any = workload.settings
-    return settings["jobs"], settings["global"]
 
 
 def _place(findings: Findings, at: Key, job: str, option: str | None) -> Key:

@@ -39,7 +39,7 @@ class Findings:
         span = self.source.span(at, of_key=of_key)
         if corrected is None and suggestion is not None:
             corrected = self._replaced(at, span, suggestion)
-        value = self.source.texts.get(at, "") if not of_key else str(at[-1])
+        value = self.source.texts.get(at, "") if not of_key else str(at[-1] if at else "")
         key = ".".join(map(str, at))
         problem = Problem(
             self.source.shown,
@@ -96,7 +96,8 @@ class Findings:
         if span.end_column is None or span.line > len(self.source.lines):
             return f"{at[-1]}: {text}" if at else None
         line = self.source.lines[span.line - 1]
-        return line[: span.column - 1] + text + line[span.end_column - 1 :]
+        before = line[: span.column - 1]
+        return before + (" " if before.endswith(":") else "") + text + line[span.end_column - 1 :]
 
 
 def near(name: str, choices: Sequence[str]) -> str | None:
@@ -107,7 +108,10 @@ def near(name: str, choices: Sequence[str]) -> str | None:
         if lower.replace("_", "-") == folded:
             return choice
     close = get_close_matches(name.lower(), list(by_lower), n=1, cutoff=0.6)
-    return by_lower[close[0]] if close else None
+    # `environment` for `env` is nearer than its letters say.
+    longer = [lower for lower in by_lower if len(lower) > 2 and folded.startswith(lower)]
+    found = [*close, *longer]
+    return by_lower[found[0]] if found else None
 
 
 def flow(value: Any) -> str:

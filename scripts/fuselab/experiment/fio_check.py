@@ -31,18 +31,20 @@ class Complaint:
     allowed: tuple[str, ...] = ()
 
 
-def complaints(jobs: Mapping[str, Mapping[str, str]]) -> dict[str, list[Complaint]]:
-    """By job: the options that fio does not take. Nothing without fio: whoever runs it then says so."""
+def complaints(rendered: str, jobs: Mapping[str, Mapping[str, str]]) -> dict[str, list[Complaint]]:
+    """By job: the options that fio does not take; `rendered` is the job file as it will run.
+
+    Nothing without fio: whoever runs it then says so.
+    """
     program = shutil.which("fio")
     if program is None:
         return {}
-    texts = {name: _section(options) for name, options in jobs.items()}
-    mark = _mark(program, "".join(texts.values()))
+    mark = _mark(program, rendered)
     if mark.exists():
         return {}
     found: dict[str, list[Complaint]] = {}
-    if len(jobs) == 1 or not _passes("".join(texts.values())):
-        found = {name: list(_of_one(texts[name])) for name in jobs}
+    if _fio(("--parse-only", "-"), rendered).returncode != 0:
+        found = {name: list(_of_one(_section(options))) for name, options in jobs.items()}
     for name, options in jobs.items():
         found.setdefault(name, []).extend(_engine(options))
     found = {name: said for name, said in found.items() if said}
@@ -61,10 +63,6 @@ def _mark(program: str, text: str) -> Path:
     about = os.stat(program)
     digest = hashlib.sha256(f"{program} {about.st_size} {about.st_mtime_ns}\n{text}".encode()).hexdigest()
     return cache_folder() / "fio-takes" / digest[:32]
-
-
-def _passes(text: str) -> bool:
-    return _fio(("--parse-only", "-"), text).returncode == 0
 
 
 def _of_one(text: str) -> Iterator[Complaint]:

@@ -14,14 +14,21 @@ from fuselab.experiment.model import Workload
 from fuselab.experiment.yaml_source import Key
 
 GLOBAL = "global"
+_READS = "fuselab reads what fio writes"
 _OURS = {
-    "directory": "the mount point is the directory of every job",
-    "filename_format": "fuselab names the files of a job",
-    "output": "fuselab reads what fio writes",
-    "output-format": "fuselab reads what fio writes",
-    "randseed": "every block has a seed of its own: change the experiment's 'seed'",
+    "output": _READS,
+    "output-format": _READS,
+    "group_reporting": _READS,
+    "per_job_logs": _READS,
+    "log_avg_msec": _READS,
+    "log_unix_epoch": _READS,
+    "write_bw_log": _READS,
+    "write_lat_log": _READS,
+    "randseed": "every block has a seed of its own, from the experiment's 'seed'",
 }
 """fio options that the rig sets, and why nobody else may."""
+_MOUNT = re.compile(r"\$\{FUSELAB_DIRECTORY(_[0-9]+)?\}(/.*)?")
+"""What `directory` may be: a mount of this run, or a folder in it."""
 
 
 def read_workloads(findings: Findings, data: Mapping[str, Any]) -> tuple[Workload, ...]:
@@ -66,15 +73,26 @@ def _options(findings: Findings, at: Key, part: Mapping[str, Any]) -> dict[str, 
     options = {}
     for name, value in part.items():
         if isinstance(value, dict | list):
-            message = f"'{name}' is not an option of one fio job"
-            findings.add((*at, name), message, of_key=True)
-        elif name in _OURS:
-            findings.add((*at, name), f"'{name}' cannot be set: {_OURS[name]}", of_key=True)
+            findings.add((*at, name), f"'{name}' is not an option of one fio job", of_key=True)
+            continue
+        text = str(int(value)) if isinstance(value, bool) else _text(findings, (*at, name), value)
+        reason = _refused(name, text)
+        if reason:
+            findings.add((*at, name), f"'{name}' cannot be '{text}': {reason}", of_key=True)
         else:
-            options[name] = (
-                str(int(value)) if isinstance(value, bool) else _text(findings, (*at, name), value)
-            )
+            options[name] = text
     return options
+
+
+def _refused(name: str, text: str) -> str | None:
+    """Why an option may not be set like this; None if it may."""
+    if "\n" in text:
+        return "an option is one line"
+    if name == "directory" and not _MOUNT.fullmatch(text):
+        return "a job runs in the mount; with 'mounts: 2', ${FUSELAB_DIRECTORY_2} is the second"
+    if name == "filename" and text.startswith("/"):
+        return "a job's files are in the mount: name them without a folder outside"
+    return _OURS.get(name)
 
 
 def _fio(findings: Findings, at: Key, name: str, part: Mapping[str, Any]) -> dict[str, object]:
@@ -101,15 +119,20 @@ def _job_file(findings: Findings, at: Key, written: str) -> dict[str, dict[str, 
         jobs = read_job_file(path)
     except OSError as error:
         near_files = sorted(p.name for p in path.parent.glob("*.fio"))[:20] if path.parent.is_dir() else []
-        message = f"the fio job file '{written}' cannot be read: {error.strerror} (looked for {path})"
+        message = (
+            f"the fio job file '{written}' cannot be read: {error.strerror}; a path is relative to this file"
+        )
         findings.add(at, message, allowed=near_files)
         return {}
     except ValueError as error:
         findings.add(at, f"the fio job file '{written}': {error}")
         return {}
     for job, options in jobs.items():
-        for option in sorted(_OURS.keys() & options.keys()):
-            findings.add(at, f"the fio job file '{written}' sets '{option}' in [{job}]: {_OURS[option]}")
+        for option, text in options.items():
+            reason = _refused(option, text)
+            if reason:
+                message = f"the fio job file '{written}', [{job}]: '{option}' cannot be '{text}': {reason}"
+                findings.add(at, message)
     return jobs
 
 
@@ -120,7 +143,7 @@ def _criterion(findings: Findings, at: Key, name: str, part: Mapping[str, Any]) 
 
 def _command(findings: Findings, at: Key, name: str, part: Mapping[str, Any]) -> dict[str, object]:
     argv = tuple(_text(findings, (*at, "argv", i), word) for i, word in enumerate(part.get("argv", ())))
-    return {"argv": argv}
+    return {"argv": argv, "expect_exit": part.get("expect_exit", 0)}
 
 
 ReadSettings = Callable[[Findings, Key, str, Mapping[str, Any]], dict[str, object]]
@@ -129,12 +152,6 @@ READERS: dict[str, ReadSettings] = {"fio": _fio, "criterion": _criterion, "comma
 """By kind, as in `fuselab.workloads.REGISTRY`: the settings its module expects, from what the file says."""
 
 
-def directions(settings: Mapping[str, Any]) -> tuple[str, ...]:
-    """`read`, `write`, `trim`: which ways the jobs of a fio load go."""
-    found: set[str] = set()
-    for job in settings["jobs"].values():
-        mode = re.sub(r":.*|^rand", "", str({**settings[GLOBAL], **job}.get("rw", "read")))
-        found |= (
-            {"read", "write"} if mode in ("rw", "readwrite") else set(re.findall("read|write|trim", mode))
-        )
-    return tuple(d for d in ("write", "read", "trim") if d in found)
+def complete_jobs(settings: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Of a fio load: every job by name, with what `global` says for all."""
+    return {job: {**settings[GLOBAL], **options} for job, options in settings["jobs"].items()}

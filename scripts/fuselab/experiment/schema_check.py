@@ -18,7 +18,7 @@ from typing import Any
 from fuselab.experiment import units
 from fuselab.experiment.findings import Findings, flow, near
 from fuselab.experiment.yaml_source import Key
-from fuselab.schemas import Violation, homes, violations
+from fuselab.schemas import Violation, homes, resolve, violations
 
 _TYPES = {
     "object": "a mapping",
@@ -36,6 +36,9 @@ _DEPTH = 6
 def check_schema(findings: Findings, name: str) -> dict[str, Any]:
     """Add every fault to `findings`; return the data, mended. `name` is one of `schemas.NAMES`."""
     data = findings.source.data
+    if not findings.source.texts and not data:
+        findings.add((), "the file is empty: `fuselab new` writes an experiment to begin with")
+        return {}
     if not isinstance(data, dict):
         findings.add((), "a file is a mapping: 'name: ...' and other keys, each with its value")
         return {}
@@ -45,8 +48,12 @@ def check_schema(findings: Findings, name: str) -> dict[str, Any]:
             _unknown_keys(findings, name, broken)
         if not unknown:
             break
-    for broken in violations(name, data):
-        _CASES.get(broken.rule, _wrong_value)(findings, broken)
+    for _ in range(_DEPTH):  # what is put in place of a wrong value may itself break a rule
+        broken_rules = violations(name, data)
+        for broken in broken_rules:
+            _CASES.get(broken.rule, _wrong_value)(findings, broken)
+        if not broken_rules:
+            break
     return data
 
 
@@ -68,12 +75,30 @@ def _unknown_keys(findings: Findings, name: str, broken: Violation) -> None:
             hint = ""
         else:
             hint = f" here: it belongs in '{home}'" if home else " here: it belongs at the top level"
-        findings.add(at, f"unknown key '{key}'{hint}", of_key=True, allowed=sorted(allowed), suggestion=close)
+        moved = None if close or key in allowed else _at_home(key, broken.value[key], home)
+        findings.add(
+            at,
+            f"unknown key '{key}'{hint}",
+            of_key=True,
+            allowed=sorted(allowed),
+            suggestion=close,
+            corrected=moved,
+        )
         if close:
             _rename(broken.value, key, close)
             findings.source.rename(at, (*broken.at, close))
         else:
             del broken.value[key]
+
+
+def _at_home(key: str, value: Any, home: str | None) -> str | None:
+    """The key where it belongs, if that is one place: `compare:` and, below it, `threshold: 5%`."""
+    if home is None or "<" in home:
+        return None
+    steps = [*home.split("."), f"{key}: {flow(value)}"] if home else [f"{key}: {flow(value)}"]
+    return "\n".join(
+        f"{'  ' * depth}{step}" + (":" if ": " not in step else "") for depth, step in enumerate(steps)
+    )
 
 
 def _shape(at: Key) -> str:
@@ -130,10 +155,10 @@ def _wrong_value(findings: Findings, broken: Violation) -> None:
     if broken.of_name:
         _bad_name(findings, broken)
         return
+    at, schema = broken.at, broken.schema
     if broken.branches:  # anyOf: speak of the list of words among them
         broken = next((branch for branch in broken.branches if branch.rule == "enum"), broken)
-    at, schema = broken.at, broken.schema
-    text = findings.source.texts.get(at)
+    text = findings.source.texts.get(at) if broken.value is not None else None
     shown = f"'{text}'" if text is not None else _kind(broken.value)
     choices = list(broken.wanted) if broken.rule == "enum" else []
     suggestion = _meant(broken, text)
@@ -153,14 +178,14 @@ def _wrong_value(findings: Findings, broken: Violation) -> None:
         message += f"; did you mean '{suggestion}'?"
     corrected = None if suggestion else _corrected(at, schema)
     findings.add(at, message, allowed=map(str, choices), suggestion=suggestion, corrected=corrected)
-    _mend(findings.source.data, at, suggestion if text is not None else None, schema)
+    _mend(findings.source.data, at, suggestion, schema)
 
 
 def _kind(value: Any) -> str:
-    words: dict[type, str] = {dict: "a mapping", list: "a list", type(None): "nothing"}
-    if value in ({}, []):
-        return f"{words[type(value)]} with nothing in it"
-    return words.get(type(value), repr(value))
+    if isinstance(value, dict | list):
+        noun, item = ("a mapping", "key") if isinstance(value, dict) else ("a list", "item")
+        return f"{noun} of {len(value)} {item}{'' if len(value) == 1 else 's'}"
+    return "nothing" if value is None else repr(value)
 
 
 def _type_words(schema: Mapping[str, Any]) -> str:
@@ -169,6 +194,8 @@ def _type_words(schema: Mapping[str, Any]) -> str:
 
 
 def _example(schema: Mapping[str, Any]) -> str:
+    if not schema.get("examples") and not schema.get("$ref", "#").startswith("#"):
+        schema = resolve(schema, "")[0]
     return flow(schema["examples"][0]) if schema.get("examples") else "..."
 
 
@@ -181,13 +208,15 @@ def _corrected(at: Key, schema: Mapping[str, Any]) -> str | None:
 def _meant(broken: Violation, text: str | None) -> str | None:
     """The right spelling of a wrong value, as YAML; None where it cannot be known."""
     schema, value = broken.schema, broken.value
+    if value is None and schema.get("type") == "object" and not schema.get("required"):
+        return "{}"
     if text is None:
         return None
     if broken.rule == "enum":
         return near(text, [str(choice) for choice in broken.wanted])
     if broken.rule == "type":
         types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-        return _retyped(types, text, value) or units.nearest(schema.get("title", ""), text)
+        return units.nearest(schema.get("title", ""), text) or _retyped(types, text, value)
     if schema.get("pattern") == "^auto$":
         close = get_close_matches(text, ["auto"], cutoff=0.5)
         return "auto" if close else text if text.isdigit() and int(text) > 0 else None

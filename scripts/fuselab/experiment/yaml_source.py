@@ -132,6 +132,10 @@ def _syntax_problems(source: YamlSource, error: yaml.MarkedYAMLError) -> list[Pr
     hint = next((text for part, text in _HINTS.items() if part in what), None)
     text = source.lines[line] if line < len(source.lines) else ""
     message = f"not YAML: {what}" + (f"; {hint}" if hint else "")
+    if error.context_mark and "flow" in (error.context or ""):
+        message += (
+            f" (it was opened in line {error.context_mark.line + 1}, column {error.context_mark.column + 1})"
+        )
     if "expected a single document" in what or "another document" in what:
         message = "one file holds one document: '---' may stand at its top only"
     return [

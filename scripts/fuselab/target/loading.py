@@ -225,8 +225,9 @@ class _TargetReader(Reader):
         services = service_names(self.repository)
         for name, backend in target.backends.items():
             if backend.service is not None and backend.service not in services:
-                self.findings.unknown(("backends", name, "service"), "service", services)
-        if target.mount.argv and isinstance(target.build, NoBuild):
+                why = f": there is no services/{backend.service}.yaml"
+                self.findings.unknown(("backends", name, "service"), "service", services, why=why)
+        if target.mount.argv and isinstance(target.build, NoBuild) and not self.findings.broken(("build",)):
             message = "a mount needs a program: 'build' says none"
             self.findings.add(("mount",), message, of_key=True)
         if not target.mount.argv and not isinstance(target.build, NoBuild) and "mount" not in data:

@@ -1,0 +1,56 @@
+"""The command line: `fuselab VERB`. Each verb is a module in `commands/`, imported when it is called."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+VERBS = {
+    "try": "no YAML: mount any FUSE command line, compare it with the bare directory, profile it",
+    "new": "write a commented experiment that runs as it is",
+    "check": "say what is wrong with experiments, targets and services",
+    "plan": "what an experiment will build, run and take, and what it can find",
+    "doctor": "what this machine can do, and the command that mends what it cannot",
+    "hold": "mount one variant in its rig and give a shell there",
+    "clean": "list what is no longer needed, and remove it",
+    "show": "one run's record in readable form",
+    "query": "SQL over the spans, tasks, heap and metrics of an experiment",
+    "schema": "print the schemas of the YAML files",
+}
+
+
+class Verbs(click.Group):
+    """Loads a verb's module when it is asked for: `check` must not wait for what `query` needs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        module = import_module(f"fuselab.commands.{cmd_name.replace('try', 'try_')}")
+        command = module.command
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        from fuselab.experiment.findings import near
+
+        if args and not args[0].startswith("-") and args[0] not in VERBS:
+            close = near(args[0], list(VERBS))
+            hint = f" Did you mean '{close}'?" if close else ""
+            ctx.fail(f"There is no verb '{args[0]}'.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="fuselab")
+def main() -> None:
+    """Compare builds of a FUSE filesystem under load, and see where the time and the memory go."""

@@ -1,0 +1,1 @@
+"""One module for each verb: it reads its arguments, calls one function, prints the answer."""

@@ -1,0 +1,59 @@
+"""`fuselab check`: what is wrong with experiments, targets and services."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fuselab.commands.common import experiment_path, print_json, repository
+from fuselab.experiment.errors import ExperimentErrors, Problem
+
+
+@click.command("check")
+@click.argument("files", nargs=-1, metavar="[FILE|NAME]...")
+@click.option("--json", "as_json", is_flag=True, help="Print the faults as JSON.")
+def command(files: tuple[str, ...], as_json: bool) -> None:
+    """Say what is wrong with experiments, targets and services; all of them without a FILE.
+
+    Nothing is built or run. The exit code is 1 if anything is wrong.
+    """
+    paths = [experiment_path(written) for written in files] or every_file(repository())
+    wrong: dict[Problem, None] = {}
+    for path in paths:
+        problems = problems_of(path)
+        wrong |= dict.fromkeys(problems)
+        if not problems and not as_json:
+            where = path if files else path.relative_to(repository())
+            click.echo(f"{click.style('ok', fg='green')}  {where}")
+    if as_json:
+        print_json(list(wrong))
+    elif wrong:
+        click.echo("\n\n".join(map(str, wrong)))
+        faults = "1 fault" if len(wrong) == 1 else f"{len(wrong)} faults"
+        click.echo(f"\n{click.style(faults, fg='red')}", err=True)
+    raise SystemExit(1 if wrong else 0)
+
+
+def every_file(root: Path) -> list[Path]:
+    patterns = ("experiments/*.yaml", "targets/*/target.yaml", "services/*.yaml")
+    return [path for pattern in patterns for path in sorted(root.glob(pattern))]
+
+
+def problems_of(path: Path) -> tuple[Problem, ...]:
+    """`target.yaml` is a target, a file below `services/` a service, any other an experiment."""
+    from fuselab.experiment.loading import load_experiment
+    from fuselab.target.loading import load_service, load_target
+
+    root = repository(path)
+    place = path.resolve()
+    try:
+        if place.name == "target.yaml":
+            load_target(place.parent.name, place.parents[2])
+        elif place.parent == root / "services":
+            load_service(place.stem, root)
+        else:
+            load_experiment(path, root)
+    except ExperimentErrors as errors:
+        return errors.problems
+    return ()

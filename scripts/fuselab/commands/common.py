@@ -1,0 +1,55 @@
+"""What several verbs need: where the repository is, how errors end, JSON for scripts."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+import fuselab
+from fuselab.experiment.errors import ExperimentErrors
+
+
+def repository(file: Path | None = None) -> Path:
+    """Where `targets/` is: around `file`, around the working folder, or else where fuselab itself lies."""
+    starts = [file.resolve().parent] if file is not None else []
+    for start in [*starts, Path.cwd()]:
+        for folder in (start, *start.parents):
+            if (folder / "Snakefile").is_file() and (folder / "targets").is_dir():
+                return folder
+    return Path(fuselab.__file__).resolve().parents[2]
+
+
+def experiment_path(written: str) -> Path:
+    """A file as it is written, or the experiment of that name."""
+    path = Path(written)
+    if path.suffix in (".yaml", ".yml") or path.exists():
+        return path
+    return repository() / "experiments" / f"{written}.yaml"
+
+
+@contextmanager
+def errors_end_here() -> Iterator[None]:
+    """Faults in YAML files are printed as they are, and end the command with exit code 1."""
+    try:
+        yield
+    except ExperimentErrors as errors:
+        click.echo(str(errors), err=True)
+        raise SystemExit(1) from None
+
+
+def fail(message: str, code: int = 1) -> NoReturn:
+    """End with one sentence for the user."""
+    click.echo(f"fuselab: {message}", err=True)
+    sys.exit(code)
+
+
+def print_json(value: object) -> None:
+    """For scripts: one JSON document on standard output."""
+    import msgspec
+
+    click.echo(msgspec.json.format(msgspec.json.encode(value, enc_hook=str), indent=2).decode())

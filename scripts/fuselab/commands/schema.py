@@ -1,0 +1,27 @@
+"""`fuselab schema`: the schemas of the YAML files, for editors and for reading."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from fuselab import schemas
+
+
+@click.command("schema")
+@click.argument("name", type=click.Choice(schemas.NAMES), default="experiment")
+@click.option("--docs", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
+              help="Write the reference pages of all schemas into FOLDER instead.")  # fmt: skip
+def command(name: str, docs: Path | None) -> None:
+    """Print the JSON Schema of an experiment, a target or a service, in one piece."""
+    if docs is None:
+        click.echo(json.dumps(schemas.bundled(name), indent=2, ensure_ascii=False))
+        return
+    from fuselab.reference import pages
+
+    docs.mkdir(parents=True, exist_ok=True)
+    for page, text in pages().items():
+        (docs / page).write_text(text, encoding="utf-8")
+        click.echo(docs / page)
