@@ -2,14 +2,14 @@
 CORES ?= $(shell nproc 2>/dev/null || echo 4)
 PYTHON := .venv/bin/python
 RUN := envs/run.sh
-CARGO_CACHE := $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/fuselab/lint
+LINT_CACHE := $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/fuselab/lint
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev report test test-fast lint lint-python lint-snakemake lint-rust lint-shell \
-	bench bench-method lock clean
+.PHONY: help setup setup-dev report test test-fast bench bench-method lock clean \
+	lint lint-ruff lint-format lint-mypy lint-snakefmt lint-workflow lint-rustfmt lint-clippy lint-shell
 
 help: ## list these commands
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1|\2/p' Makefile | column -t -s '|'
@@ -29,30 +29,36 @@ test: setup-dev ## run all tests, with real mounts and real loads (at most 20 mi
 test-fast: setup-dev ## run the tests that mount nothing (under a minute)
 	@$(RUN) $(PYTHON) -m pytest tests -m 'not mount and not slow'
 
-lint: setup-dev ## check style and types of Python, Snakemake, Rust and shell files; checks all, then fails if one did
-	@$(RUN) $(MAKE) --no-print-directory --keep-going lint-python lint-snakemake lint-rust lint-shell
+LINTERS := lint-ruff lint-format lint-mypy lint-snakefmt lint-workflow lint-rustfmt lint-clippy lint-shell
 
-lint-python: ## ruff and mypy alone
+lint: setup-dev ## check Python, Snakemake, Rust and shell files: goes through all linters, then fails if one did
+	@$(RUN) $(MAKE) --no-print-directory --keep-going $(LINTERS)
+
+lint-ruff: ## one of the linters alone
 	.venv/bin/ruff check .
-	.venv/bin/ruff format --check .
-	.venv/bin/mypy scripts/fuselab
-	.venv/bin/mypy tests
 
-lint-snakemake: ## snakefmt and snakemake --lint alone
-	.venv/bin/snakefmt --check $(wildcard Snakefile rules)
+lint-format: ## one of the linters alone
+	.venv/bin/ruff format --check .
+
+lint-mypy: ## one of the linters alone
+	.venv/bin/mypy scripts/fuselab tests
+
+lint-snakefmt: ## one of the linters alone
+	.venv/bin/snakefmt --check Snakefile rules
+
+lint-workflow: ## one of the linters alone (snakemake --lint)
 	.venv/bin/snakemake --lint
 
-# Both sets of features, because each compiles code that the other does not see.
-lint-rust: export CARGO_TERM_COLOR = never
-lint-rust: ## cargo fmt and clippy alone
+lint-rustfmt: ## one of the linters alone
 	cargo fmt --check --manifest-path targets/demofs/Cargo.toml
-	CARGO_TARGET_DIR=$(CARGO_CACHE)/plain \
-		cargo clippy --quiet --locked --all-targets --manifest-path targets/demofs/Cargo.toml -- -D warnings
-	CARGO_TARGET_DIR=$(CARGO_CACHE)/profiling RUSTFLAGS='--cfg tokio_unstable' \
-		cargo clippy --quiet --locked --all-targets --all-features --manifest-path targets/demofs/Cargo.toml \
-		-- -D warnings
 
-lint-shell: ## shellcheck alone
+# Both sets of features, because each compiles code that the other does not see.
+lint-clippy: CLIPPY = cargo clippy --quiet --locked --all-targets --manifest-path targets/demofs/Cargo.toml
+lint-clippy: ## one of the linters alone (plain, and with every feature)
+	CARGO_TARGET_DIR=$(LINT_CACHE)/plain $(CLIPPY) -- -D warnings
+	CARGO_TARGET_DIR=$(LINT_CACHE)/profiling RUSTFLAGS='--cfg tokio_unstable' $(CLIPPY) --all-features -- -D warnings
+
+lint-shell: ## one of the linters alone (shellcheck)
 	shellcheck $(shell git ls-files '*.sh' .ci/run)
 
 bench: setup ## what fuselab itself adds to a timed run, against a bare shell script
