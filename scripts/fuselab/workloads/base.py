@@ -66,6 +66,16 @@ class Traffic:
 class Kind(Protocol):
     name: str
     needs_mount: bool
+    programs: tuple[str, ...]
+    """What must be installed; looked for before anything is started."""
+
+    def closed_loop(self, settings: Mapping[str, object]) -> bool:
+        """Whether the next I/O waits for the one before: then latency tails hide queueing (METHOD.md, 7)."""
+        ...
+
+    def metric_names(self, settings: Mapping[str, object]) -> Sequence[str]:
+        """Names that `metrics` will yield, as far as the settings tell, the most telling first."""
+        ...
 
     def render(self, settings: Mapping[str, object]) -> str | None:
         """The job file, or None where the kind has none. Deterministic: it is part of the spec."""
@@ -81,6 +91,10 @@ class Kind(Protocol):
 
     def metrics(self, run: Path) -> Sequence[Metric]:
         """The load's own metrics, from the files it left in the run folder."""
+        ...
+
+    def after_drain(self, run: Path, drain_s: float) -> Sequence[Metric]:
+        """Metrics that count the time until the unmount had drained."""
         ...
 
     def traffic(self, run: Path) -> Traffic: ...

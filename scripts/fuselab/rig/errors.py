@@ -1,0 +1,21 @@
+"""The ways a run can end badly, told apart because different people mend them."""
+
+from __future__ import annotations
+
+
+class RigError(Exception):
+    """The machine cannot make the run: no /dev/fuse, no fio, a full disk, a port in use, namespaces forbidden.
+
+    No fault of any variant. The message is for the user and names the mend.
+    """
+
+
+class TargetError(Exception):
+    """The variant could not complete the run: it never mounted, it died, its load failed.
+
+    Recorded as a failed run. The message holds the last log lines where there are any.
+    """
+
+
+class Interrupted(BaseException):
+    """SIGINT or SIGTERM came: take everything down in order. Not an Exception, so that nothing swallows it."""

@@ -1,0 +1,88 @@
+"""What only the kernel can be asked to do: bring up a network, mount fusectl, break a connection, drop caches."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import os
+import socket
+import struct
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_FUSECTL = Path("/sys/fs/fuse/connections")
+_SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 0x1
+
+
+def loopback_up() -> None:
+    """Bring `lo` up: it is down in a new network namespace, and 127.0.0.1 unreachable."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        flags = struct.unpack("16xh", fcntl.ioctl(s, _SIOCGIFFLAGS, struct.pack("16sh", b"lo", 0)))[0]
+        fcntl.ioctl(s, _SIOCSIFFLAGS, struct.pack("16sh", b"lo", flags | _IFF_UP))
+
+
+def mount_fusectl() -> None:
+    """Make FUSE connections breakable. A user namespace may not mount it: then only killing the target frees them."""
+    if _FUSECTL.is_dir() and not os.path.ismount(_FUSECTL):
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.mount(b"none", bytes(_FUSECTL), b"fusectl", 0, None)
+
+
+def abort_connection(device: int) -> bool:
+    """Fail everything that waits on the FUSE mount with the device number `device`; whether that was possible."""
+    try:
+        (_FUSECTL / str(os.minor(device)) / "abort").write_text("1")
+    except OSError:
+        return False
+    return True
+
+
+def drop_caches() -> str | None:
+    """Empty the page, dentry and inode caches; None, or why not."""
+    try:
+        with open("/proc/sys/vm/drop_caches", "w") as file:
+            file.write("3")
+    except OSError as error:
+        return os.strerror(error.errno or errno.EPERM)
+    return None
+
+
+def sync_filesystem(folder: Path, timeout_s: float) -> bool:
+    """Write back what is dirty on the filesystem of `folder`; False if that took longer than `timeout_s`."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        within(timeout_s, lambda: libc.syncfs(descriptor))
+    except TimeoutError:
+        return False  # the thread still uses the descriptor: it stays open
+    os.close(descriptor)
+    return True
+
+
+def within(timeout_s: float, call: Callable[[], T]) -> T:
+    """The result of `call`, made in a thread: for system calls that a hung filesystem never returns from.
+
+    Raises TimeoutError, and whatever `call` raises.
+    """
+    results: list[T] = []
+    errors: list[BaseException] = []
+
+    def attempt() -> None:
+        try:
+            results.append(call())
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=attempt, daemon=True)
+    thread.start()
+    thread.join(timeout_s)
+    if errors:
+        raise errors[0]
+    if not results:
+        raise TimeoutError
+    return results[0]

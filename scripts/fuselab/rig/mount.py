@@ -1,0 +1,240 @@
+"""A target, from starting it to its own exit: mounted, drained, unmounted, stopped, each step with an end."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from fuselab.rig import kernel, mountinfo
+from fuselab.rig.errors import TargetError
+from fuselab.rig.log import Log
+from fuselab.rig.process import Process, pause_s, program, running
+from fuselab.target.model import StopSpec
+
+_LOOK_S = 0.1
+_STAT_TIMEOUT_S = 5.0
+_OWN_EXIT_S = 5.0
+"""How long an unmounted target may take to end by itself before it is sent its signal."""
+_STEP_S = 5.0
+"""Of each harder step of unmounting."""
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """How a target ended. `exit_code` is None for one that had put itself in the background."""
+
+    drain_s: float
+    """From the call until the mount was gone."""
+    stop_s: float
+    """From there until the target's own exit."""
+    exit_code: int | None
+    forced: tuple[str, ...]
+    """Harder steps that it took, in words; empty is as it should be."""
+
+
+class MountedTarget:
+    """A target that is mounted and answers."""
+
+    def __init__(
+        self,
+        process: Process,
+        mountpoint: Path,
+        mount: mountinfo.Mount,
+        stop: StopSpec,
+        env: Mapping[str, str],
+    ):
+        self.process = process
+        self.mountpoint = mountpoint
+        self.mount = mount
+        self._stop = stop
+        self._env = env
+        self._stopped: Stopped | None = None
+
+    def stop(self) -> Stopped:
+        """Drain, unmount, and wait for the target's exit, in the order that the target asks for. Never raises."""
+        if self._stopped is None:
+            self._stopped = self._take_down()
+        return self._stopped
+
+    def _take_down(self) -> Stopped:
+        started = time.monotonic()
+        forced: list[str] = []
+        limit = self._stop.timeout_s
+        number = signal.Signals[f"SIG{self._stop.signal.removeprefix('SIG')}"]
+        if self._command(("sync", "-f", str(self.mountpoint)), limit) is None:
+            forced.append(f"it did not write back its data within {limit:g} s")
+            self._break(forced)
+        if self._stop.first == "signal":
+            self.process.signal(number)
+            self._wait_unmounted(limit)
+        self._unmount(limit, forced)
+        drained = time.monotonic()
+        if self._stop.first == "unmount" and not self.process.wait(min(_OWN_EXIT_S, limit)):
+            self.process.signal(number)
+        if not self.process.wait(limit):
+            forced.append(f"it did not end within {limit:g} s of {number.name} and was killed")
+            self.process.kill()
+        return Stopped(drained - started, time.monotonic() - drained, self.process.exit_code, tuple(forced))
+
+    def _unmount(self, limit_s: float, forced: list[str]) -> None:
+        """umount, as often as it is busy; then the harder steps."""
+        started = time.monotonic()
+        deadline = started + limit_s
+        said: str | None = ""
+        while self._mounted() and time.monotonic() < deadline:
+            said = self._command(("umount", "-i", str(self.mountpoint)), deadline - time.monotonic())
+            if said is None or not self._mounted():
+                break
+            time.sleep(pause_s(started, deadline))
+        if self._mounted():
+            forced.append(
+                f"it could not be unmounted within {limit_s:g} s" + (f": {said.strip()}" if said else "")
+            )
+            self._break(forced)
+
+    def _break(self, forced: list[str]) -> None:
+        """Free everything that waits on the mount, and take it out of the tree."""
+        self._command(("umount", "-i", "-l", str(self.mountpoint)), _STEP_S)
+        if kernel.abort_connection(self.mount.device):
+            forced.append("its FUSE connection was aborted")
+        elif self.process.running:
+            forced.append("it was killed")
+            self.process.kill()
+
+    def _wait_unmounted(self, limit_s: float) -> None:
+        started = time.monotonic()
+        with _Watch(self.process) as watch:
+            while self._mounted() and self.process.running and time.monotonic() - started < limit_s:
+                watch.sleep(_LOOK_S)
+
+    def _mounted(self) -> bool:
+        found = mountinfo.mounted_at(self.mountpoint)
+        return found is not None and found.device == self.mount.device
+
+    def _command(self, argv: Sequence[str], limit_s: float) -> str | None:
+        """Run a short command that a hung mount may hold; its stderr, or None if it had to be left behind."""
+        log = Log(self.process.log.path.with_name("unmount.log"), cap_bytes=64 << 10)
+        with log, running(argv[0], argv, env=self._env, cwd=Path("/"), log=log) as process:
+            if not process.wait(limit_s):
+                return None
+            log.close()
+            said = log.last_lines()
+        if not said:
+            log.path.unlink(missing_ok=True)
+        return said
+
+
+@contextmanager
+def mounted(
+    name: str,
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: Path,
+    log: Log,
+    mountpoint: Path,
+    ready_timeout_s: float,
+    stop: StopSpec,
+    known: frozenset[int] = frozenset(),
+) -> Iterator[MountedTarget]:
+    """Start the target and wait until `mountpoint` (made here) is its own; take it down at the end.
+
+    `known` are the pids of targets mounted before, for telling apart those that go into the background. Raises
+    TargetError, with its last words, if it ends or is not ready in time.
+    """
+    mountpoint.mkdir(exist_ok=True)
+    program(argv[0], env)
+    with ExitStack() as stack:
+        started = stack.enter_context(running(name, argv, env=env, cwd=cwd, log=log))
+        mount = _wait_mounted(started, mountpoint, ready_timeout_s)
+        process = started
+        if not started.running:
+            process = _adopt(name, mount.device, known, log)
+            stack.callback(process.close)
+        target = MountedTarget(process, mountpoint, mount, stop, env)
+        stack.callback(target.stop)
+        yield target
+
+
+def _wait_mounted(process: Process, mountpoint: Path, timeout_s: float) -> mountinfo.Mount:
+    """Sleep on mountinfo until the mount is there, then look at its root once: st_dev has changed and it answers."""
+    deadline = time.monotonic() + timeout_s
+    outside = mountpoint.parent.stat().st_dev
+    with _Watch(process) as watch:
+        while (mount := mountinfo.mounted_at(mountpoint)) is None:
+            if not process.running and process.wait(0) and process.exit_code != 0:
+                raise TargetError(f"the target ended before it was mounted: {process.described()}")
+            if time.monotonic() > deadline:
+                raise TargetError(f"the target was not mounted within {timeout_s:g} s: {process.described()}")
+            watch.sleep(_LOOK_S)
+    try:
+        device = kernel.within(max(_STAT_TIMEOUT_S, deadline - time.monotonic()), mountpoint.stat).st_dev
+    except (OSError, TimeoutError) as error:
+        kernel.abort_connection(mount.device)
+        raise TargetError(
+            f"the target is mounted but does not answer ({error}): {process.described()}"
+        ) from error
+    if device == outside:
+        raise TargetError(f"the target was unmounted again at once: {process.described()}")
+    return mount
+
+
+class _Watch:
+    """Sleeps until the mounts change, the process ends, or a time has passed."""
+
+    def __init__(self, process: Process) -> None:
+        self._file = mountinfo.MOUNTINFO.open()
+        self._process = process
+        self._poller = select.poll()
+        self._poller.register(self._file, select.POLLERR | select.POLLPRI)
+        self._poller.register(process.pidfd, select.POLLIN)
+
+    def __enter__(self) -> _Watch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def sleep(self, seconds: float) -> None:
+        if not self._process.running:  # its descriptor would wake us at once, for ever
+            with suppress(KeyError):
+                self._poller.unregister(self._process.pidfd)
+        self._poller.poll(seconds * 1000)
+
+
+def _adopt(name: str, device: int, known: frozenset[int], log: Log) -> Process:
+    """The program that went into the background: whoever holds the mount's /dev/fuse."""
+    for pid in holders(device):
+        if pid not in known:
+            return Process(name, pid, log)
+    raise TargetError(
+        "the target went into the background, and no process holds its /dev/fuse: give it its foreground option"
+    )
+
+
+def holders(device: int) -> list[int]:
+    """Pids that hold the /dev/fuse of the mount `device`; of any mount, where the kernel does not say which."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            for link in (entry / "fd").iterdir():
+                if os.readlink(link) == "/dev/fuse" and _connection(entry / "fdinfo" / link.name) in (
+                    None,
+                    os.minor(device),
+                ):
+                    found.append(int(entry.name))
+                    break
+    return sorted(found)
+
+
+def _connection(fdinfo: Path) -> int | None:
+    for line in fdinfo.read_text().splitlines():
+        if line.startswith("fuse_connection:"):
+            return int(line.split()[1])
+    return None

@@ -1,0 +1,192 @@
+"""Starting and stopping programs: every wait has an end, and nothing started here outlives its context manager."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import select
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from fuselab.rig.errors import RigError, TargetError
+from fuselab.rig.log import Log
+
+KILL_WAIT_S = 5.0
+"""How long the kernel may take to end a killed process. One that waits for a dead disk takes longer."""
+_INHERITED = frozenset({"PATH", "HOME", "USER", "LOGNAME", "LD_LIBRARY_PATH"})
+_CREDENTIALS = ("AWS_", "GOOGLE_", "AZURE_", "SSL_CERT_", "http_proxy", "https_proxy", "no_proxy")
+
+
+class Process:
+    """One running program: a child of ours, or (adopted by its pid) one that a child left behind."""
+
+    def __init__(self, name: str, pid: int, log: Log, popen: subprocess.Popen[bytes] | None = None) -> None:
+        self.name = name
+        self.pid = pid
+        self.log = log
+        self.pidfd = os.pidfd_open(pid)
+        """Readable once the process has ended."""
+        self._popen = popen
+
+    @property
+    def exit_code(self) -> int | None:
+        """As `subprocess` counts: negative is a signal. None while it runs, and of an adopted process."""
+        return None if self._popen is None else self._popen.poll()
+
+    @property
+    def running(self) -> bool:
+        return not _readable(self.pidfd, 0)
+
+    def wait(self, timeout_s: float) -> bool:
+        """Whether it has ended within `timeout_s`."""
+        ended = _readable(self.pidfd, timeout_s)
+        if ended and self._popen is not None:
+            self._popen.wait()
+        return ended
+
+    def signal(self, number: int) -> None:
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.pidfd, number)
+
+    def kill(self) -> bool:
+        """SIGKILL to it and to all of its session; whether it was gone soon after."""
+        if self._popen is not None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+        self.signal(signal.SIGKILL)
+        return self.wait(KILL_WAIT_S)
+
+    def stop(self, number: int, timeout_s: float) -> bool:
+        """Ask it to end by signal `number`; kill it if it does not. False if it had to be killed."""
+        self.signal(number)
+        if self.wait(timeout_s):
+            return True
+        self.kill()
+        return False
+
+    def close(self) -> None:
+        """End it, and what it left in its session."""
+        if self.running:
+            self.kill()
+        elif self._popen is not None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+        if self.pidfd >= 0:
+            os.close(self.pidfd)
+            self.pidfd = -1
+
+    def described(self) -> str:
+        """`demofs (exit code 1)` and its last log lines, for an error."""
+        code = self.exit_code
+        how = "" if code is None else f" ({exit_words(code)})"
+        said = self.log.last_lines()
+        return f"{self.name}{how}" + (
+            f". Its last words:\n{indented(said)}" if said else "; it wrote nothing"
+        )
+
+
+@contextmanager
+def running(
+    name: str, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Log, stdout: int | None = None
+) -> Iterator[Process]:
+    """Start `argv` in a session of its own; kill it at the end if it still runs.
+
+    Signals meant for us do not reach it, so teardown keeps its order. `stdout` (a descriptor) replaces the log
+    for standard output. Raises RigError if the program cannot be started at all.
+    """
+    words = [program(argv[0], env), *argv[1:]]
+    try:
+        popen = subprocess.Popen(
+            words,
+            env=dict(env),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=log.write_end if stdout is None else stdout,
+            stderr=log.write_end,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise RigError(f"{name} cannot be started: {error.strerror}: {words[0]}") from error
+    log.started()
+    process = Process(name, popen.pid, log, popen)
+    try:
+        yield process
+    finally:
+        process.close()
+
+
+def run(
+    name: str, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path, timeout_s: float
+) -> None:
+    """Run `argv` to its end. Raises TargetError, with its last words, for an exit code or a timeout."""
+    with Log(log) as output, running(name, argv, env=env, cwd=cwd, log=output) as process:
+        ended = process.wait(timeout_s)
+        if not ended:
+            process.kill()
+        output.close()
+        if not ended:
+            raise TargetError(f"`{' '.join(argv)}` did not end within {timeout_s:g} s: {process.described()}")
+        if process.exit_code != 0:
+            raise TargetError(f"`{' '.join(argv)}` failed: {process.described()}")
+
+
+def plain_env(scratch: Path, network: str = "private") -> dict[str, str]:
+    """What every program of a run finds in its environment, before its own: the same for everybody's shell.
+
+    With the host's network the stores outside are reachable, and so are the credentials for them.
+    """
+    kept = {name: value for name, value in os.environ.items() if name in _INHERITED}
+    if network == "host":
+        kept |= {name: value for name, value in os.environ.items() if name.startswith(_CREDENTIALS)}
+    return {"LANG": "C.UTF-8", **kept, "TMPDIR": str(scratch)}
+
+
+def program(name: str, env: Mapping[str, str]) -> str:
+    """The path of a program: found on `env`'s PATH, or the newest match of a pattern (`/usr/lib/x/*/bin/x`).
+
+    Raises RigError if it is not there.
+    """
+    if "*" in name:
+        found = max(glob.glob(name), key=_natural, default=None)
+    else:
+        found = shutil.which(name, path=env.get("PATH"))
+    if found is None:
+        raise RigError(
+            f"the program `{name}` is not installed: install it and try again (`make setup` installs ours)"
+        )
+    return found
+
+
+def exit_words(code: int) -> str:
+    if code >= 0:
+        return f"exit code {code}"
+    with suppress(ValueError):
+        return f"killed by {signal.Signals(-code).name}"
+    return f"killed by signal {-code}"
+
+
+def indented(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.splitlines())
+
+
+def pause_s(started_s: float, deadline_s: float) -> float:
+    """Seconds until the next look of a poll: a fifth of what was waited so far, 1 to 100 ms, not past the end."""
+    now = time.monotonic()
+    return max(0.0, min(max(0.001, (now - started_s) / 5), 0.1, deadline_s - now))
+
+
+def _readable(descriptor: int, timeout_s: float) -> bool:
+    poller = select.poll()
+    poller.register(descriptor, select.POLLIN)
+    return bool(poller.poll(max(0.0, timeout_s) * 1000))
+
+
+def _natural(path: str) -> list[tuple[str, int]]:
+    """Sort key in which version 15 comes after version 9."""
+    return [(text, int(number or 0)) for text, number in re.findall(r"(\D+)(\d*)", path)]

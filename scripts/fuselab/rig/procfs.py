@@ -1,0 +1,150 @@
+"""Figures that the kernel offers in /proc and /sys; None where it does not.
+
+`proc` parameters are descriptors of a /proc: the rig holds one of the machine's, because its own pid namespace
+hides every process outside.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+_KERNEL_THREAD = 0x00200000
+_TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class CpuTimes:
+    """Of the whole machine, in ticks."""
+
+    total: int
+    steal: int
+
+
+@dataclass(frozen=True)
+class ProcessTimes:
+    """CPU time of one process, in seconds: its own, and that of its ended children it has waited for."""
+
+    name: str
+    parent: int
+    own_s: float
+    children_s: float
+    kernel_thread: bool
+
+
+def open_proc() -> int:
+    return os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def processes(proc: int) -> dict[int, ProcessTimes]:
+    """Every process that `proc` shows, by its pid there."""
+    found = {}
+    for entry in os.listdir(proc):
+        if entry.isdigit():
+            with suppress(OSError):  # ended in the meantime
+                found[int(entry)] = _process(_read(f"{entry}/stat", proc))
+    return found
+
+
+def _process(stat: str) -> ProcessTimes:
+    """Fields of proc_pid_stat(5); the name may hold spaces and parentheses."""
+    name = stat[stat.index("(") + 1 : stat.rindex(")")]
+    fields = stat[stat.rindex(")") + 2 :].split()
+    user, system, children_user, children_system = (int(text) for text in fields[11:15])
+    return ProcessTimes(
+        name=name,
+        parent=int(fields[1]),
+        own_s=(user + system) * _TICK_S,
+        children_s=(children_user + children_system) * _TICK_S,
+        kernel_thread=bool(int(fields[6]) & _KERNEL_THREAD),
+    )
+
+
+def descendants(table: Mapping[int, ProcessTimes], root: int) -> set[int]:
+    """`root` and all that descend from it."""
+    children: dict[int, list[int]] = {}
+    for pid, process in table.items():
+        children.setdefault(process.parent, []).append(pid)
+    found, open_ends = set(), [root]
+    while open_ends:
+        pid = open_ends.pop()
+        found.add(pid)
+        open_ends += children.get(pid, [])
+    return found
+
+
+def cpu_clock_s(pid: int) -> float:
+    """User and system time of a process, ended threads included, to the nanosecond. Raises OSError if it is gone.
+
+    The clock of a process is numbered ~pid << 3 | 2 (clock_getcpuclockid(3) of the C library does the same).
+    """
+    return time.clock_gettime(~pid << 3 | 2)
+
+
+def cpu_times(proc: int) -> CpuTimes:
+    fields = [int(text) for text in _read("stat", proc).split("\n", 1)[0].split()[1:]]
+    return CpuTimes(total=sum(fields[:8]), steal=fields[7])
+
+
+def pressure_us(kind: str) -> int | None:
+    """Microseconds since boot in which some task waited for `cpu`, `io` or `memory`."""
+    with suppress(OSError, ValueError):
+        line = Path("/proc/pressure", kind).read_text().split("\n", 1)[0]
+        return int(line.rpartition("total=")[2])
+    return None
+
+
+def memory_bytes() -> dict[str, int]:
+    """/proc/meminfo."""
+    found = {}
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        name, _, rest = line.partition(":")
+        words = rest.split()
+        found[name] = int(words[0]) * (1024 if len(words) > 1 else 1)
+    return found
+
+
+def rss_peak_bytes(pid: int) -> int | None:
+    with suppress(OSError, ValueError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return None
+
+
+def frequency_hz() -> float | None:
+    """Mean over the CPUs."""
+    found = _numbers("/sys/devices/system/cpu", "cpu[0-9]*/cpufreq/scaling_cur_freq")
+    return sum(found) / len(found) * 1000 if found else None
+
+
+def governor() -> str | None:
+    with suppress(OSError):
+        return Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").read_text().strip()
+    return None
+
+
+def temperature_c() -> float | None:
+    """Of the hottest zone."""
+    found = _numbers("/sys/class/thermal", "thermal_zone*/temp")
+    return max(found) / 1000 if found else None
+
+
+def _numbers(folder: str, pattern: str) -> list[int]:
+    found = []
+    for path in Path(folder).glob(pattern):
+        with suppress(OSError, ValueError):
+            found.append(int(path.read_text()))
+    return found
+
+
+def _read(path: str, proc: int) -> str:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC, dir_fd=proc)
+    try:
+        return os.read(descriptor, 1 << 16).decode(errors="replace")
+    finally:
+        os.close(descriptor)

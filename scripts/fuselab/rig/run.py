@@ -1,0 +1,201 @@
+"""One run, from outside: check that the machine can make it, make it behind walls, read its record."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+
+import msgspec
+
+from fuselab.files import write_json
+from fuselab.rig import environment, procfs, state
+from fuselab.rig.errors import RigError
+from fuselab.rig.namespaces import contained
+from fuselab.rig.process import plain_env, program
+from fuselab.rig.record import RunRecord
+from fuselab.rig.request import RunRequest
+from fuselab.rig.service import require_program
+from fuselab.rig.story import OUTCOMES, REQUEST, binary_path
+from fuselab.rig.worker import FORBIDDEN, INTERRUPTED, PREPARE_TIMEOUT_S
+from fuselab.workloads import REGISTRY
+
+_PACKAGES = {"fio": "fio", "unshare": "util-linux", "setpriv": "util-linux", "umount": "mount"}
+_MARGIN_S = 300.0
+"""Beyond the sum of a run's own limits, before the whole of it is killed: hashing, profilers' files, slow disks."""
+_TEARDOWN_S = 30.0
+"""How long a run that was asked to end may take until it is killed."""
+
+
+def execute(request: RunRequest) -> RunRecord:
+    """Make one run and return its record: `ok`, `void` (the machine was busy) or `failed` (the variant's fault).
+
+    `run.json` (or `attempt.json`, if it failed) in `request.out` says the same. Raises RigError if this machine
+    cannot make the run; KeyboardInterrupt or SystemExit after a signal, once everything is taken down.
+    """
+    check(request)
+    out = Path(request.out)
+    write_json(out / REQUEST, request)
+    proc = procfs.open_proc()
+    ours, theirs = socket.socketpair()
+    with ours, theirs, _closing(proc):
+        argv = [
+            sys.executable,
+            "-m",
+            "fuselab.rig.inside",
+            str(out / REQUEST),
+            str(theirs.fileno()),
+            str(proc),
+        ]
+        # A session of its own: Ctrl-C reaches the run by us alone, and so in order.
+        with (
+            _passing_on(ours) as caught,
+            contained(
+                argv,
+                mounts=True,
+                network=request.mount.network,
+                stdout=2,
+                stderr=2,
+                pass_fds=(theirs.fileno(), proc),
+                new_session=True,
+            ) as child,
+        ):
+            theirs.close()
+            in_time = _wait(child, request, caught)
+        said = _all(ours)
+    if child.returncode != 0:
+        state.sweep(Path(request.state_root))
+    if caught:
+        if caught[0] == signal.SIGINT:
+            raise KeyboardInterrupt
+        raise SystemExit(128 + caught[0])
+    return _outcome(request, child.returncode, said, in_time)
+
+
+def check(request: RunRequest) -> None:
+    """Raise RigError for whatever this machine lacks, before anything is started."""
+    config = request.mount
+    kind = REGISTRY[request.load.kind]
+    env = plain_env(Path("/tmp"), config.network)
+    for name in ("unshare", "setpriv", "umount", *kind.programs):
+        try:
+            program(name, env)
+        except RigError:
+            package = _PACKAGES.get(name, name)
+            raise RigError(
+                f"the program `{name}` is not installed: apt-get install {package} (or `make setup`)"
+            ) from None
+    binary = binary_path(request)
+    if binary is not None and not os.access(binary, os.X_OK):
+        raise RigError(f"the program of target {config.target} is not there, or may not be run: {binary}")
+    if config.service is not None:
+        require_program(config.service, env)
+    if config.argv and kind.needs_mount:
+        _require_fuse()
+    out = Path(request.out)
+    if not out.is_dir() or any(out.iterdir()):
+        raise RigError(f"the run's folder {out} is not an empty folder")
+
+
+def _require_fuse() -> None:
+    try:
+        os.close(os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC))
+    except FileNotFoundError:
+        raise RigError("there is no /dev/fuse: load the kernel module with `sudo modprobe fuse`; "
+                       "in a container, start it with `--device /dev/fuse`") from None  # fmt: skip
+    except OSError as error:
+        raise RigError(
+            f"/dev/fuse cannot be opened ({error.strerror}): `sudo chmod 666 /dev/fuse`, or run as root"
+        ) from None
+
+
+def limit_s(request: RunRequest) -> float:
+    """What all timeouts of a run add up to: a run that takes longer hangs in a way that nobody thought of."""
+    config, load = request.mount, request.load
+    service = config.service
+    total = environment.GATE_LIMIT_S + _MARGIN_S
+    if service is not None:
+        total += service.ready_timeout_s * (1 + 3 * len(service.prepare)) + service.stop_timeout_s
+    total += PREPARE_TIMEOUT_S * len(config.prepare) + load.timeout_s * len(load.prepare)
+    return total + 2 * (config.mounts * (config.ready_timeout_s + 4 * config.stop.timeout_s) + load.timeout_s)
+
+
+def _wait(child: subprocess.Popen[bytes], request: RunRequest, caught: list[int]) -> bool:
+    """Until the child has ended, or its time is over: False then."""
+    deadline = time.monotonic() + limit_s(request)
+    descriptor = os.pidfd_open(child.pid)
+    with _closing(descriptor):
+        while not select.select([descriptor], [], [], 0.2)[0]:
+            if caught:
+                deadline = min(deadline, time.monotonic() + _TEARDOWN_S)
+            if time.monotonic() > deadline or len(caught) > 2:
+                child.kill()
+                child.wait()
+                return False
+    child.wait()
+    return True
+
+
+@contextmanager
+def _passing_on(control: socket.socket) -> Iterator[list[int]]:
+    """SIGINT and SIGTERM ask the run to end, and are noted; a third one will not be patient."""
+    caught: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield caught
+        return
+
+    def handle(number: int, _: FrameType | None) -> None:
+        caught.append(number)
+        with suppress(OSError):
+            control.send(b"T")
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _outcome(request: RunRequest, code: int, said: str, in_time: bool) -> RunRecord:
+    out = Path(request.out)
+    if code == 0:
+        for name in OUTCOMES:
+            if (out / name).exists():
+                return msgspec.json.decode((out / name).read_bytes(), type=RunRecord)
+    if code == FORBIDDEN:
+        raise RigError(said)
+    if not in_time:
+        raise RigError(f"the run hung for {limit_s(request):.0f} s and was killed; what it left is in {out}")
+    if code == INTERRUPTED:
+        raise RigError(f"the run was asked from outside to end (SIGINT or SIGTERM); what it left is in {out}")
+    if said:
+        raise RigError(f"fuselab made a mistake of its own; what the run left is in {out}\n{said}")
+    raise RigError(f"the run was killed from outside (exit code {code}); what it left is in {out}")
+
+
+def _all(control: socket.socket) -> str:
+    """What the worker said before it ended. It never waits: the namespace is gone, and the other end with it."""
+    chunks = []
+    control.settimeout(1.0)
+    with suppress(OSError):
+        while chunk := control.recv(1 << 16):
+            chunks.append(chunk)
+    return b"".join(chunks).decode(errors="replace")
+
+
+@contextmanager
+def _closing(descriptor: int) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        os.close(descriptor)

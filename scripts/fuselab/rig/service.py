@@ -1,0 +1,147 @@
+"""A store's server for one run: fresh, inside the run's own network, stopped before its state is removed."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import signal
+import socket
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from fuselab.rig.errors import RigError, TargetError
+from fuselab.rig.log import Log
+from fuselab.rig.process import Process, pause_s, program, run, running
+from fuselab.target.model import Service, fill
+
+_CONNECT_S = 1.0
+
+
+@contextmanager
+def serving(service: Service, folder: Path, out: Path, env: Mapping[str, str]) -> Iterator[Process]:
+    """Run `service` on the empty `folder`; its log goes to `out`. Ready when the block begins.
+
+    Raises RigError, with its last log lines, if its port is taken, it ends, or it is not ready in time.
+    """
+    if _answers(service.port):
+        raise RigError(
+            f"port {service.port}, which {service.name} needs, is in use by another program: stop that one, "
+            "or leave out `network: host`"
+        )
+    values = {"state": str(folder), "port": str(service.port)}
+    env = dict(env) | {name: fill(text, values) for name, text in service.env}
+    account = _account(service.user, folder)
+    for step in service.prepare:
+        argv = _command(account, step, values, env)
+        try:
+            run(
+                service.name,
+                argv,
+                env=env,
+                cwd=folder,
+                log=out / "service.prepare.log",
+                timeout_s=service.ready_timeout_s * 3,
+            )
+        except TargetError as error:
+            raise RigError(f"the service {service.name} could not be prepared: {error}") from error
+    argv = _command(account, service.argv, values, env)
+    with (
+        Log(out / "service.log") as log,
+        running(service.name, argv, env=env, cwd=folder, log=log) as process,
+    ):
+        _wait_ready(service, process, values, env, folder)
+        try:
+            yield process
+        finally:
+            process.stop(
+                signal.Signals[f"SIG{service.stop_signal.removeprefix('SIG')}"], service.stop_timeout_s
+            )
+
+
+def _wait_ready(
+    service: Service, process: Process, values: Mapping[str, str], env: Mapping[str, str], folder: Path
+) -> None:
+    started = time.monotonic()
+    deadline = started + service.ready_timeout_s
+    while not _ready(service, values, env, folder):
+        if process.wait(pause_s(started, deadline)):
+            process.log.close()
+            raise RigError(f"the service ended before it was ready: {process.described()}")
+        if time.monotonic() >= deadline:
+            raise RigError(
+                f"the service was not ready within {service.ready_timeout_s:g} s: {process.described()}"
+            )
+
+
+def _ready(service: Service, values: Mapping[str, str], env: Mapping[str, str], folder: Path) -> bool:
+    if not service.ready_argv:
+        return _answers(service.port)
+    argv = [fill(word, values) for word in service.ready_argv]
+    try:
+        run(
+            "ready",
+            argv,
+            env=env,
+            cwd=folder,
+            log=folder.parent / "scratch" / "ready.log",
+            timeout_s=_CONNECT_S * 5,
+        )
+    except TargetError:
+        return False
+    return True
+
+
+def _command(
+    account: Sequence[str], words: Sequence[str], values: Mapping[str, str], env: Mapping[str, str]
+) -> list[str]:
+    first, *rest = (fill(word, values) for word in words)
+    return [*account, program(first, env), *rest]
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as s:
+        s.settimeout(_CONNECT_S)
+        return s.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _account(user: str | None, folder: Path) -> list[str]:
+    """What to put before a command to run it as `user`, who then owns `folder`; nothing where we are not root.
+
+    As root: the account itself, with the one capability that lets it reach its folder through others' folders.
+    Inside a user namespace there is only one account: a further namespace shows it under another number, which is
+    all that a server which refuses root looks at.
+    """
+    if user is None or os.geteuid() != 0:
+        return []
+    try:
+        entry = pwd.getpwnam(user)
+    except KeyError:
+        raise RigError(
+            f"the account `{user}`, which the service runs as, does not exist: install its package"
+        ) from None
+    if _all_accounts_mapped():
+        os.chown(folder, entry.pw_uid, entry.pw_gid)
+        capability = "+dac_read_search"
+        return [
+            "setpriv", f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--init-groups",
+            f"--inh-caps={capability}", f"--ambient-caps={capability}", "--",
+        ]  # fmt: skip
+    return ["unshare", "--user", f"--map-user={entry.pw_uid}", f"--map-group={entry.pw_gid}", "--"]
+
+
+def _all_accounts_mapped() -> bool:
+    """Whether this user namespace knows more than one account."""
+    return int(Path("/proc/self/uid_map").read_text().split()[2]) > 1
+
+
+def require_program(service: Service, env: Mapping[str, str]) -> None:
+    """Raise RigError if the service's program is not installed."""
+    try:
+        program(service.argv[0], env)
+    except RigError:
+        raise RigError(
+            f"the service {service.name} needs the program `{service.argv[0]}`, which is not installed: "
+            f"services/{service.name}.yaml names its package"
+        ) from None

@@ -1,0 +1,183 @@
+"""One mount of the target, from start to stop, with something done in between."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from fuselab.rig import kernel
+from fuselab.rig.errors import TargetError
+from fuselab.rig.log import Log
+from fuselab.rig.mount import MountedTarget, mounted
+from fuselab.rig.mountinfo import mount_of
+from fuselab.rig.process import Process, run
+from fuselab.rig.state import State
+from fuselab.rig.story import Story, binary_path
+from fuselab.target.model import fill
+from fuselab.workloads import REGISTRY
+from fuselab.workloads.base import LoadContext
+
+_SYNC_LIMIT_S = 60.0
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the sessions of one run happen."""
+
+    story: Story
+    state: State
+    out: Path
+    env: Mapping[str, str]
+    """Of every program, before its own variables."""
+    values: Mapping[str, str]
+    """Of the placeholders, but for `{mountpoint}`."""
+    proc: int
+    """Descriptor of the machine's /proc."""
+    service: Process | None
+
+    @property
+    def binary(self) -> Path:
+        return binary_path(self.story.request) or Path()
+
+    def filled_env(self, mountpoint: Path) -> dict[str, str]:
+        """The target's whole environment."""
+        values = {**self.values, "mountpoint": str(mountpoint)}
+        return {**self.env, **{name: fill(text, values) for name, text in self.story.request.mount.env}}
+
+    def filled(self, argv: Sequence[str], mountpoint: Path) -> list[str]:
+        """`{binary}` was filled with a path relative to the repository: here it becomes absolute."""
+        values = {**self.values, "mountpoint": str(mountpoint)}
+        relative = self.story.request.mount.binary
+        return [str(self.binary) if word == relative else fill(word, values) for word in argv]
+
+
+@dataclass(frozen=True)
+class Session:
+    """The target is mounted (or there is none to mount): what a load may know."""
+
+    place: Place
+    targets: tuple[MountedTarget, ...]
+    context: LoadContext
+
+
+@contextmanager
+def session(place: Place, label: str = "") -> Iterator[Session]:
+    """Mount every mount of the run; when the block ends well, drain, unmount and stop them, and note how it went.
+
+    `label` tells the logs of several sessions apart. Raises TargetError if a target does not mount, or has to be
+    forced to stop.
+    """
+    config = place.story.request.mount
+    wanted = config.mounts if config.argv and REGISTRY[place.story.request.load.kind].needs_mount else 0
+    with ExitStack() as stack:
+        logs: list[Log] = []
+        targets: list[MountedTarget] = []
+        with place.story.phase("mount"):
+            for number in range(1, wanted + 1):
+                log = stack.enter_context(
+                    Log(place.out / _log_name(number, label), place.story.request.log_cap_bytes)
+                )
+                logs.append(log)
+                targets.append(_mount(place, stack, number, log, targets))
+        yield Session(place, tuple(targets), _context(place, targets))
+        _stop(place.story, targets)
+        for log in logs:
+            log.close()
+            place.story.log_bytes += log.written_bytes
+            place.story.log_kept_bytes += log.kept_bytes
+            if log.written_bytes > log.kept_bytes:
+                place.story.mark(f"{log.path.name}: {log.kept_bytes} of {log.written_bytes} bytes were kept")
+
+
+def _log_name(number: int, label: str) -> str:
+    return "target" + (f"-{number}" if number > 1 else "") + (f".{label}" if label else "") + ".log"
+
+
+def _mount(
+    place: Place, stack: ExitStack, number: int, log: Log, before: Sequence[MountedTarget]
+) -> MountedTarget:
+    story, config = place.story, place.story.request.mount
+    name = "target" if number == 1 else f"target-{number}"
+    mountpoint = place.state.mountpoint(number)
+    argv = place.filled(config.argv, mountpoint)
+    env = place.filled_env(mountpoint)
+    if number == 1:
+        story.argv, story.env = tuple(argv), env
+    started = time.monotonic()
+    target = stack.enter_context(
+        mounted(
+            name,
+            argv,
+            env=env,
+            cwd=place.state.scratch,
+            log=log,
+            mountpoint=mountpoint,
+            ready_timeout_s=config.ready_timeout_s,
+            stop=config.stop,
+            known=frozenset(target.process.pid for target in before),
+        )
+    )
+    story.pids[name] = target.process.pid
+    story.mount = story.mount or target.mount.record
+    story.say(f"{name} mounted as {target.mount.record.fstype} after {time.monotonic() - started:.3f} s")
+    return target
+
+
+def _context(place: Place, targets: Sequence[MountedTarget]) -> LoadContext:
+    story = place.story
+    directories = tuple(target.mountpoint for target in targets) or (place.state.plain,)
+    if not targets:
+        # No program to give the variables to but the load itself: a bench takes its profilers' settings from them.
+        story.mount = story.mount or mount_of(place.state.path).record
+        story.env = place.filled_env(directories[0])
+    return LoadContext(
+        directory=directories[0],
+        directories=directories,
+        out=place.out,
+        scratch=place.state.scratch,
+        repository=Path(story.request.repository),
+        binary=place.binary,
+        env={} if targets else {k: v for k, v in story.env.items() if k not in place.env},
+    )
+
+
+def _stop(story: Story, targets: Sequence[MountedTarget]) -> None:
+    """The last mounted first. Drains add up: a load is drained when all of its mounts are."""
+    forced: list[str] = []
+    for target in reversed(targets):
+        stopped = target.stop()
+        name = target.process.name
+        story.add("drain", stopped.drain_s)
+        story.add("stop", stopped.stop_s)
+        story.say(f"{name} unmounted after {stopped.drain_s:.3f} s, ended after {stopped.stop_s:.3f} s more")
+        if stopped.exit_code is not None:
+            story.exit_codes[name] = stopped.exit_code
+            if stopped.exit_code != 0 and not stopped.forced:
+                story.mark(f"{name} ended with exit code {stopped.exit_code}")
+        if stopped.forced:
+            forced.append(f"{'; '.join(stopped.forced)}: {target.process.described()}")
+    if forced:
+        raise TargetError("the target did not stop by itself: " + "\n".join(forced))
+
+
+def prepare(place: Place, at: Session) -> None:
+    """The load's own preparation, inside the mount. Raises TargetError for a step that fails."""
+    load = place.story.request.load
+    for number, step in enumerate(load.prepare, 1):
+        argv = [fill(word, {"mountpoint": str(at.context.directory)}) for word in step]
+        log = place.out / f"prepare-{number}.log"
+        with place.story.phase("prepare"):
+            run("prepare", argv, env=place.env, cwd=at.context.directory, log=log, timeout_s=load.timeout_s)
+        place.story.say(f"prepared: {' '.join(argv)}")
+
+
+def make_cold(place: Place, prepared: bool) -> None:
+    """Drop the kernel's caches, as far as this machine permits; write back first what preparing made dirty."""
+    with place.story.phase("prepare"):
+        if prepared:
+            kernel.sync_filesystem(place.state.path, _SYNC_LIMIT_S)
+        if refused := kernel.drop_caches():
+            place.story.mark(f"the kernel's caches could not be dropped ({refused})")

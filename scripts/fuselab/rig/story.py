@@ -1,0 +1,143 @@
+"""What is known of a run so far, and the record that it becomes."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+
+import msgspec
+
+from fuselab.files import sha256
+from fuselab.rig.environment import Gate
+from fuselab.rig.record import Environment, FileRecord, MountRecord, Phases, RunRecord, Status, TargetUse
+from fuselab.rig.request import RIG_VERSION, RunRequest
+
+_SECRETS = ("SECRET", "TOKEN", "PASSWORD", "ACCESS_KEY", "CREDENTIALS")
+OUTCOMES = ("run.json", "attempt.json")
+REQUEST = "request.json"
+
+
+@dataclass
+class Story:
+    """Grows while the run goes on, so that a failed run can tell how far it came. Times of a phase add up."""
+
+    request: RunRequest
+    started_unix_s: float = field(default_factory=time.time)
+    argv: tuple[str, ...] = ()
+    env: dict[str, str] = field(default_factory=dict)
+    pids: dict[str, int] = field(default_factory=dict)
+    mount: MountRecord | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+    """By phase, without its `_s`."""
+    load_window_s: tuple[float, float] | None = None
+    load_started_unix_s: float | None = None
+    exit_codes: dict[str, int] = field(default_factory=dict)
+    gate: Gate | None = None
+    environment: Environment | None = None
+    noise: str | None = None
+    """Why the machine was too busy for this run to count; None if it was quiet."""
+    target: TargetUse | None = None
+    log_bytes: int = 0
+    """What the targets wrote to their logs, and how much of it was kept."""
+    log_kept_bytes: int = 0
+    marks: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self.add(name, time.monotonic() - started)
+
+    def add(self, name: str, seconds: float) -> None:
+        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+
+    def mark(self, text: str) -> None:
+        if text not in self.marks:
+            self.marks.append(text)
+            self.say(f"note: {text}")
+
+    def say(self, text: str) -> None:
+        """One line of the job's log."""
+        now = time.time()
+        clock = f"{time.strftime('%H:%M:%S', time.localtime(now))}.{int(now % 1 * 1000):03d}"
+        print(f"{clock} {self.request.mount.variant}: {text}", file=sys.stderr, flush=True)
+
+    def record(self, status: Status, reason: str | None) -> RunRecord:
+        request = self.request
+        return RunRecord(
+            purpose=request.purpose,
+            experiment=request.experiment,
+            workload=request.load.workload,
+            variant=request.mount.variant,
+            profiler=request.mount.profiler,
+            block=request.block,
+            repeat=request.repeat,
+            status=status,
+            reason=reason,
+            argv=self.argv,
+            env={name: "(hidden)" if _secret(name) else value for name, value in sorted(self.env.items())},
+            pids=self.pids,
+            mount=self.mount,
+            phases=Phases(
+                **{f.name: self.seconds.get(f.name.removesuffix("_s"), 0.0) for f in fields(Phases)}
+            ),
+            load_window_s=self.load_window_s,
+            load_started_unix_s=self.load_started_unix_s,
+            exit_codes=self.exit_codes,
+            binary_sha256=_binary_sha256(request),
+            build=request.mount.build,
+            network=request.mount.network,
+            randseed=request.load.randseed,
+            environment=self.environment,
+            target=self.target
+            and replace(self.target, log_bytes=self.log_bytes, log_kept_bytes=self.log_kept_bytes),
+            files=_files(Path(request.out)),
+            started_unix_s=self.started_unix_s,
+            rig_version=RIG_VERSION,
+            hostname=platform.node(),
+            marks=tuple(self.marks),
+        )
+
+
+def binary_path(request: RunRequest) -> Path | None:
+    """Of the target's program; None if it has none. Installed programs are absolute already."""
+    name = request.mount.binary
+    return Path(request.repository, name) if name else None
+
+
+def _binary_sha256(request: RunRequest) -> str | None:
+    """As the build noted it: hashing a binary of 1 GB takes longer than mounting it."""
+    binary = binary_path(request)
+    if binary is None:
+        return None
+    if request.mount.build is not None:
+        try:
+            noted = msgspec.json.decode(binary.with_name("build.json").read_bytes(), type=dict[str, object])
+            return str(noted["sha256"])
+        except (OSError, KeyError, msgspec.DecodeError):
+            pass
+    return sha256(binary) if binary.is_file() else None
+
+
+def _files(out: Path) -> tuple[FileRecord, ...]:
+    """Every file that the run left, but for its own record and request."""
+    found = []
+    for folder, _, names in os.walk(out):
+        for name in names:
+            path = Path(folder, name)
+            relative = str(path.relative_to(out))
+            if relative not in (*OUTCOMES, REQUEST) and path.is_file() and not path.is_symlink():
+                found.append(FileRecord(relative, path.stat().st_size, sha256(path)))
+    return tuple(sorted(found, key=lambda file: file.path))
+
+
+def _secret(name: str) -> bool:
+    return any(word in name.upper() for word in _SECRETS)

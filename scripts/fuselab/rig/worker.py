@@ -1,0 +1,196 @@
+"""The second process of a run: does all of it, in order, and takes it down in the reverse of that order."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import socket
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from fuselab.files import write_json
+from fuselab.rig import environment, kernel
+from fuselab.rig.errors import Interrupted, RigError, TargetError
+from fuselab.rig.load import do_load
+from fuselab.rig.process import plain_env, run
+from fuselab.rig.record import RunRecord
+from fuselab.rig.request import RunRequest
+from fuselab.rig.service import serving
+from fuselab.rig.session import Place, make_cold, prepare, session
+from fuselab.rig.state import free_bytes, state_folder
+from fuselab.rig.story import Story
+from fuselab.target.model import fill
+from fuselab.workloads import REGISTRY
+from fuselab.workloads.base import LoadContext, LoadResult
+
+DONE, FORBIDDEN, INTERRUPTED, BROKEN = 0, 3, 4, 5
+"""Exit codes: a record was written; a RigError; asked to end; a fault of fuselab's own."""
+PREPARE_TIMEOUT_S = 600.0
+GATED = frozenset({"timed", "cost", "capture"})
+VOIDED = frozenset({"timed", "cost"})
+"""Purposes whose runs do not count on a busy machine."""
+_FULL_BYTES = 16 << 20
+
+
+def work(request: Path, control: int, proc: int) -> int:
+    """Make the run of the file `request`; an exit code. Errors go to the outer process by the socket `control`."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        make(msgspec.json.decode(request.read_bytes(), type=RunRequest), proc)
+        return DONE
+    except Interrupted:
+        return INTERRUPTED
+    except RigError as error:
+        _tell(control, str(error))
+        return FORBIDDEN
+    except OSError as error:
+        full = (
+            f"the disk of {error.filename or request.parent} is full" if error.errno == errno.ENOSPC else ""
+        )
+        _tell(control, full or traceback.format_exc())
+        return FORBIDDEN if full else BROKEN
+    except BaseException:
+        _tell(control, traceback.format_exc())
+        return BROKEN
+
+
+def _interrupt(*_: object) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    raise Interrupted
+
+
+def _tell(control: int, message: str) -> None:
+    socket.socket(fileno=os.dup(control)).sendall(message.encode())
+
+
+def make(request: RunRequest, proc: int) -> RunRecord:
+    """The whole run; its record is written last. `proc`: descriptor of the machine's /proc. Raises RigError."""
+    started_s, pressure = time.monotonic(), environment.pressure()
+    if request.mount.network == "private":
+        kernel.loopback_up()
+    kernel.mount_fusectl()
+    story = Story(request)
+    try:
+        _run(story, proc, started_s, pressure)
+        void = story.noise if request.purpose in VOIDED else None
+        if story.noise and not void:
+            story.mark(story.noise)
+        record = story.record("void" if void else "ok", void)
+    except TargetError as error:
+        record = story.record("failed", str(error))
+    story.say(record.status + (f": {record.reason}" if record.reason else ""))
+    name = "attempt.json" if record.status == "failed" else "run.json"
+    write_json(Path(request.out) / name, record)
+    return record
+
+
+def _run(story: Story, proc: int, started_s: float, pressure: dict[str, int | None]) -> None:
+    request = story.request
+    root = Path(request.state_root)
+    with ExitStack() as stack:
+        state = stack.enter_context(state_folder(root))
+        if request.purpose in GATED:
+            with story.phase("gate"):
+                story.gate = environment.gate(state.path, started_s, pressure)
+            if not story.gate.passed:
+                story.mark(f"the machine was not quiet within {environment.GATE_LIMIT_S:g} s: started anyway")
+        out = Path(request.out)
+        env = plain_env(state.scratch, request.mount.network)
+        with story.phase("setup"):
+            service = request.mount.service
+            serves = None
+            if service is not None:
+                serves = stack.enter_context(serving(service, state.service, out, env))
+                story.pids["service"] = serves.pid
+            values = {
+                "state": str(state.data),
+                "capture": str(out),
+                "port": "" if service is None else str(service.port),
+            }
+            place = Place(story, state, out, env, values, proc, serves)
+            _set_up(place)
+        try:
+            _SESSIONS[request.purpose](place)
+        except TargetError as error:
+            if free_bytes(root) < _FULL_BYTES:
+                raise RigError(f"the disk below {root} is full, and so the run failed: {error}") from error
+            raise
+        with story.phase("teardown"):
+            stack.close()
+        if serves is not None and serves.exit_code is not None:
+            story.exit_codes["service"] = serves.exit_code
+
+
+def _set_up(place: Place) -> None:
+    """Configuration files, and what the target wants done before its first mount."""
+    config = place.story.request.mount
+    mountpoint = place.state.mountpoint(1)
+    for name, text in config.files:
+        path = place.state.data / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(fill(text, {**place.values, "mountpoint": str(mountpoint)}))
+    for number, step in enumerate(config.prepare, 1):
+        argv = place.filled(step, mountpoint)
+        log = place.out / f"target.prepare-{number}.log"
+        run(
+            "prepare",
+            argv,
+            env=place.filled_env(mountpoint),
+            cwd=place.state.scratch,
+            log=log,
+            timeout_s=PREPARE_TIMEOUT_S,
+        )
+
+
+def _measure(place: Place) -> None:
+    """The load, on a fresh mount. Cold after preparations means: unmounted in between, where the data survives it."""
+    request = place.story.request
+    kind = REGISTRY[request.load.kind]
+    cold = request.load.cache == "cold"
+    again = cold and bool(request.load.prepare) and request.mount.persists and bool(request.mount.argv)
+    if again:
+        with session(place, "prepare") as at:
+            prepare(place, at)
+    if cold:
+        make_cold(place, prepared=again)
+    with session(place) as at:
+        if request.load.prepare and not again:
+            prepare(place, at)
+            if cold:
+                make_cold(place, prepared=True)
+                if request.mount.argv:
+                    place.story.mark(
+                        "not cold: the backend does not survive a remount, so the target kept its caches"
+                    )
+        do_load(at, partial(kind.run, request.load))
+
+
+def _verify(place: Place) -> None:
+    """Write with checksums, stop, mount again where the data survives that, and read back."""
+    kind = REGISTRY[place.story.request.load.kind]
+
+    def check(written: bool) -> Callable[[LoadContext], LoadResult]:
+        return lambda context: kind.verify(context, written) or LoadResult(0)
+
+    with session(place, "write") as at:
+        do_load(at, check(False))
+    if place.story.request.mount.persists:
+        with session(place, "read") as at:
+            do_load(at, check(True))
+
+
+_SESSIONS: dict[str, Callable[[Place], None]] = {
+    "timed": _measure,
+    "cost": _measure,
+    "capture": _measure,
+    "verify": _verify,
+}

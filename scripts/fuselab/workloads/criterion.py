@@ -1,0 +1,78 @@
+"""A Criterion bench of the target's own package: no mount, the bench's program alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+from fuselab.rig.request import Load
+from fuselab.workloads.base import LoadContext, LoadResult, Metric, Traffic
+from fuselab.workloads.running import finish
+
+HOME = "criterion"
+"""Folder in the run folder that Criterion writes to."""
+
+
+class Criterion:
+    """Settings: `{bench, filter, args}`."""
+
+    name = "criterion"
+    needs_mount = False
+    programs: tuple[str, ...] = ()
+
+    def closed_loop(self, settings: Mapping[str, object]) -> bool:
+        return True
+
+    def metric_names(self, settings: Mapping[str, object]) -> Sequence[str]:
+        """None: a bench's ids are known once it has run."""
+        return []
+
+    def render(self, settings: Mapping[str, object]) -> None:
+        return None
+
+    def run(self, load: Load, context: LoadContext) -> LoadResult:
+        from fuselab.target.spec import bench_path
+
+        bench = bench_path(context.binary, str(load.settings["bench"]))
+        only = str(load.settings.get("filter") or "")
+        args = cast("Sequence[str]", load.settings.get("args", ()))
+        argv = [str(bench), "--bench", "--noplot", *([only] if only else []), *map(str, args)]
+        ended = finish(
+            argv, context, cwd=context.scratch, env={"CRITERION_HOME": str(context.out / HOME)}, log="bench.log",
+            timeout_s=load.timeout_s,
+        )  # fmt: skip
+        if ended.timed_out or ended.exit_code != 0:
+            return LoadResult(ended.exit_code or 1, f"the bench {bench.name}: {ended.words(load.timeout_s)}")
+        if not any((context.out / HOME).rglob("*")):
+            return LoadResult(
+                1, f"the bench {bench.name} measured nothing: does the filter `{only}` match an id?"
+            )
+        return LoadResult(0)
+
+    def verify(self, context: LoadContext, written: bool) -> None:
+        return None
+
+    def metrics(self, run: Path) -> Sequence[Metric]:
+        """`bench.<id>`, in ns per iteration: the slope, or the mean where Criterion measures no slope."""
+        return [
+            Metric(f"bench.{_id(path)}", "ns", "lower", _estimate(path))
+            for path in sorted((run / HOME).rglob("new/estimates.json"))
+        ]
+
+    def after_drain(self, run: Path, drain_s: float) -> Sequence[Metric]:
+        return []
+
+    def traffic(self, run: Path) -> Traffic:
+        return Traffic(operations=0, bytes=0)
+
+
+def _id(estimates: Path) -> str:
+    """The id as the bench wrote it: folder names are cleaned and cut."""
+    return str(json.loads(estimates.with_name("benchmark.json").read_text())["full_id"])
+
+
+def _estimate(estimates: Path) -> float:
+    data = json.loads(estimates.read_text())
+    return float((data.get("slope") or data["mean"])["point_estimate"])

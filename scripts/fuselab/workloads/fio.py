@@ -1,0 +1,139 @@
+"""fio on the mount: its job file, its run, and what its JSON says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+from fuselab.rig.request import Load
+from fuselab.workloads import fio_output
+from fuselab.workloads.base import LoadContext, LoadResult, Metric, Traffic
+from fuselab.workloads.running import Ended, finish
+
+Options = Mapping[str, str]
+
+OUTPUT = "fio.json"
+_DIRECTORY = "FUSELAB_DIRECTORY"
+_RANDSEED = "FUSELAB_RANDSEED"
+_BASE: Options = {
+    "directory": f"${{{_DIRECTORY}}}",
+    # The seed decides every offset, so two runs of one block do the same I/O.
+    "randseed": f"${{{_RANDSEED}}}",
+    "group_reporting": "1",
+    # Percentiles of the whole latency: with buffered I/O an asynchronous engine waits in the submission.
+    "lat_percentiles": "1",
+    "clat_percentiles": "0",
+    "write_bw_log": "fio",
+    "write_lat_log": "fio",
+    "log_avg_msec": "1000",
+    "log_unix_epoch": "1",
+    "per_job_logs": "0",
+}
+_RATES = ("rate", "rate_iops")
+_VERIFY: Options = {
+    "directory": f"${{{_DIRECTORY}}}",
+    "randseed": "1",
+    "group_reporting": "1",
+    "verify": "crc32c",
+    "verify_fatal": "1",
+    "verify_state_save": "0",
+    "end_fsync": "1",
+}
+_VERIFY_JOBS: Mapping[str, Options] = {
+    # Slow on purpose: a filesystem that passes only in a burst has not passed.
+    "sequential": {"bs": "128k", "size": "64m", "rate": "50m"},
+    "random": {"bs": "4k", "size": "8m", "stonewall": "1"},
+}
+_VERIFY_TIMEOUT_S = 300.0
+
+
+class Fio:
+    """Settings: `{jobs: {section: {option: text}}, global: {option: text}}`."""
+
+    name = "fio"
+    needs_mount = True
+    programs: tuple[str, ...] = ("fio",)
+
+    def closed_loop(self, settings: Mapping[str, object]) -> bool:
+        jobs, shared = _jobs(settings)
+        return not any(rate in {**shared, **job} for job in jobs.values() for rate in _RATES)
+
+    def metric_names(self, settings: Mapping[str, object]) -> Sequence[str]:
+        jobs, shared = _jobs(settings)
+        modes = [
+            {**shared, **job}.get("rw", {**shared, **job}.get("readwrite", "read")) for job in jobs.values()
+        ]
+        return [
+            f"{direction}.{what}"
+            for what in fio_output.METRICS
+            for direction in ("write", "read")
+            if any(_moves(mode.partition(":")[0], direction) for mode in modes)
+        ]
+
+    def render(self, settings: Mapping[str, object]) -> str:
+        """The job file; `FUSELAB_DIRECTORY` and `FUSELAB_RANDSEED` in its environment complete it."""
+        jobs, shared = _jobs(settings)
+        return _job_file({**_BASE, **shared}, {name: _timed(job, shared) for name, job in jobs.items()})
+
+    def run(self, load: Load, context: LoadContext) -> LoadResult:
+        job = Path("load.fio")
+        if load.job is None:
+            (context.out / job).write_text(self.render(load.settings))
+        else:
+            job = context.repository / load.job
+        ended = self._fio(job, OUTPUT, load.randseed, load.timeout_s, context)
+        return fio_output.result(context.out / OUTPUT, ended, load.timeout_s)
+
+    def verify(self, context: LoadContext, written: bool) -> LoadResult:
+        """Write 72 MiB with a checksum in every block and read them back; read them again if `written`."""
+        word = "read" if written else "write"
+        jobs = {
+            name: {"rw": f"rand{word}" if name == "random" else word, **options}
+            for name, options in _VERIFY_JOBS.items()
+        }
+        job = context.out / f"verify.{word}.fio"
+        job.write_text(_job_file(_VERIFY, jobs))
+        output = f"verify.{word}.json"
+        return fio_output.result(context.out / output, self._fio(job, output, 0, _VERIFY_TIMEOUT_S, context))
+
+    def metrics(self, run: Path) -> Sequence[Metric]:
+        return fio_output.metrics(fio_output.read(run / OUTPUT))
+
+    def after_drain(self, run: Path, drain_s: float) -> Sequence[Metric]:
+        return fio_output.drained(fio_output.read(run / OUTPUT), drain_s)
+
+    def traffic(self, run: Path) -> Traffic:
+        return fio_output.traffic(fio_output.read(run / OUTPUT))
+
+    def _fio(self, job: Path, output: str, randseed: int, timeout_s: float, context: LoadContext) -> Ended:
+        env = {_RANDSEED: str(randseed)}
+        for number, directory in enumerate(context.directories, 1):
+            env[_DIRECTORY if number == 1 else f"{_DIRECTORY}_{number}"] = str(directory)
+        argv = ["fio", "--output-format=json", f"--output={output}", "--eta=never", str(job)]
+        return finish(argv, context, cwd=context.out, env=env, log="fio.log", timeout_s=timeout_s)
+
+
+def _jobs(settings: Mapping[str, object]) -> tuple[Mapping[str, Options], Options]:
+    return cast("Mapping[str, Options]", settings["jobs"]), cast("Options", settings.get("global", {}))
+
+
+def _timed(job: Options, shared: Options) -> Options:
+    """A runtime implies time_based: else fio stops as soon as `size` is done, however long it was to run."""
+    options = {**shared, **job}
+    return {**job, "time_based": "1"} if "runtime" in options and "time_based" not in options else job
+
+
+def _moves(mode: str, direction: str) -> bool:
+    return mode in ("rw", "readwrite", "randrw", direction, f"rand{direction}") or (
+        mode in ("trimwrite", "randtrimwrite") and direction == "write"
+    )
+
+
+def _job_file(shared: Options, jobs: Mapping[str, Options]) -> str:
+    sections = {"global": shared, **jobs}
+    blocks = [
+        "\n".join([f"[{name}]", *(f"{k}={v}" for k, v in options.items())])
+        for name, options in sections.items()
+    ]
+    return "\n\n".join(blocks) + "\n"

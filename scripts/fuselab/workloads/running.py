@@ -1,0 +1,59 @@
+"""Running one load program to its end, whatever the filesystem below it does."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fuselab.rig.log import Log
+from fuselab.rig.process import exit_words, plain_env, running
+from fuselab.workloads.base import LoadContext
+
+_ASKED_TO_END_S = 10.0
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a load's program ended. `exit_code` is -9 for one that could not even be killed."""
+
+    exit_code: int
+    timed_out: bool
+    said: str
+    """Its last words."""
+
+    def words(self, timeout_s: float | None = None) -> str:
+        how = (
+            f"it did not end within {timeout_s:g} s"
+            if self.timed_out and timeout_s
+            else exit_words(self.exit_code)
+        )
+        return (
+            how
+            if not self.said
+            else f"{how}. Its last words:\n" + "\n".join(f"    {line}" for line in self.said.splitlines())
+        )
+
+
+def finish(
+    argv: Sequence[str],
+    context: LoadContext,
+    *,
+    cwd: Path,
+    log: str,
+    timeout_s: float,
+    env: Mapping[str, str] | None = None,
+) -> Ended:
+    """Run `argv`; what it writes goes to the file `log` of the run folder. After `timeout_s`: SIGINT, then SIGKILL.
+
+    Raises RigError if the program is not there.
+    """
+    full = {**plain_env(context.scratch), **context.env, **(env or {})}
+    with Log(context.out / log) as output, running(argv[0], argv, env=full, cwd=cwd, log=output) as process:
+        timed_out = not process.wait(timeout_s)
+        if timed_out:
+            process.stop(signal.SIGINT, _ASKED_TO_END_S)
+        code = process.exit_code
+        output.close()
+        return Ended(-signal.SIGKILL if code is None else code, timed_out, output.last_lines())
