@@ -1,4 +1,4 @@
-"""The A/A check: a variant identical to the baseline must not look different. Standard library only."""
+"""The A/A check: a variant identical to the baseline must not look different."""
 
 from __future__ import annotations
 

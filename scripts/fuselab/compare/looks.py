@@ -1,4 +1,4 @@
-"""Whether an experiment needs more blocks. Standard library only; knows verdicts, not data."""
+"""Whether an experiment needs more blocks. Knows verdicts, not data."""
 
 from __future__ import annotations
 

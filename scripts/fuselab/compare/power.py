@@ -1,15 +1,13 @@
 """What size of effect a design can find, before anything is measured. Standard library only: `plan` asks it.
 
-A small simulation with a fixed seed. For a set of noise differences e, a true effect d is found exactly where
-the lower end of the interval of e + d lies above 0, that is where d exceeds minus the lower end for e: so
-each simulated experiment says how large an effect it needs, and one pass answers for every effect.
+A small simulation with a fixed seed. Adding an effect to a set of differences only shifts its intervals, so
+the intervals of 2,000 experiments without effect answer for every effect.
 """
 
 from __future__ import annotations
 
 import math
 import random
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -40,43 +38,90 @@ NOISY = Noise(drift_sd=0.10, run_sd=0.05, outlier_share=0.05)
 QUIET = Noise(drift_sd=0.03, run_sd=0.015, outlier_share=0.01)
 
 
-def smallest_effect(
-    blocks: Blocks, noise: Noise | Sequence[float], *, family: int = 1, variants: int = 2, power: float = 0.8
-) -> float | None:
-    """Smallest change (0.1 for 10 %) that a share `power` of experiments finds; None where no change can be.
+@dataclass(frozen=True)
+class _Look:
+    """Ends of the intervals of one experiment without effect at one look, on the scale of ln(ratio)."""
 
-    `noise` is a model, or measured differences ln(variant / baseline) per block from earlier experiments.
-    `family` is the size of the Holm family (contrasts x workloads x primary metrics); the answer holds for
-    the comparison that Holm tests first, the hardest. Below the threshold, `auto` may find less than this
-    says: it also stops where no difference is shown.
-    """
-    needed = _needed(blocks, noise if isinstance(noise, Noise) else tuple(noise), family, variants)
-    effect = needed[math.ceil(power * len(needed)) - 1]
-    return math.expm1(effect) if math.isfinite(effect) else None
+    found_above: float
+    """Minus the lower end at the level that the family asks for: a larger effect is found."""
+    low: float
+    high: float
+
+
+def smallest_effect(
+    blocks: Blocks,
+    noise: Noise | Sequence[float],
+    *,
+    family: int = 1,
+    variants: int = 2,
+    threshold: float = 0.05,
+    power: float = 0.8,
+) -> float | None:
+    """Smallest change (0.1 for 10 %) that a share `power` of experiments finds; None where none up to a
+    factor of 20 is. Arguments as in `power_at`."""
+    smallest, largest = 0.0, 19.0
+    if power_at(largest, blocks, noise, family=family, variants=variants, threshold=threshold) < power:
+        return None
+    while largest - smallest > 1e-4:
+        middle = (smallest + largest) / 2
+        found = power_at(middle, blocks, noise, family=family, variants=variants, threshold=threshold)
+        smallest, largest = (smallest, middle) if found >= power else (middle, largest)
+    return largest
 
 
 def power_at(
-    effect: float, blocks: Blocks, noise: Noise | Sequence[float], *, family: int = 1, variants: int = 2
+    effect: float,
+    blocks: Blocks,
+    noise: Noise | Sequence[float],
+    *,
+    family: int = 1,
+    variants: int = 2,
+    threshold: float = 0.05,
 ) -> float:
-    """Share of experiments that find a true change of `effect` (0.1 for 10 %), with its sign; see above."""
-    needed = _needed(blocks, noise if isinstance(noise, Noise) else tuple(noise), family, variants)
-    return bisect_left(needed, math.log1p(effect)) / len(needed)
+    """Share of experiments that call a true change of `effect` (0.1 for 10 %) a difference, with its sign.
+
+    `noise` is a model, or measured differences ln(variant / baseline) per block from earlier experiments.
+    `family` is the size of the Holm family (contrasts x workloads x primary metrics); the answer holds for
+    the comparison that Holm tests first, the hardest, and as if it alone decided when `auto` stops.
+    """
+    experiments = _experiments(blocks, noise if isinstance(noise, Noise) else tuple(noise), family, variants)
+    shift, below, above = math.log1p(effect), math.log1p(-threshold), math.log1p(threshold)
+    found = 0
+    for looks in experiments:
+        for look in looks:
+            if shift > look.found_above:
+                found += 1
+                break
+            if below <= look.low + shift and look.high + shift <= above:
+                break
+    return found / len(experiments)
 
 
 @lru_cache(maxsize=64)
-def _needed(
+def _experiments(
     blocks: Blocks, noise: Noise | tuple[float, ...], family: int, variants: int
-) -> tuple[float, ...]:
-    """For each replicate the smallest ln(1 + effect) that it would find at any look, ascending."""
+) -> tuple[tuple[_Look, ...], ...]:
+    """The looks of each simulated experiment."""
     looks = looks_of(blocks)
     penalty = LOOKS_PENALTY if len(looks) > 1 and family > 1 else 1.0
-    alpha = (1 - level_of(blocks)) / (family * penalty)
+    alpha = 1 - level_of(blocks)
+    indices = [(look, critical(look, alpha / (family * penalty)), critical(look, alpha)) for look in looks]
     rng = random.Random(1)
-    needed = []
+    experiments = []
     for _ in range(REPLICATES):
         differences = _draw(noise, variants, looks[-1], rng)
-        needed.append(min(-_lower_end(differences[:look], critical(look, alpha)) for look in looks))
-    return tuple(sorted(needed))
+        experiments.append(tuple(_look(differences[:look], k, plain) for look, k, plain in indices))
+    return tuple(experiments)
+
+
+def _look(differences: Sequence[float], k: int, plain: int) -> _Look:
+    """Intervals from the (k+1)-th smallest Walsh average, k from `null.critical`; -1: no interval exists."""
+    averages = sorted((a + b) / 2 for i, a in enumerate(differences) for b in differences[i:])
+    return _Look(
+        found_above=-averages[k] if k >= 0 else math.inf,
+        low=averages[plain] if plain >= 0 else -math.inf,
+        high=averages[-1 - plain] if plain >= 0 else math.inf,
+    )
 
 
 def _draw(noise: Noise | tuple[float, ...], variants: int, blocks: int, rng: random.Random) -> list[float]:
@@ -92,11 +137,3 @@ def _draw(noise: Noise | tuple[float, ...], variants: int, blocks: int, rng: ran
         jump = outliers * math.log(noise.outlier_factor)
         found.append(rng.gauss(0, math.sqrt(drift + 2 * noise.run_sd**2)) + jump)
     return found
-
-
-def _lower_end(differences: Sequence[float], k: int) -> float:
-    """The (k+1)-th smallest Walsh average; minus infinity for k = -1, where no interval exists."""
-    if k < 0:
-        return -math.inf
-    sums = (a + b for i, a in enumerate(differences) for b in differences[i:])
-    return sorted(sums)[k] / 2
