@@ -1,0 +1,100 @@
+"""Every broken file in tests/broken/ gets exactly the text beside it: place, fault, correction, what is allowed."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from fuselab.cli import main
+from fuselab.commands.check import problems_of
+
+BROKEN = Path(__file__).resolve().parents[2] / "broken"
+FILES = [
+    file
+    for folder in ("experiments", "targets", "services")
+    for file in sorted((BROKEN / folder).glob("*.yaml"))
+]
+
+
+def place(file: Path, world: Path) -> Path:
+    """Copy the little world and put the file where one of its kind belongs; return that place."""
+    shutil.copytree(BROKEN / "repository", world, dirs_exist_ok=True)
+    (world / "Snakefile").touch()
+    at = world / file.parent.name / file.name
+    if file.parent.name == "targets":
+        at = world / "targets" / file.stem / "target.yaml"
+    at.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(file, at)
+    return at
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
+def test_a_broken_file_gets_its_text(file: Path, tmp_path: Path):
+    said = "\n\n".join(map(str, problems_of(place(file, tmp_path)))) + "\n"
+    if os.environ.get("FUSELAB_REWRITE"):
+        file.with_suffix(".txt").write_text(said)
+    assert said == file.with_suffix(".txt").read_text()
+    assert said.strip(), "a broken file must be found broken"
+
+
+def test_there_are_forty_of_them():
+    assert len(FILES) >= 40
+
+
+def test_no_text_stands_alone():
+    texts = {
+        text.with_suffix(".yaml")
+        for folder in ("experiments", "targets", "services")
+        for text in (BROKEN / folder).glob("*.txt")
+    }
+    assert texts == set(FILES)
+
+
+def test_check_prints_the_faults_and_ends_with_1(tmp_path: Path):
+    at = place(BROKEN / "experiments" / "misspelt-key.yaml", tmp_path)
+    done = CliRunner().invoke(main, ["check", str(at)])
+    assert done.exit_code == 1
+    assert (BROKEN / "experiments" / "misspelt-key.txt").read_text().strip() in done.output
+
+
+def test_check_can_answer_in_json(tmp_path: Path):
+    import json
+
+    at = place(BROKEN / "experiments" / "several-faults.yaml", tmp_path)
+    done = CliRunner().invoke(main, ["check", "--json", str(at)])
+    found = json.loads(done.output)
+    assert done.exit_code == 1
+    assert [(problem["line"], problem["suggestion"]) for problem in found] == [
+        (5, "blocks"),
+        (6, "perf-oncpu"),
+        (8, "write.bw"),
+        (9, "5%"),
+    ]
+    assert found[0]["file"] == "experiments/several-faults.yaml"
+
+
+@pytest.mark.parametrize(
+    "file", [f for f in FILES if f.parent.name == "experiments"], ids=lambda file: file.stem
+)
+def test_the_corrected_line_is_accepted_in_its_place(file: Path, tmp_path: Path):
+    """Where one corrected line replaces the faulty one, writing it must mend that fault."""
+    at = place(file, tmp_path)
+    problems = problems_of(at)
+    mendable = [
+        p
+        for p in problems
+        if p.suggestion
+        and p.corrected_yaml
+        and "\n" not in p.corrected_yaml
+        and p.file == f"experiments/{file.name}"
+    ]
+    for problem in mendable:
+        lines = file.read_text().splitlines()
+        assert len(problem.corrected_yaml) > 0
+        lines[problem.line - 1] = problem.corrected_yaml
+        at.write_text("\n".join(lines) + "\n")
+        left = problems_of(at)
+        assert problem not in left, f"still there after the correction: {problem}"
+        assert len(left) <= len(problems), f"the correction made it worse: {left}"

@@ -1,0 +1,305 @@
+"""What a correct file means: inheritance, the matrix, contrasts, defaults, units, revisions."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fuselab.experiment.errors import ExperimentErrors
+from fuselab.experiment.loading import load_experiment
+from fuselab.experiment.model import Contrast, Variant
+
+
+def names(loaded):
+    return [variant.name for variant in loaded.experiment.variants]
+
+
+def contrasts(loaded):
+    return [(pair.baseline, pair.variant) for pair in loaded.experiment.contrasts]
+
+
+def test_a_variant_starts_from_what_the_experiment_says(read):
+    loaded = read("""
+        target: demo
+        backend: etcd
+        options: {cache: 64m}
+        env: {A: 1, B: 2}
+        features: [x]
+        variants:
+          old: {}
+          new: {backend: sqlite, options: {inject: wait=4ms}, env: {B: 3}, features: [y]}
+        """)
+    old, new = loaded.experiment.variants
+    assert old == Variant(
+        "old", "demo", "etcd", features=("x",), options=(("cache", "64m"),), env=(("A", "1"), ("B", "2"))
+    )
+    assert new.backend == "sqlite"
+    assert new.options == (("cache", "64m"), ("inject", "wait=4ms"))
+    assert dict(new.env) == {"A": "1", "B": "3"}
+    assert new.features == ("y",)
+    assert set(loaded.services) == {"etcd"}
+
+
+def test_a_variant_of_another_target_inherits_nothing_that_belongs_to_the_first(read):
+    loaded = read(
+        "target: demo\nbackend: etcd\noptions: {cache: 1g}\nvariants: {demo: {}, disk: {target: floor}}\n"
+    )
+    disk = loaded.experiment.variant("disk")
+    assert (disk.target, disk.backend, disk.options) == ("floor", "none", ())
+    assert set(loaded.targets) == {"demo", "floor"}
+
+
+def test_every_variant_is_compared_with_the_first(read):
+    loaded = read("target: demo\nvariants: {a: {}, b: {options: {cache: 1}}, c: {options: {cache: 2}}}\n")
+    assert contrasts(loaded) == [("a", "b"), ("a", "c")]
+
+
+def test_control_adds_a_copy_of_the_baseline(read):
+    loaded = read("target: demo\ncontrol: true\nvariants: {a: {backend: etcd}, b: {}}\n")
+    assert names(loaded) == ["a", "b", "control"]
+    control = loaded.experiment.variant("control")
+    assert control.control
+    assert (control.backend, control.options) == ("etcd", ())
+    assert ("a", "control") in contrasts(loaded)
+
+
+def test_a_control_can_have_a_name_of_its_own(read):
+    loaded = read("target: demo\nvariants: {a: {}, again: {control: true}}\n")
+    assert loaded.experiment.variant("again").control
+
+
+def test_contrasts_by_hand_replace_the_others_but_not_the_control(read):
+    loaded = read("""
+        target: demo
+        control: true
+        variants: {a: {}, b: {options: {cache: 1}}, c: {options: {cache: 2}}}
+        contrasts: [{baseline: b, variant: c}]
+        """)
+    assert contrasts(loaded) == [("b", "c"), ("a", "control")]
+
+
+def test_a_matrix_is_compared_along_one_axis_only(read):
+    loaded = read("""
+        target: demo
+        matrix:
+          along: cache
+          axes:
+            backend: [sqlite, etcd]
+            cache:
+              small: {options: {cache: 64m}}
+              large: {options: {cache: 1g}}
+        """)
+    assert names(loaded) == ["sqlite-small", "sqlite-large", "etcd-small", "etcd-large"]
+    assert loaded.experiment.contrasts == (
+        Contrast("sqlite-small", "sqlite-large"),
+        Contrast("etcd-small", "etcd-large"),
+    )
+
+
+def test_anchors_and_merges_work(read):
+    loaded = read("""
+        target: demo
+        x-base: &base
+          options: {cache: 64m}
+        variants:
+          old: {}
+          new: {<<: *base, backend: etcd}
+        """)
+    new = loaded.experiment.variant("new")
+    assert (new.options, new.backend) == ((("cache", "64m"),), "etcd")
+
+
+def test_numbers_stay_as_they_are_written(read):
+    loaded = read(
+        "target: demo\nvariants: {a: {}, b: {env: {MODE: 0755, X: 1e3, ON: on, T: true}, options: {cache: 010}}}\n"
+    )
+    variant = loaded.experiment.variant("b")
+    assert dict(variant.env) == {"MODE": "0755", "X": "1e3", "ON": "on", "T": "true"}
+    assert variant.options == (("cache", "010"),)
+
+
+def test_words_that_were_once_booleans_can_be_names(read):
+    assert names(read("target: demo\nvariants: {off: {}, on: {options: {cache: 1}}}\n")) == ["off", "on"]
+
+
+def test_defaults_are_those_of_the_model(read):
+    experiment = read("target: demo\nvariants: {a: {}, b: {backend: etcd}}\n").experiment
+    assert (experiment.blocks, experiment.captures, experiment.seed) == (12, 1, 1)
+    assert experiment.compare.threshold == 0.05
+    assert experiment.compare.primary == ("write.bw",)
+    assert experiment.network == "private"
+
+
+def test_primary_metrics_follow_the_loads(read):
+    load = "workloads: {w: {fio: {rw: randrw, size: 1m}}, c: {command: {argv: [sync]}}}\n"
+    experiment = read("target: demo\nvariants: {a: {}, b: {backend: etcd}}\n", load).experiment
+    assert experiment.compare.primary == ("write.bw", "read.bw", "command.wall_s")
+
+
+@pytest.mark.parametrize(("written", "threshold"), [("5%", 0.05), ("0.5%", 0.005), ("0.1", 0.1)])
+def test_a_threshold_is_percent_or_a_fraction(read, written, threshold):
+    experiment = read(
+        f"target: demo\nvariants: {{a: {{}}, b: {{backend: etcd}}}}\ncompare: {{threshold: {written}}}\n"
+    ).experiment
+    assert experiment.compare.threshold == pytest.approx(threshold)
+
+
+def test_profilers_of_a_list_share_a_capture(read):
+    experiment = read(
+        "target: demo\nvariants: {a: {}, b: {backend: etcd}}\nprofilers: [[trace-chrome, jemalloc-heap], perf-oncpu]\n"
+    ).experiment
+    assert experiment.profilers == (("trace-chrome", "jemalloc-heap"), ("perf-oncpu",))
+
+
+def test_a_profiler_that_one_variant_cannot_have_is_no_error(read):
+    loaded = read("target: demo\nvariants: {a: {}, disk: {target: floor}}\nprofilers: [trace-chrome]\n")
+    assert loaded.experiment.profilers == (("trace-chrome",),)
+
+
+class TestWorkloads:
+    """The kinds of loads, and how they are prepared."""
+
+    variants = "target: demo\nvariants: {a: {}, b: {backend: etcd}}\n"
+
+    def test_options_of_one_job_stand_alone(self, read):
+        load = "workloads: {w: {fio: {rw: randrw, bs: 128k, size: 64m, runtime: 3s, direct: true}}}\n"
+        [workload] = read(self.variants, load).experiment.workloads
+        assert workload.settings == {
+            "jobs": {"w": {"rw": "randrw", "bs": "128k", "size": "64m", "runtime": "3s", "direct": "1"}},
+            "global": {},
+        }
+
+    def test_several_jobs_share_global_options(self, read):
+        load = (
+            "workloads: {w: {fio: {global: {size: 1m}, jobs: {r: {rw: read}, w: {rw: write, numjobs: 2}}}}}\n"
+        )
+        [workload] = read(self.variants, load).experiment.workloads
+        assert workload.settings == {
+            "jobs": {"r": {"rw": "read"}, "w": {"rw": "write", "numjobs": "2"}},
+            "global": {"size": "1m"},
+        }
+
+    def test_an_existing_job_file_is_taken_over(self, read, repository: Path):
+        job = "; a comment\n[global]\nsize=1m\n[one]\nrw=read\n[global]\nbs=8k\n[two]\nrw=write\ntime_based\nruntime=1s\n"
+        (repository / "experiments" / "mixed.fio").write_text(job)
+        [workload] = read(self.variants, "workloads: {w: {fio: {file: mixed.fio}}}\n").experiment.workloads
+        assert workload.settings["jobs"] == {
+            "one": {"size": "1m", "rw": "read"},
+            "two": {"size": "1m", "bs": "8k", "rw": "write", "time_based": "1", "runtime": "1s"},
+        }
+
+    def test_a_job_file_with_a_wrong_option_names_the_file(self, read, repository: Path):
+        (repository / "experiments" / "mixed.fio").write_text("[one]\nrww=read\nsize=1m\n")
+        with pytest.raises(ExperimentErrors, match="fio knows no option 'rww'; did you mean 'rw'") as caught:
+            read(self.variants, "workloads: {w: {fio: {file: mixed.fio}}}\n")
+        assert caught.value.problems[0].key == "workloads.w.fio.file"
+
+    def test_a_job_file_may_not_leave_the_mount(self, read, repository: Path):
+        (repository / "experiments" / "mixed.fio").write_text(
+            "[one]\nrw=read\nsize=1m\nfilename=/etc/passwd\n"
+        )
+        with pytest.raises(ExperimentErrors, match="files are in the mount"):
+            read(self.variants, "workloads: {w: {fio: {file: mixed.fio}}}\n")
+
+    def test_preparation_is_commands_and_fio(self, read):
+        load = """workloads:
+          w:
+            fio: {rw: read, size: 1m}
+            prepare: [[mkdir, sub], {fio: {rw: write, size: 1m}}]
+            cache: warm
+            timeout: 2m
+        """
+        [workload] = read(self.variants, load).experiment.workloads
+        assert workload.prepare == (
+            ("mkdir", "sub"),
+            ("fio", "--name=prepare", "--directory=.", "--rw=write", "--size=1m"),
+        )
+        assert (workload.cache, workload.timeout_s) == ("warm", 120.0)
+
+    def test_a_bench_and_a_command(self, read):
+        load = """workloads:
+          b: {criterion: {bench: demo_bench, filter: big, args: [--sample-size, 20]}}
+          c: {command: {argv: [tar, x]}}
+        """
+        bench, command = read(self.variants, load).experiment.workloads
+        assert (bench.kind, bench.settings) == (
+            "criterion",
+            {"bench": "demo_bench", "filter": "big", "args": ("--sample-size", "20")},
+        )
+        assert (command.kind, command.settings) == ("command", {"argv": ("tar", "x"), "expect_exit": 0})
+
+
+class TestRevisions:
+    """`rev` is resolved when the file is read, in the target's own source."""
+
+    @pytest.fixture
+    def commits(self, repository: Path) -> list[str]:
+        source = repository / "targets" / "demo"
+        run = lambda *argv: subprocess.run(  # noqa: E731
+            ["git", "-C", str(source), "-c", "user.name=t", "-c", "user.email=t@example.org", *argv],
+            check=True, capture_output=True, text=True,
+        ).stdout.strip()  # fmt: skip
+        run("init", "-q", "-b", "main")
+        made = []
+        for name in ("one", "two"):
+            (source / name).write_text(name)
+            run("add", name)
+            run("commit", "-q", "-m", name)
+            made.append(run("rev-parse", "HEAD"))
+        run("tag", "v1.0", made[0])
+        return made
+
+    def test_branches_tags_and_short_hashes_become_commits(self, read, commits):
+        loaded = read(f"""
+            target: demo
+            variants:
+              a: {{rev: v1.0}}
+              b: {{rev: main}}
+              c: {{}}
+              d: {{rev: main~1, env: {{A: 1}}}}
+              e: {{rev: '{commits[1][:9]}', env: {{A: 1}}}}
+            """)
+        assert [v.rev for v in loaded.experiment.variants] == [
+            commits[0],
+            commits[1],
+            "worktree",
+            commits[0],
+            commits[1],
+        ]
+
+    def test_two_names_of_one_commit_are_no_difference(self, read, commits):
+        with pytest.raises(ExperimentErrors, match="'b' differs from 'a' in nothing"):
+            read(f"target: demo\nvariants: {{a: {{rev: v1.0}}, b: {{rev: '{commits[0]}'}}}}\n")
+
+    def test_an_unknown_revision_gets_the_nearest(self, read, commits):
+        with pytest.raises(
+            ExperimentErrors, match=r"no revision 'v1.00' in the source of 'demo'; did you mean 'v1.0'"
+        ) as caught:
+            read("target: demo\nvariants: {a: {}, b: {rev: v1.00}}\n")
+        assert "main" in caught.value.problems[0].allowed
+
+    def test_a_matrix_names_its_variants_by_revision(self, read, commits):
+        loaded = read(
+            "target: demo\nmatrix: {along: rev, axes: {backend: [sqlite, etcd], rev: [v1.0, main]}}\n"
+        )
+        assert names(loaded) == ["sqlite-v1.0", "sqlite-main", "etcd-v1.0", "etcd-main"]
+        assert loaded.experiment.variant("etcd-main").rev == commits[1]
+
+    def test_a_source_without_git_says_so(self, read, repository: Path, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(repository.parent))
+        with pytest.raises(ExperimentErrors, match="is not in git"):
+            read("target: demo\nvariants: {a: {}, b: {rev: main}}\n")
+
+
+def test_a_missing_file_names_the_nearest_experiment(repository: Path):
+    (repository / "experiments" / "quick.yaml").touch()
+    with pytest.raises(ExperimentErrors, match="there is no experiment 'quikc'; did you mean 'quick'"):
+        load_experiment(repository / "experiments" / "quikc.yaml", repository)
+
+
+def test_the_experiments_of_this_repository_can_be_read(checkout: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SLAYERFS_SOURCE", str(checkout))
+    paths = sorted((checkout / "experiments").glob("*.yaml"))
+    assert {"quickstart", "etcd"} <= {path.stem for path in paths}
+    for path in paths:
+        assert load_experiment(path, checkout).experiment.name == path.stem
