@@ -92,8 +92,7 @@ def test_the_corrected_line_is_accepted_in_its_place(file: Path, tmp_path: Path)
     ]
     for problem in mendable:
         lines = file.read_text().splitlines()
-        assert len(problem.corrected_yaml) > 0
-        lines[problem.line - 1] = problem.corrected_yaml
+        lines[problem.line - 1] = str(problem.corrected_yaml)
         at.write_text("\n".join(lines) + "\n")
         left = problems_of(at)
         assert problem not in left, f"still there after the correction: {problem}"

@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from fuselab.experiment.errors import ExperimentErrors
-from fuselab.experiment.loading import load_experiment
+from fuselab.experiment.loading import Loaded, load_experiment
 from fuselab.experiment.model import Contrast, Variant
 
 
-def names(loaded):
+def names(loaded: Loaded) -> list[str]:
     return [variant.name for variant in loaded.experiment.variants]
 
 
-def contrasts(loaded):
+def contrasts(loaded: Loaded) -> list[tuple[str, str]]:
     return [(pair.baseline, pair.variant) for pair in loaded.experiment.contrasts]
 
 
@@ -180,7 +180,7 @@ class TestWorkloads:
         }
 
     def test_an_existing_job_file_is_taken_over(self, read, repository: Path):
-        job = "; a comment\n[global]\nsize=1m\n[one]\nrw=read\n[global]\nbs=8k\n[two]\nrw=write\ntime_based\nruntime=1s\n"
+        job = "; note\n[global]\nsize=1m\n[one]\nrw=read\n[global]\nbs=8k\n[two]\nrw=write\ntime_based\nruntime=1s\n"
         (repository / "experiments" / "mixed.fio").write_text(job)
         [workload] = read(self.variants, "workloads: {w: {fio: {file: mixed.fio}}}\n").experiment.workloads
         assert workload.settings["jobs"] == {
@@ -229,24 +229,29 @@ class TestWorkloads:
         assert (command.kind, command.settings) == ("command", {"argv": ("tar", "x"), "expect_exit": 0})
 
 
+def run(folder: Path, *argv: str) -> str:
+    """git, as somebody."""
+    somebody = ("-c", "user.name=t", "-c", "user.email=t@example.org")
+    done = subprocess.run(
+        ["git", "-C", str(folder), *somebody, *argv], check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
+
+
 class TestRevisions:
     """`rev` is resolved when the file is read, in the target's own source."""
 
     @pytest.fixture
     def commits(self, repository: Path) -> list[str]:
         source = repository / "targets" / "demo"
-        run = lambda *argv: subprocess.run(  # noqa: E731
-            ["git", "-C", str(source), "-c", "user.name=t", "-c", "user.email=t@example.org", *argv],
-            check=True, capture_output=True, text=True,
-        ).stdout.strip()  # fmt: skip
-        run("init", "-q", "-b", "main")
+        run(source, "init", "-q", "-b", "main")
         made = []
         for name in ("one", "two"):
             (source / name).write_text(name)
-            run("add", name)
-            run("commit", "-q", "-m", name)
-            made.append(run("rev-parse", "HEAD"))
-        run("tag", "v1.0", made[0])
+            run(source, "add", name)
+            run(source, "commit", "-q", "-m", name)
+            made.append(run(source, "rev-parse", "HEAD"))
+        run(source, "tag", "v1.0", made[0])
         return made
 
     def test_branches_tags_and_short_hashes_become_commits(self, read, commits):

@@ -1,7 +1,9 @@
 """The schema, the model, the reference pages and the shipped files say the same."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -14,11 +16,11 @@ from fuselab.reference import pages
 from fuselab.target.model import Backend, CargoBuild, MountSpec, Option, ProfilerSupport, Service, StopSpec
 
 
-def every_key(name):
+def every_key(name: str) -> dict[str, Mapping[str, Any]]:
     """(dotted place, resolved schema) of every key of a file."""
-    found = {}
+    found: dict[str, Mapping[str, Any]] = {}
 
-    def walk(part, file, at, depth):
+    def walk(part: Mapping[str, Any], file: str, at: str, depth: int) -> None:
         for key, inner, inner_file in schemas.properties(part, file):
             place = f"{at}.{key}" if at else key
             if depth < 7:
@@ -83,7 +85,7 @@ def test_a_bundled_schema_stands_alone(name):
             found = found[step]
 
 
-def nodes(value):
+def nodes(value: Any) -> Iterator[dict[str, Any]]:
     if isinstance(value, dict):
         yield value
         value = list(value.values())
@@ -92,11 +94,11 @@ def nodes(value):
             yield from nodes(inner)
 
 
-def defaults(model):
+def defaults(model: Any) -> dict[str, Any]:
     return {f.name: f.default for f in fields(model) if f.default is not MISSING}
 
 
-def plain(value):
+def plain(value: Any) -> Any:
     """A default of the schema as the model holds it."""
     if isinstance(value, list):
         return tuple(map(plain, value))
@@ -133,7 +135,7 @@ def test_the_model_has_what_the_schema_has_and_the_same_defaults(name, at, model
         assert field in keys, f"{model.__name__}.{field} is no key"
         said = keys[field].get("default")
         if field == "threshold":
-            said = units.fraction(said)
+            said = units.fraction(str(said))
         if said is not None:
             assert plain(said) == default, field
 
