@@ -13,6 +13,9 @@ class NotElfError(ValueError):
     """The file exists but is not an ELF file that can be read."""
 
 
+DEBUG_ROOTS = (Path("/usr/lib/debug"),)
+
+
 @dataclass(frozen=True)
 class ElfImage:
     """An ELF file's identity and loadable segments."""
@@ -73,7 +76,7 @@ def read_image(path: Path) -> ElfImage:
     return _read(str(path), stat.st_size, stat.st_mtime_ns)
 
 
-def debug_file(build_id: str, roots: tuple[Path, ...] = (Path("/usr/lib/debug"),)) -> Path | None:
+def debug_file(build_id: str, roots: tuple[Path, ...] = DEBUG_ROOTS) -> Path | None:
     """The separate debug file that a distribution installs for a build id, if it is there."""
     for root in roots:
         candidate = root / ".build-id" / build_id[:2] / f"{build_id[2:]}.debug"

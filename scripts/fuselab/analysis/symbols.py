@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from fuselab.analysis.elf import ElfImage, NotElfError, read_image
+from fuselab.analysis.elf import DEBUG_ROOTS, ElfImage, NotElfError, read_image
 from fuselab.analysis.names import demangle
 from fuselab.analysis.symcache import NoSymbolsError, open_symcache
 
@@ -45,6 +45,7 @@ class Symbols:
     aliases: Mapping[str, Path] = field(default_factory=dict)
     build_ids: Mapping[str, str] = field(default_factory=dict)
     cache_folder: Path | None = None
+    debug_roots: tuple[Path, ...] = DEBUG_ROOTS
     problems: dict[str, str] = field(default_factory=dict)
     _modules: dict[str, tuple[ElfImage, SymCache] | None] = field(default_factory=dict, repr=False)
     _known: dict[Place, Frames] = field(default_factory=dict, repr=False)
@@ -96,7 +97,7 @@ class Symbols:
                 f"{path} is not the file that was profiled: its build id is {image.build_id}, not {expected}"
             )
             return None
-        return image, open_symcache(image, self.cache_folder)
+        return image, open_symcache(image, self.cache_folder, self.debug_roots)
 
 
 def _lookup(cache: SymCache, address: int) -> Frames:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fuselab.analysis.elf import ElfImage, debug_file
+from fuselab.analysis.elf import DEBUG_ROOTS, ElfImage, debug_file
 
 if TYPE_CHECKING:
     from symbolic.symcache import SymCache
@@ -30,7 +30,9 @@ def default_folder() -> Path:
     return (Path(root) if root else Path.home() / ".cache") / "fuselab" / "symbols"
 
 
-def open_symcache(image: ElfImage, folder: Path | None = None) -> SymCache:
+def open_symcache(
+    image: ElfImage, folder: Path | None = None, debug_roots: tuple[Path, ...] = DEBUG_ROOTS
+) -> SymCache:
     """The symbol cache of a binary, made if it is not there yet.
 
     A separate debug file, if installed, is preferred over the binary's own tables. Raises NoSymbolsError
@@ -40,7 +42,7 @@ def open_symcache(image: ElfImage, folder: Path | None = None) -> SymCache:
 
     folder = folder or default_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    separate = debug_file(image.build_id)
+    separate = debug_file(image.build_id, debug_roots)
     source = separate or image.path
     kind = "debug" if separate else "self"
     file = folder / f"{image.build_id}.{kind}.v{SYMCACHE_LATEST_VERSION}.symcache"

@@ -1,0 +1,100 @@
+"""Time off the CPU is what was slept, on the stack that slept it, blocked apart from preempted."""
+
+from pathlib import Path
+
+import pytest
+
+from fuselab.analysis import offcpu, perf, perf_script
+from fuselab.analysis.offcpu import read_offcpu
+from fuselab.analysis.refusal import Refusal
+from fuselab.analysis.stacks import Stacks
+from fuselab.analysis.symbols import Symbols
+
+Slept = tuple[Path, tuple[int, int], int]
+
+
+def time_in(stacks: Stacks, *names: str) -> int:
+    return sum(value for stack, value in stacks.items() if all(any(n in f for f in stack) for n in names))
+
+
+def test_planted_sleep_is_found_as_blocked_time(slept: Slept, symbols: Symbols) -> None:
+    data, window_ns, slept_ns = slept
+    off = read_offcpu("perf", data, symbols, window_ns)
+    asleep = time_in(off.blocked, "nanosleep")
+    # Two threads, 50 sleeps of 10 ms each, and a little late every time.
+    assert slept_ns > 1.0e9
+    assert asleep == pytest.approx(slept_ns, rel=0.05)
+    assert time_in(off.preempted, "nanosleep") < 0.02 * asleep
+    assert (off.lost, off.without_stack_ns) == (0, 0)
+    assert off.switches >= 100
+
+
+def test_the_whole_time_of_a_thread_is_accounted_for(slept: Slept, symbols: Symbols) -> None:
+    data, window_ns, _ = slept
+    off = read_offcpu("perf", data, symbols, window_ns)
+    window = window_ns[1] - window_ns[0]
+    main = sum(v for s, v in (off.blocked | off.preempted).items() if "start_thread" not in s)
+    # The main thread does next to nothing but wait, from the line it reads to the line it writes.
+    assert main + off.before_window_ns == pytest.approx(window, rel=0.05)
+    assert off.threads == 2
+
+
+def test_a_thread_born_in_the_window_has_not_waited_before_it(slept: Slept, symbols: Symbols) -> None:
+    data, window_ns, _ = slept
+    off = read_offcpu("perf", data, symbols, window_ns)
+    assert off.before_window_ns < 0.1e9
+    assert off.silent_threads == 0
+
+
+def test_a_wait_still_going_on_counts_to_the_end_of_the_window(slept: Slept, symbols: Symbols) -> None:
+    data, (start_ns, end_ns), _ = slept
+    early = read_offcpu("perf", data, symbols, (start_ns, end_ns))
+    later = read_offcpu("perf", data, symbols, (start_ns, end_ns + 10**9))
+    # The main thread waits for its standard input when the window ends; the other has ended.
+    assert later.open_ns - early.open_ns == pytest.approx(10**9, rel=0.01)
+    assert later.blocked_ns - early.blocked_ns == later.open_ns - early.open_ns
+
+
+def test_real_text_is_folded_exactly(golden: Path, monkeypatch: pytest.MonkeyPatch, symbols: Symbols) -> None:
+    """Every duration of tests/golden/perf/offcpu.txt, added up by hand."""
+    text = (golden / "perf" / "offcpu.txt").read_text()
+    monkeypatch.setattr(perf_script, "run", lambda argv: iter([text]))
+    off = offcpu.read_offcpu("perf", golden / "perf" / "offcpu.txt", symbols)
+    asleep = {17246: 0, 17253: 0}
+    left: dict[int, int] = {}
+    for line in text.splitlines():
+        if "PERF_RECORD_SWITCH" in line:
+            tid, time_ns = int(line.split()[1].split("/")[1]), round(float(line.split()[2].strip(":")) * 1e9)
+            if " OUT" in line:
+                left[tid] = time_ns
+            elif tid in left:
+                asleep[tid] += time_ns - left.pop(tid)
+    assert off.blocked_ns + off.preempted_ns == pytest.approx(sum(asleep.values()), abs=100)
+    assert off.preempted_ns == pytest.approx(144940, abs=1)
+    assert off.switches == text.count("SWITCH OUT")
+
+
+def test_switches_without_a_sample_are_time_without_a_stack(
+    golden: Path, monkeypatch: pytest.MonkeyPatch, symbols: Symbols
+) -> None:
+    text = (golden / "perf" / "offcpu.txt").read_text()
+    whole = text.split("\n\n")
+    # The first sample is lost.
+    record, sample = whole[0].rsplit("\n", 1)[0], whole[0]
+    lost = sample[: sample.index("waits 17246/17246  3083.524184301:          1 sched")]
+    assert record
+    monkeypatch.setattr(perf_script, "run", lambda argv: iter([lost + "\n\n".join(whole[1:]).lstrip("\n")]))
+    off = read_offcpu("perf", golden / "perf" / "offcpu.txt", symbols)
+    assert off.without_stack_ns == pytest.approx(10.17e6, rel=0.01)
+    assert time_in(off.blocked, "[no stack]") == off.without_stack_ns
+
+
+def test_no_switches_are_refused(oncpu_data: Path, symbols: Symbols) -> None:
+    with pytest.raises(Refusal, match="0 scheduler switches"):
+        read_offcpu("perf", oncpu_data, symbols)
+
+
+def test_perf_is_asked_for_stacks_and_switches() -> None:
+    argv = perf.offcpu_record_argv("perf", 7, Path("out"))
+    assert "--switch-events" in argv
+    assert argv[argv.index("-k") + 1] == "CLOCK_MONOTONIC"

@@ -1,0 +1,172 @@
+"""CPU time goes to the functions that used it, though the compiler inlined them into others."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fuselab.analysis import perf, perf_script
+from fuselab.analysis.oncpu import read_oncpu
+from fuselab.analysis.refusal import Refusal
+from fuselab.analysis.stacks import Stacks, is_whole, thread_frame
+from fuselab.analysis.symbols import Place, Symbols
+
+
+def shares(stacks: Stacks, names: list[str]) -> dict[str, float]:
+    """Share of the time whose innermost named function is each."""
+    total = dict.fromkeys(names, 0)
+    for stack, value in stacks.items():
+        total[next((name for frame in reversed(stack) for name in names if name in frame), names[0])] += value
+    return {name: value / sum(stacks.values()) for name, value in total.items()}
+
+
+def test_planted_shares_of_inlined_async_functions(oncpu_data: Path, symbols: Symbols) -> None:
+    oncpu = read_oncpu("perf", oncpu_data, symbols)
+    found = shares(oncpu.stacks, ["heavy::{{closure}}", "middle::{{closure}}", "light::{{closure}}"])
+    # About 1000 samples: the standard error of a share of 60 % is 1.5 points.
+    assert found["heavy::{{closure}}"] == pytest.approx(0.6, abs=0.06)
+    assert found["middle::{{closure}}"] == pytest.approx(0.3, abs=0.06)
+    assert found["light::{{closure}}"] == pytest.approx(0.1, abs=0.06)
+
+
+def test_quality_stands_beside_the_stacks(oncpu_data: Path, symbols: Symbols) -> None:
+    oncpu = read_oncpu("perf", oncpu_data, symbols)
+    assert oncpu.event.startswith("cpu-clock")
+    assert oncpu.lost == 0
+    assert oncpu.quality.whole_stack_share > 0.95
+    assert oncpu.quality.named_frame_share > 0.95
+    assert oncpu.quality.limits() == ()
+    assert oncpu.total_ns == sum(oncpu.stacks.values())
+    # Periods are time: one busy thread cannot have used more than the window.
+    assert 0.2e9 < oncpu.total_ns < 1.1 * (oncpu.end_ns - oncpu.start_ns)
+
+
+def test_too_little_to_say_anything_is_refused_with_what_to_change(
+    oncpu_data: Path, symbols: Symbols
+) -> None:
+    with pytest.raises(Refusal, match="too few to say anything") as refusal:
+        read_oncpu("perf", oncpu_data, symbols, minimum_samples=10**6)
+    assert "frequency" in refusal.value.fix
+
+
+def test_an_idle_program_is_refused(programs: Path, recorder, symbols: Symbols) -> None:
+    data = recorder.record(perf.oncpu_record_argv, [str(programs / "inlined"), "0"])
+    with pytest.raises(Refusal, match=r"no samples|only"):
+        read_oncpu("perf", data, symbols)
+
+
+@pytest.mark.parametrize(
+    ("bytes_kept", "said"), [(None, "left no"), (0, "is empty"), (400, "cut short|failed")]
+)
+def test_a_missing_empty_or_cut_file_is_refused(
+    oncpu_data: Path, tmp_path: Path, symbols: Symbols, bytes_kept: int | None, said: str
+) -> None:
+    data = tmp_path / "perf.data"
+    if bytes_kept is not None:
+        data.write_bytes(oncpu_data.read_bytes()[:bytes_kept])
+    with pytest.raises(Refusal, match=said):
+        read_oncpu("perf", data, symbols)
+
+
+def test_a_program_without_frame_pointers_or_names_is_limited(
+    programs: Path, tmp_path: Path, recorder, symbols: Symbols
+) -> None:
+    import subprocess
+
+    source = tmp_path / "deep.c"
+    source.write_text(
+        "#include <stdio.h>\n#include <stdlib.h>\n#include <unistd.h>\n"
+        "static int less(const void *a, const void *b) { volatile long x = 0; for (int i = 0; i < 40; i++) x += i;"
+        " return *(int *)a - *(int *)b + (int)(x * 0); }\n"
+        'int main(void) { char line[9]; puts("ready"); fflush(stdout); if (!fgets(line, 9, stdin)) return 1;\n'
+        "static int v[400000]; for (int r = 0; r < 3; r++) { for (int i = 0; i < 400000; i++)"
+        " v[i] = (int)(((long)i * 48271) % 65537); qsort(v, 400000, sizeof *v, less); }\n"
+        'puts("done"); fflush(stdout); while (read(0, line, 9) > 0) {} return 0; }\n'
+    )
+    binary = tmp_path / "deep"
+    subprocess.run(["gcc", "-O2", "-fomit-frame-pointer", "-s", str(source), "-o", str(binary)], check=True)
+    oncpu = read_oncpu("perf", recorder.record(perf.oncpu_record_argv, [str(binary)]), symbols)
+    limits = " ".join(oncpu.quality.limits())
+    assert "frame pointers" in limits
+    assert oncpu.quality.whole_stack_share < 0.8
+
+
+def read_golden(golden: Path, name: str, piece: int) -> list[tuple[list[str], str]]:
+    text = (golden / "perf" / name).read_text()
+    pieces: Iterator[str] = (text[i : i + piece] for i in range(0, len(text), piece))
+    return [(list(heads), stack) for heads, stack in perf_script.read_blocks(pieces)]
+
+
+@pytest.mark.parametrize("piece", [1 << 20, 777, 61])
+def test_the_stream_may_be_cut_anywhere(golden: Path, piece: int) -> None:
+    assert read_golden(golden, "oncpu.txt", piece) == read_golden(golden, "oncpu.txt", 1 << 22)
+
+
+def test_perfs_text_is_understood(golden: Path) -> None:
+    blocks = read_golden(golden, "oncpu.txt", 1 << 20)
+    headers = [header for heads, _ in blocks for line in heads if (header := perf_script.parse_header(line))]
+    samples = [header for header in headers if not header.is_record]
+    assert len(samples) == 6
+    assert {header.event()[:2] for header in samples} == {(1001001, "cpu-clock")}
+    assert {header.comm for header in samples} == {"inlined"}
+    records = perf_script.Records()
+    for header in headers:
+        if header.is_record:
+            records.take(header.rest)
+    assert re.fullmatch("[0-9a-f]{40}", records.build_ids["/tmp/fuselab-golden/inlined"])
+    frames = perf_script.parse_stack(blocks[-1][1])
+    # Return addresses are moved into the call, the sampled address is not.
+    first_line = blocks[-1][1].split("\n")[0].split()
+    assert frames[0].place == Place("/tmp/fuselab-golden/inlined", int(first_line[0], 16))
+    assert frames[-1].place == Place("/usr/lib/x86_64-linux-gnu/libc.so.6", 0x2724A - 1)
+
+
+def test_kernel_frames_are_marked_and_keep_perfs_names() -> None:
+    text = (
+        "ffffffff821facd8 __schedule ([kernel.kallsyms])\n"
+        "\tffffffffc0a01234 [unknown] ([fuse])\n\t  f82ec read (/lib/libc.so.6)"
+    )
+    frames = perf_script.parse_stack(text)
+    assert [frame.fallback for frame in frames] == ["__schedule_[k]", "[kernel]_[k]", "read"]
+    assert frames[2].place == Place("/lib/libc.so.6", 0xF82EC)
+
+
+def test_a_line_of_any_thread_name_is_read() -> None:
+    header = perf_script.parse_header("Web Content:3 1/2 x 12/345  7.000000001:    5 cpu-clock: ")
+    assert header
+    assert (header.comm, header.pid, header.tid, header.time_ns) == (
+        "Web Content:3 1/2 x",
+        12,
+        345,
+        7_000_000_001,
+    )
+
+
+def test_whole_stacks_reach_the_start_of_their_thread() -> None:
+    assert is_whole(("_start", "main", "work"))
+    assert is_whole(("__clone3", "start_thread", "std::sys::thread::unix::Thread::new::thread_start", "work"))
+    assert is_whole(("runtime.goexit.abi0", "main.main"))
+    assert not is_whole(("work", "main_loop"))
+    assert not is_whole(())
+
+
+def test_pools_fold_together() -> None:
+    assert thread_frame("tokio-rt-worker-12") == thread_frame("tokio-rt-worker-3") == "tokio-rt-worker"
+    assert thread_frame("kworker/1") == "kworker"
+    assert thread_frame("42") == "42"
+
+
+@pytest.mark.parametrize(
+    ("said", "fix"),
+    [
+        ("Access to performance monitoring and observability operations is limited.\nperf_event_paranoid setting is 4:",
+         "perf_event_paranoid"),
+        ("event syntax error: 'sched:sched_switch'\n\\___ can't access trace events\nNo permissions to read "
+         "/sys/kernel/tracing", "tracefs|paranoid"),
+        ("failed to open perf.data: No space left on device", "disk|space"),
+    ],
+)  # fmt: skip
+def test_perfs_complaints_become_a_setting_to_change(said: str, fix: str) -> None:
+    assert re.search(fix, perf.explain(said).fix)
+    assert "last words" in perf.explain("first\nlast words\n").reason

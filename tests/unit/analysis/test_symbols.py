@@ -1,0 +1,98 @@
+"""Addresses get the names of the binary that ran, inlined calls included, and never those of another."""
+
+import multiprocessing
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fuselab.analysis.elf import NotElfError, read_image
+from fuselab.analysis.symbols import Place, Symbols
+
+
+def offset_of(binary: Path, function: str) -> int:
+    """File offset of a function's first byte, by nm and readelf."""
+    listing = subprocess.run(["nm", str(binary)], capture_output=True, text=True, check=True).stdout
+    address = next(int(line.split()[0], 16) for line in listing.splitlines() if line.endswith(f" {function}"))
+    return next(a - v + o for o, n, v in read_image(binary).segments for a in (address,) if v <= a < v + n)
+
+
+def compiled(folder: Path, *options: str) -> Path:
+    source = folder / "two.c"
+    source.write_text(
+        "__attribute__((noinline)) int planted_function(int x) { return x * 3; }\n"
+        "int main(int n, char **v) { (void)v; return planted_function(n); }\n"
+    )
+    subprocess.run(["gcc", "-O1", *options, str(source), "-o", str(folder / "two")], check=True)
+    return folder / "two"
+
+
+@pytest.mark.parametrize("options", [("-g",), ("-g", "-no-pie"), (), ("-no-pie", "-static")])
+def test_position_independent_or_not_with_debug_information_or_only_a_symbol_table(
+    tmp_path: Path, symbols: Symbols, options: tuple[str, ...]
+) -> None:
+    binary = compiled(tmp_path, *options)
+    place = Place(str(binary), offset_of(binary, "planted_function") + 1)
+    assert symbols.name([place]) == {place: ("planted_function",)}
+
+
+def test_a_stripped_binary_is_named_by_its_separate_debug_file(tmp_path: Path) -> None:
+    binary = compiled(tmp_path, "-g")
+    place = Place(str(binary), offset_of(binary, "planted_function"))
+    build_id = read_image(binary).build_id
+    debug = tmp_path / "debug" / ".build-id" / build_id[:2] / f"{build_id[2:]}.debug"
+    debug.parent.mkdir(parents=True)
+    subprocess.run(["objcopy", "--only-keep-debug", str(binary), str(debug)], check=True)
+    subprocess.run(["strip", str(binary)], check=True)
+    bare = Symbols(cache_folder=tmp_path / "a")
+    assert bare.name([place]) == {place: ()}
+    helped = Symbols(cache_folder=tmp_path / "a", debug_roots=(tmp_path / "debug",))
+    assert helped.name([place]) == {place: ("planted_function",)}
+
+
+def test_a_binary_that_changed_since_the_capture_gives_no_names(tmp_path: Path, symbols: Symbols) -> None:
+    binary = compiled(tmp_path, "-g")
+    place = Place(str(binary), offset_of(binary, "planted_function"))
+    symbols.build_ids = {str(binary): "00" * 20}
+    assert symbols.name([place]) == {place: ()}
+    assert "not the file that was profiled" in symbols.problems[str(binary)]
+
+
+def test_what_is_no_file_or_no_elf_is_unnamed_with_the_reason(tmp_path: Path, symbols: Symbols) -> None:
+    (tmp_path / "text").write_text("no elf")
+    places = [Place(str(tmp_path / "text"), 1), Place(str(tmp_path / "gone"), 1), Place("[vdso]", 1)]
+    assert set(symbols.name(places).values()) == {()}
+    assert set(symbols.problems) == {str(tmp_path / "text"), str(tmp_path / "gone")}
+    with pytest.raises(NotElfError):
+        read_image(tmp_path / "text")
+
+
+def test_a_moved_binary_is_found_under_its_alias(tmp_path: Path, symbols: Symbols) -> None:
+    binary = compiled(tmp_path, "-g")
+    place = Place("/inside/the/rig/two", offset_of(binary, "planted_function"))
+    symbols.aliases = {"/inside/the/rig/two": binary}
+    assert symbols.name([place]) == {place: ("planted_function",)}
+
+
+def _name_one(arguments: tuple[str, int, str]) -> tuple[str, ...]:
+    module, offset, cache = arguments
+    place = Place(module, offset)
+    return Symbols(cache_folder=Path(cache)).name([place])[place]
+
+
+def test_many_processes_may_ask_for_the_same_binary_at_once(programs: Path, tmp_path: Path) -> None:
+    binary = programs / "inlined"
+    job = (str(binary), offset_of(binary, "main"), str(tmp_path))
+    with multiprocessing.get_context("spawn").Pool(4) as pool:
+        assert set(pool.map(_name_one, [job] * 4)) == {("main",)}
+    build_id = read_image(binary).build_id
+    assert [file.name.split(".")[0] for file in tmp_path.iterdir()] == [build_id]
+
+
+def test_a_damaged_cache_is_made_again(programs: Path, tmp_path: Path) -> None:
+    binary = programs / "waits"
+    place = Place(str(binary), offset_of(binary, "naps"))
+    assert Symbols(cache_folder=tmp_path).name([place])[place] == ("naps",)
+    cache = next(tmp_path.glob("*.symcache"))
+    cache.write_bytes(cache.read_bytes()[:100])
+    assert Symbols(cache_folder=tmp_path).name([place])[place] == ("naps",)
