@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fuselab.workflow import Workflow
 
+
 configfile: "config.yaml"
 
 
@@ -29,9 +30,9 @@ wildcard_constraints:
 
 
 rule all:
+    default_target: True
     input:
         "results/report.html",
-    default_target: True
 
 
 include: "rules/build.smk"

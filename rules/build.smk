@@ -5,13 +5,15 @@
 rule build:
     output:
         directory("results/builds/{target}/{build}"),
-    params:
-        spec=lambda wc: lab.build(f"{wc.target}/{wc.build}"),
     log:
         "results/logs/builds/{target}/{build}.log",
+    priority: lambda wc: 5000 + len(lab.build(f"{wc.target}/{wc.build}")["features"])
+    conda:
+        "../envs/environment.yaml"
     threads: workflow.cores
     resources:
         cargo=1,
-    priority: lambda wc: 5000 + len(lab.build(f"{wc.target}/{wc.build}")["features"])
+    params:
+        spec=lambda wc: lab.build(f"{wc.target}/{wc.build}"),
     script:
         "../scripts/build.py"

@@ -9,13 +9,15 @@ rule capture:
         verified=ancient(lambda wc: lab.verified(wc.experiment, wc.variant)),
     output:
         directory("results/{experiment}/captures/{variant}/{workload}/{profilers}/{spec}/{number}"),
-    params:
-        run=lambda wc: lab.capture(wc.experiment, wc.workload),
     log:
         "results/{experiment}/logs/captures/{variant}.{workload}.{profilers}.{spec}.{number}.log",
+    priority: 500
+    conda:
+        "../envs/environment.yaml"
     threads: workflow.cores
     resources:
         rig=1,
-    priority: 500
+    params:
+        run=lambda wc: lab.capture(wc.experiment, wc.workload),
     script:
         "../scripts/capture.py"

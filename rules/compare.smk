@@ -4,13 +4,15 @@
 rule metrics:
     input:
         blocks=lambda wc: lab.blocks(wc.experiment),
-        code=lambda wc: lab.sources("workloads", "analysis"),
     output:
         "results/{experiment}/metrics.csv",
-    params:
-        kinds=lambda wc: lab.kinds(wc.experiment),
     log:
         "results/{experiment}/logs/metrics.log",
+    conda:
+        "../envs/environment.yaml"
+    params:
+        code=lambda wc: lab.code("workloads", "analysis"),
+        kinds=lambda wc: lab.kinds(wc.experiment),
     script:
         "../scripts/metrics.py"
 
@@ -20,12 +22,14 @@ rule compare:
         metrics="results/{experiment}/metrics.csv",
         blocks=lambda wc: lab.blocks(wc.experiment),
         verified=lambda wc: lab.verified(wc.experiment),
-        code=lambda wc: lab.sources("compare"),
     output:
         "results/{experiment}/comparisons.csv",
-    params:
-        design=lambda wc: lab.design(wc.experiment),
     log:
         "results/{experiment}/logs/compare.log",
+    conda:
+        "../envs/environment.yaml"
+    params:
+        code=lambda wc: lab.code("compare"),
+        design=lambda wc: lab.design(wc.experiment),
     script:
         "../scripts/compare.py"

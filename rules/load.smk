@@ -4,9 +4,11 @@
 rule fio_job:
     output:
         "results/{experiment}/loads/{workload}.fio",
-    params:
-        job=lambda wc: lab.plan(wc.experiment).jobs[wc.workload],
     log:
         "results/{experiment}/logs/loads/{workload}.log",
+    conda:
+        "../envs/environment.yaml"
+    params:
+        job=lambda wc: lab.plan(wc.experiment).jobs[wc.workload],
     script:
         "../scripts/fio_job.py"

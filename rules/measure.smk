@@ -8,14 +8,16 @@ rule verify:
         mount=ancient("results/{experiment}/mounts/{variant}.none.json"),
     output:
         directory("results/{experiment}/verify/{variant}/{spec}"),
-    params:
-        run=lambda wc: lab.verify(wc.experiment, wc.variant),
     log:
         "results/{experiment}/logs/verify/{variant}.{spec}.log",
+    priority: 2000
+    conda:
+        "../envs/environment.yaml"
     threads: workflow.cores
     resources:
         rig=1,
-    priority: 2000
+    params:
+        run=lambda wc: lab.verify(wc.experiment, wc.variant),
     script:
         "../scripts/verify.py"
 
@@ -28,13 +30,15 @@ rule time_block:
         verified=ancient(lambda wc: lab.verified(wc.experiment)),
     output:
         directory("results/{experiment}/blocks/{workload}/{spec}/{number}"),
-    params:
-        run=lambda wc: lab.block(wc.experiment, wc.workload, wc.number),
     log:
         "results/{experiment}/logs/blocks/{workload}.{spec}.{number}.log",
+    priority: lambda wc: 1000 - int(wc.number)
+    conda:
+        "../envs/environment.yaml"
     threads: workflow.cores
     resources:
         rig=1,
-    priority: lambda wc: 1000 - int(wc.number)
+    params:
+        run=lambda wc: lab.block(wc.experiment, wc.workload, wc.number),
     script:
         "../scripts/time_block.py"

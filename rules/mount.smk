@@ -4,9 +4,11 @@
 rule mount_config:
     output:
         "results/{experiment}/mounts/{variant}.{profilers}.json",
-    params:
-        config=lambda wc: lab.mount(wc.experiment, wc.variant, wc.profilers),
     log:
         "results/{experiment}/logs/mounts/{variant}.{profilers}.log",
+    conda:
+        "../envs/environment.yaml"
+    params:
+        config=lambda wc: lab.mount(wc.experiment, wc.variant, wc.profilers),
     script:
         "../scripts/mount_config.py"

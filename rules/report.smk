@@ -4,10 +4,12 @@
 rule plan:
     output:
         "results/{experiment}/plan.json",
-    params:
-        plan=lambda wc: lab.plan_data(wc.experiment),
     log:
         "results/{experiment}/logs/plan.log",
+    conda:
+        "../envs/environment.yaml"
+    params:
+        plan=lambda wc: lab.plan_data(wc.experiment),
     script:
         "../scripts/plan.py"
 
@@ -23,11 +25,14 @@ rule report:
         processed=lambda wc: lab.processed(wc.experiment),
         diffs=lambda wc: lab.diffs(wc.experiment),
         builds=ancient(lambda wc: lab.all_builds(wc.experiment)),
-        code=lambda wc: lab.sources("report"),
     output:
         report="results/{experiment}/report.html",
     log:
         "results/{experiment}/logs/report.log",
+    conda:
+        "../envs/environment.yaml"
+    params:
+        code=lambda wc: lab.code("report"),
     script:
         "../scripts/report.py"
 
@@ -35,14 +40,16 @@ rule report:
 rule overview:
     input:
         reports=lambda wc: lab.reports(),
-        code=lambda wc: lab.sources("report"),
     output:
         "results/report.html",
+    log:
+        "results/logs/overview.log",
+    conda:
+        "../envs/environment.yaml"
     params:
+        code=lambda wc: lab.code("report"),
         listed=lambda wc: [Path(report).parent.name for report in lab.reports()],
         by_hand=lambda wc: lab.by_hand(),
         broken=lambda wc: lab.broken(),
-    log:
-        "results/logs/overview.log",
     script:
         "../scripts/overview.py"

@@ -21,8 +21,10 @@ from fuselab.rig.record import RunRecord
 from fuselab.rig.request import Load, MountConfig, Purpose, RunRequest
 from fuselab.rig.run import execute
 
-ATTEMPTS = 3
-"""How often a block is tried before what stops it is taken for a fact."""
+FAILURES = 3
+"""How often a variant may fail in one block before that is taken for a fact."""
+QUIET_ATTEMPTS = 2
+"""How often a block waits for a quiet machine; the next attempt is kept, and marked, however noisy it was."""
 STATE_ROOT = "results/state"
 
 
@@ -142,13 +144,13 @@ def time_block(task: BlockTask, mounts: Sequence[Path], verified: Sequence[Path]
     while True:
         order = [name for name in task.order if name not in failed]
         attempt = _attempt(task.experiment, task.purpose, task.load.workload, *out.parts[-2:])
-        noisy = sum(void.cause == "environment" for void in voided) >= ATTEMPTS - 1
+        noisy = sum(void.cause == "environment" for void in voided) >= QUIET_ATTEMPTS
         void = _block_once(task, configs, order, attempt, int(out.name), len(voided) + 1, keep_noisy=noisy)
         if void is None:
             break
         voided.append(void)
         print(f"attempt {void.attempt}: {void.variant}: {void.reason}", file=sys.stderr, flush=True)
-        if sum((v.variant, v.cause) == (void.variant, "target") for v in voided) >= ATTEMPTS:
+        if sum((v.variant, v.cause) == (void.variant, "target") for v in voided) >= FAILURES:
             failed[void.variant] = VariantOutcome("failed", void.reason)
     outcomes = {name: failed.get(name, VariantOutcome("ok")) for name in task.order}
     record = BlockRecord(

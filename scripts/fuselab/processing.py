@@ -67,3 +67,18 @@ def refused(profiler: str, reason: str, fix: str, captures: int) -> Profile:
 
 def read_profile(folder: Path) -> Profile:
     return msgspec.json.decode((folder / "profile.json").read_bytes(), type=Profile)
+
+
+def diff(baseline: Path, variant: Path, out: Path) -> None:
+    """What moved from one processed folder to another: diff.folded, diff.svg, movers.csv, and diff.json.
+
+    Where a side has no picture there is no difference either: diff.json says whose, and why.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    sides = [read_profile(baseline), read_profile(variant)]
+    for folder, profile in zip((baseline, variant), sides, strict=True):
+        if profile.status not in ("ok", "limited"):
+            side = folder.parent.parent.name
+            write_json(out / "diff.json", {"note": f"no difference: {side}: {' '.join(profile.notes)}"})
+            return
+    write_json(out / "diff.json", {"note": compare_profiles(baseline, variant, sides, out)})

@@ -7,8 +7,9 @@ else: it stops only those who wanted it.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -203,12 +204,14 @@ class Workflow:
         """plan.json: the experiment as resolved, and the specs of its measurements."""
         return plain(describe(self.plan(experiment)))
 
-    def sources(self, *packages: str) -> list[str]:
-        """The package's own files that a derived result is made by."""
-        found = (
-            path for package in packages for path in (PACKAGE / package).rglob("*") if path.suffix in _CODE
-        )
-        return sorted(os.path.relpath(path, self.root) for path in found)
+    @cache  # noqa: B019  one object, as long as Snakemake lives
+    def code(self, *packages: str) -> str:
+        """Short hash of the package's own files that a derived result is made by: it is made again when they change."""
+        found = (path for package in packages for path in (PACKAGE / package).rglob("*") if path.suffix in _CODE)
+        digest = hashlib.sha256()
+        for path in sorted(found):
+            digest.update(path.read_bytes())
+        return digest.hexdigest()[:12]
 
     @cached_property
     def _readable(self) -> tuple[list[str], dict[str, str]]:

@@ -86,7 +86,7 @@ def _cargo(spec: BuildSpec, build: CargoBuild, out: Path) -> BuildRecord:
         *([f"+{build.toolchain}"] if build.toolchain else []),
         *(["bench", "--no-run"] if spec.bench else ["build"]),
         *(["--profile", spec.profile] if not spec.bench else []),
-        *(["--locked"] if (folder / "Cargo.lock").exists() else []),
+        *(["--locked"] if (folder / "Cargo.lock").exists() and "--locked" not in build.args else []),
         *(["--package", build.package] if build.package else []),
         *what,
         *([] if build.default_features else ["--no-default-features"]),
