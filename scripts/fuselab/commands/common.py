@@ -6,12 +6,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 import fuselab
 from fuselab.experiment.errors import ExperimentErrors
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def repository(file: Path | None = None) -> Path:
@@ -46,6 +49,14 @@ def fail(message: str, code: int = 1) -> NoReturn:
     """End with one sentence for the user."""
     click.echo(f"fuselab: {message}", err=True)
     sys.exit(code)
+
+
+def console() -> Console:
+    """Where tables go: as wide as the terminal, wide enough for paths where there is none."""
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else 120
+    return Console(highlight=False, width=width, soft_wrap=True)
 
 
 def print_json(value: object) -> None:

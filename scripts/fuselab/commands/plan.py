@@ -1,0 +1,91 @@
+"""`fuselab plan`: what an experiment will build, run and take, and what it can find."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fuselab.commands.common import console, errors_end_here, experiment_path, print_json, repository
+
+if TYPE_CHECKING:
+    from fuselab.experiment.plan import Plan
+    from fuselab.forecast import Forecast
+
+
+@click.command("plan")
+@click.argument("file", metavar="FILE|NAME")
+@click.option("--json", "as_json", is_flag=True, help="Print the forecast as JSON.")
+def command(file: str, as_json: bool) -> None:
+    """Say what an experiment has, what it still takes, and what size of change it can find. Runs nothing."""
+    from fuselab.forecast import forecast
+
+    path = experiment_path(file)
+    root = repository(path)
+    with errors_end_here():
+        plan = read_plan(path, root)
+    found = forecast(plan, root)
+    if as_json:
+        totals = {"seconds": found.seconds, "bytes": found.bytes}
+        print_json({"forecast": found, **totals, "skipped": plan.skipped})
+    else:
+        _show(plan, found)
+
+
+def read_plan(path: Path, root: Path) -> Plan:
+    """The plan of one experiment file. Raises ExperimentErrors."""
+    from fuselab.experiment.loading import load_experiment
+    from fuselab.experiment.plan import make_plan
+
+    loaded = load_experiment(path, root)
+    return make_plan(loaded.experiment, loaded.targets, loaded.services)
+
+
+def _show(plan: Plan, found: Forecast) -> None:
+    from rich.table import Table
+
+    from fuselab.commands.words import duration, size
+
+    out = console()
+    e = plan.experiment
+    out.print(f"[bold]{e.name}[/bold]: {e.title}" if e.title else f"[bold]{e.name}[/bold]")
+    names = ", ".join(f"{v.name} (A/A)" if v.control else v.name for v in e.variants)
+    out.print(f"variants: {names}\n")
+    table = Table(box=None, pad_edge=False)
+    for column in ("", "", "done", "each", "to go"):
+        table.add_column(column, justify="left" if not column else "right", overflow="fold")
+    for part in found.parts:
+        each = "unknown" if part.seconds_each is None else duration(part.seconds_each)
+        about = "" if part.measured or part.seconds_each is None else "~"
+        left = (
+            "-"
+            if not part.left
+            else "?"
+            if part.seconds_each is None
+            else duration(part.left * part.seconds_each)
+        )
+        table.add_row(part.what, part.name, f"{part.done} of {part.wanted}", f"{about}{each}", left)
+    out.print(table)
+    for skipped in plan.skipped:
+        out.print(f"not possible: {skipped.variant}, {skipped.profiler}: {skipped.capability.reason}")
+    out.print()
+    if not any(part.left for part in found.parts):
+        out.print("Everything is measured: only the report may be made again.")
+    else:
+        unknown = (
+            f", and {len(found.unknown)} parts whose time no run here tells yet" if found.unknown else ""
+        )
+        out.print(f"To go: about {duration(found.seconds)}{unknown}; {size(found.bytes)} on disk.")
+    if e.blocks == "auto":
+        out.print("Blocks are looked at after 12, 20 and 32, and may stop at the first that decides.")
+    for find in found.findable:
+        change = "no change at all" if find.change is None else f"a change of {find.change * 100:.1f} %"
+        out.print(f"Found in four of five such experiments {find.machine}: {change} (or more).")
+    if found.stale:
+        total = size(sum(leftover.bytes for leftover in found.stale))
+        out.print(
+            f"\nNo longer asked for ({total}; found again if the edit is undone, removed by `fuselab clean`):"
+        )
+        for leftover in found.stale:
+            out.print(f"  {leftover.path}")

@@ -1,0 +1,42 @@
+"""Times and sizes as people read them."""
+
+from __future__ import annotations
+
+
+def duration(seconds: float) -> str:
+    """`3.2 s`, `4 min 10 s`, `2 h 5 min`."""
+    if 0 < seconds < 0.1:
+        return f"{seconds * 1e3:.3g} ms"
+    if seconds < 60:
+        return f"{seconds:.3g} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if seconds < 600:
+        return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def figure(name: str, value: object) -> str:
+    """A value of a record by the unit in its name: `load_s`, `dirty_before_bytes`, `steal_share`, `psi_cpu_us`."""
+    if value is None or value == "":
+        return "unavailable"
+    if not isinstance(value, int | float):
+        return str(value)
+    unit = name.rsplit("_", 1)[-1]
+    words = {
+        "s": lambda v: duration(v),
+        "us": lambda v: duration(v / 1e6),
+        "bytes": lambda v: size(v),
+        "share": lambda v: f"{v * 100:.1f} %",
+        "hz": lambda v: f"{v / 1e9:.2f} GHz",
+        "c": lambda v: f"{v:.0f} °C",
+    }
+    return words[unit](value) if unit in words else f"{value:.4g}"
+
+
+def size(count: float) -> str:
+    """`512 B`, `3.1 MB`, `2.0 GB`: thousands, as disks are sold."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    raise AssertionError("unreachable")

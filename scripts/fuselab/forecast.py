@@ -1,0 +1,235 @@
+"""What an experiment has, what it still takes, and what it can find: all that `fuselab plan` says.
+
+Times come from runs that are there; without any, from the load's own runtime, and that is said.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import json
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import msgspec
+
+from fuselab.compare.power import NOISY, QUIET, smallest_effect
+from fuselab.experiment import units
+from fuselab.experiment.loads import complete_jobs
+from fuselab.experiment.model import Workload
+from fuselab.experiment.plan import LOOKS, Plan
+from fuselab.leftovers import Leftover, size_bytes, stale
+
+_OVERHEAD_S = 2.0
+"""Of a run beyond its load, where none has been measured: gate, mount, unmount, teardown."""
+_SAMPLE = 24
+"""How many of the newest runs of one kind are looked at for their times."""
+_ENOUGH = 6
+"""Blocks from which on their scatter says something."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One kind of thing to make. `seconds_each` is None where nothing is known."""
+
+    what: str
+    name: str
+    done: int
+    wanted: int
+    seconds_each: float | None
+    bytes_each: int | None
+    measured: bool
+    """Whether the time is that of runs made here, or a guess from the load's settings."""
+
+    @property
+    def left(self) -> int:
+        return max(0, self.wanted - self.done)
+
+
+@dataclass(frozen=True)
+class Findable:
+    """The smallest change that four of five experiments of this design find; None: no change is."""
+
+    machine: str
+    change: float | None
+
+
+@dataclass(frozen=True)
+class Forecast:
+    experiment: str
+    parts: tuple[Part, ...]
+    stale: tuple[Leftover, ...]
+    findable: tuple[Findable, ...]
+
+    @property
+    def seconds(self) -> float:
+        return sum(part.left * (part.seconds_each or 0) for part in self.parts)
+
+    @property
+    def bytes(self) -> int:
+        return sum(part.left * (part.bytes_each or 0) for part in self.parts)
+
+    @property
+    def unknown(self) -> tuple[Part, ...]:
+        return tuple(part for part in self.parts if part.left and part.seconds_each is None)
+
+
+class _Ran(msgspec.Struct):
+    """Of a run.json, what is needed here."""
+
+    phases: dict[str, float] | None
+
+
+def forecast(plan: Plan, root: Path) -> Forecast:
+    """Of one experiment, from its plan and what lies below `root/results`."""
+    parts = (*_builds(plan, root), *_verifies(plan, root), *_blocks(plan, root), *_captures(plan, root))
+    return Forecast(plan.experiment.name, parts, tuple(stale(plan, root)), tuple(_findable(plan, root)))
+
+
+def _builds(plan: Plan, root: Path) -> Iterator[Part]:
+    for folder, spec in plan.builds.items():
+        path = root / "results" / "builds" / folder
+        seconds = 1.0 if spec.kind == "installed" else _build_seconds(root, spec.target)
+        there = path / "build.json"
+        yield Part("build", folder, int(there.exists()), 1, seconds, _size_near(path), seconds is not None)
+
+
+def _build_seconds(root: Path, target: str) -> float | None:
+    """The longest of the target's builds: which part of the next is shared with them is not known."""
+    known = (_job_seconds(root, path) for path in (root / "results" / "builds" / target).glob("*"))
+    return max((seconds for seconds in known if seconds is not None), default=None)
+
+
+def _job_seconds(root: Path, output: Path) -> float | None:
+    """How long Snakemake's job for `output` took, from its own notes."""
+    name = base64.urlsafe_b64encode(str(output.relative_to(root)).encode()).decode()
+    try:
+        notes: dict[str, Any] = json.loads((root / ".snakemake" / "metadata" / name).read_text())
+        return float(notes["endtime"]) - float(notes["starttime"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _verifies(plan: Plan, root: Path) -> Iterator[Part]:
+    if not plan.verifies:
+        return
+    home = root / "results" / plan.experiment.name / "verify"
+    for variant in plan.experiment.variants:
+        path = home / variant.name / plan.verify_spec(variant.name)
+        seconds = _mean_seconds(root.glob("results/*/verify/*/*/run.json"))
+        yield Part("verify", variant.name, int(path.is_dir()), 1, seconds or 10.0, 0, seconds is not None)
+
+
+def _blocks(plan: Plan, root: Path) -> Iterator[Part]:
+    experiment = plan.experiment
+    for workload in experiment.workloads:
+        spec = plan.timed_spec(workload.name)
+        home = root / "results" / experiment.name / "blocks" / workload.name
+        done = len(list((home / spec).glob("*/block.json")))
+        wanted = LOOKS[-1] if experiment.blocks == "auto" else experiment.blocks
+        each = _mean_seconds((home / spec).glob("*/*/run.json")) or _mean_seconds(home.glob("*/*/*/run.json"))
+        guess = each or _load_seconds(workload)
+        seconds = None if guess is None else guess * len(experiment.variants)
+        example = next((home / spec).glob("*"), None)
+        size = size_bytes(example) if example else 100_000 * len(experiment.variants)
+        yield Part("blocks", workload.name, min(done, wanted), wanted, seconds, size, each is not None)
+
+
+def _captures(plan: Plan, root: Path) -> Iterator[Part]:
+    home = root / "results" / plan.experiment.name / "captures"
+    for capture in plan.captures:
+        base = home / capture.variant / capture.workload / capture.profiler
+        done = len(list((base / capture.spec).glob("*/run.json")))
+        each = _mean_seconds(base.glob("*/*/run.json"))
+        workload = plan.experiment.workload(capture.workload)
+        seconds = each or _load_seconds(workload)
+        name = f"{capture.variant}, {capture.workload}: {capture.profiler}"
+        example = next(base.glob("*/*"), None)
+        size = size_bytes(example) if example else None
+        yield Part(
+            "captures", name, min(done, capture.repeats), capture.repeats, seconds, size, each is not None
+        )
+
+
+def _size_near(path: Path) -> int | None:
+    """Of a build's folder, or of another build of the same target."""
+    known = path if path.is_dir() else next(path.parent.glob("*"), None)
+    return size_bytes(known) if known else None
+
+
+def _mean_seconds(records: Iterator[Path]) -> float | None:
+    """Mean of all phases together over the newest runs."""
+    newest = sorted(records, key=lambda path: path.stat().st_mtime, reverse=True)[:_SAMPLE]
+    runs = [msgspec.json.decode(path.read_bytes(), type=_Ran) for path in newest]
+    seconds = [sum(run.phases.values()) for run in runs if run.phases]
+    return mean(seconds) if seconds else None
+
+
+def _load_seconds(workload: Workload) -> float | None:
+    """From the load's own settings: fio's runtime and ramp; None where only a run can tell."""
+    if "jobs" not in workload.settings:
+        return None
+    longest = 0.0
+    for options in complete_jobs(workload.settings).values():
+        if "runtime" not in options:
+            return None
+        longest = max(longest, sum(_fio_seconds(options.get(key, "0")) for key in ("runtime", "ramp_time")))
+    return longest + _OVERHEAD_S
+
+
+def _fio_seconds(text: str) -> float:
+    if re.fullmatch(r"[0-9.]+", text):
+        return float(text)
+    try:
+        return units.seconds(text)
+    except ValueError:
+        return 0.0
+
+
+def _findable(plan: Plan, root: Path) -> Iterator[Findable]:
+    """From the scatter of the blocks that are there; before any, for a quiet and a noisy machine."""
+    e = plan.experiment
+    controls = {variant.name for variant in e.variants if variant.control}
+    contrasts = sum(pair.variant not in controls for pair in e.contrasts)
+    design: dict[str, Any] = {
+        "family": max(1, contrasts * len(e.workloads) * len(e.compare.primary)),
+        "variants": len(e.variants),
+        "threshold": e.compare.threshold,
+    }
+    if len(e.variants) < 2:
+        return
+    measured = _differences(plan, root)
+    for name, differences in measured.items():
+        yield Findable(f"here, {name}", smallest_effect(e.blocks, differences, **design))
+    if not measured:
+        yield Findable("on a quiet machine", smallest_effect(e.blocks, QUIET, **design))
+        yield Findable("on a noisy machine", smallest_effect(e.blocks, NOISY, **design))
+
+
+def _differences(plan: Plan, root: Path) -> dict[str, Sequence[float]]:
+    """`workload metric` -> ln(variant / baseline) by block, of the contrast with most blocks."""
+    path = root / "results" / plan.experiment.name / "metrics.csv"
+    if not path.exists():
+        return {}
+    values: dict[tuple[str, str, str, str], float] = {}
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            if row["metric"] in plan.experiment.compare.primary:
+                values[row["workload"], row["metric"], row["variant"], row["block"]] = float(row["value"])
+    found: dict[str, Sequence[float]] = {}
+    for workload, metric in sorted({key[:2] for key in values}):
+        for pair in plan.experiment.contrasts:
+            blocks = sorted({key[3] for key in values if key[:2] == (workload, metric)})
+            both = [
+                (values.get((workload, metric, v, b)) for v in (pair.variant, pair.baseline)) for b in blocks
+            ]
+            logs = [math.log(a / b) for a, b in both if a and b]
+            name = f"{workload} {metric}"
+            if len(logs) >= max(_ENOUGH, len(found.get(name, ())) + 1):
+                found[name] = logs
+    return found
