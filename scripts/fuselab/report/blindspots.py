@@ -35,12 +35,16 @@ def _views(results: Results) -> Iterator[BlindSpotView]:
         if not present:
             continue
         drawn, shown, headlines, notes = [], [], [], []
-        for v, (name, (path, said)) in enumerate(present):
-            table = read(path)
-            drawn.append(
-                view(drawing(f"blindspots-{w}-{v}", table, figures.WIDE_IN), f"`{name}`. {_CAPTION if not drawn else ''}", drawing(f"blindspots-{w}-{v}-narrow", table, figures.NARROW_IN))
+        spans = {name: read(path) for name, (path, _) in present}
+        longest_ns = max(float(totals(table).max()) for table in spans.values())
+        for v, (name, (_, said)) in enumerate(present):
+            key = f"blindspots-{w}-{v}"
+            wide, narrow = (
+                drawing(key + suffix, name, spans[name], longest_ns, width_in)
+                for suffix, width_in in (("", figures.WIDE_IN), ("-narrow", figures.NARROW_IN))
             )
-            shown.append(_table(f"blindspots-table-{w}-{v}", name, table))
+            drawn.append(view(wide, f"`{name}`, on the same axis as the first." if drawn else _CAPTION, narrow))
+            shown.append(_table(f"{key}-table", name, spans[name]))
             headlines += [f"`{name}`: {said.headline}"] if said.headline else []
             notes += [f"`{name}`: {note}" for note in said.notes]
         yield BlindSpotView(workload.name, tuple(headlines), tuple(drawn), tuple(shown), tuple(notes))
@@ -50,12 +54,17 @@ def read(path: Path) -> pd.DataFrame:
     return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
 
 
-def drawing(name: str, table: pd.DataFrame, width_in: float) -> Drawing:
-    """The operations with the most time. A row without parts, such as the time outside the target, is not drawn."""
+def totals(table: pd.DataFrame) -> pd.Series[float]:
+    """Self time of each row, in ns, of the kinds that are drawn."""
     parts = [column for column in _PARTS if column in table]
-    totals = table[parts].fillna(0).clip(lower=0).sum(axis=1)
-    order = totals[totals > 0].sort_values(ascending=False).index[:SHOWN]
-    return figures.blind_spots(name, table.loc[order], width_in)
+    return table[parts].fillna(0).clip(lower=0).sum(axis=1)
+
+
+def drawing(name: str, variant: str, table: pd.DataFrame, longest_ns: float, width_in: float) -> Drawing:
+    """The operations with the most time. A row without parts, such as the time outside the target, is not drawn."""
+    found = totals(table)
+    order = found[found > 0].sort_values(ascending=False).index[:SHOWN]
+    return figures.blind_spots(name, variant, table.loc[order], longest_ns, width_in)
 
 
 def _table(key: str, variant: str, table: pd.DataFrame) -> Table:

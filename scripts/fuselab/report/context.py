@@ -144,7 +144,10 @@ class ProfilerView:
 class QueryView:
     title: str
     sql: str
+    joined: Table | None
+    """The answers of all variants side by side, where their rows can be told to belong together."""
     answers: tuple[Answer, ...]
+    """Those that are not in `joined`."""
 
 
 @dataclass(frozen=True)
@@ -200,6 +203,8 @@ class Page:
     alarms: tuple[str, ...]
     warnings: tuple[str, ...]
     verdicts: tuple[VerdictView, ...]
+    many: bool
+    """So many verdicts that each is one short line."""
     ratios: FigureView | None
     comparisons: Table | None
     reading: tuple[Fact, ...]

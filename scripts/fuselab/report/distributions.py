@@ -29,7 +29,7 @@ def view(drawing: Drawing, caption: str, narrow: Drawing | None = None) -> Figur
 def by_block(results: Results) -> tuple[FigureGroup, ...]:
     """Each primary metric under each workload: paired by block, and in order of time."""
     return tuple(
-        FigureGroup(_capital(title), tuple(view(drawing, caption) for drawing, caption in drawn))
+        FigureGroup(words.capital(title), tuple(view(drawing, caption) for drawing, caption in drawn))
         for title, drawn in block_drawings(results)
     )
 
@@ -39,32 +39,26 @@ def block_drawings(results: Results) -> Iterator[tuple[str, list[tuple[Drawing, 
     table = pd.DataFrame(results.samples)
     if table.empty:
         return
+    variants = figures.places(plan.names())
     metrics = list(plan.primary) or list(dict.fromkeys(table["metric"]))[:4]
     for w, workload in enumerate(plan.workloads):
         for m, metric in enumerate(metrics):
             values = table[(table.workload == workload.name) & (table.metric == metric) & table.value.notna()]
-            present = [v for v in plan.names() if v in set(values["variant"])]
             if values.empty:
                 continue
             noun = words.phrase(metric).noun
             title = noun + (f" under {workload.name}" if len(plan.workloads) > 1 else "")
             yield title, [
                 (
-                    figures.paired(f"paired-{w}-{m}", _ordered(values, present), present, _capital(noun)),
+                    figures.paired(f"paired-{w}-{m}", values, variants, words.capital(noun)),
                     "One mark is one timed run; a line joins the runs of one block. Lines that all lean the same way are "
                     "an effect, lines that cross are noise.",
                 ),
                 (
-                    figures.over_blocks(f"blocks-{w}-{m}", values, present, _capital(noun)),
+                    figures.over_blocks(f"blocks-{w}-{m}", values, variants, words.capital(noun)),
                     "The same runs in order of time. What moves all variants together is the machine, and cancels within a block.",
                 ),
             ]
-
-
-def _ordered(values: pd.DataFrame, variants: list[str]) -> pd.DataFrame:
-    """Sorted as the axis shows the variants, because lines are drawn in the order of rows."""
-    kind = pd.CategoricalDtype(variants, ordered=True)
-    return values.assign(variant=values["variant"].astype(kind)).sort_values(["block", "variant"]).astype({"variant": str})
 
 
 def within_runs(results: Results) -> tuple[FigureGroup, ...]:
@@ -76,6 +70,7 @@ def within_runs(results: Results) -> tuple[FigureGroup, ...]:
 
 def run_drawings(results: Results) -> Iterator[tuple[str, list[tuple[Drawing, str]]]]:
     plan = results.plan
+    variants = figures.places(plan.names())
     for w, workload in enumerate(plan.workloads):
         runs = [run for run in results.runs if run.record.workload == workload.name]
         drawn: list[tuple[Drawing, str]] = []
@@ -84,13 +79,13 @@ def run_drawings(results: Results) -> Iterator[tuple[str, list[tuple[Drawing, st
             shown = curves[curves.direction == direction] if not curves.empty else curves
             if not shown.empty:
                 drawn.append((
-                    figures.percentiles(f"latency-{w}-{direction}", shown, plan.names(), _capital(direction)),
+                    figures.percentiles(f"latency-{w}-{direction}", shown, variants, words.capital(direction)),
                     "Every run is one line; the axis stretches the tail. Curves that part only at the right differ in their tail alone.",
                 ))
             shown = series[series.direction == direction] if not series.empty else series
             if not shown.empty:
                 drawn.append((
-                    figures.over_time(f"throughput-{w}-{direction}", shown, plan.names(), f"{_capital(direction)} throughput", "bytes/s"),
+                    figures.over_time(f"throughput-{w}-{direction}", shown, variants, f"{words.capital(direction)} throughput", "bytes/s"),
                     "From fio's own log. A level line means the load had settled; a falling one that the run was still filling a cache.",
                 ))
         if drawn:
@@ -145,6 +140,3 @@ def throughput(runs: list[Run]) -> pd.DataFrame:
         table["time_s"] -= table.groupby(["variant", "run"])["time_s"].transform("min")
     return table[table["value"].map(math.isfinite)] if not table.empty else table
 
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

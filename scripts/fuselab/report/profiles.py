@@ -9,14 +9,12 @@ import pandas as pd
 from fuselab.profilers.base import Profile
 from fuselab.report import figures, tables, words
 from fuselab.report.context import (
-    Answer,
     Fact,
     FigureView,
     Link,
     Picture,
     ProfilerView,
     ProfilerWorkload,
-    QueryView,
     Tab,
     Table,
 )
@@ -167,22 +165,8 @@ def _over_time(results: Results, key: str, profiler: str, workload: str) -> list
                 parts.setdefault(title, []).append(part)
     return [
         view(
-            figures.over_time(f"{key}-over-time-{i}", pd.concat(found), results.plan.names(), title, "bytes"),
+            figures.over_time(f"{key}-over-time-{i}", pd.concat(found), figures.places(results.plan.names()), title, "bytes"),
             "A line that keeps rising holds on to what it allocates; one that levels off has a cache that filled.",
         )
         for i, (title, found) in enumerate(parts.items())
     ]
-
-
-def queries(results: Results) -> tuple[QueryView, ...]:
-    """Each query once, the answers of every variant and workload side by side."""
-    asked: dict[tuple[str, str], list[Answer]] = {}
-    for workload in results.plan.workloads:
-        for name in results.plan.names():
-            for query in results.queries.get((name, workload.name), ()):
-                answers = asked.setdefault((query.title, query.sql), [])
-                label = name + (f", {workload.name}" if len(results.plan.workloads) > 1 else "")
-                key = f"query-{len(asked)}-{len(answers)}"
-                table = None if query.error else tables.from_records(key, f"`{label}`", query.columns, query.rows)
-                answers.append(Answer(label, table, query.error))
-    return tuple(QueryView(title, sql, tuple(answers)) for (title, sql), answers in asked.items())

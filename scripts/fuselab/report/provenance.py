@@ -79,7 +79,7 @@ def _variants(plan: PlanFile) -> Table:
     names = ["variant", "target", "backend", "revision", "build", "mount options", "environment"]
     rows = [
         [
-            variant.name + (" (control)" if variant.control else ""),
+            variant.name + (" (A/A control)" if variant.control else ""),
             variant.target,
             variant.backend,
             variant.rev[:12],

@@ -17,15 +17,14 @@ _CAPTION = (
 def drawing(results: Results, width_in: float, name: str) -> Drawing | None:
     """None where no row has an interval: everything failed, or there are too few blocks."""
     plan = results.plan
-    rows = sorted(verdicts.primary_rows(results), key=lambda r: (verdicts.is_control(plan, r),))
+    rows = sorted(verdicts.primary_rows(results), key=lambda row: verdicts.is_control(plan, row))
     several = len(plan.workloads) > 1
     labels = [
         (f"{row.variant}: {words.phrase(row.metric).noun}" + (f", {row.workload}" if several else ""), row)
         for row in rows
         if row.has_interval
     ]
-    positions = {name: i for i, name in enumerate(plan.names())}
-    return figures.ratios(name, labels, positions, plan.threshold, width_in) if labels else None
+    return figures.ratios(name, labels, figures.places(plan.names()), plan.threshold, width_in) if labels else None
 
 
 def figure(results: Results) -> FigureView | None:

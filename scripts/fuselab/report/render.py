@@ -16,6 +16,7 @@ from fuselab.report import (
     palette,
     profiles,
     provenance,
+    queries,
     ratios,
     verdicts,
     words,
@@ -59,14 +60,16 @@ def page(inputs: ReportInputs, out: Path) -> Page:
     comparisons = Link(carrier.href(inputs.comparisons), "comparisons.csv")
     cost_links = (Link(carrier.href(inputs.costs), "costs.csv"),) if inputs.costs else ()
     views = profiles.profilers(results, carrier)
+    judged, shared = verdicts.verdict_views(results)
     spots = blindspots.blind_spots(results)
     return Page(
         name=plan.experiment,
         title=plan.title,
         lead=_lead(results),
         alarms=verdicts.alarms(results),
-        warnings=_warnings(results),
-        verdicts=verdicts.verdict_views(results),
+        warnings=(*shared, *_warnings(results)),
+        verdicts=judged,
+        many=len(judged) > verdicts.MANY,
         ratios=ratios.figure(results),
         comparisons=verdicts.comparison_table(results, (comparisons,)),
         reading=verdicts.reading(plan),
@@ -74,7 +77,7 @@ def page(inputs: ReportInputs, out: Path) -> Page:
         blindspots=spots,
         sight=blindspots.sight(results),
         profilers=views,
-        queries=profiles.queries(results),
+        queries=queries.queries(results),
         costs=costs.figure(results),
         cost_table=costs.table(results, cost_links),
         cost_text=costs.text(results),
@@ -88,7 +91,7 @@ def page(inputs: ReportInputs, out: Path) -> Page:
 
 _SECTIONS = (
     ("verdicts", "Verdicts"),
-    ("runs", "Every run"),
+    ("runs", "Block by block"),
     ("time", "Where the time is"),
     ("profilers", "Profilers"),
     ("cost", "What profiling cost"),

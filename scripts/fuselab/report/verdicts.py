@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from fuselab.report import words
 from fuselab.report.context import Cell, Column, Fact, Link, Table, VerdictView
 from fuselab.report.plan import ContrastPlan, PlanFile
@@ -14,6 +17,8 @@ MARKS = {
     "inconclusive": ("open", "?"),
     "failed": ("failed", "✕"),
 }
+MANY = 6
+"""From more verdicts than this on, each is one sentence: the figure below shows the rest."""
 READING = (
     ("faster, slower", "the interval of the ratio excludes “no change”. “Below the threshold” is added where the whole interval lies inside the threshold: real, but smaller than what was said to matter."),
     ("no difference shown", "the whole interval lies inside the threshold: a difference that matters is ruled out. It does not mean that the two are equal."),
@@ -31,12 +36,27 @@ def reading(plan: PlanFile) -> tuple[Fact, ...]:
     return tuple(Fact(label, value) for label, value in READING if (label, value) in used)
 
 
-def verdict_views(results: Results) -> tuple[VerdictView, ...]:
-    """Contrasts first, controls last; every workload of a contrast in turn."""
+def verdict_views(results: Results) -> tuple[tuple[VerdictView, ...], tuple[str, ...]]:
+    """Contrasts first, controls last, every workload of a contrast in turn; and what holds for all of them."""
     plan = results.plan
     ordered = sorted(plan.contrasts, key=lambda c: c.variant in plan.controls)
-    views = [_view(results, contrast, workload.name) for contrast in ordered for workload in plan.workloads]
-    return tuple(view for view in views if view is not None)
+    made = [_view(results, contrast, workload.name) for contrast in ordered for workload in plan.workloads]
+    views = [view for view in made if view is not None]
+    shared = shared_notes(views)
+    many = len(views) > MANY
+    short = tuple(
+        replace(view, notes=tuple(note for note in view.notes if note not in shared), others=() if many else view.others)
+        for view in views
+    )
+    return short, shared
+
+
+def shared_notes(views: Sequence[VerdictView]) -> tuple[str, ...]:
+    """What is noted of every contrast alike is said once, below them all."""
+    noted = [set(view.notes) for view in views if view.kind != "failed"]
+    if len(noted) < 2:
+        return ()
+    return tuple(note for note in dict.fromkeys(n for view in views for n in view.notes) if all(note in n for n in noted))
 
 
 def alarms(results: Results) -> tuple[str, ...]:
@@ -82,14 +102,14 @@ def _view(results: Results, contrast: ContrastPlan, workload: str) -> VerdictVie
     first, control = rows[0], contrast.variant in plan.controls
     kind, mark = MARKS.get(first.word, ("open", "?"))
     where = f", under `{workload}`" if len(plan.workloads) > 1 else ""
-    notes = dict.fromkeys(row.note for row in rows if row.note)
+    notes = dict.fromkeys(row.note for row in rows if row.note and row.word != "failed")
     return VerdictView(
         kind=kind,
         mark=mark,
-        word=("control: " if control else "") + first.verdict,
-        sentence=f"{sentence(first, plan.threshold)}{where}, {tally(results, first)}.",
-        others=tuple(_capital(clause(row, plan.threshold)) + "." for row in rows[1:] if row.word != "failed"),
-        notes=tuple(notes),
+        word=first.verdict,
+        sentence=f"{'Control: ' if control else ''}{sentence(first, plan.threshold)}{where}, {tally(results, first)}.",
+        others=tuple(words.capital(clause(row, plan.threshold)) + "." for row in rows[1:] if row.word != "failed"),
+        notes=tuple(words.capital(note) + "." for note in notes),
         log=_log(results, contrast.variant) if first.word == "failed" else "",
         control=control,
     )
@@ -98,7 +118,7 @@ def _view(results: Results, contrast: ContrastPlan, workload: str) -> VerdictVie
 def tally(results: Results, row: Comparison) -> str:
     """`12 blocks, 0 voided`."""
     _, voided = block_counts(results.blocks.get(row.workload, ()))
-    return f"{words.plural(row.blocks, 'block')}, {voided} voided"
+    return f"{words.plural(row.blocks, 'block')}, {voided}{words.NBSP}voided"
 
 
 def sentence(row: Comparison, threshold: float) -> str:
@@ -106,7 +126,7 @@ def sentence(row: Comparison, threshold: float) -> str:
     variant, baseline = f"`{row.variant}`", f"`{row.baseline}`"
     match row.word:
         case "failed":
-            return f"{variant} failed" + (f": {row.note}" if row.note else "")
+            return f"{variant} failed" + (f": {_first_line(row.note)}" if row.note else "")
         case "faster" | "slower" if words.phrase(row.metric).verb:
             size, interval = words.magnitude(row.ratio, row.low, row.high)
             compared = f"{size} as fast as" if row.ratio >= 2 and row.better == "higher" else f"{size} {row.word} than"
@@ -174,7 +194,7 @@ def _cells(plan: PlanFile, row: Comparison, extras: list[str]) -> tuple[Cell, ..
         Cell(family),
         Cell(str(row.blocks), str(row.blocks)),
         *(_extra(name, row.extras.get(name, "")) for name in extras),
-        Cell(row.note),
+        Cell(_first_line(row.note)),
     )
 
 
@@ -194,6 +214,11 @@ def _log(results: Results, variant: str) -> str:
         return "\n\n".join(part for part in (verify.reason or "", verify.log) if part)
     states = (b.variants.get(variant) for blocks in results.blocks.values() for b in blocks)
     return next((s.reason for s in states if s is not None and s.status != "ok" and s.reason), "")
+
+
+def _first_line(text: str) -> str:
+    """What a run says of its failure goes on with the last lines of its log: those stand in a box of their own."""
+    return text.split("\n")[0].removesuffix(":")
 
 
 def _noun(row: Comparison) -> str:
@@ -218,6 +243,3 @@ def _below(row: Comparison) -> str:
     added = rest.strip() if comma else paren
     return f", {added}" if added else ""
 
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

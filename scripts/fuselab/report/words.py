@@ -11,7 +11,7 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 
 _TIME = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
 _BYTES = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"), (1, "B"))
-_COUNT = ((1e9, "G"), (1e6, "M"), (1e4, "k"))
+_COUNT = ((1e9, "G"), (1e6, "M"))
 _NANOSECONDS = {"ns": 1.0, "us": 1e3, "µs": 1e3, "ms": 1e6, "s": 1e9}
 _BYTE_UNITS = {"B": 1, "bytes": 1, "byte": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "kB": 1000, "MB": 10**6}
 _RATES = {f"{name}/s": size for name, size in _BYTE_UNITS.items()}
@@ -33,12 +33,15 @@ def quantity(value: float | None, unit: str) -> str:
     """`value` in the prefix that reads best; None and NaN are `none`."""
     if value is None or not math.isfinite(value):
         return "none"
+    if value == 0 and unit not in _PLAIN_COUNTS | _SHARES.keys():
+        return f"0{NBSP}{'B' if unit in ('bytes', 'byte') else unit}"
     for units, scale in ((_NANOSECONDS, _TIME), (_BYTE_UNITS, _BYTES), (_RATES, _BYTES)):
         if unit in units:
             per = "/s" if units is _RATES else ""
             return _scaled(value * units[unit], scale, per)
     if unit in _SHARES:
-        return f"{number(value * _SHARES[unit])}{NBSP}%"
+        value *= _SHARES[unit]
+        return f"{number(value, 2 if abs(value) < 1 else 3)}{NBSP}%"
     if unit in _PLAIN_COUNTS:
         return count(value)
     if unit in ("iops", "IOPS", "1/s", "ops/s"):
@@ -64,22 +67,38 @@ def count(value: float) -> str:
     if value != int(value):
         return number(value)
     for factor, prefix in _COUNT:
-        if abs(value) >= factor * 100:
+        if abs(value) >= factor * 10:
             return f"{number(value / factor)}{NBSP}{prefix}"
     return f"{int(value):,}".replace("-", MINUS).replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
 def percent(share: float, signed: bool = False) -> str:
-    """`share` 0.31 is `31 %`: no decimals from 10 % up, one below."""
-    return f"{_bare(share, signed)}{NBSP}%"
+    """`share` 0.31 is `31 %`: no decimals from 10 % up, one below, none where it is a whole number."""
+    text = _bare(share, signed)
+    return f"{text.removesuffix('.0')}{NBSP}%"
 
 
-def _bare(share: float, signed: bool = False) -> str:
+def _bare(share: float, signed: bool = False, decimals: int | None = None) -> str:
     value = share * 100
-    text = f"{abs(value):.0f}" if abs(value) >= 9.95 else f"{abs(value):.1f}"
+    places = (0 if abs(value) >= 9.95 else 1) if decimals is None else decimals
+    text = f"{abs(value):.{places}f}"
     zero = float(text) == 0
     sign = MINUS if value < 0 and not zero else ("+" if signed and not zero else "")
-    return sign + text
+    return ("0" if zero and decimals is None else sign + text)
+
+
+def _span(low: float, high: float, signed: bool = False) -> str:
+    """`28 to 35 %`: with as many decimals as it takes to tell the two ends apart, two at most."""
+    ends = [_bare(low, signed), _bare(high, signed)]
+    for decimals in (1, 2):
+        if ends[0] == ends[1] or len({"." in end for end in ends if end != "0"}) == 2 and max(abs(low), abs(high)) < 0.2:
+            ends = [_bare(low, signed, decimals), _bare(high, signed, decimals)]
+    return f"{ends[0]} to {ends[1]}{NBSP}%"
+
+
+def _times(low: float, high: float) -> str:
+    digits = next((d for d in (2, 3, 4) if number(low, d) != number(high, d)), 4)
+    return f"{number(low, digits)} to {number(high, digits)}{NBSP}{TIMES}"
 
 
 def level(value: float) -> str:
@@ -97,6 +116,11 @@ def listing(items: list[str]) -> str:
     return items[0] if len(items) == 1 else ", ".join(items[:-1]) + " and " + items[-1] if items else ""
 
 
+def capital(text: str) -> str:
+    """`text` as a sentence begins; `p99` and names between backticks stay as they are."""
+    return text[:1].upper() + text[1:] if text[1:2].isalpha() else text
+
+
 def change(ratio: float) -> str:
     """A ratio as a signed change; from a doubling on, as a factor."""
     return f"{number(ratio, 2)}{NBSP}{TIMES}" if ratio >= 2 else percent(ratio - 1, signed=True)
@@ -104,9 +128,7 @@ def change(ratio: float) -> str:
 
 def change_interval(low: float, high: float) -> str:
     """`−35 to −28 %` or `2.7 to 3.1 ×`."""
-    if high >= 2:
-        return f"{number(low, 2)} to {number(high, 2)}{NBSP}{TIMES}"
-    return f"{_bare(low - 1, True)} to {percent(high - 1, signed=True)}"
+    return _times(low, high) if high >= 2 else _span(low - 1, high - 1, signed=True)
 
 
 @dataclass(frozen=True)
@@ -152,8 +174,8 @@ def _io_phrase(verb: str, noun: str, what: str, metric: str) -> Phrase:
     }
     if what in spoken:
         return spoken[what]
-    if what.startswith("p") and what[1:].replace(".", "").replace("_", "").isdigit():
-        return Phrase(f"{what[1:].replace('_', '.')}th-percentile {noun} latency".replace("50th-percentile", "median"))
+    if what.startswith("p") and what[1:].replace(".", "").isdigit():
+        return Phrase(f"median {noun} latency" if what == "p50" else f"{what} {noun} latency")
     return Phrase(metric)
 
 
@@ -164,8 +186,7 @@ def magnitude(ratio: float, low: float, high: float) -> tuple[str, str]:
     less than half stays a percentage (98 % slower), because it has nowhere to go but 100 %.
     """
     if ratio >= 2:
-        return f"{number(ratio, 2)}{NBSP}{TIMES}", f"{number(low, 2)} to {number(high, 2)}{NBSP}{TIMES}"
+        return f"{number(ratio, 2)}{NBSP}{TIMES}", _times(low, high)
     if ratio < 1:
-        low, high = 1 - high, 1 - low
-        return percent(1 - ratio), f"{_bare(low)} to {percent(high)}"
-    return percent(ratio - 1), f"{_bare(low - 1)} to {percent(high - 1)}"
+        return percent(1 - ratio), _span(1 - high, 1 - low)
+    return percent(ratio - 1), _span(low - 1, high - 1)

@@ -119,10 +119,10 @@ SHAPES = {
     "awkward": Shape(
         name="awkward",
         title="Names that break pages: </script><script>alert('title')</script> & friends",
-        effects={"baseline": 1.0, "<script>alert(1)</script>": 0.8, "broken": 1.0, "control": 1.04},
+        effects={"baseline": 1.0, "<script>alert(1)<b>": 0.8, "broken": 1.0, "control": 1.04},
         workloads=("rand<b>write",),
         failed=frozenset({"broken"}),
-        refused=frozenset({("<script>alert(1)</script>", "tokio-console"), ("baseline", "jemalloc-heap")}),
+        refused=frozenset({("<script>alert(1)<b>", "tokio-console"), ("baseline", "jemalloc-heap")}),
         skipped=frozenset({("control", "jemalloc-heap")}),
         alarm=True,
     ),

@@ -89,6 +89,7 @@ const unpack = async id => {
   return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'))).text();
 };
 const address = svg => URL.createObjectURL(new Blob([svg], {type: 'image/svg+xml'}));
+const HINT = 'Click a frame to zoom into it; point at one for its figures.';
 const flame = (frame, svg) => {
   const picture = frame.closest('.picture'), bar = picture.querySelector('.bar');
   const window_ = make('iframe', {title: picture.dataset.title + ', flamegraph'});
@@ -98,6 +99,7 @@ const flame = (frame, svg) => {
   const reset = make('button', {type: 'button'}, 'Reset zoom');
   const ask = message => window_.contentWindow.postMessage(message, '*');
   let found = '';
+  said.textContent = HINT;
   search.addEventListener('input', () => ask({search: search.value}));
   reset.addEventListener('click', () => ask({unzoom: true}));
   addEventListener('message', event => {
@@ -106,7 +108,7 @@ const flame = (frame, svg) => {
     if (told.ready) { frame.dataset.ready = ''; ask({dark: dark.matches && !matchMedia('print').matches}); }
     if (told.focus) search.focus();
     if ('found' in told) found = told.found;
-    said.textContent = told.hover || found;
+    said.textContent = told.hover || found || HINT;
   });
   dark.addEventListener('change', () => ask({dark: dark.matches}));
   addEventListener('beforeprint', () => ask({dark: false}));

@@ -1,0 +1,55 @@
+"""What the experiment's own SQL answered: the variants side by side, or why it could not be answered."""
+
+from __future__ import annotations
+
+from fuselab.report import tables
+from fuselab.report.context import Answer, QueryView, Table
+from fuselab.report.reading import Query, Results
+
+
+def queries(results: Results) -> tuple[QueryView, ...]:
+    """Each query once, with the answers of every variant and workload."""
+    asked: dict[tuple[str, str], dict[str, Query]] = {}
+    for workload in results.plan.workloads:
+        for name in results.plan.names():
+            label = name + (f", {workload.name}" if len(results.plan.workloads) > 1 else "")
+            for query in results.queries.get((name, workload.name), ()):
+                asked.setdefault((query.title, query.sql), {})[label] = query
+    return tuple(_view(f"query-{i}", title, sql, answers) for i, ((title, sql), answers) in enumerate(asked.items()))
+
+
+def _view(key: str, title: str, sql: str, answers: dict[str, Query]) -> QueryView:
+    good = {label: query for label, query in answers.items() if not query.error}
+    joined = _joined(key, good)
+    apart = [label for label in answers if label not in good] if joined else list(answers)
+    views = tuple(
+        Answer(label, _table(f"{key}-{i}", label, answers[label]), answers[label].error) for i, label in enumerate(apart)
+    )
+    return QueryView(title, sql, joined, views)
+
+
+def _table(key: str, label: str, query: Query) -> Table | None:
+    return None if query.error else tables.from_records(key, f"`{label}`", query.columns, query.rows)
+
+
+def _joined(key: str, answers: dict[str, Query]) -> Table | None:
+    """One table of all answers: rows by their leading text columns, a column for each figure and variant.
+
+    None where answers have other columns than the first, or where no text tells one row from the next.
+    """
+    if len(answers) < 2 or len({query.columns for query in answers.values()}) != 1:
+        return None
+    columns = next(iter(answers.values())).columns
+    rows = [row for query in answers.values() for row in query.rows]
+    leading = next((i for i in range(len(columns)) if not all(isinstance(row[i], str) for row in rows)), len(columns))
+    if not 0 < leading < len(columns) or not rows:
+        return None
+    found = {label: {row[:leading]: row for row in query.rows} for label, query in answers.items()}
+    if any(len(found[label]) != len(query.rows) for label, query in answers.items()):
+        return None
+    keys = dict.fromkeys(row[:leading] for row in rows)
+    figures = [(i, label) for i in range(leading, len(columns)) for label in answers]
+    empty = (None,) * len(columns)
+    body = [[*name, *(found[label].get(name, empty)[i] for i, label in figures)] for name in keys]
+    heads = [*columns[:leading], *(f"{label}: {columns[i]}" for i, label in figures)]
+    return tables.from_records(key, "Side by side.", heads, body)
