@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from fuselab.commands.common import console, fail, print_json, repository
-from fuselab.commands.words import duration, size
+from fuselab.commands.words import duration, figure, size
 
 if TYPE_CHECKING:
     from fuselab.rig.record import RunRecord
@@ -72,7 +73,7 @@ def _many(read: list[RunRecord], found: list[Path]) -> None:
             record.workload,
             record.profiler,
             load,
-            str(path.parent),
+            shorter(path.parent),
         )
     console().print(table)
 
@@ -146,6 +147,9 @@ def _machine(record: RunRecord) -> list[str]:
 
     told = msgspec.to_builtins(record.environment)
     told.pop("gate", None)
-    return [
-        f"{name} {'unavailable' if value is None else value}" for name, value in told.items() if value != ""
-    ]
+    return [f"{_plain(name)} {figure(name, value)}" for name, value in told.items()]
+
+
+def _plain(name: str) -> str:
+    """Without the unit, which the figure shows."""
+    return re.sub(r"_(us|bytes|share|hz|c)$", "", name)

@@ -1,0 +1,38 @@
+"""`fuselab new`: a commented experiment that runs as it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fuselab.commands.common import errors_end_here, fail, repository
+
+
+@click.command("new")
+@click.argument("name")
+@click.option("--target", "-t", required=True, metavar="TARGET", help="A folder below targets/.")
+@click.option("--stdout", is_flag=True, help="Print it instead of writing experiments/NAME.yaml.")
+def command(name: str, target: str, stdout: bool) -> None:
+    """Write experiments/NAME.yaml: a commented experiment on TARGET that runs as it is."""
+    from fuselab.experiment.template import experiment_text
+    from fuselab.target.loading import load_target
+
+    root = repository()
+    with errors_end_here():
+        text = experiment_text(name, load_target(target, root))
+    if stdout:
+        click.echo(text, nl=False)
+        return
+    path = root / "experiments" / f"{name}.yaml"
+    if path.exists():
+        fail(f"{_shown(path)} is there already")
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    click.echo(
+        f"wrote {_shown(path)}\nnext:  fuselab plan {name}\n       snakemake --cores all results/{name}/report.html"
+    )
+
+
+def _shown(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -1,0 +1,104 @@
+"""The experiment that `fuselab new` writes: runs as it is, and names what else this target can."""
+
+from __future__ import annotations
+
+import re
+
+from fuselab import profilers
+from fuselab.experiment.findings import flow
+from fuselab.target.model import CargoBuild, CommandBuild, NoBuild, Target
+
+_SCHEMA = "# yaml-language-server: $schema=../scripts/fuselab/schema/experiment.schema.json"
+_FIRST_LOOK = ("perf-oncpu", "perf-offcpu", "jemalloc-heap")
+"""What is taken without being asked for, where the target can have it and it costs no build of its own."""
+
+
+def experiment_text(name: str, target: Target) -> str:
+    """A whole file for `target`. Its variants are the baseline and an A/A control until the reader adds one."""
+    lines = [
+        _SCHEMA,
+        f"# An experiment on {target.name}. `fuselab check` says what is wrong with it, `fuselab plan {name}` what it",
+        "# takes; docs/reference/experiment.md explains every key.",
+        f"name: {name}",
+        "title: What does this compare?",
+        "",
+        *_target(target),
+        "",
+        *_variants(target),
+        "",
+        "# Loads by name. Any fio job option can stand here; `criterion:` and `command:` are the other kinds.",
+        "workloads:",
+        "  seq-write:",
+        "    fio: {rw: write, bs: 128k, size: 64m, runtime: 3s}",
+        "  # rand-read:",
+        "  #   fio: {rw: randread, bs: 4k, size: 64m, runtime: 3s}",
+        "",
+        "# A block is one run of every variant, in random order. Fewer than 6 decide nothing.",
+        "blocks: 12",
+        "",
+        *_profilers(target),
+        "",
+        "# Decided before the first run: what counts, and from which size on.",
+        "compare:",
+        "  primary: [write.bw]",
+        "  threshold: 5%",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _target(target: Target) -> list[str]:
+    lines = [f"target: {target.name}" + (f" # {target.title}" if target.title else "")]
+    names = list(target.backends)
+    if names != ["none"]:
+        others = f" # or {', '.join(names[1:])}" if names[1:] else ""
+        lines.append(f"backend: {names[0]}{others}")
+    return lines
+
+
+def _variants(target: Target) -> list[str]:
+    """The baseline, and in comments what may differ for this target."""
+    lines = [
+        "# The first variant is the baseline: as written above, nothing else.",
+        "variants:",
+        "  baseline: {}",
+        "  # What another variant may say, one or several of these:",
+    ]
+    if isinstance(target.build, CargoBuild | CommandBuild):
+        lines.append("  # older: {rev: HEAD~1} # a git revision of the source")
+    if isinstance(target.build, CargoBuild):
+        lines.append("  # tuned: {rustflags: [-C, target-cpu=native]}")
+    for name, option in target.options.items():
+        about = f" # {option.description}" if option.description else ""
+        value = _sample(option.description)
+        lines.append(f"  # with-{name}: {{options: {{{name}: {value}}}}}{about}")
+    for other in list(target.backends)[1:]:
+        lines.append(f"  # on-{other}: {{backend: {other}}}")
+    if not isinstance(target.build, NoBuild):
+        lines.append("  # disk: {target: directory} # the bare disk, as the floor")
+        lines.append("  # env: {env: {NAME: value}}")
+    lines += ["# Adds `control`, identical to the baseline: it must not be found different.", "control: true"]
+    return lines
+
+
+def _sample(description: str) -> str:
+    """A value that the option's description names, to begin with."""
+    found = re.search(r"\b[\w-]+=[\w.%-]+|\b\d+[a-z%]+\b", description)
+    return flow(found[0]) if found else "..."
+
+
+def _profilers(target: Target) -> list[str]:
+    able = [n for n, p in profilers.REGISTRY.items() if p.capability(target).level != "unavailable"]
+    able = [name for name in able if "fio" in profilers.REGISTRY[name].workload_kinds]
+    if not able:
+        return ["# No profiler: there is no program to look at."]
+    first = [name for name in _FIRST_LOOK if name in able and _free(target, name)] or able[:1]
+    others = [name for name in able if name not in first]
+    more = [f"# Also possible: {', '.join(others)}."] if others else []
+    lines = ["# Ways to look: each gets a run of its own, which is never timed.", *more]
+    return [*lines, f"profilers: {flow(first)}"]
+
+
+def _free(target: Target, name: str) -> bool:
+    """Whether it needs no build of its own."""
+    support = target.profilers.get(name)
+    return support is None or not (support.features or support.rustflags)
