@@ -43,6 +43,8 @@ def templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["ticks"] = ticks
+    environment.filters["percent"] = words.percent
+    environment.filters["markdown"] = words.markdown
     environment.globals["include_raw"] = lambda name: Markup(environment.loader.get_source(environment, name)[0])  # type: ignore[union-attr]
     environment.globals["palette_light"] = Markup(palette.css(dark=False))
     environment.globals["palette_dark"] = Markup(palette.css(dark=True))
@@ -103,12 +105,13 @@ def _lead(results: Results) -> tuple[str, ...]:
     plan = results.plan
     targets = list(dict.fromkeys(v.target for v in plan.variants if v.target))
     first, _ = provenance.when(results)
-    blocks = [len(found) for found in results.blocks.values()]
+    counts = [verdicts.block_counts(found) for found in results.blocks.values()]
+    voided = sum(voided for _, voided in counts)
     said = [
         words.listing([f"`{target}`" for target in targets]),
         words.plural(len(plan.variants), "variant"),
         words.plural(len(plan.workloads), "workload"),
-        words.plural(max(blocks), "block") if blocks else "",
+        f"{words.plural(max(blocks for blocks, _ in counts), 'block')}, {voided}{words.NBSP}voided" if counts else "",
         f"measured {first} UTC" if first else "",
         f"on `{', '.join(provenance.hosts(results))}`" if provenance.hosts(results) else "",
     ]

@@ -17,6 +17,8 @@ MARKS = {
     "inconclusive": ("open", "?"),
     "failed": ("failed", "✕"),
 }
+EXTRAS = ("mean_ratio", "max_ratio", "stall_rate", "p_adjusted")
+"""Columns shown beside the verdict where comparisons.csv has them; what else it has is read there."""
 MANY = 6
 """From more verdicts than this on, each is one sentence: the figure below shows the rest."""
 READING = (
@@ -102,12 +104,14 @@ def _view(results: Results, contrast: ContrastPlan, workload: str) -> VerdictVie
     first, control = rows[0], contrast.variant in plan.controls
     kind, mark = MARKS.get(first.word, ("open", "?"))
     where = f", under `{workload}`" if len(plan.workloads) > 1 else ""
+    short = first.word == "failed" or len(plan.contrasts) * len(plan.workloads) > MANY
+    counted = "" if short else f", {tally(results, first)}"
     notes = dict.fromkeys(row.note for row in rows if row.note and row.word != "failed")
     return VerdictView(
         kind=kind,
         mark=mark,
         word=first.verdict,
-        sentence=f"{'Control: ' if control else ''}{sentence(first, plan.threshold)}{where}, {tally(results, first)}.",
+        sentence=f"{'Control: ' if control else ''}{sentence(first, plan.threshold)}{where}{counted}.",
         others=tuple(words.capital(clause(row, plan.threshold)) + "." for row in rows[1:] if row.word != "failed"),
         notes=tuple(words.capital(note) + "." for note in notes),
         log=_log(results, contrast.variant) if first.word == "failed" else "",
@@ -164,7 +168,7 @@ def comparison_table(results: Results, links: tuple[Link, ...]) -> Table | None:
         return None
     order = {metric: i for i, metric in enumerate(plan.primary)}
     rows.sort(key=lambda r: (order.get(r.metric, len(order)), is_control(plan, r)))
-    extras = [name for name in rows[0].extras if any(row.extras.get(name) for row in rows)]
+    extras = [name for name in EXTRAS if any(row.extras.get(name) for row in rows)]
     names = ["variant", "baseline", "workload", "metric", "better", "ratio", "interval", "level", "verdict", "family", "blocks"]
     numeric = {"ratio", "level", "blocks", *extras}
     columns = tuple(Column(name.replace("_", " "), name in numeric) for name in [*names, *extras, "note"])

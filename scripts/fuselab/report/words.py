@@ -190,3 +190,9 @@ def magnitude(ratio: float, low: float, high: float) -> tuple[str, str]:
     if ratio < 1:
         return percent(1 - ratio), _span(1 - high, 1 - low)
     return percent(ratio - 1), _span(low - 1, high - 1)
+
+
+def markdown(text: str) -> str:
+    """`text` as text in Markdown, in a table's cell too: nothing in it ends the cell, opens a tag or marks up."""
+    escaped = "".join("\\" + character if character in "\\|`*_[]#" else character for character in text)
+    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\n", " ")

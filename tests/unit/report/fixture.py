@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 import random
 import subprocess
@@ -518,14 +517,21 @@ def shaped(name: str, **changes: object) -> Shape:
 
 def main() -> None:
     from fuselab.report.inputs import find
+    from fuselab.report.overview import write_overview
     from fuselab.report.render import write_report
+    from fuselab.report.summary import write_summary
 
     root = Path(sys.argv[1])
     for name, shape in SHAPES.items():
         yaml = make(root / "results", shape)
         out = root / "results" / shape.name / "report.html"
-        write_report(find(root / "results", yaml, shape.name), out)
-        print(name, out, out.stat().st_size, json.dumps(len(shape.effects)))
+        inputs = find(root / "results", yaml, shape.name)
+        write_report(inputs, out)
+        write_summary(inputs, out.with_name("summary.md"), out.with_name("summary.json"))
+        print(name, out, out.stat().st_size)
+    broken = {"misspelt": "experiments/misspelt.yaml:7:1: unknown key `blokcs`\n  did you mean `blocks`?\n\n  7 | blocks: 12"}
+    listed = [shape.name for shape in SHAPES.values()]
+    write_overview(root / "results", listed[:2], listed[2:], broken, root / "results" / "report.html")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,73 @@
+"""The front page, `results/report.html`: every experiment with its headline verdicts, and the files that are broken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from fuselab.files import write_atomically
+from fuselab.report import provenance, verdicts, words
+from fuselab.report.context import VerdictView
+from fuselab.report.inputs import find
+from fuselab.report.reading import Results
+
+
+@dataclass(frozen=True)
+class Card:
+    """One experiment. `error` stands in place of everything else."""
+
+    name: str
+    title: str
+    href: str | None
+    lead: tuple[str, ...]
+    alarms: tuple[str, ...] = ()
+    verdicts: tuple[VerdictView, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Overview:
+    cards: tuple[Card, ...]
+    by_hand: tuple[Card, ...]
+    """Experiments that config.yaml does not list: their reports were asked for by name."""
+    broken: tuple[Card, ...]
+
+
+def write_overview(
+    results: Path, listed: Sequence[str], by_hand: Sequence[str], broken: Mapping[str, str], out: Path
+) -> None:
+    """`listed` and `by_hand` name experiments that have a report; `broken` maps a file's name to its errors."""
+    from fuselab.report.render import templates
+
+    page = Overview(
+        cards=tuple(_card(results, name, out) for name in listed),
+        by_hand=tuple(_card(results, name, out) for name in by_hand),
+        broken=tuple(Card(name, name, None, (), error=text) for name, text in broken.items()),
+    )
+    write_atomically(out, templates().get_template("overview.html.j2").render(page=page))
+
+
+def _card(results: Path, name: str, out: Path) -> Card:
+    report = results / name / "report.html"
+    href = quote(str(report.relative_to(out.parent))) if report.is_relative_to(out.parent) else str(report)
+    try:
+        found = Results(find(results, Path("experiments") / f"{name}.yaml", name))
+        views, _ = verdicts.verdict_views(found)
+        return Card(name, found.plan.title, href, _lead(found), verdicts.alarms(found), views)
+    except (OSError, ValueError, KeyError) as error:
+        # An old report stays readable when its files have gone or changed their form.
+        return Card(name, name, href, (), error=f"The report is there, but what it was made from cannot be read: {error}")
+
+
+def _lead(results: Results) -> tuple[str, ...]:
+    _, last = provenance.when(results)
+    targets = dict.fromkeys(v.target for v in results.plan.variants if v.target)
+    said = [
+        words.listing([f"`{target}`" for target in targets]),
+        f"measured {last} UTC" if last else "",
+        f"on `{', '.join(provenance.hosts(results))}`" if provenance.hosts(results) else "",
+        ", ".join(f"`{p.name}`" for p in results.plan.profilers),
+    ]
+    return tuple(text for text in said if text)

@@ -1,0 +1,113 @@
+"""The verdicts without the page: `summary.md` for a pull request, `summary.json` for scripts. Same figures, same words."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from fuselab.files import write_atomically
+from fuselab.report import provenance, verdicts, words
+from fuselab.report.inputs import ReportInputs
+from fuselab.report.reading import Comparison, Results
+
+
+@dataclass(frozen=True)
+class SummaryRow:
+    """One primary comparison. Ratios are variant / baseline; null where there is none."""
+
+    workload: str
+    baseline: str
+    variant: str
+    metric: str
+    unit: str
+    better: str
+    verdict: str
+    ratio: float | None
+    ratio_low: float | None
+    ratio_high: float | None
+    level: float | None
+    blocks: int
+    control: bool
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Summary:
+    """summary.json."""
+
+    experiment: str
+    title: str
+    measured_first: str
+    """UTC, `YYYY-MM-DD HH:MM`; empty without runs."""
+    measured_last: str
+    machines: tuple[str, ...]
+    threshold: float
+    blocks: int
+    voided: int
+    alarms: tuple[str, ...]
+    comparisons: tuple[SummaryRow, ...]
+
+
+def summarise(results: Results) -> Summary:
+    plan = results.plan
+    blocks = [block for found in results.blocks.values() for block in found]
+    count, voided = verdicts.block_counts(tuple(blocks))
+    first, last = provenance.when(results)
+    rows = sorted(verdicts.primary_rows(results), key=lambda row: verdicts.is_control(plan, row))
+    return Summary(
+        experiment=plan.experiment,
+        title=plan.title,
+        measured_first=first,
+        measured_last=last,
+        machines=tuple(provenance.hosts(results)),
+        threshold=plan.threshold,
+        blocks=count,
+        voided=voided,
+        alarms=verdicts.alarms(results),
+        comparisons=tuple(_row(results, row) for row in rows),
+    )
+
+
+def write_summary(inputs: ReportInputs, markdown: Path, json: Path) -> None:
+    """Write both files."""
+    from fuselab.report.render import templates
+
+    summary = summarise(Results(inputs))
+    write_atomically(json, msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
+    text = templates().get_template("summary.md.j2").render(summary=summary, rows=[_cells(r) for r in summary.comparisons])
+    write_atomically(markdown, text)
+
+
+def _row(results: Results, row: Comparison) -> SummaryRow:
+    return SummaryRow(
+        workload=row.workload,
+        baseline=row.baseline,
+        variant=row.variant,
+        metric=row.metric,
+        unit=row.unit,
+        better=row.better,
+        verdict=row.verdict,
+        ratio=_finite(row.ratio),
+        ratio_low=_finite(row.low),
+        ratio_high=_finite(row.high),
+        level=row.level,
+        blocks=row.blocks,
+        control=verdicts.is_control(results.plan, row),
+        sentence=verdicts.sentence(row, results.plan.threshold) + ".",
+    )
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _cells(row: SummaryRow) -> list[str]:
+    interval = change = ""
+    if row.ratio is not None and row.ratio_low is not None and row.ratio_high is not None:
+        change, interval = words.change(row.ratio), words.change_interval(row.ratio_low, row.ratio_high)
+    names = [f"{row.variant} against {row.baseline}" + (" (control)" if row.control else ""), row.workload, row.metric]
+    return [words.markdown(text) for text in [*names, change, interval, row.verdict, str(row.blocks)]]
+
