@@ -21,8 +21,6 @@ GATE_CPU_SHARE = 0.10
 """Of the window in which some task waited for a CPU."""
 GATE_IO_SHARE = 0.10
 GATE_DIRTY_BYTES = 64 << 20
-GATE_LIMIT_S = 10.0
-"""After this the run starts anyway, and its record says so."""
 VOID_STEAL_SHARE = 0.01
 VOID_OTHER_CPU_SHARE = 0.05
 """Of one core, by user processes outside the rig."""
@@ -76,8 +74,8 @@ def _others(proc: int) -> dict[int, procfs.ProcessTimes]:
     return {pid: process for pid, process in table.items() if pid not in ours and not process.kernel_thread}
 
 
-def gate(folder: Path, started_s: float, psi_us: Mapping[str, int | None]) -> Gate:
-    """Write back what is dirty, then wait until the machine is quiet, up to GATE_LIMIT_S.
+def gate(folder: Path, started_s: float, psi_us: Mapping[str, int | None], limit_s: float) -> Gate:
+    """Write back what is dirty, then wait until the machine is quiet, `limit_s` at most but one window at least.
 
     The first window begins at `started_s` with the pressure `psi_us`: what was done since then counts into it.
     """
@@ -93,7 +91,7 @@ def gate(folder: Path, started_s: float, psi_us: Mapping[str, int | None]) -> Ga
         quiet = (
             (cpu or 0) <= GATE_CPU_SHARE and (io or 0) <= GATE_IO_SHARE and (dirty or 0) <= GATE_DIRTY_BYTES
         )
-        if quiet or now_s - begun > GATE_LIMIT_S:
+        if quiet or now_s - begun > limit_s:
             return Gate(quiet, now_s - begun, cpu, io, dirty)
         since_s, since_us = now_s, now_us
 

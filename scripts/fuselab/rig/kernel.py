@@ -16,6 +16,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 _FUSECTL = Path("/sys/fs/fuse/connections")
+_MNT_DETACH = 2
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 0x1
 
 
@@ -31,6 +32,11 @@ def mount_fusectl() -> None:
     if _FUSECTL.is_dir() and not os.path.ismount(_FUSECTL):
         libc = ctypes.CDLL(None, use_errno=True)
         libc.mount(b"none", bytes(_FUSECTL), b"fusectl", 0, None)
+
+
+def detach(mountpoint: str) -> None:
+    """Take a mount out of the tree, whatever still uses it."""
+    ctypes.CDLL(None).umount2(os.fsencode(mountpoint), _MNT_DETACH)
 
 
 def abort_connection(device: int) -> bool:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from fuselab.rig import procfs
 from fuselab.rig.errors import RigError, TargetError
 from fuselab.rig.log import Log
 
@@ -55,11 +56,13 @@ class Process:
             signal.pidfd_send_signal(self.pidfd, number)
 
     def kill(self) -> bool:
-        """SIGKILL to it and to all of its session; whether it was gone soon after."""
-        if self._popen is not None:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)
-        self.signal(signal.SIGKILL)
+        """SIGKILL to it and to all that descends from it; whether it was gone soon after.
+
+        Not to its process group: fio, for one, gives each of its jobs a session of its own.
+        """
+        for pid in sorted(procfs.family(self.pid)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         return self.wait(KILL_WAIT_S)
 
     def stop(self, number: int, timeout_s: float) -> bool:
@@ -74,7 +77,7 @@ class Process:
         """End it, and what it left in its session."""
         if self.running:
             self.kill()
-        elif self._popen is not None:
+        if self._popen is not None:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
         if self.pidfd >= 0:

@@ -77,6 +77,16 @@ def descendants(table: Mapping[int, ProcessTimes], root: int) -> set[int]:
     return found
 
 
+def family(root: int) -> set[int]:
+    """`root` and its descendants, as this pid namespace sees them; empty if it is gone."""
+    proc = open_proc()
+    try:
+        table = processes(proc)
+    finally:
+        os.close(proc)
+    return descendants(table, root) & table.keys()
+
+
 def cpu_clock_s(pid: int) -> float:
     """User and system time of a process, ended threads included, to the nanosecond. Raises OSError if it is gone.
 

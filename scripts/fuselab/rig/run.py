@@ -18,7 +18,7 @@ from types import FrameType
 import msgspec
 
 from fuselab.files import write_json
-from fuselab.rig import environment, procfs, state
+from fuselab.rig import procfs, state
 from fuselab.rig.errors import RigError
 from fuselab.rig.namespaces import contained
 from fuselab.rig.process import plain_env, program
@@ -122,7 +122,7 @@ def limit_s(request: RunRequest) -> float:
     """What all timeouts of a run add up to: a run that takes longer hangs in a way that nobody thought of."""
     config, load = request.mount, request.load
     service = config.service
-    total = environment.GATE_LIMIT_S + _MARGIN_S
+    total = request.gate_limit_s + _MARGIN_S
     if service is not None:
         total += service.ready_timeout_s * (1 + 3 * len(service.prepare)) + service.stop_timeout_s
     total += PREPARE_TIMEOUT_S * len(config.prepare) + load.timeout_s * len(load.prepare)

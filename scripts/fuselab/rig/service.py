@@ -76,8 +76,10 @@ def _wait_ready(
 
 
 def _ready(service: Service, values: Mapping[str, str], env: Mapping[str, str], folder: Path) -> bool:
+    if not _answers(service.port):
+        return False
     if not service.ready_argv:
-        return _answers(service.port)
+        return True
     argv = [fill(word, values) for word in service.ready_argv]
     try:
         run(

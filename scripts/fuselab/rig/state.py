@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fuselab.files import locked
-from fuselab.rig import mountinfo
+from fuselab.rig import kernel, mountinfo
 from fuselab.rig.errors import RigError
 
 MIN_FREE_BYTES = 256 << 20
@@ -77,6 +77,8 @@ def state_folder(root: Path) -> Iterator[State]:
             folder.mkdir()
         yield state
     finally:
+        for mountpoint in reversed(mountinfo.below(state.path)):
+            kernel.detach(mountpoint)
         _remove(state.path)
         os.close(lock)
 

@@ -11,7 +11,7 @@ from fuselab.rig.log import Log
 from fuselab.rig.process import exit_words, plain_env, running
 from fuselab.workloads.base import LoadContext
 
-_ASKED_TO_END_S = 10.0
+_ASKED_TO_END_S = 5.0
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,197 @@
+"""A run, whole: real mount, real load, and a record that says what happened."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from fuselab.analysis.metrics import rows
+from fuselab.files import sha256
+from fuselab.rig.request import Load
+from fuselab.target.model import StopSpec
+
+pytestmark = pytest.mark.mount
+
+
+def metrics(record, out):
+    return {metric.name: metric for metric in rows(out, record, "fio")}
+
+
+def test_a_run_mounts_loads_unmounts_and_says_so(rig, mounts_before):
+    record, out = rig.run(randseed=7)
+    assert record.status == "ok", record.reason
+    assert json.loads((out / "run.json").read_text())["status"] == "ok"
+    assert record.mount.fstype == "fuse"
+    assert record.mount.source == record.argv[2]
+    assert record.exit_codes == {"target": 0, "load": 0}
+    assert record.phases.load_s > 0
+    assert record.load_window_s[1] - record.load_window_s[0] == pytest.approx(record.phases.load_s)
+    assert record.target.cpu_s > 0
+    assert record.target.rss_peak_bytes > 1 << 20
+    assert record.environment.state_device.startswith("/dev/") or record.environment.state_device == "tmpfs"
+    assert record.environment.disk_free_bytes > 0
+    assert record.binary_sha256 is None, "no binary was named"
+    assert metrics(record, out)["write.bw"].value > 0
+    assert list(Path(rig.root, "state").glob("*/")) == [], "the state folder is gone"
+    assert mounts_before()
+
+
+def test_every_file_of_the_run_is_in_its_record(rig):
+    record, out = rig.run()
+    left = {path.name for path in out.iterdir()} - {"run.json", "request.json"}
+    assert {file.path for file in record.files} == left
+    for file in record.files:
+        assert sha256(out / file.path) == file.sha256
+        assert (out / file.path).stat().st_size == file.size_bytes
+
+
+def test_the_seed_decides_the_offsets(rig):
+    def offsets(seed):
+        load = Load(
+            "fio",
+            "w",
+            {"jobs": {"j": {"rw": "randwrite", "bs": "4k", "size": "1m", "write_iolog": "io.log"}}, "global": {}},
+            randseed=seed,
+        )
+        _, out = rig.run(load=load)
+        return [line.split()[-2] for line in (out / "io.log").read_text().splitlines() if " write " in line]
+
+    first = offsets(1)
+    assert len(first) == 256
+    assert offsets(1) == first
+    assert offsets(2) != first
+
+
+def test_two_mounts_share_one_state(rig):
+    load = Load(
+        "fio",
+        "w",
+        {
+            "jobs": {
+                "one": {"rw": "write", "size": "1m", "filename": "here"},
+                "two": {"rw": "write", "size": "2m", "directory": "${FUSELAB_DIRECTORY_2}"},
+            },
+            "global": {},
+        },
+    )
+    record, out = rig.run(mounts=2, load=load)
+    assert record.status == "ok", record.reason
+    assert set(record.pids) == {"target", "target-2"}
+    assert record.exit_codes == {"target": 0, "target-2": 0, "load": 0}
+    assert rows(out, record, "fio")
+    assert record.phases.drain_s > 0
+
+
+def test_without_a_program_the_load_runs_on_the_disk(rig):
+    record, _ = rig.run(argv=(), persists=True)
+    assert record.status == "ok", record.reason
+    assert record.mount.fstype not in ("fuse", "")
+    assert record.pids == {}
+    assert record.target is None
+
+
+def test_a_program_that_goes_into_the_background_is_found_and_stopped(rig):
+    record, _ = rig.run(argv=("bindfs", "{state}", "{mountpoint}"))
+    assert record.status == "ok", record.reason
+    assert record.target.cpu_s > 0
+    assert record.pids["target"] > 1
+
+
+def test_signal_first_stops_a_target_that_unmounts_itself(rig):
+    record, _ = rig.run(stop=StopSpec("signal", "INT", 10.0))
+    assert record.status == "ok", record.reason
+    assert record.exit_codes["target"] == 0
+
+
+def test_sigint_reaches_the_target_though_our_own_parent_ignores_it(rig):
+    request = rig.request(stop=StopSpec("signal", "INT", 5.0))
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        job = rig.job(request, restore_signals=False)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    said, _ = job.communicate(timeout=60)
+    assert job.returncode == 0, said
+    record = json.loads(Path(request.out, "run.json").read_text())
+    assert record["exit_codes"]["target"] == 0
+    assert record["phases"]["stop_s"] < 4
+
+
+def test_files_steps_and_environment_are_filled_in(rig):
+    record, out = rig.run(
+        argv=("sh", "-c", 'cat "$CONFIG" >&2; exec bindfs -f "$0" "$1"', "{state}", "{mountpoint}"),
+        env=(("CONFIG", "{state}/conf/store.toml"), ("WHERE", "{capture}")),
+        files=(("conf/store.toml", "root = '{state}' # {unknown}\n"),),
+        prepare=(("sh", "-c", "echo made > {state}/by-prepare"),),
+        load=Load("command", "w", {"argv": ["sh", "-c", "cat {mountpoint}/by-prepare; env"]}),
+    )
+    assert record.status == "ok", record.reason
+    assert record.env["WHERE"] == str(out)
+    assert "{unknown}" in (out / "target.log").read_text()
+    assert "root = '" + str(rig.root) in (out / "target.log").read_text()
+    assert "made" in (out / "command.log").read_text()
+    assert "CONFIG" not in (out / "command.log").read_text(), "the target's variables are not the load's"
+
+
+def test_the_callers_own_settings_do_not_reach_the_target(rig, monkeypatch):
+    monkeypatch.setenv("RUST_LOG", "trace")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush")
+    record, _ = rig.run()
+    assert {"RUST_LOG", "AWS_SECRET_ACCESS_KEY"}.isdisjoint(record.env)
+    record, out = rig.run(network="host")
+    assert record.env["AWS_SECRET_ACCESS_KEY"] == "(hidden)"
+    assert "hush" not in (out / "run.json").read_text()
+
+
+def test_prepared_data_is_read_back_from_a_fresh_mount(rig):
+    prepare = (("fio", "--name=prepare", "--directory=.", "--rw=write", "--size=2m", "--filename=data"),)
+    load = Load("fio", "w", {"jobs": {"j": {"rw": "read", "filename": "data", "size": "2m"}}, "global": {}}, prepare=prepare)
+    record, out = rig.run(load=load)
+    assert record.status == "ok", record.reason
+    assert (out / "target.prepare.log").exists(), "cold: mounted once to prepare, and again to measure"
+    record, out = rig.run(load=Load(load.kind, load.workload, load.settings, prepare=prepare, cache="warm"))
+    assert record.status == "ok", record.reason
+    assert not (out / "target.prepare.log").exists()
+
+
+def test_nobody_inside_reaches_the_network_outside(rig):
+    network = "ls /sys/class/net; cat /proc/net/route; ip -o addr show lo"
+    record, out = rig.run(load=Load("command", "w", {"argv": ["sh", "-c", network]}))
+    assert record.status == "ok", record.reason
+    said = (out / "command.log").read_text()
+    assert "127.0.0.1" in said, "lo is up"
+    assert "00000000" not in said, "there is no default route"
+
+
+def test_the_binary_is_named_by_its_hash(rig, tmp_path):
+    binary = tmp_path / "results" / "builds" / "t" / "b" / "prog"
+    binary.parent.mkdir(parents=True)
+    binary.write_text('#!/bin/sh\nexec bindfs "$@"\n')
+    binary.chmod(0o755)
+    relative = str(binary.relative_to(tmp_path))
+    record, _ = rig.run(binary=relative, argv=(relative, "-f", "{state}", "{mountpoint}"))
+    assert record.status == "ok", record.reason
+    assert record.argv[0] == str(binary)
+    assert record.binary_sha256 == sha256(binary)
+    (binary.parent / "build.json").write_text('{"sha256": "as the build noted"}')
+    record, _ = rig.run(binary=relative, build="t/b", argv=(relative, "-f", "{state}", "{mountpoint}"))
+    assert record.binary_sha256 == "as the build noted"
+
+
+def test_state_that_a_killed_run_left_is_removed_and_a_living_runs_is_not(rig):
+    import fcntl
+
+    dead, alive = rig.root / "state" / "dead0000", rig.root / "state" / "alive000"
+    for folder in (dead, alive):
+        (folder / "data").mkdir(parents=True)
+        (folder / "lock").touch()
+    with (alive / "lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        rig.run()
+        assert alive.exists()
+        assert not dead.exists()
+    assert os.listdir(rig.root / "state") == [".lock", "alive000"] or set(os.listdir(rig.root / "state")) == {".lock", "alive000"}
