@@ -19,13 +19,22 @@ use crate::file::Files;
 use crate::fs::DemoFs;
 use crate::inject::Faults;
 use crate::meta;
+use crate::telemetry;
 use crate::tree::Tree;
 
 /// How long files may stay open after a stop was asked for.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Mounts and serves until the filesystem is unmounted or a signal asks to stop.
-pub async fn serve(arguments: &cli::Mount) -> anyhow::Result<()> {
+/// Mounts and serves until the filesystem is unmounted or a signal asks to stop, with the
+/// profilers on that the environment asks for.
+pub fn run(arguments: &cli::Mount) -> anyhow::Result<()> {
+    let _profilers = telemetry::init()?;
+    // Dropped before the profilers are, so that they see the last task end.
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(arguments))
+}
+
+async fn serve(arguments: &cli::Mount) -> anyhow::Result<()> {
     let mut stop = Stop::listen()?;
     let faults = Faults::new(arguments.plan());
     faults.start();

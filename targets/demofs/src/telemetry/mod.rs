@@ -14,7 +14,7 @@ mod plain;
 mod profiling;
 
 #[cfg(not(feature = "profiling"))]
-pub use plain::{init, init_bench};
+pub use plain::{Guard, init, init_bench};
 #[cfg(feature = "profiling")]
 pub use profiling::{Guard, init, init_bench};
 

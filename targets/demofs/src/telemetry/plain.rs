@@ -10,22 +10,26 @@ use tracing::{Event, Level, Metadata, Subscriber};
 
 use super::{BENCH_CHROME, TOKIO_CONSOLE, TRACE_CHROME, TRACE_FLAME};
 
-/// Sets up the log. Keep what it returns until the end, as in a profiling build.
-pub fn init() -> anyhow::Result<()> {
+/// Nothing to complete at the end; a build with profilers has more in its own.
+#[must_use]
+pub struct Guard;
+
+/// Sets up the log.
+pub fn init() -> anyhow::Result<Guard> {
     log_errors_and_explain(&[TRACE_CHROME, TRACE_FLAME, TOKIO_CONSOLE])
 }
 
 /// Sets up the log for the benches.
-pub fn init_bench() -> anyhow::Result<()> {
+pub fn init_bench() -> anyhow::Result<Guard> {
     log_errors_and_explain(&[BENCH_CHROME])
 }
 
-fn log_errors_and_explain(useless: &[&str]) -> anyhow::Result<()> {
+fn log_errors_and_explain(useless: &[&str]) -> anyhow::Result<Guard> {
     for name in useless.iter().filter(|name| std::env::var_os(name).is_some()) {
         eprintln!("demofs: {name} is set, but this build has no `profiling` feature: it does nothing");
     }
     tracing::subscriber::set_global_default(Errors)?;
-    Ok(())
+    Ok(Guard)
 }
 
 struct Errors;
