@@ -66,12 +66,14 @@ class Rig:
         request = self.request(**changes)
         return execute(request), Path(request.out)
 
-    def job(self, request: RunRequest, prefix: Sequence[str] = (), **options: object) -> subprocess.Popen[str]:
+    def job(
+        self, request: RunRequest, prefix: Sequence[str] = (), program: Sequence[str] = (sys.executable,), **options: object
+    ) -> subprocess.Popen[str]:
         """The run in a process of its own, as Snakemake has it; `prefix` goes before its command."""
         path = self.root / f"{Path(request.out).name}.request"
         path.write_bytes(msgspec.json.encode(request))
         return subprocess.Popen(
-            [*prefix, sys.executable, "-c", OUTER, str(path)],
+            [*prefix, *program, "-c", OUTER, str(path)],
             text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options,
         )  # fmt: skip
 

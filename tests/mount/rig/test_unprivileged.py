@@ -1,0 +1,89 @@
+"""A user without root makes the same runs, where /dev/fuse may be opened: in a user namespace."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fuselab.rig.request import Load
+from fuselab.target.model import Service
+
+pytestmark = [
+    pytest.mark.mount,
+    pytest.mark.skipif(os.geteuid() != 0, reason="not root: the other tests of this folder say the same"),
+]
+
+NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--")
+
+
+def interpreter() -> list[str]:
+    """A Python with our packages that everybody may run; ours may lie in root's home folder."""
+    packages = os.pathsep.join(
+        [sysconfig.get_path("purelib"), *(path for path in sys.path if Path(path, "fuselab").is_dir())]
+    )
+    for program in (sys.executable, "/usr/bin/python3"):
+        argv = ["env", f"PYTHONPATH={packages}", program]
+        done = subprocess.run([*NOBODY, *argv, "-c", "import fuselab, msgspec"], capture_output=True, check=False)
+        if done.returncode == 0:
+            return argv
+    pytest.skip("no Python here that an unprivileged user may run")
+
+
+@pytest.fixture
+def users_rig(rig) -> Iterator[object]:
+    """A rig in a folder of nobody's."""
+    if os.stat("/dev/fuse").st_mode & 0o006 != 0o006:
+        pytest.skip("/dev/fuse is root's alone here")
+    if subprocess.run([*NOBODY, "unshare", "--user", "true"], check=False).returncode != 0:
+        pytest.skip("user namespaces are forbidden here")
+    with tempfile.TemporaryDirectory() as folder:
+        os.chown(folder, 65534, 65534)
+        yield type(rig)(Path(folder))
+
+
+def run(rig, request):
+    os.chown(request.out, 65534, 65534)
+    job = rig.job(request, prefix=NOBODY, program=interpreter(), cwd=rig.root)
+    said, _ = job.communicate(timeout=120)
+    assert job.returncode == 0, said
+    out = Path(request.out)
+    name = "run.json" if (out / "run.json").exists() else "attempt.json"
+    return json.loads((out / name).read_text())
+
+
+def test_a_user_without_root_mounts_and_measures(users_rig):
+    record = run(users_rig, users_rig.request(prepare=(("id", "-u"),)))
+    assert record["status"] == "ok", record["reason"]
+    assert record["mount"]["fstype"] == "fuse"
+    assert record["target"]["cpu_s"] > 0
+    assert record["environment"]["other_user_cpu_share"] is not None
+    out = next(users_rig.root.glob("out-*"))
+    assert {path.stat().st_uid for path in out.iterdir()} == {65534}
+
+
+def test_a_hung_target_is_ended_though_its_connection_cannot_be_aborted(users_rig):
+    hang = 'bindfs -f "$0" "$1" & sleep 1; kill -STOP $!; wait'
+    load = Load("fio", "w", {"jobs": {"j": {"rw": "write", "size": "1m", "runtime": "30s"}}, "global": {}}, timeout_s=2.0)
+    from fuselab.target.model import StopSpec
+
+    request = users_rig.request(
+        argv=("sh", "-c", hang, "{state}", "{mountpoint}"), load=load, stop=StopSpec("unmount", "TERM", 1.0)
+    )
+    record = run(users_rig, request)
+    assert record["status"] == "failed"
+    assert users_rig.nothing_left()
+
+
+def test_a_service_that_refuses_root_is_shown_another_account(users_rig):
+    who = "import os, http.server; assert os.geteuid() != 0; http.server.test(http.server.SimpleHTTPRequestHandler, port={port})"
+    service = Service("store", ("python3", "-c", who), 7777, user="daemon")
+    record = run(users_rig, users_rig.request(service=service))
+    assert record["status"] == "ok", record["reason"]
