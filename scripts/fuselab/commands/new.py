@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
 
 from fuselab.commands.common import errors_end_here, fail, repository
+from fuselab.schemas import schema
 
 
 @click.command("new")
@@ -19,6 +21,8 @@ def command(name: str, target: str, stdout: bool) -> None:
     from fuselab.target.loading import load_target
 
     root = repository()
+    if not re.fullmatch(schema("common")["$defs"]["name"]["pattern"], name):
+        fail(f"'{name}' cannot be a name: {schema('common')['$defs']['name']['x-allowed']}")
     with errors_end_here():
         text = experiment_text(name, load_target(target, root))
     if stdout:

@@ -1,0 +1,74 @@
+"""`fuselab clean`: what is no longer needed, and its removal."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fuselab.commands.common import fail, print_json, repository
+from fuselab.commands.words import size
+
+if TYPE_CHECKING:
+    from fuselab.experiment.plan import Plan
+    from fuselab.leftovers import Leftover
+
+
+@click.command("clean")
+@click.option("--yes", is_flag=True, help="Remove what is listed.")
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
+def command(yes: bool, as_json: bool) -> None:
+    """List what no experiment asks for any more and what killed runs left; with --yes, remove it.
+
+    Measurements of experiments whose file is broken or gone are kept.
+    """
+    from fuselab.leftovers import alone, every_leftover, remove
+
+    root = repository()
+    plans, broken = _plans(root)
+    with alone(root) as may:
+        if yes and not may:
+            fail(
+                "a snakemake is running here: what looks left over may be in use; try again when it has ended"
+            )
+        found = every_leftover(plans, broken, root)
+        if as_json:
+            print_json(found)
+        else:
+            _list(found, broken)
+        if yes:
+            for leftover in remove(found, root):
+                click.echo(f"removed {leftover.path}", err=as_json)
+        elif found and not as_json:
+            click.echo("Nothing is removed yet: fuselab clean --yes")
+
+
+def _plans(root: Path) -> tuple[dict[str, Plan], dict[str, str]]:
+    """Plans by experiment, and the errors of files that cannot be read."""
+    from fuselab.commands.plan import read_plan
+    from fuselab.experiment.errors import ExperimentErrors
+
+    plans, broken = {}, {}
+    for path in sorted((root / "experiments").glob("*.yaml")):
+        try:
+            plans[path.stem] = read_plan(path, root)
+        except ExperimentErrors as errors:
+            broken[path.stem] = str(errors)
+    return plans, broken
+
+
+def _list(found: list[Leftover], broken: dict[str, str]) -> None:
+    by_reason: dict[str, list[Leftover]] = defaultdict(list)
+    for leftover in found:
+        by_reason[leftover.why].append(leftover)
+    for why, group in by_reason.items():
+        click.echo(f"{why} ({size(sum(leftover.bytes for leftover in group))}):")
+        for leftover in group:
+            click.echo(f"  {leftover.path}")
+    for name in broken:
+        click.echo(
+            f"experiments/{name}.yaml cannot be read (fuselab check {name}): its results and all builds are kept"
+        )
+    click.echo(f"{size(sum(leftover.bytes for leftover in found))} in all")

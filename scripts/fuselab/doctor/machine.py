@@ -1,0 +1,106 @@
+"""What the kernel permits: FUSE, namespaces, perf."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from fuselab.doctor.base import Line, bad, note, ok
+
+_PERF_TIMEOUT_S = 20
+
+
+def kernel() -> Iterator[Line]:
+    who = "root" if os.geteuid() == 0 else f"user {os.geteuid()}, without root"
+    yield ok(
+        "machine",
+        f"{platform.system()} {platform.release()} on {platform.machine()}, {os.cpu_count()} cores; {who}",
+    )
+    if platform.system() != "Linux":
+        yield bad("machine", "FUSE, namespaces and perf as fuselab needs them exist on Linux alone")
+
+
+def fuse() -> Iterator[Line]:
+    try:
+        os.close(os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC))
+        yield ok("FUSE", "/dev/fuse can be opened")
+    except FileNotFoundError:
+        mend = "sudo modprobe fuse    (in a container: start it with --device /dev/fuse)"
+        yield bad("FUSE", "there is no /dev/fuse: nothing can be mounted", mend)
+    except OSError as error:
+        yield bad("FUSE", f"/dev/fuse cannot be opened: {error.strerror}", "sudo chmod 666 /dev/fuse")
+    if shutil.which("fusermount3") is None and os.geteuid() != 0:
+        yield bad(
+            "FUSE", "fusermount3, which mounts without root, is not installed", "sudo apt-get install fuse3"
+        )
+
+
+def namespaces() -> Iterator[Line]:
+    """The very walls that a run is put behind."""
+    from fuselab.rig.errors import RigError
+    from fuselab.rig.namespaces import contained
+
+    how = "as root" if os.geteuid() == 0 else "through a user namespace"
+    try:
+        with contained(["true"], mounts=True, network="private", stderr=subprocess.DEVNULL) as child:
+            code = child.wait(_PERF_TIMEOUT_S)
+    except (RigError, OSError, subprocess.TimeoutExpired) as error:
+        yield bad("namespaces", str(error))
+        return
+    if code == 0:
+        yield ok("namespaces", f"mounts, processes and network of a run can be walled off, {how}")
+    else:
+        yield bad("namespaces", f"a walled-off program ended with exit code {code}")
+
+
+def perf() -> Iterator[Line]:
+    """By trying: what may be recorded depends on too many settings to be read off."""
+    if shutil.which("perf") is None:
+        yield note(
+            "perf", "not installed: perf-oncpu and perf-offcpu are missing", "sudo apt-get install linux-perf"
+        )
+        return
+    level = Path("/proc/sys/kernel/perf_event_paranoid")
+    paranoid = level.read_text().strip() if level.exists() else "?"
+    wrong = _perf_fails("cpu-clock")
+    if wrong:
+        mend = "sudo sysctl kernel.perf_event_paranoid=1"
+        yield note("perf-oncpu", f"cannot sample (perf_event_paranoid is {paranoid}): {wrong}", mend)
+    else:
+        yield ok("perf-oncpu", "perf can sample where CPU time goes")
+    wrong = _perf_fails("sched:sched_switch")
+    if wrong:
+        mend = "run as root, or: sudo sysctl kernel.perf_event_paranoid=-1; sudo chmod -R a+rX /sys/kernel/tracing"
+        yield note(
+            "perf-offcpu", f"cannot see the scheduler (perf_event_paranoid is {paranoid}): {wrong}", mend
+        )
+    else:
+        yield ok("perf-offcpu", "perf can record when threads leave and regain a CPU")
+    yield from _pmu()
+
+
+def _perf_fails(event: str) -> str | None:
+    """What perf says when it cannot record `event`; None if it can."""
+    with tempfile.TemporaryDirectory() as folder:
+        argv = ["perf", "record", "-q", "-e", event, "-o", f"{folder}/perf.data", "--", "true"]
+        try:
+            done = subprocess.run(argv, capture_output=True, text=True, timeout=_PERF_TIMEOUT_S, check=False)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return str(error)
+    if done.returncode == 0:
+        return None
+    lines = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+    return lines[0] if lines else f"exit code {done.returncode}"
+
+
+def _pmu() -> Iterator[Line]:
+    if not Path("/sys/bus/event_source/devices/cpu").exists():
+        yield ok(
+            "perf",
+            "no hardware counters here (a virtual machine): time is sampled by the clock, which serves",
+        )
