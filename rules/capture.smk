@@ -4,8 +4,6 @@
 rule capture:
     input:
         build=ancient(lambda wc: lab.capture_builds(wc.experiment, wc.variant, wc.workload, wc.profilers)),
-        mount=ancient("results/{experiment}/mounts/{variant}.{profilers}.json"),
-        load=ancient(lambda wc: lab.job_file(wc.experiment, wc.workload)),
         verified=ancient(lambda wc: lab.verified(wc.experiment, wc.variant)),
     output:
         directory("results/{experiment}/captures/{variant}/{workload}/{profilers}/{spec}/{number}"),
@@ -18,6 +16,6 @@ rule capture:
     resources:
         rig=1,
     params:
-        run=lambda wc: lab.capture(wc.experiment, wc.workload),
+        run=lambda wc: lab.capture(wc.experiment, wc.variant, wc.workload, wc.profilers),
     script:
         "../scripts/capture.py"

@@ -1,11 +1,12 @@
-# What is timed. A measured job takes the machine for itself: every core, and the one rig. Inputs are `ancient`
-# because the spec in the path, not a file's time, says whether a measurement is still the one asked for.
+# What is timed. A measured job takes the machine for itself: every core, and the one rig. The spec in the path, not
+# a file's time, says whether a measurement is still the one asked for: inputs are `ancient`, and each has a hash in
+# its own path too, so that none is ever made again with other content. (Snakemake forgets that a missing output must
+# be made when all that leads to it is ancient and changed; mounts and loads are therefore parameters, not inputs.)
 
 
 rule verify:
     input:
         build=ancient(lambda wc: lab.build_folders(wc.experiment, [wc.variant])),
-        mount=ancient("results/{experiment}/mounts/{variant}.none.json"),
     output:
         directory("results/{experiment}/verify/{variant}/{spec}"),
     log:
@@ -25,8 +26,6 @@ rule verify:
 rule time_block:
     input:
         builds=ancient(lambda wc: lab.timed_builds(wc.experiment, wc.workload)),
-        mounts=ancient(lambda wc: lab.timed_mounts(wc.experiment)),
-        load=ancient(lambda wc: lab.job_file(wc.experiment, wc.workload)),
         verified=ancient(lambda wc: lab.verified(wc.experiment)),
     output:
         directory("results/{experiment}/blocks/{workload}/{spec}/{number}"),

@@ -25,6 +25,8 @@ rule report:
         processed=lambda wc: lab.processed(wc.experiment),
         diffs=lambda wc: lab.diffs(wc.experiment),
         builds=ancient(lambda wc: lab.all_builds(wc.experiment)),
+        mounts=lambda wc: lab.mounts(wc.experiment),
+        loads=lambda wc: lab.jobs(wc.experiment),
     output:
         report="results/{experiment}/report.html",
     log:

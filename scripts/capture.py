@@ -10,7 +10,6 @@ from fuselab.measure import CaptureTask, capture
 with job(snakemake) as step:
     capture(
         msgspec.convert(dict(step.params.run), CaptureTask),
-        Path(step.input.mount),
         [Path(path) for path in step.input.verified],
         Path(step.output[0]),
     )

@@ -10,7 +10,6 @@ from fuselab.measure import BlockTask, time_block
 with job(snakemake) as step:
     time_block(
         msgspec.convert(dict(step.params.run), BlockTask),
-        [Path(path) for path in step.input.mounts],
         [Path(path) for path in step.input.verified],
         Path(step.output[0]),
     )

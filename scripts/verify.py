@@ -8,4 +8,4 @@ from fuselab.job import job
 from fuselab.measure import VerifyTask, verify
 
 with job(snakemake) as step:
-    verify(msgspec.convert(dict(step.params.run), VerifyTask), Path(step.input.mount), Path(step.output[0]))
+    verify(msgspec.convert(dict(step.params.run), VerifyTask), Path(step.output[0]))

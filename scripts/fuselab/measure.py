@@ -31,6 +31,7 @@ STATE_ROOT = "results/state"
 @dataclass(frozen=True)
 class VerifyTask:
     experiment: str
+    mount: MountConfig
     baseline: bool
     """The first variant: nothing can be compared without it, so its failure ends the experiment."""
     state: str | None
@@ -40,6 +41,8 @@ class VerifyTask:
 class BlockTask:
     experiment: str
     purpose: Literal["timed", "cost"]
+    mounts: dict[str, MountConfig]
+    """By the name of the run's folder: the variant, or what a cost block calls its runs."""
     order: tuple[str, ...]
     load: Load
     randseed: int
@@ -49,6 +52,7 @@ class BlockTask:
 @dataclass(frozen=True)
 class CaptureTask:
     experiment: str
+    mount: MountConfig
     load: Load
     randseed: int
     state: str | None
@@ -104,19 +108,15 @@ class CaptureRecord:
     reason: str | None
 
 
-def read_mount(path: Path) -> MountConfig:
-    return msgspec.json.decode(path.read_bytes(), type=MountConfig)
-
-
 def read_verified(folders: Sequence[Path]) -> dict[str, Verified]:
     """Verdicts of the verifying runs, by variant."""
     found = [msgspec.json.decode((folder / "verify.json").read_bytes(), type=Verified) for folder in folders]
     return {verified.variant: verified for verified in found}
 
 
-def verify(task: VerifyTask, mount: Path, out: Path) -> None:
+def verify(task: VerifyTask, out: Path) -> None:
     """Write, mount again, read back; leave verify.json and run.json in `out`. A failing baseline is a JobError."""
-    config = read_mount(mount)
+    config = task.mount
     attempt = _attempt(task.experiment, "verify", config.variant, out.name)
     load = Load(kind="fio", workload="verify", settings={})
     record = _execute("verify", task.experiment, config, load, attempt / "run", task.state)
@@ -127,17 +127,17 @@ def verify(task: VerifyTask, mount: Path, out: Path) -> None:
     _settle(attempt / "run", out)
 
 
-def time_block(task: BlockTask, mounts: Sequence[Path], verified: Sequence[Path], out: Path) -> None:
+def time_block(task: BlockTask, verified: Sequence[Path], out: Path) -> None:
     """Run every variant once, in `task.order`; repeat the whole block when any run of it fails or is void.
 
     A variant that fails in every attempt is left out and recorded as failed; when the machine is too busy in
     every attempt, the last one is kept and marked. Neither looks at what was measured.
     """
-    configs = {config.variant: config for config in map(read_mount, mounts)}
+    found = read_verified(verified)
     failed = {
-        v.variant: VariantOutcome("failed", v.reason)
-        for v in read_verified(verified).values()
-        if v.status == "failed"
+        name: VariantOutcome("failed", found[config.variant].reason)
+        for name, config in task.mounts.items()
+        if config.variant in found and found[config.variant].status == "failed"
     }
     voided: list[Void] = []
     noisy = False
@@ -145,7 +145,7 @@ def time_block(task: BlockTask, mounts: Sequence[Path], verified: Sequence[Path]
         order = [name for name in task.order if name not in failed]
         attempt = _attempt(task.experiment, task.purpose, task.load.workload, *out.parts[-2:])
         noisy = sum(void.cause == "environment" for void in voided) >= QUIET_ATTEMPTS
-        void = _block_once(task, configs, order, attempt, int(out.name), len(voided) + 1, keep_noisy=noisy)
+        void = _block_once(task, order, attempt, int(out.name), len(voided) + 1, keep_noisy=noisy)
         if void is None:
             break
         voided.append(void)
@@ -170,7 +170,6 @@ def time_block(task: BlockTask, mounts: Sequence[Path], verified: Sequence[Path]
 
 def _block_once(
     task: BlockTask,
-    configs: dict[str, MountConfig],
     order: list[str],
     attempt: Path,
     block: int,
@@ -181,7 +180,7 @@ def _block_once(
     load = replace(task.load, randseed=task.randseed)
     for name in order:
         record = _execute(
-            task.purpose, task.experiment, configs[name], load, attempt / name, task.state, block=block
+            task.purpose, task.experiment, task.mounts[name], load, attempt / name, task.state, block=block
         )  # fmt: skip
         if record.status == "void" and not keep_noisy:
             return Void(tries, name, "environment", record.reason or "")
@@ -190,9 +189,9 @@ def _block_once(
     return None
 
 
-def capture(task: CaptureTask, mount: Path, verified: Sequence[Path], out: Path) -> None:
+def capture(task: CaptureTask, verified: Sequence[Path], out: Path) -> None:
     """One capture; a target that does not survive it leaves capture.json with the reason, not a failed job."""
-    config = read_mount(mount)
+    config = task.mount
     attempt = _attempt(task.experiment, "capture", config.variant, *out.parts[-4:])
     run = attempt / "run"
     bad = next((v for v in read_verified(verified).values() if v.status == "failed"), None)

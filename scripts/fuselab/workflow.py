@@ -110,14 +110,11 @@ class Workflow:
     def _variants(self, experiment: str) -> list[str]:
         return [variant.name for variant in self.plan(experiment).experiment.variants]
 
-    def timed_mounts(self, experiment: str) -> list[str]:
-        return [
-            f"results/{experiment}/mounts/{variant}.{NONE}.json" for variant in self._variants(experiment)
-        ]
+    def mounts(self, experiment: str) -> list[str]:
+        return [f"results/{experiment}/mounts/{v}.{p}.json" for v, p in self.plan(experiment).mounts]
 
-    def job_file(self, experiment: str, workload: str) -> list[str]:
-        job = self.plan(experiment).loads[workload].job
-        return [] if job is None else [job]
+    def jobs(self, experiment: str) -> list[str]:
+        return [f"results/{experiment}/loads/{workload}.fio" for workload in self.plan(experiment).jobs]
 
     def verified(self, experiment: str, variant: str | None = None) -> list[str]:
         plan = self.plan(experiment)
@@ -129,28 +126,31 @@ class Workflow:
     def verify(self, experiment: str, variant: str) -> dict[str, Any]:
         return {
             "experiment": experiment,
+            "mount": self.mount(experiment, variant, NONE),
             "baseline": variant == self.plan(experiment).experiment.baseline.name,
             "state": self.plan(experiment).experiment.state,
         }
 
     def block(self, experiment: str, workload: str, number: str) -> dict[str, Any]:
-        """What decides a block beyond its mounts and its load: the order of its runs, and fio's seed."""
+        """What decides a block: its mounts and its load, the order of its runs, and fio's seed."""
         plan = self.plan(experiment)
         seed = plan.experiment.seed
         return {
             "experiment": experiment,
             "purpose": "timed",
+            "mounts": {name: self.mount(experiment, name, NONE) for name in self._variants(experiment)},
             "order": list(block_order(self._variants(experiment), int(number), seed)),
             "load": plain(plan.loads[workload]),
             "randseed": randseed(seed, workload, int(number)),
             "state": plan.experiment.state,
         }
 
-    def capture(self, experiment: str, workload: str) -> dict[str, Any]:
+    def capture(self, experiment: str, variant: str, workload: str, profilers: str) -> dict[str, Any]:
         plan = self.plan(experiment)
         # Every capture of a workload, of whatever variant, reads and writes the same offsets.
         return {
             "experiment": experiment,
+            "mount": self.mount(experiment, variant, profilers),
             "load": plain(plan.loads[workload]),
             "randseed": randseed(plan.experiment.seed, workload, 0),
             "state": plan.experiment.state,
@@ -207,7 +207,9 @@ class Workflow:
     @cache  # noqa: B019  one object, as long as Snakemake lives
     def code(self, *packages: str) -> str:
         """Short hash of the package's own files that a derived result is made by: it is made again when they change."""
-        found = (path for package in packages for path in (PACKAGE / package).rglob("*") if path.suffix in _CODE)
+        found = (
+            path for package in packages for path in (PACKAGE / package).rglob("*") if path.suffix in _CODE
+        )
         digest = hashlib.sha256()
         for path in sorted(found):
             digest.update(path.read_bytes())

@@ -14,13 +14,13 @@ from functools import cached_property
 import msgspec
 
 from fuselab import profilers, workloads
+from fuselab.compare.schedule import LOOKS
 from fuselab.experiment.model import Contrast, Experiment, Variant, Workload
 from fuselab.profilers.base import Capability
 from fuselab.rig.request import RIG_VERSION, Load, MountConfig
 from fuselab.target.model import ProfilerSupport, Service, Target, fill, fill_argv
 from fuselab.target.spec import BuildSpec, build_spec
 
-LOOKS = (12, 20, 32)
 NONE = "none"
 
 
@@ -62,7 +62,7 @@ class Plan:
     @cached_property
     def loads(self) -> dict[str, Load]:
         """By workload, without the seed of a block."""
-        return {w.name: load(w, self.experiment.name) for w in self.experiment.workloads}
+        return {w.name: load(w) for w in self.experiment.workloads}
 
     @cached_property
     def jobs(self) -> dict[str, str]:
@@ -76,14 +76,18 @@ class Plan:
         return self._spec(mounts, workload)
 
     def verify_spec(self, variant: str) -> str:
-        return _short(["verify", RIG_VERSION, self.mounts[variant, NONE]])
+        """Spec of the verifying run of `variant`. Whether it is the baseline decides what its failure means."""
+        experiment = self.experiment
+        essential = variant == experiment.baseline.name
+        return _short(["verify", RIG_VERSION, experiment.state, essential, self.mounts[variant, NONE]])
 
     def capture_spec(self, variant: str, workload: str, profiler: str) -> str:
         return self._spec([self.mounts[variant, profiler]], workload)
 
     def _spec(self, mounts: list[MountConfig], workload: str) -> str:
         load = self.loads[workload]
-        return _short([RIG_VERSION, self.experiment.seed, mounts, load, self.jobs.get(workload)])
+        experiment = self.experiment
+        return _short([RIG_VERSION, experiment.seed, experiment.state, mounts, load, self.jobs.get(workload)])
 
     def blocks(self, count: int) -> list[str]:
         return [f"{number:03d}" for number in range(1, count + 1)]
@@ -236,14 +240,11 @@ def _log_filter(target: Target, supports: tuple[ProfilerSupport, ...]) -> dict[s
     return {name: ",".join(words) for name, words in joined.items()}
 
 
-def load(workload: Workload, experiment: str) -> Load:
-    kind = workloads.REGISTRY[workload.kind]
-    job = f"results/{experiment}/loads/{workload.name}.fio"
+def load(workload: Workload) -> Load:
     return Load(
         kind=workload.kind,
         workload=workload.name,
         settings=workload.settings,
-        job=None if kind.render(workload.settings) is None else job,
         prepare=workload.prepare,
         cache=workload.cache,
         timeout_s=workload.timeout_s,

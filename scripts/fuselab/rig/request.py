@@ -59,8 +59,6 @@ class Load:
     kind: str
     workload: str
     settings: Mapping[str, object]
-    job: str | None = None
-    """Path of the rendered fio job file, relative to the repository."""
     randseed: int = 0
     prepare: tuple[tuple[str, ...], ...] = ()
     cache: Literal["cold", "warm"] = "cold"
@@ -79,7 +77,7 @@ class RunRequest:
     state_root: str
     """Folder below which the run makes (and removes) its own state folder."""
     repository: str
-    """Root that relative paths in `mount` and `load` start from."""
+    """Root that relative paths in `mount` start from."""
     block: int | None = None
     repeat: int | None = None
     """Number of the capture, from 1; None for other purposes."""

@@ -78,11 +78,8 @@ class Fio:
         return _job_file({**_BASE, **shared}, {name: _timed(job, shared) for name, job in jobs.items()})
 
     def run(self, load: Load, context: LoadContext) -> LoadResult:
-        job = Path("load.fio")
-        if load.job is None:
-            (context.out / job).write_text(self.render(load.settings))
-        else:
-            job = context.repository / load.job
+        job = context.out / "load.fio"
+        job.write_text(self.render(load.settings))
         ended = self._fio(job, OUTPUT, load.randseed, load.timeout_s, context)
         return fio_output.result(context.out / OUTPUT, ended, load.timeout_s)
 
