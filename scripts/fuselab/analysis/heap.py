@@ -15,13 +15,13 @@ from fuselab.analysis.heap_dump import (
     HeapDump,
     Kind,
     addresses_of,
-    locate,
     parse_name,
     read_dump,
     unbias,
 )
+from fuselab.analysis.maps import locate
 from fuselab.analysis.refusal import Refusal
-from fuselab.analysis.stacks import Quality, Stacks, grade
+from fuselab.analysis.stacks import NamedStack, Quality, Stacks, grade
 from fuselab.analysis.symbols import Symbols
 
 _NO_PROFILING = re.compile(r"<jemalloc>: Invalid conf pair: (prof\S*)")
@@ -108,7 +108,7 @@ def read_heap(
     dumps = [read_dump(name) for name in _choose(files, pid, log, require_final)]
     first, last = dumps[0], dumps[-1]
     named = _name_all(dumps, symbols)
-    folded = {key: allocator.trim(stack) for key, (stack, _, _) in named.items()}
+    folded = {key: allocator.trim(stack.functions) for key, stack in named.items()}
     weights = [(named[key], size) for key, (_, size) in last.stacks.items()]
     memory = _memory(first, last, folded)
     return Heap(
@@ -163,8 +163,8 @@ def _no_dumps(log: str) -> Refusal:
     )
 
 
-def _name_all(dumps: Sequence[HeapDump], symbols: Symbols) -> dict[str, tuple[tuple[str, ...], int, int]]:
-    """Every stack of every dump -> (functions root first, frames named, frames in all), in one batch."""
+def _name_all(dumps: Sequence[HeapDump], symbols: Symbols) -> dict[str, NamedStack]:
+    """Every stack of every dump, named in one batch."""
     mappings = {mapping: None for dump in dumps for mapping in dump.mappings}
     stacks = {stack: addresses_of(stack) for dump in dumps for stack in dump.stacks}
     addresses = {address for stack in stacks.values() for address in stack}
@@ -182,7 +182,7 @@ def _name_all(dumps: Sequence[HeapDump], symbols: Symbols) -> dict[str, tuple[tu
 
     known = {address: frames(address) for address in addresses}
     return {
-        key: (
+        key: NamedStack(
             tuple(name for address in reversed(stack) for name in known[address][0]),
             sum(known[address][1] for address in stack),
             len(stack),

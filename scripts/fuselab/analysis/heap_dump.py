@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from fuselab.analysis.maps import MappedFile
 from fuselab.analysis.refusal import Refusal
-from fuselab.analysis.symbols import Place
 
 Kind = Literal["interval", "manual", "high-water", "final"]
 _KINDS: Mapping[str, Kind] = {"i": "interval", "m": "manual", "u": "high-water", "f": "final"}
@@ -46,16 +46,6 @@ class Estimate:
     def sd_bytes(self) -> float:
         """Standard error of `bytes` that comes from sampling."""
         return math.sqrt(self.variance_bytes2)
-
-
-@dataclass(frozen=True, slots=True)
-class MappedFile:
-    """One line of /proc/self/maps."""
-
-    start: int
-    end: int
-    offset: int
-    module: str
 
 
 @dataclass(frozen=True)
@@ -131,11 +121,3 @@ def addresses_of(stack: str) -> list[int]:
     first)."""
     first, *callers = (int(value, 16) for value in stack.split())
     return [first, *(value - 1 for value in callers)]
-
-
-def locate(address: int, mappings: Sequence[MappedFile]) -> Place | None:
-    """Module and file offset of an address; None outside all mapped files."""
-    for mapping in mappings:
-        if mapping.start <= address < mapping.end:
-            return Place(mapping.module, address - mapping.start + mapping.offset)
-    return None

@@ -17,8 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fuselab.analysis import perf, perf_script
+from fuselab.analysis.leaf_callers import read_leaf_callers
+from fuselab.analysis.perf_data import read_modules
+from fuselab.analysis.perf_script import RawStack
 from fuselab.analysis.refusal import Refusal
-from fuselab.analysis.stacks import Quality, Stacks, grade, thread_frame
+from fuselab.analysis.stacks import NamedStack, Quality, Stacks, grade, thread_frame
 from fuselab.analysis.symbols import Symbols
 
 _STATE = re.compile(r"prev_state=([A-Za-z])")
@@ -27,7 +30,7 @@ _BORN = re.compile(r"PERF_RECORD_FORK\(\d+:(\d+)\)")
 _DEAD = frozenset("XZ")
 _PREEMPTED = frozenset("R")
 _OUT, _IN = "PERF_RECORD_SWITCH OUT", "PERF_RECORD_SWITCH IN"
-_NO_STACK = ""
+_NO_STACK = RawStack("")
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class _Thread:
     """A thread while its switches are read."""
 
     comm: str = ""
-    stack: str | None = None
+    stack: RawStack | None = None
     """Of the sched_switch sample whose OUT has not come yet."""
     state: str = "?"
     out_ns: int | None = None
@@ -77,8 +80,8 @@ class _Thread:
 class _Ledger:
     """Waits of all threads, by (thread name, stack text), while a file is read."""
 
-    blocked: Counter[tuple[str, str]] = field(default_factory=Counter)
-    preempted: Counter[tuple[str, str]] = field(default_factory=Counter)
+    blocked: Counter[tuple[str, RawStack]] = field(default_factory=Counter)
+    preempted: Counter[tuple[str, RawStack]] = field(default_factory=Counter)
     threads: dict[int, _Thread] = field(default_factory=dict)
     events: Counter[str] = field(default_factory=Counter)
     outs: int = 0
@@ -92,7 +95,7 @@ class _Ledger:
             self.threads[tid] = _Thread()
         return self.threads[tid]
 
-    def sample(self, header: perf_script.Header, stack: str) -> None:
+    def sample(self, header: perf_script.Header, stack: RawStack) -> None:
         """A thread is about to leave the CPU."""
         _, event, fields = header.event()
         self.events[event] += 1
@@ -155,7 +158,10 @@ def read_offcpu(
     """
     perf.require_file(data)
     symbols = symbols or Symbols()
-    records, ledger = perf_script.Records(), _Ledger()
+    modules = read_modules(data)
+    symbols.build_ids = {**symbols.build_ids, **modules.build_ids}
+    missed = read_leaf_callers(data, modules.mappings, symbols)
+    ledger, lost = _Ledger(), 0
     start_ns = window_ns[0] if window_ns else None
     argv = perf.offcpu_script_argv(perf_program, data)
     for heads, stack in perf_script.read_blocks(perf_script.run(argv)):
@@ -163,8 +169,8 @@ def read_offcpu(
             header = perf_script.parse_header(line)
             if header is None:
                 continue
-            if not header.is_record:
-                ledger.sample(header, stack)
+            if header.is_sample:
+                ledger.sample(header, RawStack(stack, missed.at(header.tid, header.time_ns)))
             elif header.rest.startswith((_IN, _OUT)):
                 ledger.switch(header, start_ns)
             elif match := _COMM.search(header.rest):
@@ -173,7 +179,7 @@ def read_offcpu(
                 # A thread that begins in the window was nowhere before it.
                 ledger.thread(int(match[1])).seen = True
             else:
-                records.take(header.rest)
+                lost += perf_script.lost_samples(header.rest)
     if ledger.outs < minimum_switches:
         raise Refusal(
             f"perf recorded {ledger.outs} scheduler switches: no thread of the target left the CPU in the "
@@ -183,19 +189,18 @@ def read_offcpu(
         )
     start, end = window_ns or (ledger.first_ns, ledger.last_ns)
     ledger.finish(end)
-    symbols.build_ids = {**symbols.build_ids, **records.build_ids}
-    return _fold(ledger, records.lost, (start, end), symbols)
+    return _fold(ledger, lost, (start, end), symbols)
 
 
 def _fold(ledger: _Ledger, lost: int, window: tuple[int, int], symbols: Symbols) -> OffCpu:
     waits = [*ledger.blocked.items(), *ledger.preempted.items()]
-    texts = list({text for (_, text), _ in waits if text})
-    named = {_NO_STACK: (("[no stack]",), 0, 1), **perf_script.name_stacks(texts, symbols)}
+    named = perf_script.name_stacks({raw for (_, raw), _ in waits}, symbols)
+    named[_NO_STACK] = NamedStack(("[no stack]",), 0, 1)
 
-    def fold(times: Counter[tuple[str, str]]) -> Stacks:
+    def fold(times: Counter[tuple[str, RawStack]]) -> Stacks:
         stacks: Counter[tuple[str, ...]] = Counter()
-        for (comm, text), time_ns in times.items():
-            stacks[(thread_frame(comm), *named[text][0])] += time_ns
+        for (comm, raw), time_ns in times.items():
+            stacks[(thread_frame(comm), *named[raw].functions)] += time_ns
         return dict(stacks)
 
     return OffCpu(
@@ -206,12 +211,12 @@ def _fold(ledger: _Ledger, lost: int, window: tuple[int, int], symbols: Symbols)
         lost=lost,
         blocked_ns=ledger.blocked.total(),
         preempted_ns=ledger.preempted.total(),
-        without_stack_ns=sum(time_ns for (_, text), time_ns in waits if not text),
+        without_stack_ns=sum(time_ns for (_, raw), time_ns in waits if raw == _NO_STACK),
         before_window_ns=ledger.before_window_ns,
         open_ns=ledger.open_ns,
         threads=len(ledger.threads),
         silent_threads=sum(not thread.seen for thread in ledger.threads.values()),
         start_ns=window[0],
         end_ns=window[1],
-        quality=grade([(named[text], time_ns) for (_, text), time_ns in waits], symbols.problems),
+        quality=grade([(named[raw], time_ns) for (_, raw), time_ns in waits], symbols.problems),
     )

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fuselab.analysis import perf, perf_script
+from fuselab.analysis.leaf_callers import read_leaf_callers
+from fuselab.analysis.perf_data import read_modules
+from fuselab.analysis.perf_script import RawStack
 from fuselab.analysis.refusal import Refusal
 from fuselab.analysis.stacks import Quality, Stacks, grade, thread_frame
 from fuselab.analysis.symbols import Symbols
@@ -45,25 +48,27 @@ def read_oncpu(
     """
     perf.require_file(data)
     symbols = symbols or Symbols()
-    records = perf_script.Records()
-    periods: Counter[tuple[str, str]] = Counter()
+    modules = read_modules(data)
+    symbols.build_ids = {**symbols.build_ids, **modules.build_ids}
+    missed = read_leaf_callers(data, modules.mappings, symbols)
+    periods: Counter[tuple[str, RawStack]] = Counter()
     events: Counter[str] = Counter()
-    first_ns, last_ns = 0, 0
+    first_ns = last_ns = lost = 0
     for heads, stack in perf_script.read_blocks(perf_script.run(perf.oncpu_script_argv(perf_program, data))):
         for line in heads:
             header = perf_script.parse_header(line)
             if header is None:
                 continue
             if header.is_record:
-                records.take(header.rest)
+                lost += perf_script.lost_samples(header.rest)
+            if not header.is_sample:
                 continue
             period, event, _ = header.event()
             events[event] += 1
-            periods[header.comm, stack] += period
+            periods[header.comm, RawStack(stack, missed.at(header.tid, header.time_ns))] += period
             first_ns, last_ns = first_ns or header.time_ns, header.time_ns
-    _require_samples(events, records.lost, minimum_samples)
-    symbols.build_ids = {**symbols.build_ids, **records.build_ids}
-    return _fold(periods, events, records.lost, (first_ns, last_ns), symbols)
+    _require_samples(events, lost, minimum_samples)
+    return _fold(periods, events, lost, (first_ns, last_ns), symbols)
 
 
 def _require_samples(events: Counter[str], lost: int, minimum: int) -> None:
@@ -84,20 +89,20 @@ def _require_samples(events: Counter[str], lost: int, minimum: int) -> None:
 
 
 def _fold(
-    periods: Counter[tuple[str, str]],
+    periods: Counter[tuple[str, RawStack]],
     events: Counter[str],
     lost: int,
     window: tuple[int, int],
     symbols: Symbols,
 ) -> OnCpu:
-    named = perf_script.name_stacks(list({stack for _, stack in periods}), symbols)
+    named = perf_script.name_stacks({raw for _, raw in periods}, symbols)
     stacks: Counter[tuple[str, ...]] = Counter()
     kernel_ns = 0
-    for (comm, text), period in periods.items():
-        frames = named[text][0]
+    for (comm, raw), period in periods.items():
+        frames = named[raw].functions
         stacks[(thread_frame(comm), *frames)] += period
         kernel_ns += period if frames and frames[-1].endswith("_[k]") else 0
-    weights = [(named[text], period) for (_, text), period in periods.items()]
+    weights = [(named[raw], period) for (_, raw), period in periods.items()]
     return OnCpu(
         stacks=dict(stacks),
         event=events.most_common(1)[0][0],

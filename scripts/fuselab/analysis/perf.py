@@ -7,6 +7,8 @@ period is in ns.
 
 from __future__ import annotations
 
+import os
+import platform
 import re
 from pathlib import Path
 from typing import Literal
@@ -18,6 +20,10 @@ CallGraph = Literal["fp", "dwarf"]
 SCRIPT_FIELDS = "comm,pid,tid,time,event,period,ip,sym,dso"
 """Bare addresses: for user code perf prints the file offset in the module, and never looks for inlines."""
 
+_TIMER_TRACEPOINT = Path("/sys/kernel/tracing/events/timer/hrtimer_expire_entry/id")
+_CLOCK_HANDLER = re.compile(r"^([0-9a-f]+) \S perf_swevent_hrtimer$", re.M)
+_COPY = "call-graph=dwarf,stack-size"
+
 
 def oncpu_record_argv(
     perf: str, pid: int, output: Path, frequency_hz: int = 999, call_graph: CallGraph = "fp"
@@ -27,7 +33,8 @@ def oncpu_record_argv(
     Without `--control` and `--delay`: whoever runs it decides what part of the run is sampled. 999 Hz rather
     than 1000, so that sampling does not run in step with timers of whole milliseconds.
     """
-    return [*_record(perf, pid, output, call_graph), "-e", "cpu-clock", "-F", str(frequency_hz)]
+    clock = ["-e", f"cpu-clock/freq={frequency_hz},call-graph={call_graph},name=cpu-clock/"]
+    return [*_record(perf, pid, output), *clock, *(_stack_top_at_clock() if call_graph == "fp" else [])]
 
 
 def offcpu_record_argv(perf: str, pid: int, output: Path, call_graph: CallGraph = "fp") -> list[str]:
@@ -37,36 +44,59 @@ def offcpu_record_argv(perf: str, pid: int, output: Path, call_graph: CallGraph 
     The stack comes from the scheduler's tracepoint, the durations from context switch records: nothing is
     sampled. Without `--control` and `--delay`, as above.
     """
+    events = ["-e", f"sched:sched_switch/call-graph={call_graph}/"]
+    if call_graph == "fp" and _copies_stacks():
+        # The same switch once more, as a software event: this one copies the top of the stack.
+        events += ["-e", f"context-switches/{_COPY}=256/", *_REGISTERS]
     # Every switch is written: the ring must hold bursts until perf drains it.
-    events = ["-e", "sched:sched_switch", "-c", "1", "--switch-events", "-m", "2M"]
-    return [*_record(perf, pid, output, call_graph), *events]
+    return [*_record(perf, pid, output), *events, "-c", "1", "--switch-events", "-m", "2M"]
 
 
-def _record(perf: str, pid: int, output: Path, call_graph: CallGraph) -> list[str]:
+def _record(perf: str, pid: int, output: Path) -> list[str]:
     # CLOCK_MONOTONIC is the clock that the rig and the load use too. With build ids in the mapping records
     # perf neither reads all samples again at exit nor copies binaries.
-    options = ["--call-graph", call_graph, "-k", "CLOCK_MONOTONIC", "--buildid-mmap"]
+    options = ["-k", "CLOCK_MONOTONIC", "--buildid-mmap"]
     return [perf, "record", "-p", str(pid), "-o", str(output), *options]
+
+
+_REGISTERS = ("--user-regs=ip,sp,bp",)
+
+
+def _copies_stacks() -> bool:
+    """Whether `leaf_callers` understands copied stacks of this machine."""
+    return platform.machine() == "x86_64"
+
+
+def _stack_top_at_clock() -> list[str]:
+    """A second event at the moment of each clock sample, which copies the top of the stack (`leaf_callers`).
+
+    The clock is a timer, and a tracepoint fires as it expires, in the same interrupt and thread. The filter keeps
+    other timers out. Nothing where tracepoints or the kernel's symbols may not be read: stacks then lack the
+    callers of functions without frame pointers.
+    """
+    if not _copies_stacks() or not os.access(_TIMER_TRACEPOINT, os.R_OK):
+        return []
+    handler = _CLOCK_HANDLER.search(Path("/proc/kallsyms").read_text())
+    if handler is None or int(handler[1], 16) == 0:
+        return []
+    event = f"timer:hrtimer_expire_entry/{_COPY}=512/"
+    return ["-e", event, "--filter", f"function==0x{handler[1]}", *_REGISTERS]
 
 
 def oncpu_script_argv(perf: str, data: Path) -> list[str]:
     """`perf script` of an on-CPU recording as text for `perf_script.read_blocks`."""
-    return [*_script(perf, data), "-F", SCRIPT_FIELDS]
+    # The tracepoint beside the clock is read by perf_data: here its header line is enough.
+    return [*_script(perf, data), "-F", f"sw:{SCRIPT_FIELDS}", "-F", "trace:comm,pid,tid,time"]
 
 
 def offcpu_script_argv(perf: str, data: Path) -> list[str]:
     """`perf script` of an off-CPU recording: also switches, and the tracepoint's own fields (prev_state)."""
-    return [
-        *_script(perf, data),
-        "-F",
-        SCRIPT_FIELDS + ",trace",
-        "--show-switch-events",
-        "--show-task-events",
-    ]
+    fields = ["-F", f"trace:{SCRIPT_FIELDS},trace", "-F", "sw:comm,pid,tid,time"]
+    return [*_script(perf, data), *fields, "--show-switch-events", "--show-task-events"]
 
 
 def _script(perf: str, data: Path) -> list[str]:
-    options = ["--no-inline", "--ns", "--show-mmap-events", "--show-lost-events"]
+    options = ["--no-inline", "--ns", "--show-lost-events"]
     # `-f`: a capture processed by another user than root is not owned by the reader.
     return [perf, "script", "-i", str(data), "-f", *options]
 

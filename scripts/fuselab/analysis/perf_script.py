@@ -13,19 +13,20 @@ from __future__ import annotations
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from fuselab.analysis.leaf_callers import NOTHING_MISSED, Callers
 from fuselab.analysis.names import foldable
 from fuselab.analysis.perf import explain
+from fuselab.analysis.stacks import NamedStack
 from fuselab.analysis.symbols import Place, Symbols
 
 _CHUNK_BYTES = 1 << 20
-_HEADER = re.compile(r"^\s*(.*?)\s+(-?\d+)/(-?\d+)\s+(\d+)\.(\d+):\s+(.*)$")
+_HEADER = re.compile(r"^\s*(.*?)\s+(-?\d+)/(-?\d+)\s+(\d+)\.(\d+):\s*(.*)$")
 _EVENT = re.compile(r"^(\d+)\s+(\S+?):(?=\s|$)\s*(.*)$")
 _FRAME = re.compile(r"^\s*([0-9a-f]+) (.*) \(([/\[].*)\)$")
-_MAPPING = re.compile(r"\[0x[0-9a-f]+\(.*?\) @ \S+ <([0-9a-f]+)>\]: \S+ (/.*)$")
 _LOST = re.compile(r"PERF_RECORD_LOST(?:_SAMPLES)?\b.*?(?:lost\s+)?(\d+)\s*$")
 _KERNEL_HALF = 1 << 63
 
@@ -44,6 +45,11 @@ class Header:
     @property
     def is_record(self) -> bool:
         return self.rest.startswith("PERF_RECORD_")
+
+    @property
+    def is_sample(self) -> bool:
+        """Not a record, and not the bare line of an event that only copies stacks."""
+        return bool(self.rest) and not self.is_record
 
     def event(self) -> tuple[int, str, str]:
         """(period, event name, the tracepoint's fields) of a sample; a ValueError if it is none."""
@@ -98,19 +104,10 @@ def run(argv: Sequence[str]) -> Iterator[str]:
             raise explain(errors.read())
 
 
-@dataclass
-class Records:
-    """What other records of a file tell: lost samples, and the build id of every module."""
-
-    lost: int = 0
-    build_ids: dict[str, str] = field(default_factory=dict)
-
-    def take(self, record: str) -> None:
-        """Read the text of one PERF_RECORD_ line."""
-        if match := _MAPPING.search(record):
-            self.build_ids[match[2]] = match[1]
-        elif match := _LOST.search(record):
-            self.lost += int(match[1])
+def lost_samples(record: str) -> int:
+    """Samples or switches that a record says the kernel could not store; 0 for records of other kinds."""
+    match = _LOST.search(record)
+    return int(match[1]) if match else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,15 +121,23 @@ class Frame:
     """Whether the fallback is a function's name."""
 
 
-def parse_stack(text: str) -> list[Frame]:
-    """Frames of one stack text, leaf first.
+@dataclass(frozen=True, slots=True)
+class RawStack:
+    """A stack as perf printed it, and the callers that its walk along frame pointers passed over."""
+
+    text: str
+    callers: Callers = NOTHING_MISSED
+
+
+def parse_stack(raw: RawStack) -> list[Frame]:
+    """Frames of one stack, leaf first.
 
     Kernel functions have perf's own names. For every user frame but the first the address is where the call
     returns to: 1 is subtracted, so that it lies within the call.
     """
     frames: list[Frame] = []
     first_user = True
-    for line in text.split("\n"):
+    for line in raw.text.split("\n"):
         if not (match := _FRAME.match(line)):
             continue
         address, symbol, module = int(match[1], 16), match[2], match[3]
@@ -142,22 +147,32 @@ def parse_stack(text: str) -> list[Frame]:
             continue
         fallback = foldable(symbol) if known else f"[{Path(module.strip('[]')).name}]"
         place = Place(module, address if first_user else address - 1) if module.startswith("/") else None
+        frame = Frame(place, fallback, known)
+        if frame != _NOWHERE or not frames or frames[-1] != _NOWHERE:
+            # A walk that went astray repeats itself up to the depth limit: once is enough.
+            frames.append(frame)
+        if first_user:
+            frames.extend(Frame(place, f"[{Path(place.module).name}]", False) for place in raw.callers.places)
+            if raw.callers.replace:
+                break
         first_user = False
-        frames.append(Frame(place, fallback, known))
     return frames
 
 
-def name_stacks(texts: Sequence[str], symbols: Symbols) -> dict[str, tuple[tuple[str, ...], int, int]]:
-    """Stack text -> (functions root first, frames named, frames in all), all named in one batch."""
-    parsed = {text: parse_stack(text) for text in texts}
+_NOWHERE = Frame(None, "[unknown]", False)
+
+
+def name_stacks(stacks: Iterable[RawStack], symbols: Symbols) -> dict[RawStack, NamedStack]:
+    """All stacks named in one batch."""
+    parsed = {raw: parse_stack(raw) for raw in stacks}
     names = symbols.name({frame.place for frames in parsed.values() for frame in frames if frame.place})
-    named: dict[str, tuple[tuple[str, ...], int, int]] = {}
-    for text, frames in parsed.items():
-        stack: list[str] = []
+    named: dict[RawStack, NamedStack] = {}
+    for raw, frames in parsed.items():
+        functions: list[str] = []
         known = 0
         for frame in reversed(frames):
             found = names.get(frame.place, ()) if frame.place else ()
-            stack.extend(found or (frame.fallback,))
+            functions.extend(found or (frame.fallback,))
             known += bool(found) or frame.named
-        named[text] = (tuple(stack), known, len(frames))
+        named[raw] = NamedStack(tuple(functions), known, len(frames))
     return named

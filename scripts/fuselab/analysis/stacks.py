@@ -51,16 +51,25 @@ class Quality:
         return (*notes, *(f"No names from {module}: {why}." for module, why in sorted(self.problems.items())))
 
 
-def grade(
-    weighted: Iterable[tuple[tuple[tuple[str, ...], int, int], int]], problems: Mapping[str, str]
-) -> Quality:
-    """Quality of ((functions root first, frames named, frames in all), value) items."""
+@dataclass(frozen=True, slots=True)
+class NamedStack:
+    """A stack with names."""
+
+    functions: tuple[str, ...]
+    """Root first, inlined ones included."""
+    named: int
+    """Frames (inlined ones not counted) that have a function's name, of `frames` in all."""
+    frames: int
+
+
+def grade(weighted: Iterable[tuple[NamedStack, int]], problems: Mapping[str, str]) -> Quality:
+    """Quality of a profile of (stack, value) items."""
     total = whole = frames_named = frames_all = 0
-    for (stack, named, count), value in weighted:
+    for stack, value in weighted:
         total += value
-        whole += value if is_whole(stack) else 0
-        frames_named += named * value
-        frames_all += count * value
+        whole += value if is_whole(stack.functions) else 0
+        frames_named += stack.named * value
+        frames_all += stack.frames * value
     return Quality(
         whole_stack_share=whole / total if total else 0.0,
         named_frame_share=frames_named / frames_all if frames_all else 0.0,

@@ -63,6 +63,12 @@ class Symbols:
         self._known.update({place: tuple(plain[name] for name in frames) for place, frames in raw.items()})
         return {place: self._known[place] for place in wanted}
 
+    def image(self, module: str) -> ElfImage | None:
+        """The ELF file behind a module's path as captured; None where there is none that could be the
+        same."""
+        loaded = self._load(module)
+        return loaded[0] if loaded else None
+
     def _look_up(self, module: str, places: list[Place]) -> dict[Place, Frames]:
         """Mangled names for places of one module."""
         loaded = self._load(module)

@@ -18,7 +18,7 @@ from fuselab.analysis.symbols import Symbols
 
 @pytest.fixture(scope="session")
 def programs(tmp_path_factory: pytest.TempPathFactory, golden: Path) -> Path:
-    """A folder with `inlined` (Rust), `waits` and `keeper` (C)."""
+    """A folder with `inlined` (Rust), `waits`, `copies` and `keeper` (C)."""
     folder = tmp_path_factory.mktemp("programs")
     rustc = ["rustc", "--edition", "2024", "-O", "-C", "debuginfo=1", "-C", "force-frame-pointers=yes"]
     gcc = ["gcc", "-O2", "-g", "-fno-omit-frame-pointer", "-fno-optimize-sibling-calls"]
@@ -26,6 +26,7 @@ def programs(tmp_path_factory: pytest.TempPathFactory, golden: Path) -> Path:
     for argv in (
         [*rustc, str(make / "inlined.rs"), "-o", str(folder / "inlined")],
         [*gcc, str(make / "waits.c"), "-o", str(folder / "waits"), "-lpthread"],
+        [*gcc, str(make / "copies.c"), "-o", str(folder / "copies")],
         [*gcc, str(make / "keeper.c"), "-o", str(folder / "keeper")],
     ):
         subprocess.run(argv, check=True, capture_output=True)

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from fuselab.analysis import perf, perf_script
+from fuselab.analysis.elf import read_image
 from fuselab.analysis.oncpu import read_oncpu
+from fuselab.analysis.perf_data import read_modules, read_stack_tops
+from fuselab.analysis.perf_script import RawStack
 from fuselab.analysis.refusal import Refusal
 from fuselab.analysis.stacks import Stacks, is_whole, thread_frame
 from fuselab.analysis.symbols import Place, Symbols
@@ -40,6 +43,29 @@ def test_quality_stands_beside_the_stacks(oncpu_data: Path, symbols: Symbols) ->
     assert oncpu.total_ns == sum(oncpu.stacks.values())
     # Periods are time: one busy thread cannot have used more than the window.
     assert 0.2e9 < oncpu.total_ns < 1.1 * (oncpu.end_ns - oncpu.start_ns)
+
+
+def test_time_in_libcs_memcpy_belongs_to_its_caller(programs: Path, recorder, symbols: Symbols) -> None:
+    """libc keeps no frame pointers: a walk along them passes over the function that called memcpy."""
+    oncpu = read_oncpu(
+        "perf", recorder.record(perf.oncpu_record_argv, [str(programs / "copies"), "0.5"]), symbols
+    )
+    copying = {stack: value for stack, value in oncpu.stacks.items() if re.search("mem(cpy|move)", stack[-1])}
+    assert sum(copying.values()) > 0.5 * oncpu.total_ns
+    found = shares(copying, ["nobody", "copies_much", "copies_little"])
+    assert found["copies_much"] == pytest.approx(0.75, abs=0.08)
+    assert found["copies_little"] == pytest.approx(0.25, abs=0.08)
+
+
+def test_modules_are_known_by_build_id_and_stacks_are_copied(oncpu_data: Path, programs: Path) -> None:
+    modules = read_modules(oncpu_data)
+    inlined = str(programs / "inlined")
+    assert modules.build_ids[inlined] == read_image(programs / "inlined").build_id
+    assert inlined in {mapping.module for mappings in modules.mappings.values() for mapping in mappings}
+    tops = list(read_stack_tops(oncpu_data))
+    assert tops
+    # A frame pointer lies above the stack pointer, and the copied bytes begin at it.
+    assert all(top.sp <= top.bp < top.sp + (1 << 20) and len(top.stack) == 512 for top in tops)
 
 
 def test_too_little_to_say_anything_is_refused_with_what_to_change(
@@ -110,12 +136,7 @@ def test_perfs_text_is_understood(golden: Path) -> None:
     assert len(samples) == 6
     assert {header.event()[:2] for header in samples} == {(1001001, "cpu-clock")}
     assert {header.comm for header in samples} == {"inlined"}
-    records = perf_script.Records()
-    for header in headers:
-        if header.is_record:
-            records.take(header.rest)
-    assert re.fullmatch("[0-9a-f]{40}", records.build_ids["/tmp/fuselab-golden/inlined"])
-    frames = perf_script.parse_stack(blocks[-1][1])
+    frames = perf_script.parse_stack(RawStack(blocks[-1][1]))
     # Return addresses are moved into the call, the sampled address is not.
     first_line = blocks[-1][1].split("\n")[0].split()
     assert frames[0].place == Place("/tmp/fuselab-golden/inlined", int(first_line[0], 16))
@@ -127,7 +148,7 @@ def test_kernel_frames_are_marked_and_keep_perfs_names() -> None:
         "ffffffff821facd8 __schedule ([kernel.kallsyms])\n"
         "\tffffffffc0a01234 [unknown] ([fuse])\n\t  f82ec read (/lib/libc.so.6)"
     )
-    frames = perf_script.parse_stack(text)
+    frames = perf_script.parse_stack(RawStack(text))
     assert [frame.fallback for frame in frames] == ["__schedule_[k]", "[kernel]_[k]", "read"]
     assert frames[2].place == Place("/lib/libc.so.6", 0xF82EC)
 

@@ -1,10 +1,11 @@
 //! Costs planted where we know them: CPU time in inlined async functions, blocked threads, retained memory.
 //!
-//! `planted burn|block|hold N` prints `ready`, waits for a line on stdin, does its work, prints `done`, waits for
+//! `planted burn|block|copy|sync|hold N` prints `ready`, waits for a line on stdin, does its work, prints `done`, waits for
 //! the end of stdin, and leaves through `main`.
 
 use std::hint::black_box;
 use std::io::{Read, Write};
+use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
 #[cfg(feature = "jemalloc-profiling")]
@@ -72,6 +73,45 @@ async fn block(calls: f64) {
     .expect("sleeping does not panic");
 }
 
+/// All of its time is in libc's memcpy, which keeps no frame pointer.
+async fn copies(from: &[u8], to: &mut [u8]) {
+    to.copy_from_slice(black_box(from));
+    black_box(to);
+}
+
+async fn copy(seconds: f64) {
+    tokio::spawn(async move {
+        let (from, mut to) = (vec![1_u8; 1 << 20], vec![0_u8; 1 << 20]);
+        let end = Instant::now() + Duration::from_secs_f64(seconds);
+        while Instant::now() < end {
+            copies(&from, &mut to).await;
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .expect("copying does not panic");
+}
+
+/// A fault: waits for the disk on a worker thread, in libc's fdatasync.
+async fn syncs(file: &std::fs::File) {
+    file.write_all_at(&[1; 4096], 0).expect("writable");
+    file.sync_data().expect("a disk that syncs");
+}
+
+async fn sync(calls: f64) {
+    let path = std::env::temp_dir().join(format!("planted-{}", std::process::id()));
+    let file = std::fs::File::create(&path).expect("a writable temporary folder");
+    tokio::spawn(async move {
+        for _ in 0..calls as u64 {
+            syncs(&file).await;
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .expect("syncing does not panic");
+    std::fs::remove_file(path).expect("our own file");
+}
+
 /// Retained: `MiB` in blocks of 4 KiB.
 #[inline(never)]
 fn retain(mib: usize) -> Vec<Box<[u8; 4096]>> {
@@ -92,7 +132,7 @@ fn main() {
         args.next().unwrap_or_default(),
         args.next().and_then(|v| v.parse::<f64>().ok()),
     );
-    let amount = amount.expect("usage: planted burn|block|hold N");
+    let amount = amount.expect("usage: planted burn|block|copy|sync|hold N");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -107,13 +147,15 @@ fn main() {
     match mode.as_str() {
         "burn" => runtime.block_on(burn(amount)),
         "block" => runtime.block_on(block(amount)),
+        "copy" => runtime.block_on(copy(amount)),
+        "sync" => runtime.block_on(sync(amount)),
         "hold" => {
             for _ in 0..4 {
                 held.extend(retain(amount as usize / 4));
                 churn(amount as usize);
             }
         }
-        _ => panic!("usage: planted burn|block|hold N"),
+        _ => panic!("usage: planted burn|block|copy|sync|hold N"),
     }
     println!("done");
     std::io::stdout().flush().expect("stdout");
