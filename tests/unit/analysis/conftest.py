@@ -68,6 +68,7 @@ class Recorder:
             target.stdin.flush()
             self.said = target.stdout.readline()
             assert self.said.startswith("done")
+            time.sleep(0.05)  # the program now waits for its standard input
             self.window_ns = (start_ns, command("disable"))
             recorder.send_signal(2)
             recorder.stderr.read()
