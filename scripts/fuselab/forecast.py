@@ -19,10 +19,11 @@ from typing import Any
 import msgspec
 
 from fuselab.compare.power import NOISY, QUIET, smallest_effect
+from fuselab.compare.schedule import LOOKS
 from fuselab.experiment import units
 from fuselab.experiment.loads import complete_jobs
 from fuselab.experiment.model import Workload
-from fuselab.experiment.plan import LOOKS, Plan
+from fuselab.experiment.plan import Plan
 from fuselab.leftovers import Leftover, size_bytes, stale
 
 _OVERHEAD_S = 2.0

@@ -1,0 +1,58 @@
+"""`fuselab hold`: mounts one variant in its rig and gives a shell there."""
+
+from __future__ import annotations
+
+import click
+
+from fuselab.commands.common import errors_end_here, experiment_path, fail, repository
+from fuselab.experiment.findings import near
+
+
+@click.command("hold", context_settings={"ignore_unknown_options": False})
+@click.argument("file", metavar="FILE|NAME")
+@click.option("--variant", "-v", metavar="V", help="Which variant; the baseline without it.")
+@click.option("--profiler", "-p", "wanted", multiple=True, metavar="P", help="Switch it on; may be repeated.")
+@click.argument("argv", nargs=-1, metavar="[-- COMMAND...]", type=click.UNPROCESSED)
+def command(file: str, variant: str | None, wanted: tuple[str, ...], argv: tuple[str, ...]) -> None:
+    """Mount one variant in its rig and give a shell in the mount; leave the shell, and all is taken down.
+
+    With `-- COMMAND`, that runs instead of a shell, and its exit code is passed on.
+    """
+    from fuselab import hold
+    from fuselab.experiment.loading import load_experiment
+    from fuselab.rig.errors import RigError
+    from fuselab.target.build import BuildError
+
+    path = experiment_path(file)
+    root = repository(path)
+    with errors_end_here():
+        loaded = load_experiment(path, root)
+    name = _known(
+        "variant", variant or loaded.experiment.baseline.name, [v.name for v in loaded.experiment.variants]
+    )
+    try:
+        plan, key = hold.plan_for(loaded, name, _profilers(wanted))
+        hold.build(plan, loaded, name, key, root)
+        with hold.held(plan, name, key, root) as (at, records):
+            click.echo(hold.described(at), err=True)
+            code = hold.enter(at, argv)
+    except (hold.HoldError, RigError, BuildError) as error:
+        fail(str(error))
+    for record in records:
+        reason = f": {record.reason}" if record.reason else ""
+        click.echo(f"taken down ({record.status}{reason}); what it left is in {at.out}", err=True)
+    raise SystemExit(code)
+
+
+def _profilers(wanted: tuple[str, ...]) -> tuple[str, ...]:
+    from fuselab.profilers import REGISTRY
+
+    return tuple(_known("profiler", name, list(REGISTRY)) for name in wanted)
+
+
+def _known(noun: str, name: str, names: list[str]) -> str:
+    if name not in names:
+        close = near(name, names)
+        hint = f"; did you mean '{close}'?" if close else ""
+        fail(f"unknown {noun} '{name}'{hint} (there are: {', '.join(names)})")
+    return name

@@ -1,0 +1,112 @@
+"""`fuselab try`: from a FUSE command line to a target.yaml and an experiment, as a person would write them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from fuselab.experiment.findings import flow, near
+from fuselab.target.placeholders import RUN
+
+MOUNTPOINT = "{mountpoint}"
+
+
+class TrialError(Exception):
+    """The command line cannot be tried; the message is for the user."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Both files, by their paths relative to the repository."""
+
+    name: str
+    target: Path
+    target_text: str
+    experiment: Path
+    experiment_text: str
+
+    def write(self, root: Path) -> list[Path]:
+        """Write both files; one that says the same already stays. Raises TrialError if it says something else."""
+        texts = {root / self.target: self.target_text, root / self.experiment: self.experiment_text}
+        for path, text in texts.items():
+            if path.exists() and path.read_text() != text:
+                message = f"{path.relative_to(root)} is there and says something else: choose another --name"
+                raise TrialError(message)
+        for path, text in texts.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return list(texts)
+
+
+def make_trial(argv: tuple[str, ...], name: str | None, blocks: int, runtime_s: int) -> Trial:
+    """The files for `argv`, which mounts at its `{mountpoint}`. Raises TrialError for what cannot work."""
+    _check(argv)
+    program = Path(argv[0]).name
+    name = name or re.sub(r"[^A-Za-z0-9_.-]+", "-", f"try-{program}").strip("-")
+    return Trial(
+        name=name,
+        target=Path("targets") / name / "target.yaml",
+        target_text=_target_text(name, argv),
+        experiment=Path("experiments") / f"{name}.yaml",
+        experiment_text=_experiment_text(name, program, blocks, runtime_s),
+    )
+
+
+def _check(argv: tuple[str, ...]) -> None:
+    if not any(MOUNTPOINT in word for word in argv):
+        example = " ".join([*argv[:1], "-f", *argv[1:], MOUNTPOINT])
+        raise TrialError(
+            f"say with {MOUNTPOINT} where the command line mounts, as in: fuselab try -- {example}"
+        )
+    known = RUN - {"binary", "capture", "port"}
+    for word in argv:
+        for found in re.findall(r"\{([a-z_-]+)\}", word):
+            if found not in known:
+                close = near(found, sorted(known))
+                hint = f"; did you mean {{{close}}}?" if close else ""
+                raise TrialError(
+                    f"unknown placeholder {{{found}}}{hint} (there are {{mountpoint}} and {{state}})"
+                )
+
+
+def _target_text(name: str, argv: tuple[str, ...]) -> str:
+    words = ["{binary}", *argv[1:]]
+    return f"""\
+# yaml-language-server: $schema=../../scripts/fuselab/schema/target.schema.json
+# Written by `fuselab try`. docs/bring-your-filesystem.md says what else can stand here.
+name: {name}
+build:
+  installed: {{binary: {flow(argv[0])}}}
+mount:
+  # {{mountpoint}} is where it mounts, {{state}} an empty folder on the disk, new for each run.
+  argv: {flow(words)}
+"""
+
+
+def _experiment_text(name: str, program: str, blocks: int, runtime_s: int) -> str:
+    variant = re.sub(r"[^A-Za-z0-9_.-]+", "-", program).strip("-.") or "mounted"
+    return f"""\
+# yaml-language-server: $schema=../scripts/fuselab/schema/experiment.schema.json
+# Written by `fuselab try`: {program} against the bare directory. Change it, and run it again with
+# `snakemake --cores all results/{name}/report.html`.
+name: {name}
+title: What does {program} cost, against the bare directory?
+
+variants:
+  directory: {{target: directory}}
+  {variant}: {{target: {name}}}
+
+workloads:
+  seq-write:
+    fio: {{rw: write, bs: 128k, size: 64m, runtime: {runtime_s}s}}
+
+blocks: {blocks}
+
+# The heap profile comes from a preloaded jemalloc; perf needs nothing.
+profilers: [perf-oncpu, perf-offcpu, jemalloc-heap]
+
+compare:
+  primary: [write.bw]
+  threshold: 5%
+"""
