@@ -62,10 +62,10 @@ lint-shell: ## one of the linters alone (shellcheck)
 	shellcheck $(shell git ls-files '*.sh' .ci/run)
 
 bench: setup ## what fuselab itself adds to a timed run, against a bare shell script
-	@$(RUN) $(PYTHON) bench/overhead.py
+	@$(RUN) $(PYTHON) tests/bench/overhead.py
 
 bench-method: setup-dev ## what the verdicts find and how often they are wrong, by simulation
-	@$(RUN) $(PYTHON) bench/method.py
+	@$(RUN) $(PYTHON) tests/bench/method_simulated.py
 
 lock: ## pin the requirements again (UPGRADE=1: to the newest versions that fit)
 	cd envs && $(LOCK) requirements.in --output-file requirements.txt

@@ -1,7 +1,10 @@
 """Promises of the repository before anything runs: locked, explained requirements, no trace of a machine."""
 
+import ast
+import importlib.metadata
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,6 +58,42 @@ def test_every_wanted_package_is_locked(checkout: Path) -> None:
         names = re.findall(r"^[a-z][a-z0-9-]*", (checkout / "envs" / wanted).read_text(), re.M)
         locked = {re.split("==", line)[0] for line in requirement_lines(checkout / "envs" / lock)}
         assert [name for name in names if name not in locked] == [], f"run `make lock`: {wanted} has changed"
+
+
+def imported(*folders: Path) -> set[str]:
+    """Names of the top packages that the Python files below the folders import from outside this repository."""
+    found = set()
+    for path in (path for folder in folders for path in folder.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found.add(node.module.split(".")[0])
+    own = {path.stem for folder in folders for path in folder.rglob("*.py")} | {"fuselab"}
+    return found - set(sys.stdlib_module_names) - own
+
+
+@pytest.mark.parametrize(
+    ("wanted", "folders"),
+    [("requirements.in", ["scripts"]), ("requirements-dev.in", ["scripts", "tests"])],
+)
+def test_every_imported_package_is_asked_for_by_name(checkout: Path, wanted: str, folders: list[str]) -> None:
+    text = "".join((checkout / "envs" / name).read_text() for name in {wanted, "requirements.in"})
+    asked = set(re.findall(r"^[a-z][a-z0-9-]*", text, re.M))
+    packages = importlib.metadata.packages_distributions()
+    missing = [
+        module
+        for module in sorted(imported(*(checkout / folder for folder in folders)))
+        if asked.isdisjoint(name.lower() for name in packages.get(module, []))
+    ]
+    assert missing == [], f"add them to envs/{wanted}, then `make lock`"
+
+
+def test_the_design_says_what_every_python_package_is_for(checkout: Path) -> None:
+    design = (checkout / "docs/design.md").read_text()
+    explained = set(re.findall(r"[a-z][a-z0-9-]*", " ".join(re.findall(r"^\| ([^|]+) \|", design, re.M))))
+    asked = re.findall(r"^[a-z][a-z0-9-]*", (checkout / "envs/requirements.in").read_text(), re.M)
+    assert [name for name in asked if name not in explained] == []
 
 
 def test_every_debian_package_says_what_it_is_for(checkout: Path) -> None:
