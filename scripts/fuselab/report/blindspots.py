@@ -7,20 +7,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from fuselab.report import figures, tables
-from fuselab.report.context import BlindSpotView, Cell, Column, Table
+from fuselab.report import tables
+from fuselab.report.context import BlindSpotView, Cell, Column, FigureView, Table
 from fuselab.report.distributions import view
 from fuselab.report.drawing import Drawing
 from fuselab.report.embed import data_link
+from fuselab.report.figures import base, stacked
 from fuselab.report.reading import Results
 
 SHOWN = 12
 """Operations in the figure; the table has them all."""
-_PARTS = [column for column, _, _ in figures.PARTS]
-_CAPTION = (
-    "Self time, so that the bars add up: time on a processor, blocked in the kernel or pushed off it, and suspended at "
-    "an await. No sampler of stacks, on the processor or off it, sees what is awaiting."
-)
+_PARTS = [column for column, _, _ in stacked.PARTS]
 
 
 def blind_spots(results: Results) -> tuple[BlindSpotView, ...]:
@@ -34,16 +31,19 @@ def _views(results: Results) -> Iterator[BlindSpotView]:
         present = [(name, side) for name, side in sides if side is not None]
         if not present:
             continue
-        drawn, shown, headlines, notes = [], [], [], []
+        drawn: list[FigureView] = []
+        shown: list[Table] = []
+        headlines: list[str] = []
+        notes: list[str] = []
         spans = {name: read(path) for name, (path, _) in present}
         longest_ns = max(float(totals(table).max()) for table in spans.values())
         for v, (name, (_, said)) in enumerate(present):
             key = f"blindspots-{w}-{v}"
             wide, narrow = (
                 drawing(key + suffix, name, spans[name], longest_ns, width_in)
-                for suffix, width_in in (("", figures.WIDE_IN), ("-narrow", figures.NARROW_IN))
+                for suffix, width_in in (("", base.WIDE_IN), ("-narrow", base.NARROW_IN))
             )
-            drawn.append(view(wide, f"`{name}`, on the same axis as the first." if drawn else _CAPTION, narrow))
+            drawn.append(view(wide, narrow))
             shown.append(_table(f"{key}-table", name, spans[name]))
             headlines += [f"`{name}`: {said.headline}"] if said.headline else []
             notes += [f"`{name}`: {note}" for note in said.notes]
@@ -64,7 +64,7 @@ def drawing(name: str, variant: str, table: pd.DataFrame, longest_ns: float, wid
     """The operations with the most time. A row without parts, such as the time outside the target, is not drawn."""
     found = totals(table)
     order = found[found > 0].sort_values(ascending=False).index[:SHOWN]
-    return figures.blind_spots(name, variant, table.loc[order], longest_ns, width_in)
+    return stacked.blind_spots(name, variant, table.loc[order], longest_ns, width_in)
 
 
 def _table(key: str, variant: str, table: pd.DataFrame) -> Table:
@@ -73,20 +73,22 @@ def _table(key: str, variant: str, table: pd.DataFrame) -> Table:
     return tables.from_frame(key, caption, table, (link,) if link else ())
 
 
-SIGHT = {
-    "on CPU": {"trace-chrome": "in wall time", "trace-flame": "in poll time", "perf-oncpu": "yes", "perf-offcpu": "no", "tokio-console": "as busy"},
-    "blocked in the kernel": {"trace-chrome": "in wall time", "trace-flame": "in poll time", "perf-oncpu": "no", "perf-offcpu": "yes", "tokio-console": "as busy"},
-    "awaiting": {"trace-chrome": "in wall time", "trace-flame": "no", "perf-oncpu": "no", "perf-offcpu": "no", "tokio-console": "as idle"},
-    "FUSE queue and kernel": {"trace-chrome": "no", "trace-flame": "no", "perf-oncpu": "in part", "perf-offcpu": "no", "tokio-console": "no"},
-}  # fmt: skip
+_PROFILERS = ("trace-chrome", "trace-flame", "perf-oncpu", "perf-offcpu", "tokio-console")
+_SIGHT = {
+    "on CPU": ("in wall time", "in poll time", "yes", "no", "as busy"),
+    "blocked in the kernel": ("in wall time", "in poll time", "no", "yes", "as busy"),
+    "awaiting": ("in wall time", "no", "no", "no", "as idle"),
+    "FUSE queue and kernel": ("no", "no", "in part", "no", "no"),
+}
+"""Kind of time -> how each of `_PROFILERS` shows it (METHOD.md, blind-spot accounting)."""
 
 
 def sight(results: Results) -> Table | None:
     """Which profiler of this experiment sees which kind of time."""
-    names = [p.name for p in results.plan.profilers if any(p.name in row for row in SIGHT.values())]
-    if not names:
+    asked = {plan.name for plan in results.plan.profilers}
+    kept = [i for i, name in enumerate(_PROFILERS) if name in asked]
+    if not kept:
         return None
-    rows = tuple((Cell(kind, strong=True), *(Cell(seen.get(name, "")) for name in names)) for kind, seen in SIGHT.items())
-    columns = (Column("kind of time"), *(Column(name) for name in names))
+    rows = tuple((Cell(kind, strong=True), *(Cell(seen[i]) for i in kept)) for kind, seen in _SIGHT.items())
+    columns = (Column("kind of time"), *(Column(_PROFILERS[i]) for i in kept))
     return Table("sight", "Which profiler sees which kind of time.", columns, rows)
-

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from fuselab.report import figures, words
+from fuselab.report import words
 from fuselab.report.context import Cell, Column, FigureView, Link, Table
 from fuselab.report.distributions import view
 from fuselab.report.drawing import Drawing
-from fuselab.report.reading import Comparison, Results
+from fuselab.report.figures import base, intervals
+from fuselab.report.reading import Results
+from fuselab.report.records import Comparison
 
 _CAPTION = (
     "Each profiler's price on the load itself: compiled in but off, against the plain build; switched on, against the "
@@ -20,16 +22,18 @@ def drawing(results: Results, width_in: float, name: str) -> Drawing | None:
     rows = [row for row in results.costs if row.has_interval and _is_shown(results, row)]
     if not rows:
         return None
-    labels = [(f"{row.extras.get('profiler', row.variant)}: {row.extras.get('step', '')}", row) for row in rows]
+    labels = [
+        (f"{row.extras.get('profiler', row.variant)}: {row.extras.get('step', '')}", row) for row in rows
+    ]
     names = list(dict.fromkeys(row.extras.get("profiler", row.variant) for row in rows))
     positions = {row.variant: names.index(row.extras.get("profiler", row.variant)) + 1 for row in rows}
-    return figures.ratios(name, labels, positions, results.plan.threshold, width_in)
+    return intervals.ratios(name, labels, positions, results.plan.threshold, width_in, _CAPTION)
 
 
 def figure(results: Results) -> FigureView | None:
-    wide = drawing(results, figures.WIDE_IN, "costs")
-    narrow = drawing(results, figures.NARROW_IN, "costs-narrow")
-    return view(wide, _CAPTION, narrow) if wide is not None else None
+    wide = drawing(results, base.WIDE_IN, "costs")
+    narrow = drawing(results, base.NARROW_IN, "costs-narrow")
+    return view(wide, narrow) if wide is not None else None
 
 
 def table(results: Results, links: tuple[Link, ...]) -> Table | None:
@@ -58,7 +62,7 @@ def text(results: Results) -> str:
         return ""
     if not results.plan.profilers:
         return "No profiler looked at this experiment, so none cost anything."
-    return "Not measured here: `cost: true` in the experiment adds blocks that measure it. Timed runs carry no profiler."
+    return "Not measured: `cost: true` in the experiment adds blocks that measure it. Timed runs carry no profiler."
 
 
 def _is_shown(results: Results, row: Comparison) -> bool:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
 
-RC: dict[str, Any] = {
+RC: Any = {
     "svg.fonttype": "none",  # text stays text: small, searchable, in the reader's own font
     "font.size": 9,
     "axes.titlesize": 9,
@@ -60,7 +60,9 @@ class Drawing:
     data: pd.DataFrame
     """What is drawn, in long form, units in the columns' names or in a column `unit`."""
     alt: str
-    """What to see, for those who cannot."""
+    """What is there, for those who cannot see it."""
+    caption: str = ""
+    """What to see."""
 
 
 def svg(drawing: Drawing) -> str:
@@ -84,7 +86,11 @@ def inline(drawing: Drawing, key: str) -> str:
     width, height = (float(root.attrib[side].removesuffix("pt")) * 96 / 72 for side in ("width", "height"))
     for side in ("width", "height"):
         del root.attrib[side]
-    root.attrib |= {"role": "img", "aria-label": drawing.alt, "style": f"max-width:{width:.0f}px;aspect-ratio:{width:.0f}/{height:.0f}"}
+    root.attrib |= {
+        "role": "img",
+        "aria-label": drawing.alt,
+        "style": f"max-width:{width:.0f}px;aspect-ratio:{width:.0f}/{height:.0f}",
+    }
     text = ET.tostring(root, encoding="unicode")
     # A style element inside an inline SVG would reach the whole page.
     text = re.sub(r"<defs>\s*<style[^>]*>.*?</style>\s*</defs>", "", text, flags=re.DOTALL)

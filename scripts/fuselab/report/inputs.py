@@ -77,7 +77,9 @@ def find(results: Path, experiment: Path, name: str) -> ReportInputs:
         for path in sorted((folder / "blocks" / workload.name / workload.spec).glob("*/block.json"))
         if workload.name not in counted or int(path.parent.name) in counted[workload.name]
     ]
-    verifies = [folder / "verify" / v.name / v.verify_spec / "verify.json" for v in plan.variants if v.verify_spec]
+    verifies = [
+        folder / "verify" / v.name / v.verify_spec / "verify.json" for v in plan.variants if v.verify_spec
+    ]
     sides = [(v.name, w.name) for v in plan.variants for w in plan.workloads]
     profilers = [p.name for p in plan.profilers]
     cells = [folder / "processed" / variant / workload for variant, workload in sides]
@@ -101,7 +103,9 @@ def find(results: Path, experiment: Path, name: str) -> ReportInputs:
         profiles=_present(profiles),
         diffs=_present(diffs),
         builds=_present([results / "builds" / build / "build.json" for build in builds]),
-        blindspots=_present([cell / name for cell in cells for name in ("blindspots.parquet", "blindspots.csv")]),
+        blindspots=_present(
+            [cell / name for cell in cells for name in ("blindspots.parquet", "blindspots.csv")]
+        ),
         queries=_present([cell / "queries.json" for cell in cells]),
         costs=costs if costs.is_file() else None,
     )

@@ -36,13 +36,17 @@ class Overview:
 
 
 def write_overview(
-    results: Path, listed: Sequence[str], by_hand: Sequence[str], broken: Mapping[str, str], out: Path
+    results: Path,
+    experiments: Sequence[str],
+    broken: Mapping[str, str],
+    out: Path,
+    by_hand: Sequence[str] = (),
 ) -> None:
-    """`listed` and `by_hand` name experiments that have a report; `broken` maps a file's name to its errors."""
+    """`experiments` and `by_hand` name those that have a report; `broken` maps a file's name to its errors."""
     from fuselab.report.render import templates
 
     page = Overview(
-        cards=tuple(_card(results, name, out) for name in listed),
+        cards=tuple(_card(results, name, out) for name in experiments),
         by_hand=tuple(_card(results, name, out) for name in by_hand),
         broken=tuple(Card(name, name, None, (), error=text) for name, text in broken.items()),
     )
@@ -58,7 +62,13 @@ def _card(results: Path, name: str, out: Path) -> Card:
         return Card(name, found.plan.title, href, _lead(found), verdicts.alarms(found), views)
     except (OSError, ValueError, KeyError) as error:
         # An old report stays readable when its files have gone or changed their form.
-        return Card(name, name, href, (), error=f"The report is there, but what it was made from cannot be read: {error}")
+        return Card(
+            name,
+            name,
+            href,
+            (),
+            error=f"The report is there, but what it was made from cannot be read: {error}",
+        )
 
 
 def _lead(results: Results) -> tuple[str, ...]:

@@ -142,7 +142,9 @@ def describe(plan: Plan) -> PlanFile:
         primary=experiment.compare.primary,
         threshold=experiment.compare.threshold,
         blocks=experiment.blocks,
-        captures=tuple(CapturePlan(c.variant, c.workload, c.profilers, c.spec, c.repeats) for c in plan.captures),
+        captures=tuple(
+            CapturePlan(c.variant, c.workload, c.profilers, c.spec, c.repeats) for c in plan.captures
+        ),
         skipped=tuple(
             SkippedPlan(s.variant, s.profiler, s.capability.level, s.capability.reason) for s in plan.skipped
         ),

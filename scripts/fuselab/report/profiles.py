@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from fuselab.profilers.base import Profile
-from fuselab.report import figures, tables, words
+from fuselab.report import tables, words
 from fuselab.report.context import (
     Fact,
     FigureView,
@@ -20,11 +20,17 @@ from fuselab.report.context import (
 )
 from fuselab.report.distributions import view
 from fuselab.report.embed import Carrier
+from fuselab.report.figures import base, runs
 from fuselab.report.plan import ContrastPlan, ProfilerPlan
-from fuselab.report.reading import Processed, Results
+from fuselab.report.reading import Results
+from fuselab.report.records import Processed
 
 BADGES = {"limited": "limited", "refused": "refused", "unavailable": "unavailable"}
 TABLE_ROWS = 60
+_LEGEND = "Red grew, blue shrank. Widths are those of `{variant}`: what only `{baseline}` has is in the table alone."
+_OVER_TIME = (
+    "A line that keeps rising holds on to what it allocates; one that levels off has a cache that filled."
+)
 
 
 def profilers(results: Results, carrier: Carrier) -> tuple[ProfilerView, ...]:
@@ -47,17 +53,21 @@ def _profiler(results: Results, carrier: Carrier, number: int, plan: ProfilerPla
         name=plan.name,
         title=plan.title,
         unit=plan.unit,
-        sees=plan.sees,
-        blind_to=plan.blind_to,
+        sees=plan.sees.rstrip("."),
+        blind_to=plan.blind_to.rstrip("."),
         workloads=tuple(views),
-        skipped=tuple(f"{level} for {words.listing(names)}: {reason}" for (level, reason), names in skipped.items()),
+        skipped=tuple(
+            f"{level} for {words.listing(names)}: {reason}" for (level, reason), names in skipped.items()
+        ),
     )
 
 
-def _workload(results: Results, carrier: Carrier, key: str, plan: ProfilerPlan, workload: str) -> ProfilerWorkload:
+def _workload(
+    results: Results, carrier: Carrier, key: str, plan: ProfilerPlan, workload: str
+) -> ProfilerWorkload:
     """Baseline, then each variant followed by its difference; controls last."""
     experiment = results.plan
-    tabs = []
+    tabs: list[Tab | None] = []
     order = sorted(experiment.names(), key=lambda name: name in experiment.controls)
     for name in order:
         tabs.append(_side(results, carrier, f"{key}-{len(tabs)}", plan, workload, name))
@@ -68,13 +78,18 @@ def _workload(results: Results, carrier: Carrier, key: str, plan: ProfilerPlan, 
     return ProfilerWorkload(key, workload, found, tuple(_over_time(results, key, plan.name, workload)))
 
 
-def _side(results: Results, carrier: Carrier, key: str, plan: ProfilerPlan, workload: str, variant: str) -> Tab | None:
+def _side(
+    results: Results, carrier: Carrier, key: str, plan: ProfilerPlan, workload: str, variant: str
+) -> Tab | None:
     processed = results.profiles.get((variant, workload, plan.name))
     if processed is None:
         return None
     profile, folder = processed.profile, processed.folder
     pictures = [_picture(carrier, folder / "flamegraph.svg", f"{plan.title}: {variant}", interactive=True)]
-    pictures += [_picture(carrier, folder / file, f"{title}: {variant}", False) for title, file in profile.pictures.items()]
+    pictures += [
+        _picture(carrier, folder / file, f"{title}: {variant}", False)
+        for title, file in profile.pictures.items()
+    ]
     shown = tuple(picture for picture in pictures if picture is not None)
     refused = profile.status in ("refused", "unavailable")
     return Tab(
@@ -120,7 +135,11 @@ def _tables(carrier: Carrier, key: str, processed: Processed) -> list[Table]:
         if path.is_file():
             frame, total = tables.read_head(path, TABLE_ROWS)
             links = (Link(carrier.href(path), path.name),)
-            found.append(tables.from_frame(f"{key}-table-{i}", f"{title}.", frame, links, total))
+            found.append(
+                tables.from_frame(
+                    f"{key}-table-{i}", f"{title}.", frame, links, total, processed.profile.unit
+                )
+            )
     return found
 
 
@@ -136,7 +155,16 @@ def _difference(
     if diff.movers is not None:
         frame, total = tables.read_head(diff.movers)
         caption = f"What moved from `{contrast.baseline}` to `{contrast.variant}`."
-        movers.append(tables.from_frame(f"{key}-movers", caption, frame, (Link(carrier.href(diff.movers), diff.movers.name),), total))
+        movers.append(
+            tables.from_frame(
+                f"{key}-movers",
+                caption,
+                frame,
+                (Link(carrier.href(diff.movers), diff.movers.name),),
+                total,
+                plan.unit,
+            )
+        )
     reason = "" if picture else diff.note or "there is no difference to draw"
     return Tab(
         key=key,
@@ -146,7 +174,7 @@ def _difference(
         reason=reason,
         notes=(diff.note,) if diff.note and picture else (),
         tables=tuple(movers),
-        legend="Red grew, blue shrank; the width is the variant's." if picture else "",
+        legend=_LEGEND.format(**vars(contrast)) if picture else "",
     )
 
 
@@ -160,13 +188,13 @@ def _over_time(results: Results, key: str, profiler: str, workload: str) -> list
             frame = pd.read_parquet(path) if path.suffix == ".parquet" and path.is_file() else pd.DataFrame()
             bytes_column = next((c for c in frame.columns if str(c).endswith("_bytes")), None)
             if "time_s" in frame and bytes_column is not None:
-                run = frame["repeat"] if "repeat" in frame else pd.Series(1, index=frame.index)
-                part = pd.DataFrame({"variant": name, "run": run, "time_s": frame["time_s"], "value": frame[bytes_column]})
+                run = frame["capture"] if "capture" in frame else pd.Series(1, index=frame.index)
+                part = pd.DataFrame(
+                    {"variant": name, "run": run, "time_s": frame["time_s"], "value": frame[bytes_column]}
+                )
                 parts.setdefault(title, []).append(part)
+    variants = base.places(results.plan.names())
     return [
-        view(
-            figures.over_time(f"{key}-over-time-{i}", pd.concat(found), figures.places(results.plan.names()), title, "bytes"),
-            "A line that keeps rising holds on to what it allocates; one that levels off has a cache that filled.",
-        )
+        view(runs.over_time(f"{key}-{i}", pd.concat(found), variants, title, "bytes", _OVER_TIME))
         for i, (title, found) in enumerate(parts.items())
     ]

@@ -10,7 +10,8 @@ from fuselab.report import tables, words
 from fuselab.report.context import Cell, Column, CommandView, Fact, Link, Provenance, Table
 from fuselab.report.embed import Carrier
 from fuselab.report.plan import PlanFile
-from fuselab.report.reading import Results, Run
+from fuselab.report.reading import Results
+from fuselab.report.records import Run
 from fuselab.rig.record import Environment
 
 
@@ -33,7 +34,10 @@ def when(results: Results) -> tuple[str, str]:
     starts = [run.record.started_unix_s for run in results.runs]
     if not starts:
         return "", ""
-    moments = [datetime.datetime.fromtimestamp(s, datetime.UTC).strftime("%Y-%m-%d %H:%M") for s in (min(starts), max(starts))]
+    moments = [
+        datetime.datetime.fromtimestamp(s, datetime.UTC).strftime("%Y-%m-%d %H:%M")
+        for s in (min(starts), max(starts))
+    ]
     return moments[0], moments[1]
 
 
@@ -71,7 +75,9 @@ def _machine(known: list[Environment]) -> dict[str, str]:
     for name, label in names.items():
         values = _distinct(getattr(e, name) for e in known if getattr(e, name, None) is not None)
         if values:
-            found[label] = ", ".join(words.quantity(float(v), "bytes") if name.endswith("bytes") else v for v in values)
+            found[label] = ", ".join(
+                words.quantity(float(v), "bytes") if name.endswith("bytes") else v for v in values
+            )
     return found
 
 
@@ -101,11 +107,25 @@ def _without_empty(table: Table) -> Table:
 
 
 def _builds(results: Results, carrier: Carrier) -> Table | None:
-    names = ["build", "revision", "features", "rustflags", "profile", "toolchain", "version", "sha256", "build id"]
+    names = [
+        "build",
+        "revision",
+        "features",
+        "rustflags",
+        "profile",
+        "toolchain",
+        "version",
+        "sha256",
+        "build id",
+    ]
     columns = tuple(Column(name) for name in names)
     rows = []
     for path, build in zip(results.inputs.builds, results.builds, strict=True):
-        revision = f"{build.revision[:12]}{', with changes not committed' if build.dirty else ''}" if build.revision else ""
+        revision = (
+            f"{build.revision[:12]}{', with changes not committed' if build.dirty else ''}"
+            if build.revision
+            else ""
+        )
         texts = [
             revision,
             " ".join(build.features),
@@ -116,7 +136,9 @@ def _builds(results: Results, carrier: Carrier) -> Table | None:
             build.sha256[:16],
             (build.build_id or "")[:16],
         ]
-        rows.append((Cell(f"{build.target}/{build.build}", href=carrier.href(path)), *(Cell(text) for text in texts)))
+        rows.append(
+            (Cell(f"{build.target}/{build.build}", href=carrier.href(path)), *(Cell(text) for text in texts))
+        )
     caption = "What was run. Timed runs use the plain build; profilers that need it have an instrumented one."
     return _without_empty(Table("builds", caption, columns, tuple(rows))) if rows else None
 
@@ -139,7 +161,8 @@ def _voided_text(results: Results) -> str:
     noisy = [block.block for block in blocks if block.noisy]
     said = f"{words.plural(len(blocks), 'block')} measured, {words.plural(voided, 'attempt')} voided."
     if noisy:
-        said += f" The machine never was quiet enough for block {words.listing([str(n) for n in noisy])}: kept and marked."
+        numbers = words.listing([str(number) for number in noisy])
+        said += f" The machine never was quiet enough for block {numbers}: kept and marked."
     return said
 
 
@@ -157,10 +180,20 @@ def _runs(results: Results, carrier: Carrier) -> Table | None:
 
 
 def _run(run: Run) -> list[object]:
-    record, phases, environment, target = run.record, run.record.phases, run.record.environment, run.record.target
+    record, phases, environment, target = (
+        run.record,
+        run.record.phases,
+        run.record.environment,
+        run.record.target,
+    )
     times = [phases.load_s, phases.mount_s, phases.drain_s, phases.stop_s] if phases else [None] * 4
     machine = (
-        [environment.psi_cpu_us, environment.psi_io_us, environment.steal_share, environment.other_user_cpu_share]
+        [
+            environment.psi_cpu_us,
+            environment.psi_io_us,
+            environment.steal_share,
+            environment.other_user_cpu_share,
+        ]
         if environment
         else [None] * 4
     )
@@ -170,25 +203,44 @@ def _run(run: Run) -> list[object]:
 
 def _verifies(results: Results) -> Table | None:
     rows = [[v.variant, v.status, (v.reason or "").split("\n")[0]] for v in results.verifies.values()]
-    caption = "Correct before fast: every variant wrote data with checksums and read it back before it was timed."
-    return _without_empty(tables.from_records("verifies", caption, ["variant", "status", "reason"], rows)) if rows else None
+    caption = (
+        "Correct before fast: every variant wrote data with checksums and read it back before it was timed."
+    )
+    return (
+        _without_empty(tables.from_records("verifies", caption, ["variant", "status", "reason"], rows))
+        if rows
+        else None
+    )
 
 
 def _commands(results: Results) -> list[CommandView]:
     plan = results.plan
-    found = [CommandView("This report, at the root of a checkout", "\n".join(plan.commands))] if plan.commands else []
+    found = (
+        [CommandView("This report, at the root of a checkout", "\n".join(plan.commands))]
+        if plan.commands
+        else []
+    )
     for variant in plan.variants:
         if variant.argv:
-            found.append(CommandView(f"The mount of `{variant.name}`, as the rig makes it", shlex.join(variant.argv)))
+            found.append(
+                CommandView(f"The mount of `{variant.name}`, as the rig makes it", shlex.join(variant.argv))
+            )
     for path, build in zip(results.inputs.builds, results.builds, strict=True):
         if build.command:
             env = " ".join(f"{name}={shlex.quote(value)}" for name, value in build.env.items())
-            found.append(CommandView(f"The build `{path.parent.name}`", f"{env} {shlex.join(build.command)}".strip()))
+            found.append(
+                CommandView(f"The build `{path.parent.name}`", f"{env} {shlex.join(build.command)}".strip())
+            )
     return found
 
 
 def _files(results: Results) -> list[CommandView]:
-    found = [CommandView(results.plan.path or results.inputs.experiment.name, results.inputs.experiment.read_text(errors="replace"))]
+    found = [
+        CommandView(
+            results.plan.path or results.inputs.experiment.name,
+            results.inputs.experiment.read_text(errors="replace"),
+        )
+    ]
     return found + [CommandView(f"fio job of `{w.name}`", w.job) for w in results.plan.workloads if w.job]
 
 

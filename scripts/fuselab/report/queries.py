@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from fuselab.report import tables
 from fuselab.report.context import Answer, QueryView, Table
-from fuselab.report.reading import Query, Results
+from fuselab.report.reading import Results
+from fuselab.report.records import Query
 
 
 def queries(results: Results) -> tuple[QueryView, ...]:
@@ -15,7 +16,9 @@ def queries(results: Results) -> tuple[QueryView, ...]:
             label = name + (f", {workload.name}" if len(results.plan.workloads) > 1 else "")
             for query in results.queries.get((name, workload.name), ()):
                 asked.setdefault((query.title, query.sql), {})[label] = query
-    return tuple(_view(f"query-{i}", title, sql, answers) for i, ((title, sql), answers) in enumerate(asked.items()))
+    return tuple(
+        _view(f"query-{i}", title, sql, answers) for i, ((title, sql), answers) in enumerate(asked.items())
+    )
 
 
 def _view(key: str, title: str, sql: str, answers: dict[str, Query]) -> QueryView:
@@ -23,7 +26,8 @@ def _view(key: str, title: str, sql: str, answers: dict[str, Query]) -> QueryVie
     joined = _joined(key, good)
     apart = [label for label in answers if label not in good] if joined else list(answers)
     views = tuple(
-        Answer(label, _table(f"{key}-{i}", label, answers[label]), answers[label].error) for i, label in enumerate(apart)
+        Answer(label, _table(f"{key}-{i}", label, answers[label]), answers[label].error)
+        for i, label in enumerate(apart)
     )
     return QueryView(title, sql, joined, views)
 
@@ -41,7 +45,9 @@ def _joined(key: str, answers: dict[str, Query]) -> Table | None:
         return None
     columns = next(iter(answers.values())).columns
     rows = [row for query in answers.values() for row in query.rows]
-    leading = next((i for i in range(len(columns)) if not all(isinstance(row[i], str) for row in rows)), len(columns))
+    leading = next(
+        (i for i in range(len(columns)) if not all(isinstance(row[i], str) for row in rows)), len(columns)
+    )
     if not 0 < leading < len(columns) or not rows:
         return None
     found = {label: {row[:leading]: row for row in query.rows} for label, query in answers.items()}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from fuselab.report import figures, verdicts, words
+from fuselab.report import verdicts, words
 from fuselab.report.context import FigureView
 from fuselab.report.distributions import view
 from fuselab.report.drawing import Drawing
+from fuselab.report.figures import base, intervals
 from fuselab.report.reading import Results
 
 _CAPTION = (
@@ -24,10 +25,12 @@ def drawing(results: Results, width_in: float, name: str) -> Drawing | None:
         for row in rows
         if row.has_interval
     ]
-    return figures.ratios(name, labels, figures.places(plan.names()), plan.threshold, width_in) if labels else None
+    if not labels:
+        return None
+    return intervals.ratios(name, labels, base.places(plan.names()), plan.threshold, width_in, _CAPTION)
 
 
 def figure(results: Results) -> FigureView | None:
-    wide = drawing(results, figures.WIDE_IN, "ratios")
-    narrow = drawing(results, figures.NARROW_IN, "ratios-narrow")
-    return view(wide, _CAPTION, narrow) if wide is not None else None
+    wide = drawing(results, base.WIDE_IN, "ratios")
+    narrow = drawing(results, base.NARROW_IN, "ratios-narrow")
+    return view(wide, narrow) if wide is not None else None

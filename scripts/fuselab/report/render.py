@@ -18,6 +18,7 @@ from fuselab.report import (
     provenance,
     queries,
     ratios,
+    verdict_table,
     verdicts,
     words,
 )
@@ -35,8 +36,9 @@ def write_report(inputs: ReportInputs, out: Path) -> None:
 
 
 def templates() -> Environment:
+    loader = PackageLoader("fuselab.report")
     environment = Environment(
-        loader=PackageLoader("fuselab.report"),
+        loader=loader,
         autoescape=True,  # whatever the file's ending: names and SQL results are text
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -45,7 +47,7 @@ def templates() -> Environment:
     environment.filters["ticks"] = ticks
     environment.filters["percent"] = words.percent
     environment.filters["markdown"] = words.markdown
-    environment.globals["include_raw"] = lambda name: Markup(environment.loader.get_source(environment, name)[0])  # type: ignore[union-attr]
+    environment.globals["include_raw"] = lambda name: Markup(loader.get_source(environment, name)[0])
     environment.globals["palette_light"] = Markup(palette.css(dark=False))
     environment.globals["palette_dark"] = Markup(palette.css(dark=True))
     return environment
@@ -73,9 +75,9 @@ def page(inputs: ReportInputs, out: Path) -> Page:
         verdicts=judged,
         many=len(judged) > verdicts.MANY,
         ratios=ratios.figure(results),
-        comparisons=verdicts.comparison_table(results, (comparisons,)),
-        reading=verdicts.reading(plan),
-        distributions=(*distributions.by_block(results), *distributions.within_runs(results)),
+        comparisons=verdict_table.comparison_table(results, (comparisons,)),
+        reading=verdict_table.reading(plan),
+        distributions=distributions.distributions(results),
         blindspots=spots,
         sight=blindspots.sight(results),
         profilers=views,
@@ -111,7 +113,9 @@ def _lead(results: Results) -> tuple[str, ...]:
         words.listing([f"`{target}`" for target in targets]),
         words.plural(len(plan.variants), "variant"),
         words.plural(len(plan.workloads), "workload"),
-        f"{words.plural(max(blocks for blocks, _ in counts), 'block')}, {voided}{words.NBSP}voided" if counts else "",
+        f"{words.plural(max(blocks for blocks, _ in counts), 'block')}, {voided}{words.NBSP}voided"
+        if counts
+        else "",
         f"measured {first} UTC" if first else "",
         f"on `{', '.join(provenance.hosts(results))}`" if provenance.hosts(results) else "",
     ]
@@ -122,9 +126,17 @@ def _warnings(results: Results) -> tuple[str, ...]:
     """What a reader should know before believing a figure, beside alarms."""
     plan, found = results.plan, []
     if plan.network == "host":
-        found.append("Runs used the machine's own network: other traffic and other processes can reach into them.")
+        found.append(
+            "Runs used the machine's own network: other traffic and other processes can reach into them."
+        )
     if not plan.controls and plan.variants:
-        found.append("No A/A control was asked for (`control: true`): this page cannot say how often this machine finds a difference where there is none.")
+        found.append(
+            "No A/A control was asked for (`control: true`): this page cannot say how often this machine finds a "
+            "difference where there is none."
+        )
     if len(provenance.hosts(results)) > 1:
-        found.append("Blocks ran on several machines. Ratios are taken within a block, so they hold; absolute figures mix machines.")
+        found.append(
+            "Blocks ran on several machines. Ratios are taken within a block, so they hold; absolute figures mix "
+            "machines."
+        )
     return tuple(found)

@@ -1,4 +1,4 @@
-"""The verdicts without the page: `summary.md` for a pull request, `summary.json` for scripts. Same figures, same words."""
+"""The verdicts without the page, in the same words: `summary.md` for a pull request, `summary.json` for scripts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import msgspec
 from fuselab.files import write_atomically
 from fuselab.report import provenance, verdicts, words
 from fuselab.report.inputs import ReportInputs
-from fuselab.report.reading import Comparison, Results
+from fuselab.report.reading import Results
+from fuselab.report.records import Comparison
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,11 @@ def write_summary(inputs: ReportInputs, markdown: Path, json: Path) -> None:
 
     summary = summarise(Results(inputs))
     write_atomically(json, msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
-    text = templates().get_template("summary.md.j2").render(summary=summary, rows=[_cells(r) for r in summary.comparisons])
+    text = (
+        templates()
+        .get_template("summary.md.j2")
+        .render(summary=summary, rows=[_cells(r) for r in summary.comparisons])
+    )
     write_atomically(markdown, text)
 
 
@@ -108,6 +113,9 @@ def _cells(row: SummaryRow) -> list[str]:
     interval = change = ""
     if row.ratio is not None and row.ratio_low is not None and row.ratio_high is not None:
         change, interval = words.change(row.ratio), words.change_interval(row.ratio_low, row.ratio_high)
-    names = [f"{row.variant} against {row.baseline}" + (" (control)" if row.control else ""), row.workload, row.metric]
+    names = [
+        f"{row.variant} against {row.baseline}" + (" (control)" if row.control else ""),
+        row.workload,
+        row.metric,
+    ]
     return [words.markdown(text) for text in [*names, change, interval, row.verdict, str(row.blocks)]]
-

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_ROWS = 200
-_UNITS = {
-    "ns": "ns", "us": "us", "ms": "ms", "s": "s", "bytes": "bytes", "share": "share", "percent": "%", "hz": "Hz", "b": "bytes",
-}  # fmt: skip
+_UNITS = {"ns": "ns", "us": "us", "ms": "ms", "s": "s", "bytes": "bytes", "hz": "Hz"}
+_UNITS |= {"share": "share", "error": "share", "percent": "%"}
+_IN_PROFILE_UNIT = ("self", "total", "baseline", "variant", "change", "difference", "delta")
+"""Columns of a profile's tables that are in the profile's own unit."""
 
 
 def cell(value: object, unit: str | None = None) -> Cell:
@@ -26,7 +27,9 @@ def cell(value: object, unit: str | None = None) -> Cell:
     if isinstance(value, bool):
         return Cell("yes" if value else "no")
     if isinstance(value, int | float):
-        return Cell(words.quantity(float(value), unit) if unit else words.count(float(value)), repr(float(value)))
+        return Cell(
+            words.quantity(float(value), unit) if unit else words.count(float(value)), repr(float(value))
+        )
     return Cell(str(value))
 
 
@@ -38,25 +41,47 @@ def column(name: str, numeric: bool) -> tuple[Column, str | None]:
 
 
 def from_records(
-    key: str, caption: str, names: Sequence[str], rows: Sequence[Sequence[Any]], links: tuple[Link, ...] = (), total: int | None = None
+    key: str,
+    caption: str,
+    names: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    links: tuple[Link, ...] = (),
+    total: int | None = None,
+    profile_unit: str = "",
 ) -> Table:
-    """A table of plain values; columns whose every value is a number are numeric."""
-    numeric = [
-        bool(rows) and all(r[i] is None or (isinstance(r[i], int | float) and not isinstance(r[i], bool)) for r in rows) and any(r[i] is not None for r in rows)
-        for i in range(len(names))
-    ]
+    """A table of plain values; columns whose every value is a number are numeric. `total`: rows there are in all."""
+    numeric = [_is_numeric([row[i] for row in rows]) for i in range(len(names))]
     heads = [column(name, n) for name, n in zip(names, numeric, strict=True)]
+    own = profile_unit.split()[0] if profile_unit else None
+    units = [
+        unit or (own if name in _IN_PROFILE_UNIT else None)
+        for name, (_, unit) in zip(names, heads, strict=True)
+    ]
     shown = rows[:MOST_ROWS]
     count = len(rows) if total is None else total
     more = f"The first {words.count(len(shown))} of {words.count(count)} rows." if count > len(shown) else ""
-    cells = tuple(tuple(cell(value, unit) for value, (_, unit) in zip(row, heads, strict=True)) for row in shown)
+    cells = tuple(tuple(cell(value, unit) for value, unit in zip(row, units, strict=True)) for row in shown)
     return Table(key, caption, tuple(head for head, _ in heads), cells, links, more)
 
 
-def from_frame(key: str, caption: str, frame: pd.DataFrame, links: tuple[Link, ...] = (), total: int | None = None) -> Table:
+def _is_numeric(values: list[object]) -> bool:
+    known = [value for value in values if value is not None]
+    return bool(known) and all(
+        isinstance(value, int | float) and not isinstance(value, bool) for value in known
+    )
+
+
+def from_frame(
+    key: str,
+    caption: str,
+    frame: pd.DataFrame,
+    links: tuple[Link, ...] = (),
+    total: int | None = None,
+    profile_unit: str = "",
+) -> Table:
     plain = frame.astype(object).where(frame.notna(), None)
     rows = [[_plain(value) for value in row] for row in plain.itertuples(index=False, name=None)]
-    return from_records(key, caption, [str(name) for name in frame.columns], rows, links, total)
+    return from_records(key, caption, [str(name) for name in frame.columns], rows, links, total, profile_unit)
 
 
 def _plain(value: Any) -> object:
@@ -76,4 +101,6 @@ def read_head(path: Path, rows: int = MOST_ROWS) -> tuple[pd.DataFrame, int]:
 
     with pq.ParquetFile(path) as file:
         batch = next(file.iter_batches(batch_size=rows), None)
-        return (pd.DataFrame(columns=file.schema_arrow.names) if batch is None else batch.to_pandas()), file.metadata.num_rows
+        return (
+            pd.DataFrame(columns=file.schema_arrow.names) if batch is None else batch.to_pandas()
+        ), file.metadata.num_rows

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from fuselab.report import words
-from fuselab.report.context import Cell, Column, Fact, Link, Table, VerdictView
+from fuselab.report.context import VerdictView
 from fuselab.report.plan import ContrastPlan, PlanFile
-from fuselab.report.reading import Block, Comparison, Results
+from fuselab.report.reading import Results
+from fuselab.report.records import Block, Comparison
 
 MARKS = {
     "faster": ("faster", "▲"),
@@ -17,25 +18,8 @@ MARKS = {
     "inconclusive": ("open", "?"),
     "failed": ("failed", "✕"),
 }
-EXTRAS = ("mean_ratio", "max_ratio", "stall_rate", "p_adjusted")
-"""Columns shown beside the verdict where comparisons.csv has them; what else it has is read there."""
 MANY = 6
 """From more verdicts than this on, each is one sentence: the figure below shows the rest."""
-READING = (
-    ("faster, slower", "the interval of the ratio excludes “no change”. “Below the threshold” is added where the whole interval lies inside the threshold: real, but smaller than what was said to matter."),
-    ("no difference shown", "the whole interval lies inside the threshold: a difference that matters is ruled out. It does not mean that the two are equal."),
-    ("inconclusive", "the interval reaches beyond the threshold and includes “no change”: these runs cannot tell. More blocks, or a quieter machine, can."),
-    ("failed", "the variant could not complete its runs, or did not read back what it had written."),
-    ("ratio, interval", "variant / baseline within a block, the typical value (Hodges-Lehmann) over blocks with its exact signed-rank interval. Its level stands beside it."),
-    ("block", "one timed run of every variant, next to each other in time, in random order. Timed runs carry no profiler."),
-    ("control", "a variant identical to the baseline. Whatever is found between the two is noise."),
-)  # fmt: skip
-
-
-def reading(plan: PlanFile) -> tuple[Fact, ...]:
-    """How to read the page: its words and what they mean."""
-    used = {row for row in READING if row[0] != "control" or plan.controls}
-    return tuple(Fact(label, value) for label, value in READING if (label, value) in used)
 
 
 def verdict_views(results: Results) -> tuple[tuple[VerdictView, ...], tuple[str, ...]]:
@@ -47,7 +31,11 @@ def verdict_views(results: Results) -> tuple[tuple[VerdictView, ...], tuple[str,
     shared = shared_notes(views)
     many = len(views) > MANY
     short = tuple(
-        replace(view, notes=tuple(note for note in view.notes if note not in shared), others=() if many else view.others)
+        replace(
+            view,
+            notes=tuple(note for note in view.notes if note not in shared),
+            others=() if many else view.others,
+        )
         for view in views
     )
     return short, shared
@@ -58,7 +46,11 @@ def shared_notes(views: Sequence[VerdictView]) -> tuple[str, ...]:
     noted = [set(view.notes) for view in views if view.kind != "failed"]
     if len(noted) < 2:
         return ()
-    return tuple(note for note in dict.fromkeys(n for view in views for n in view.notes) if all(note in n for n in noted))
+    return tuple(
+        note
+        for note in dict.fromkeys(n for view in views for n in view.notes)
+        if all(note in n for n in noted)
+    )
 
 
 def alarms(results: Results) -> tuple[str, ...]:
@@ -112,7 +104,9 @@ def _view(results: Results, contrast: ContrastPlan, workload: str) -> VerdictVie
         mark=mark,
         word=first.verdict,
         sentence=f"{'Control: ' if control else ''}{sentence(first, plan.threshold)}{where}{counted}.",
-        others=tuple(words.capital(clause(row, plan.threshold)) + "." for row in rows[1:] if row.word != "failed"),
+        others=tuple(
+            words.capital(clause(row, plan.threshold)) + "." for row in rows[1:] if row.word != "failed"
+        ),
         notes=tuple(words.capital(note) + "." for note in notes),
         log=_log(results, contrast.variant) if first.word == "failed" else "",
         control=control,
@@ -130,15 +124,22 @@ def sentence(row: Comparison, threshold: float) -> str:
     variant, baseline = f"`{row.variant}`", f"`{row.baseline}`"
     match row.word:
         case "failed":
-            return f"{variant} failed" + (f": {_first_line(row.note)}" if row.note else "")
+            return f"{variant} failed" + (f": {first_line(row.note)}" if row.note else "")
         case "faster" | "slower" if words.phrase(row.metric).verb:
             size, interval = words.magnitude(row.ratio, row.low, row.high)
-            compared = f"{size} as fast as" if row.ratio >= 2 and row.better == "higher" else f"{size} {row.word} than"
-            return f"{variant} {words.phrase(row.metric).verb} {compared} {baseline} ({interval}{_level(row)}){_below(row)}"
+            compared = (
+                f"{size} as fast as"
+                if row.ratio >= 2 and row.better == "higher"
+                else f"{size} {row.word} than"
+            )
+            verb = words.phrase(row.metric).verb
+            return f"{variant} {verb} {compared} {baseline} ({interval}{_level(row)}){_below(row)}"
         case "faster" | "slower":
             return f"{variant} against {baseline}: {clause(row, threshold)}"
         case "no difference shown":
-            return f"{variant} against {baseline}: no difference shown in {_noun(row)} ({_interval(row)}, inside ±{words.percent(threshold)})"
+            return (
+                f"{variant} against {baseline}: no difference shown in {_noun(row)} {_inside(row, threshold)}"
+            )
         case _:
             return f"{variant} against {baseline}: {clause(row, threshold)}"
 
@@ -150,65 +151,19 @@ def clause(row: Comparison, threshold: float) -> str:
         case "faster" | "slower":
             spoken = words.phrase(row.metric)
             size, interval = words.magnitude(row.ratio, row.low, row.high)
-            more = f"{size} as high" if row.ratio >= 2 else f"{size} {spoken.more if row.ratio > 1 else spoken.less}"
+            more = (
+                f"{size} as high"
+                if row.ratio >= 2
+                else f"{size} {spoken.more if row.ratio > 1 else spoken.less}"
+            )
             return f"{noun} is {more} ({interval}{_level(row)}): {row.word}{_below(row)}"
         case "no difference shown":
-            return f"{noun}: no difference shown ({_interval(row)}, inside ±{words.percent(threshold)})"
+            return f"{noun}: no difference shown {_inside(row, threshold)}"
         case "failed":
             return f"{noun}: failed"
         case _:
             seen = f" ({_interval(row)})" if row.has_interval else ""
             return f"{noun}: {row.verdict}{seen}"
-
-
-def comparison_table(results: Results, links: tuple[Link, ...]) -> Table | None:
-    """Every row of comparisons.csv, the primary metrics first."""
-    plan, rows = results.plan, list(results.comparisons)
-    if not rows:
-        return None
-    order = {metric: i for i, metric in enumerate(plan.primary)}
-    rows.sort(key=lambda r: (order.get(r.metric, len(order)), is_control(plan, r)))
-    extras = [name for name in EXTRAS if any(row.extras.get(name) for row in rows)]
-    names = ["variant", "baseline", "workload", "metric", "better", "ratio", "interval", "level", "verdict", "family", "blocks"]
-    numeric = {"ratio", "level", "blocks", *extras}
-    columns = tuple(Column(name.replace("_", " "), name in numeric) for name in [*names, *extras, "note"])
-    return Table(
-        "comparisons",
-        "Every metric of every contrast. Primary metrics were named before the first run; the others are exploratory: "
-        "they suggest what to look at next, and decide nothing.",
-        columns,
-        tuple(_cells(plan, row, extras) for row in rows),
-        links,
-    )
-
-
-def _cells(plan: PlanFile, row: Comparison, extras: list[str]) -> tuple[Cell, ...]:
-    family = row.family or ("control" if is_control(plan, row) else "primary" if row.metric in plan.primary else "exploratory")
-    interval = words.change_interval(row.low, row.high) if row.has_interval else ""
-    return (
-        Cell(row.variant),
-        Cell(row.baseline),
-        Cell(row.workload),
-        Cell(row.metric, strong=row.metric in plan.primary),
-        Cell(row.better),
-        Cell(words.change(row.ratio) if row.has_interval else "", repr(row.ratio)),
-        Cell(interval, repr(row.low)),
-        Cell(words.level(row.level) if row.level is not None else ""),
-        Cell(row.verdict, strong=row.word in ("faster", "slower", "failed")),
-        Cell(family),
-        Cell(str(row.blocks), str(row.blocks)),
-        *(_extra(name, row.extras.get(name, "")) for name in extras),
-        Cell(_first_line(row.note)),
-    )
-
-
-def _extra(name: str, text: str) -> Cell:
-    try:
-        value = float(text)
-    except ValueError:
-        return Cell(text)
-    worded = words.change(value) if name.endswith("ratio") else words.percent(value) if name.endswith("rate") else words.number(value, 2)
-    return Cell(worded, text)
 
 
 def _log(results: Results, variant: str) -> str:
@@ -220,7 +175,7 @@ def _log(results: Results, variant: str) -> str:
     return next((s.reason for s in states if s is not None and s.status != "ok" and s.reason), "")
 
 
-def _first_line(text: str) -> str:
+def first_line(text: str) -> str:
     """What a run says of its failure goes on with the last lines of its log: those stand in a box of their own."""
     return text.split("\n")[0].removesuffix(":")
 
@@ -237,6 +192,10 @@ def _interval(row: Comparison) -> str:
     return f"{words.change_interval(row.low, row.high)}{_level(row)}"
 
 
+def _inside(row: Comparison, threshold: float) -> str:
+    return f"({_interval(row)}, inside ±{words.percent(threshold)})"
+
+
 def _level(row: Comparison) -> str:
     return f", {words.level(row.level)} interval" if row.level is not None else ", interval"
 
@@ -246,4 +205,3 @@ def _below(row: Comparison) -> str:
     paren = row.verdict.partition("(")[2].rstrip(")")
     added = rest.strip() if comma else paren
     return f", {added}" if added else ""
-

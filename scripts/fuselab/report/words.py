@@ -13,7 +13,16 @@ _TIME = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
 _BYTES = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"), (1, "B"))
 _COUNT = ((1e9, "G"), (1e6, "M"))
 _NANOSECONDS = {"ns": 1.0, "us": 1e3, "µs": 1e3, "ms": 1e6, "s": 1e9}
-_BYTE_UNITS = {"B": 1, "bytes": 1, "byte": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "kB": 1000, "MB": 10**6}
+_BYTE_UNITS = {
+    "B": 1,
+    "bytes": 1,
+    "byte": 1,
+    "KiB": 2**10,
+    "MiB": 2**20,
+    "GiB": 2**30,
+    "kB": 1000,
+    "MB": 10**6,
+}
 _RATES = {f"{name}/s": size for name, size in _BYTE_UNITS.items()}
 _SHARES = {"share": 100.0, "%": 1.0}
 _PLAIN_COUNTS = {"1", "", "count"}
@@ -84,14 +93,16 @@ def _bare(share: float, signed: bool = False, decimals: int | None = None) -> st
     text = f"{abs(value):.{places}f}"
     zero = float(text) == 0
     sign = MINUS if value < 0 and not zero else ("+" if signed and not zero else "")
-    return ("0" if zero and decimals is None else sign + text)
+    return "0" if zero and decimals is None else sign + text
 
 
 def _span(low: float, high: float, signed: bool = False) -> str:
     """`28 to 35 %`: with as many decimals as it takes to tell the two ends apart, two at most."""
     ends = [_bare(low, signed), _bare(high, signed)]
     for decimals in (1, 2):
-        if ends[0] == ends[1] or len({"." in end for end in ends if end != "0"}) == 2 and max(abs(low), abs(high)) < 0.2:
+        if ends[0] == ends[1] or (
+            len({"." in end for end in ends if end != "0"}) == 2 and max(abs(low), abs(high)) < 0.2
+        ):
             ends = [_bare(low, signed, decimals), _bare(high, signed, decimals)]
     return f"{ends[0]} to {ends[1]}{NBSP}%"
 
@@ -169,13 +180,12 @@ def _io_phrase(verb: str, noun: str, what: str, metric: str) -> Phrase:
         "iops": Phrase(f"{noun} operations per second", verb),
         "drained_bw": Phrase(f"drained {noun} bandwidth", f"{verb}, counted until the unmount has drained,"),
         "lat_mean": Phrase(f"mean {noun} latency"),
-        "mean": Phrase(f"mean {noun} latency"),
-        "max": Phrase(f"longest {noun} latency"),
     }
     if what in spoken:
         return spoken[what]
     if what.startswith("p") and what[1:].replace(".", "").isdigit():
-        return Phrase(f"median {noun} latency" if what == "p50" else f"{what} {noun} latency")
+        named = f"{what[:3]}.{what[3:]}" if len(what) > 3 and "." not in what else what  # p999 is p99.9
+        return Phrase(f"median {noun} latency" if what == "p50" else f"{named} {noun} latency")
     return Phrase(metric)
 
 

@@ -1,0 +1,147 @@
+"""Ratios with intervals on one axis: the verdicts, and what profiling cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from fuselab.report import palette, words
+from fuselab.report.drawing import RC, Drawing
+from fuselab.report.figures.base import NARROW_IN, Places, figure, short
+from fuselab.report.records import Comparison
+
+_CHARACTERS_PER_IN = 14
+_BACK = {"facecolor": palette.PAPER.light, "edgecolor": "none", "pad": 1, "alpha": 0.8}
+_CHANGES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+_TICKS = (*_CHANGES, 1.0, 1.05, 1.1, 1.2, 1.35, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0)
+
+
+def ratios(
+    name: str,
+    rows: Sequence[tuple[str, Comparison]],
+    variants: Places,
+    threshold: float,
+    width_in: float,
+    caption: str,
+) -> Drawing:
+    """Every ratio of `rows` (label, comparison) with its interval on one logarithmic axis, the threshold shaded.
+
+    Rows stand in two groups, where higher and where lower figures are better, because left and right mean the
+    opposite in them. A filled mark is a decided verdict (faster or slower), a hollow one is not.
+    """
+    shown = [(label, row) for label, row in rows if row.has_interval]
+    low, high = _ratio_range([row for _, row in shown], threshold)
+    with matplotlib.rc_context(RC):
+        groups = [(better, [r for r in shown if r[1].better == better]) for better in ("higher", "lower")]
+        groups = [group for group in groups if group[1]]
+        place = _beside if width_in > NARROW_IN else _above
+        pitch_in = 0.3 if place is _beside else 0.42
+        made, axes = figure(width_in, 0.5 + pitch_in * (len(shown) + len(groups)))
+        axes.set(xscale="log", xlim=(low, high))
+        axes.axvspan(max(low, 1 - threshold), min(high, 1 + threshold), color=palette.BAND.light, lw=0)
+        axes.axvline(1, color=palette.MUTED.light, lw=0.9)
+        y = 0
+        for better, group in groups:
+            _ratio_heading(axes, y, better)
+            for label, row in group:
+                y += 1
+                mark_y = place(
+                    axes,
+                    y,
+                    label,
+                    f"{words.change(row.ratio)} ({words.change_interval(row.low, row.high)})",
+                    width_in,
+                )
+                _ratio_mark(axes, mark_y, row, variants.get(row.variant, 1))
+            y += 1
+        axes.set_ylim(y - 0.4, -0.5)
+        _ratio_axis(axes, low, high, width_in - (3.9 if place is _beside else 0))
+    data = pd.DataFrame([_ratio_data(row) for _, row in shown])
+    alt = f"Ratios with intervals for {words.plural(len(shown), 'comparison')}: " + "; ".join(
+        f"{label} {words.change(row.ratio)} ({words.change_interval(row.low, row.high)})"
+        for label, row in shown
+    )
+    return Drawing(name, made, data, alt, caption)
+
+
+def _ratio_heading(axes: Axes, y: float, better: str) -> None:
+    left, right = ("slower", "faster") if better == "higher" else ("better", "worse")
+    options: dict[str, Any] = {
+        "transform": axes.get_yaxis_transform(),
+        "va": "center",
+        "color": palette.MUTED.light,
+    }
+    axes.text(0, y, f"← {left}", **options)
+    axes.text(0.5, y, f"{better} is better", ha="center", bbox=_BACK, **options)
+    axes.text(1, y, f"{right} →", ha="right", **options)
+
+
+def _beside(axes: Axes, y: float, label: str, said: str, width_in: float) -> float:
+    """Label and figures in columns at the sides of the axis."""
+    transform = axes.get_yaxis_transform()
+    axes.text(-0.02, y, short(label, int(width_in * 4.6)), transform=transform, va="center", ha="right")
+    axes.text(1.02, y, said, transform=transform, va="center", color=palette.MUTED.light)
+    return y
+
+
+def _above(axes: Axes, y: float, label: str, said: str, width_in: float) -> float:
+    """Label and figures above the mark, where there is no room beside it."""
+    transform = axes.get_yaxis_transform()
+    room = int(width_in * _CHARACTERS_PER_IN) - len(said)
+    axes.text(0, y - 0.28, short(label, room), transform=transform, va="center", bbox=_BACK)
+    axes.text(
+        1, y - 0.28, said, transform=transform, va="center", ha="right", color=palette.MUTED.light, bbox=_BACK
+    )
+    return y + 0.12
+
+
+def _ratio_mark(axes: Axes, y: float, row: Comparison, position: int) -> None:
+    colour = palette.of_variant(position).light
+    face = colour if row.word in ("faster", "slower") else palette.PAPER.light
+    axes.plot([row.low, row.high], [y, y], color=colour, lw=2.2, solid_capstyle="butt")
+    axes.plot(
+        [row.ratio], [y], palette.marker(position), ms=6.5, mfc=face, mec=colour, mew=1.5, clip_on=False
+    )
+
+
+def _ratio_range(rows: Sequence[Comparison], threshold: float) -> tuple[float, float]:
+    lows = [row.low for row in rows if row.low > 0] or [1.0]
+    low, high = min(lows), max([row.high for row in rows] or [1.0])
+    pad = max(1 + 1.6 * threshold, 1.02)
+    return min(low * 0.97, 1 / pad), max(high * 1.03, pad)
+
+
+def _ratio_axis(axes: Axes, low: float, high: float, width_in: float) -> None:
+    room = 0.62 / width_in * math.log(high / low)  # the width of one label, on the axis
+    ticks = [1.0]
+    for tick in sorted((t for t in _TICKS if low <= t <= high), key=lambda t: abs(math.log(t))):
+        if all(abs(math.log(tick / other)) > room for other in ticks):
+            ticks.append(tick)
+    axes.xaxis.set_major_locator(FixedLocator(sorted(ticks)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: "no change" if x == 1 else words.change(x)))
+    axes.yaxis.set_visible(False)
+    axes.spines["left"].set_visible(False)
+    axes.grid(visible=True, axis="x")
+
+
+def _ratio_data(row: Comparison) -> dict[str, object]:
+    return {
+        "workload": row.workload,
+        "baseline": row.baseline,
+        "variant": row.variant,
+        "metric": row.metric,
+        "better": row.better,
+        "blocks": row.blocks,
+        "ratio": row.ratio,
+        "ratio_low": row.low,
+        "ratio_high": row.high,
+        "level": row.level,
+        "verdict": row.verdict,
+    }

@@ -1,0 +1,129 @@
+"""Timed runs: by variant, by block, by percentile, by second. Every run is drawn; nothing is averaged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib
+import pandas as pd
+import seaborn as sns
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+
+from fuselab.report import palette, words
+from fuselab.report.drawing import RC, Drawing
+from fuselab.report.figures.base import (
+    NARROW_IN,
+    Places,
+    colours,
+    figure,
+    legend,
+    markers,
+    present,
+    scaled,
+    short,
+    value_axis,
+)
+
+_PAIRED = (
+    "One mark is one timed run; a line joins the runs of one block. Lines that all lean the same way are an "
+    "effect, lines that cross are noise."
+)
+_IN_ORDER = (
+    "The same runs in order of time. What moves all variants together is the machine, and cancels within a "
+    "block."
+)
+_LATENCY = (
+    "Every run is one line; the axis stretches the tail. Curves that part only at the right differ in their "
+    "tail alone."
+)
+
+
+def paired(name: str, values: pd.DataFrame, variants: Places, noun: str) -> Drawing:
+    """One mark per timed run by variant; a line joins the runs of one block. `values`: block, variant, value, unit."""
+    with matplotlib.rc_context(RC):
+        made, axes = figure(NARROW_IN, 2.9)
+        shown, unit = scaled(values)
+        names = present(variants, values)
+        wide = shown.pivot(index="block", columns="variant", values="value")[names]
+        axes.plot(range(len(names)), wide.T.to_numpy(), color=palette.LINE.light, lw=0.9, zorder=1)
+        for i, name_of in enumerate(names):
+            axes.plot(
+                [i] * len(wide), wide[name_of], markers(variants)[name_of], ms=4.2, ls="none",
+                mfc=colours(variants)[name_of], mec=palette.PAPER.light, mew=0.5,
+            )  # fmt: skip
+        labels = [short(each, 26 // len(names) + 4) for each in names]
+        tilted: dict[str, Any] = {"rotation": 30, "ha": "right"} if len(names) > 4 else {}
+        axes.set_xticks(range(len(names)), labels, **tilted)
+        axes.set_xlim(-0.5, len(names) - 0.5)
+        value_axis(axes, unit, noun)
+        axes.set_xlabel("")
+        alt = f"{noun} of every timed run by variant, in {unit}; lines join the runs of one block."
+        return Drawing(name, made, values, alt, _PAIRED)
+
+
+def over_blocks(name: str, values: pd.DataFrame, variants: Places, noun: str) -> Drawing:
+    """The same runs in the order of their blocks, so that drift shows."""
+    with matplotlib.rc_context(RC):
+        made, axes = figure(NARROW_IN, 2.9)
+        shown, unit = scaled(values)
+        names = present(variants, values)
+        sns.lineplot(
+            shown, x="block", y="value", hue="variant", style="variant", hue_order=names, style_order=names,
+            palette=colours(variants), markers=markers(variants), dashes=False, lw=1.2, ms=5, mec=palette.PAPER.light,
+            estimator=None, ax=axes,
+        )  # fmt: skip
+        value_axis(axes, unit, noun)
+        axes.set_xlabel("block, in order of time")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
+        legend(axes, len(names))
+        alt = f"{noun} of every timed run over the blocks in order of time, in {unit}, one line per variant."
+        return Drawing(name, made, values, alt, _IN_ORDER)
+
+
+def percentiles(name: str, curves: pd.DataFrame, variants: Places, noun: str) -> Drawing:
+    """Latency by percentile, one thin line per run. `curves`: variant, block, percentile, latency_ns."""
+    with matplotlib.rc_context(RC):
+        made, axes = figure(NARROW_IN, 3.0)
+        divisor, unit = words.scale_for("ns", float(curves["latency_ns"].median()))
+        shown = curves.assign(
+            beyond=1 / (1 - curves["percentile"] / 100), value=curves["latency_ns"] / divisor
+        )
+        shown["run"] = shown["variant"] + shown["block"].astype(str)
+        names = present(variants, curves)
+        sns.lineplot(
+            shown, x="beyond", y="value", hue="variant", hue_order=names, palette=colours(variants), units="run",
+            estimator=None, lw=0.9, alpha=0.55, ax=axes,
+        )  # fmt: skip
+        axes.set(xscale="log", yscale="log", xlabel="percentile", ylabel="", title=f"{noun} latency [{unit}]")
+        ticks = [(2, "50"), (10, "90"), (100, "99"), (1000, "99.9"), (10_000, "99.99")]
+        ticks = [tick for tick in ticks if tick[0] <= shown["beyond"].max() * 1.01]
+        axes.set_xticks([t for t, _ in ticks], [label for _, label in ticks])
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: words.number(y)))
+        legend(axes, len(names))
+        alt = f"{noun} latency in {unit} by percentile, one line per timed run, coloured by variant."
+        return Drawing(name, made, curves, alt, _LATENCY)
+
+
+def over_time(
+    name: str, series: pd.DataFrame, variants: Places, noun: str, unit: str, caption: str
+) -> Drawing:
+    """A figure over the seconds of a run, one thin line per run. `series`: variant, run, time_s, value."""
+    with matplotlib.rc_context(RC):
+        made, axes = figure(NARROW_IN, 3.0)
+        divisor, shown_unit = words.scale_for(unit, float(series["value"].max()))
+        shown = series.assign(
+            value=series["value"] / divisor, line=series["variant"] + series["run"].astype(str)
+        )
+        names = present(variants, series)
+        alone = len(set(shown["line"])) <= len(names)
+        sns.lineplot(
+            shown, x="time_s", y="value", hue="variant", hue_order=names, palette=colours(variants), units="line",
+            estimator=None, lw=1.5 if alone else 0.9, alpha=1 if alone else 0.55, ax=axes,
+        )  # fmt: skip
+        axes.set(
+            xlabel="time since the load began [s]", ylabel="", title=f"{noun} [{shown_unit}]", ylim=(0, None)
+        )
+        legend(axes, len(names))
+        alt = f"{noun} in {shown_unit} over the seconds of the load, one line per run, coloured by variant."
+        return Drawing(name, made, series, alt, caption)

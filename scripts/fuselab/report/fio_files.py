@@ -1,0 +1,67 @@
+"""What fio left beside run.json: percentiles of its JSON, and its bandwidth logs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from fuselab.report.records import Run
+
+DIRECTIONS = ("read", "write", "trim")
+"""By the number that stands for them in fio's logs."""
+_A_CENTURY_S = 1e9
+
+
+def latency_curves(timed: Sequence[Run]) -> pd.DataFrame:
+    """direction, variant, block, percentile, latency_ns of every run that left a fio.json."""
+    rows = [
+        (direction, run.record.variant, run.record.block, percentile, latency_ns)
+        for run in timed
+        for direction, points in _percentiles(run.folder / "fio.json").items()
+        for percentile, latency_ns in points
+        if 0 < percentile < 100 and latency_ns > 0
+    ]
+    return pd.DataFrame(rows, columns=["direction", "variant", "block", "percentile", "latency_ns"])
+
+
+def _percentiles(path: Path) -> dict[str, list[tuple[float, float]]]:
+    """Of the job with the most I/Os in each direction: percentiles of several jobs cannot be added up."""
+    if not path.is_file():
+        return {}
+    text = path.read_text(errors="replace")
+    jobs = json.loads(text[text.index("{") :]).get("jobs", [])
+    found = {}
+    for direction in DIRECTIONS:
+        sides = [job[direction] for job in jobs if job.get(direction, {}).get("total_ios")]
+        if sides:
+            side = max(sides, key=lambda side: float(side["total_ios"]))
+            points = (
+                side.get("lat_ns", {}).get("percentile") or side.get("clat_ns", {}).get("percentile") or {}
+            )
+            found[direction] = [(float(percentile), float(ns)) for percentile, ns in points.items()]
+    return found
+
+
+def throughput(timed: Sequence[Run]) -> pd.DataFrame:
+    """direction, variant, run, time_s, value (bytes/s) from fio's bandwidth logs: `msec, KiB/s, direction, ...`."""
+    rows = []
+    for run in timed:
+        for path in sorted(run.folder.glob("*_bw*.log")):
+            for line in path.read_text().splitlines():
+                parts = line.split(",")
+                if len(parts) >= 3 and parts[2].strip() in ("0", "1", "2"):
+                    direction, moment_s = (
+                        DIRECTIONS[int(parts[2])],
+                        _since_start_s(float(parts[0]) / 1000, run),
+                    )
+                    value = float(parts[1]) * 1024
+                    rows.append((direction, run.record.variant, run.record.block, moment_s, value))
+    return pd.DataFrame(rows, columns=["direction", "variant", "run", "time_s", "value"])
+
+
+def _since_start_s(moment_s: float, run: Run) -> float:
+    """fio counts from its own start, or, with log_unix_epoch, from 1970."""
+    return moment_s if moment_s < _A_CENTURY_S else moment_s - (run.record.load_started_unix_s or moment_s)
