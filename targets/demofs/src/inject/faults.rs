@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, watch};
 
+use super::spread::Spread;
 use super::{Plan, planted};
 use crate::errno;
 
@@ -14,6 +15,8 @@ use crate::errno;
 /// nothing unless the plan says so.
 pub struct Faults {
     plan: Plan,
+    copy_cpu: Spread,
+    checksum_cpu: Spread,
     writes: AtomicU64,
     reads: AtomicU64,
     lock: Mutex<()>,
@@ -25,6 +28,8 @@ impl Faults {
     pub fn new(plan: Plan) -> Arc<Self> {
         Arc::new(Self {
             plan,
+            copy_cpu: Spread::new(1),
+            checksum_cpu: Spread::new(2),
             writes: AtomicU64::new(0),
             reads: AtomicU64::new(0),
             lock: Mutex::default(),
@@ -66,14 +71,14 @@ impl Faults {
     }
 
     pub async fn burn_copy(&self) {
-        if let Some(cpu) = self.plan.copy_cpu {
-            planted::burn_copy(cpu).await;
+        if let Some(mean) = self.plan.copy_cpu {
+            planted::burn_copy(self.copy_cpu.next(mean)).await;
         }
     }
 
     pub async fn before_write(&self) {
-        if let Some(cpu) = self.plan.checksum_cpu {
-            planted::burn_checksum(cpu).await;
+        if let Some(mean) = self.plan.checksum_cpu {
+            planted::burn_checksum(self.checksum_cpu.next(mean)).await;
         }
         if let Some(time) = self.plan.block {
             planted::block_thread(time).await;

@@ -6,6 +6,7 @@
 mod faults;
 mod parse;
 pub mod planted;
+mod spread;
 
 use std::time::Duration;
 
@@ -75,11 +76,17 @@ pub const KNOBS: &[Knob] = &[
         extend_wait,
         parse::duration
     ),
-    knob!("copy-cpu", "50us", "CPU time burnt in burn_copy, on each write", copy_cpu, parse::duration),
+    knob!(
+        "copy-cpu",
+        "50us",
+        "CPU time burnt in burn_copy, on each write, on average",
+        copy_cpu,
+        parse::duration
+    ),
     knob!(
         "checksum-cpu",
         "25us",
-        "CPU time burnt in burn_checksum, on each write",
+        "CPU time burnt in burn_checksum, on each write, on average",
         checksum_cpu,
         parse::duration
     ),
