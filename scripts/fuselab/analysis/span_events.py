@@ -9,19 +9,20 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from fuselab.analysis.refusal import Refusal
-from fuselab.analysis.span_pairs import Bools, Events, Ints, Keys
+from fuselab.analysis.span_pairs import Events, Keys, Rows
+from fuselab.analysis.trace_file import TraceFile
 
 Sites = NDArray[np.int32]
 _T = TypeVar("_T", bound=np.generic)
 _BATCH = 1 << 17
-_LONGEST_RECORD_BYTES = 4 << 20
+_LONGEST_RECORD_BYTES = 2 << 20
 _SEPARATOR = "\x1f"
 
 _KINDS = ("e", "b", "E", "B", "M")
@@ -33,19 +34,7 @@ _LABEL = """concat_ws(chr(31), name, cat, coalesce(".file", ''), coalesce(".line
 _SITE = """hash(name, cat, ".file", ".line")"""
 
 
-def _table(files: Sequence[Path]) -> str:
-    names = [str(path) for path in files]
-    longest = f"maximum_object_size = {_LONGEST_RECORD_BYTES}"
-    return f"read_json({names}, format = 'array', {longest}, columns = {_FIELDS})"
-
-
-def _known_query(file: Path) -> str:
-    return (
-        f"select {_SITE}, any_value({_LABEL}) from {_table([file])} where ph in ('b', 'B') group by {_SITE}"
-    )
-
-
-def _query(files: Sequence[Path], known: Iterable[int]) -> str:
+def _query(files: Sequence[str], known: Iterable[int]) -> str:
     """The label is made only for places that are not `known`: a text for each of millions of rows takes long."""
     kinds = " ".join(f"when '{ph}' then {number}::tinyint" for number, ph in enumerate(_KINDS))
     return f"""
@@ -53,7 +42,8 @@ def _query(files: Sequence[Path], known: Iterable[int]) -> str:
            case when kind % 2 = 1 and site not in {(*known, 0)} then {_LABEL} end as label
     from (select case ph {kinds} end as kind, tid, args, round(ts * 1000)::bigint as ts_ns, {_SITE} as site,
                  case when ph in ('b', 'e') then id else tid::ubigint end as "group", name, cat, ".file", ".line"
-          from {_table(files)} where ph in {_KINDS})"""
+          from read_json({files}, format = 'array', maximum_object_size = {_LONGEST_RECORD_BYTES}, columns = {_FIELDS})
+          where ph in {_KINDS})"""
 
 
 @dataclass(frozen=True)
@@ -67,6 +57,21 @@ class Site:
 
 
 @dataclass(frozen=True)
+class Spool:
+    """The arguments (JSON text) of events, in an Arrow IPC stream on disk."""
+
+    path: Path
+
+    def batches(self) -> Iterator[tuple[int, pa.StringArray]]:
+        """(number of the first event, arguments)."""
+        first = 0
+        with pa.OSFile(str(self.path)) as file, pa.ipc.open_stream(file) as reader:
+            for batch in reader:
+                yield first, batch.column(0)
+                first += len(batch)
+
+
+@dataclass(frozen=True)
 class RawEvents:
     """Begins and ends of spans in no particular order."""
 
@@ -75,29 +80,10 @@ class RawEvents:
     sites: Sequence[Site]
     threads: dict[int, str]
     threaded: bool
-    spool: Path
-    """Arrow IPC file with the arguments (JSON text) of each event, in the order of the arrays."""
+    spool: Spool
+    """Arguments of each event, in the order of the arrays."""
 
-    def dense_groups(self) -> Ints:
-        """The group of each event as a number from 0 on, in the order in which the groups began."""
-        encoded = pa.array(self.events.group).dictionary_encode()
-        number = encoded.indices.to_numpy()
-        began_ns = np.full(len(encoded.dictionary), np.iinfo(np.int64).max)
-        np.minimum.at(began_ns, number, self.events.ts_ns)
-        rank = np.empty_like(began_ns)
-        rank[np.argsort(began_ns, kind="stable")] = np.arange(len(rank))
-        dense: Ints = rank[number]
-        return dense
-
-    def arguments(self) -> Iterator[tuple[int, pa.StringArray]]:
-        """(number of the first event, arguments) batch by batch."""
-        first = 0
-        with pa.OSFile(str(self.spool)) as file, pa.ipc.open_stream(file) as reader:
-            for batch in reader:
-                yield first, batch.column(0)
-                first += len(batch)
-
-    def first_arguments(self, rows: Ints) -> Keys:
+    def first_arguments(self, rows: Rows) -> Keys:
         """Hashes of the arguments of `rows` without those that a place has at its ends only.
 
         Such late arguments are removed with a JSON merge patch (RFC 7396: null removes a key).
@@ -105,59 +91,88 @@ class RawEvents:
         import duckdb
 
         order = np.sort(rows)
-        parts = []
-        for first, args in self.arguments():
-            low, high = np.searchsorted(order, [first, first + len(args)])
-            parts.append(args.take(order[low:high] - first))
-        table = pa.table(
-            {
-                "row": order,
-                "site": self.events.site[order],
-                "opens": self.events.opens[order],
-                "args": pa.chunked_array(parts, pa.string()),
-            }
-        )
+        keys = np.zeros(len(order), dtype=np.uint64)
+        seen: set[tuple[int, bool, str]] = set()
         with duckdb.connect() as connection:
-            connection.register("late", table)
-            hashes = connection.sql(_FIRST_ARGUMENTS).fetchnumpy()
-        found = np.zeros(len(self.events.ts_ns), dtype=np.uint64)
-        found[hashes["row"]] = hashes["key"]
-        keys: Keys = found[rows]
-        return keys
+            for _, late in self._late(order):
+                connection.register("late", late)
+                seen.update(connection.sql(_FIELDS_SEEN).fetchall())
+            patches = _patches(seen, len(self.sites))
+            for first, late in self._late(order):
+                connection.register("late", late.append_column("patch", patches.take(late["site"])))
+                keys[first : first + len(late)] = connection.sql(_PATCHED).fetchnumpy()["key"]
+        found: Keys = keys[np.searchsorted(order, rows)]
+        return found
+
+    def _late(self, order: Rows) -> Iterator[tuple[int, pa.Table]]:
+        """(position in `order`, place and arguments of some events) in order."""
+        for first, args in self.spool.batches():
+            low, high = np.searchsorted(order, [first, first + len(args)])
+            rows = order[low:high]
+            if len(rows):
+                sites, opens = self.events.site[rows], self.events.opens[rows]
+                yield int(low), pa.table({"site": sites, "opens": opens, "args": args.take(rows - first)})
 
 
-_FIRST_ARGUMENTS = """
-with seen as (select distinct site, opens, unnest(json_keys(coalesce(args, '{}'))) as field from late),
-patch as (
-    select site, to_json(map_from_entries(list((field, null::varchar)))) as patch
-    from (select site, field from seen group by all having not bool_or(opens)) group by site)
-select row, hash(coalesce(case when patch is null then args else json_merge_patch(args, patch) end, '{}')) as key
-from late left join patch using (site)
-"""
+_FIELDS_SEEN = "select distinct site, opens, unnest(json_keys(coalesce(args, '{}'))) from late"
+_PATCHED = (
+    "select hash(coalesce(if(patch is null, args, json_merge_patch(args, patch)), '{}')) as key from late"
+)
+
+
+def _patches(seen: set[tuple[int, bool, str]], sites: int) -> pa.StringArray:
+    """For each place: the merge patch that removes its late arguments, null if it has none."""
+    late: list[dict[str, None]] = [{} for _ in range(sites)]
+    for site, opens, field_name in seen:
+        if not opens and (site, True, field_name) not in seen:
+            late[site][field_name] = None
+    return pa.array([json.dumps(fields) if fields else None for fields in late], pa.string())
+
+
+class _Column(Generic[_T]):
+    """An array that grows in place. A list of small parts would leave their room behind in the heap."""
+
+    def __init__(self, kind: type[_T]) -> None:
+        self._data: NDArray[_T] = np.empty(1 << 19, dtype=kind)
+        self._length = 0
+
+    def extend(self, values: NDArray[Any]) -> None:
+        length = self._length + len(values)
+        while length > len(self._data):
+            self._data.resize(len(self._data) + (1 << 19), refcheck=False)
+        self._data[self._length : length] = values
+        self._length = length
+
+    def array(self) -> NDArray[_T]:
+        """The whole column; it must not be extended any more."""
+        self._data.resize(self._length, refcheck=False)
+        return self._data
 
 
 @dataclass
 class _Collected:
-    """What the batches bring, as lists of arrays."""
+    """What the batches bring."""
 
-    group: list[Keys] = field(default_factory=list)
-    site: list[Sites] = field(default_factory=list)
-    key: list[Keys] = field(default_factory=list)
-    ts_ns: list[Ints] = field(default_factory=list)
-    opens: list[Bools] = field(default_factory=list)
-    tid: list[Sites] = field(default_factory=list)
-    threads: dict[int, str] = field(default_factory=dict)
+    labels: dict[int, str] = field(default_factory=dict)
+    """Hash of a place -> its texts."""
     numbers: dict[int, int] = field(default_factory=dict)
     """Hash of a place -> its number."""
-    labels: dict[int, str] = field(default_factory=dict)
+    threads: dict[int, str] = field(default_factory=dict)
     threaded: bool = False
+    group: _Column[np.uint64] = field(default_factory=lambda: _Column(np.uint64))
+    site: _Column[np.int32] = field(default_factory=lambda: _Column(np.int32))
+    key: _Column[np.uint64] = field(default_factory=lambda: _Column(np.uint64))
+    ts_ns: _Column[np.int64] = field(default_factory=lambda: _Column(np.int64))
+    opens: _Column[np.bool_] = field(default_factory=lambda: _Column(np.bool_))
+    tid: _Column[np.int32] = field(default_factory=lambda: _Column(np.int32))
 
 
-def read_events(files: Sequence[Path], scratch: Path, memory: str) -> RawEvents:
-    """Parse JSON arrays of trace events. Raises Refusal where they are no JSON, with DuckDB's own words."""
+def read_events(trace: TraceFile, scratch: Path, memory: str) -> RawEvents:
+    """Parse a trace. Raises Refusal where it is no JSON, with DuckDB's own words."""
     import duckdb
 
     spool = scratch / "arguments.arrow"
+    collected = _Collected()
     settings = {"memory_limit": memory, "temp_directory": str(scratch), "preserve_insertion_order": "false"}
     with (
         duckdb.connect(config=settings) as connection,
@@ -165,15 +180,13 @@ def read_events(files: Sequence[Path], scratch: Path, memory: str) -> RawEvents:
         pa.ipc.new_stream(sink, pa.schema([("args", pa.string())])) as writer,
     ):
         try:
-            # Texts of places are asked for only where the first slice has not shown the place already.
-            known = dict(connection.sql(_known_query(files[0])).fetchall())
-            collected = _Collected(labels=known)
-            for batch in connection.sql(_query(files, known)).to_arrow_reader(_BATCH):
-                writer.write_batch(_collect(collected, batch))
+            for files in trace.slices():
+                for batch in connection.sql(_query(files, collected.labels)).to_arrow_reader(_BATCH):
+                    writer.write_batch(_collect(collected, batch))
         except duckdb.Error as error:
             raise Refusal(
                 f"The trace is no valid JSON: {str(error).splitlines()[0][:300]}",
-                "Write it with tracing-chrome, and leave arguments of more than 4 MB out of the spans.",
+                "Write it with tracing-chrome, and leave arguments of more than 2 MB out of the spans.",
             ) from None
     return _raw(collected, spool)
 
@@ -195,13 +208,12 @@ def _collect(collected: _Collected, batch: pa.RecordBatch) -> pa.RecordBatch:
         collected.numbers.setdefault(value, len(collected.numbers))
         for value in encoded.dictionary.to_pylist()
     ]
-    collected.site.append(np.array(numbers, dtype=np.int32)[encoded.indices.to_numpy()])
-    # Copies, because a view of one column would keep the whole batch in memory.
-    collected.group.append(batch["group"].fill_null(0).to_numpy().copy())
-    collected.key.append(batch["key"].to_numpy().copy())
-    collected.ts_ns.append(batch["ts_ns"].to_numpy().copy())
-    collected.tid.append(batch["tid"].fill_null(0).to_numpy().copy())
-    collected.opens.append(kind % 2 == 1)
+    collected.site.extend(np.array(numbers, dtype=np.int32)[encoded.indices.to_numpy()])
+    collected.group.extend(batch["group"].fill_null(0).to_numpy())
+    collected.key.extend(batch["key"].to_numpy())
+    collected.ts_ns.extend(batch["ts_ns"].to_numpy())
+    collected.tid.extend(batch["tid"].fill_null(0).to_numpy())
+    collected.opens.extend(kind % 2 == 1)
     collected.threaded |= bool((kind >= 2).any())
     return pa.RecordBatch.from_arrays([batch["args"]], names=["args"])
 
@@ -216,22 +228,15 @@ def _raw(collected: _Collected, spool: Path) -> RawEvents:
         sites.append(Site(name, target, file, int(line)))
     return RawEvents(
         events=Events(
-            group=_joined(collected.group, np.uint64),
-            site=_joined(collected.site, np.int32),
-            key=_joined(collected.key, np.uint64),
-            ts_ns=_joined(collected.ts_ns, np.int64),
-            opens=_joined(collected.opens, np.bool_),
+            group=collected.group.array(),
+            site=collected.site.array(),
+            key=collected.key.array(),
+            ts_ns=collected.ts_ns.array(),
+            opens=collected.opens.array(),
         ),
-        tid=_joined(collected.tid, np.int32),
+        tid=collected.tid.array(),
         sites=tuple(sites),
         threads=collected.threads,
         threaded=collected.threaded,
-        spool=spool,
+        spool=Spool(spool),
     )
-
-
-def _joined(parts: list[NDArray[_T]], kind: type[_T]) -> NDArray[_T]:
-    """One array; the parts are let go, so that they are not in memory twice."""
-    whole = np.concatenate(parts) if parts else np.zeros(0, dtype=kind)
-    parts.clear()
-    return whole

@@ -15,6 +15,7 @@ All arrays are one-dimensional and have one entry per event unless said otherwis
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,8 +24,12 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 Keys = NDArray[np.uint64]
 Bools = NDArray[np.bool_]
+Rows = NDArray[np.int32]
+"""Numbers of events or spans: half the room of int64, and enough for 2 ** 31."""
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)
+_WORKER_BITS = 1
+"""Two threads: more would hold more copies at once than they save time."""
 
 
 @dataclass(frozen=True)
@@ -45,23 +50,43 @@ class Events:
 class Pairs:
     """Indices into the events."""
 
-    begins: Ints
-    ends: Ints
+    begins: Rows
+    ends: Rows
     """As long as `begins`: the end of each."""
-    unclosed: Ints
+    unclosed: Rows
     """Begins without an end."""
     orphans: int
     """Ends without a begin."""
 
 
-FirstArguments = Callable[[Ints], Keys]
+FirstArguments = Callable[[Rows], Keys]
 """For event indices: a hash of the arguments without those that their place has at its end only."""
 
 
 def pair(events: Events, first_arguments: FirstArguments) -> Pairs:
-    """Match begins and ends. `first_arguments` is asked only about what steps 1 and 2 cannot tell."""
-    everything = np.arange(len(events.ts_ns), dtype=np.int64)
-    begins, ends, left = _match(events, everything, events.key)
+    """Match begins and ends. `first_arguments` is asked only about what steps 1 and 2 cannot tell.
+
+    Groups have nothing to do with each other, so a share of them goes to each of 2 ** `_WORKER_BITS` threads: numpy
+    sorts without holding the interpreter's lock.
+    """
+    share = (events.group * _MIX) >> np.uint64(64 - _WORKER_BITS)
+    parts = [_rows(share == number) for number in range(1 << _WORKER_BITS)]
+    del share
+    with ThreadPoolExecutor(len(parts)) as pool:
+        done = list(pool.map(lambda rows: _pair(events, rows, first_arguments), parts))
+    left = np.concatenate([left for _, _, left in done])
+    opens = events.opens[left]
+    return Pairs(
+        begins=np.concatenate([begins for begins, _, _ in done]),
+        ends=np.concatenate([ends for _, ends, _ in done]),
+        unclosed=left[opens],
+        orphans=int((~opens).sum()),
+    )
+
+
+def _pair(events: Events, left: Rows, first_arguments: FirstArguments) -> tuple[Rows, Rows, Rows]:
+    """(begins, ends, rows without a partner) of whole groups."""
+    begins, ends, left = _match(events, left, events.key[left])
     found = [(begins, ends)]
     for step in (2, 3, 4):
         if not len(left):
@@ -71,13 +96,7 @@ def pair(events: Events, first_arguments: FirstArguments) -> Pairs:
             key = _mixed(key, first_arguments(left))
         begins, ends, left = _match(events, left, key, overlapping=step != 2)
         found.append((begins, ends))
-    opens = events.opens[left]
-    return Pairs(
-        begins=np.concatenate([begins for begins, _ in found]),
-        ends=np.concatenate([ends for _, ends in found]),
-        unclosed=left[opens],
-        orphans=int((~opens).sum()),
-    )
+    return np.concatenate([begins for begins, _ in found]), np.concatenate([ends for _, ends in found]), left
 
 
 def _mixed(one: Keys, other: NDArray[np.int32] | Keys) -> Keys:
@@ -88,6 +107,10 @@ def _mixed(one: Keys, other: NDArray[np.int32] | Keys) -> Keys:
     mixed *= _MIX
     mixed ^= mixed >> np.uint64(32)
     return mixed
+
+
+def _rows(chosen: Bools) -> Rows:
+    return np.flatnonzero(chosen).astype(np.int32)
 
 
 def _starts(*columns: NDArray[np.generic]) -> Bools:
@@ -101,17 +124,18 @@ def _starts(*columns: NDArray[np.generic]) -> Bools:
     return new
 
 
-def _match(events: Events, rows: Ints, key: Keys, overlapping: bool = True) -> tuple[Ints, Ints, Ints]:
+def _match(events: Events, rows: Rows, key: Keys, overlapping: bool = True) -> tuple[Rows, Rows, Rows]:
     """(begins, ends, rows left over) of `rows`, where only equal keys may meet.
 
     Without `overlapping`, keys that ever have two open at once are left over whole.
     """
     order = np.argsort(key)
     ordered, sorted_key = rows[order], key[order]
+    del order
     new = np.append(_starts(sorted_key), True)
     # Nearly every key has one begin and one end, or is alone: those need no order in time.
     alone = new[:-1] & new[1:]
-    first = np.flatnonzero(new[:-2] & ~new[1:-1] & new[2:])
+    first = _rows(new[:-2] & ~new[1:-1] & new[2:])
     a, b = ordered[first], ordered[first + 1]
     early, late = np.where(events.opens[a], a, b), np.where(events.opens[a], b, a)
     fits = (events.opens[a] != events.opens[b]) & (events.ts_ns[early] <= events.ts_ns[late])
@@ -125,7 +149,7 @@ def _match(events: Events, rows: Ints, key: Keys, overlapping: bool = True) -> t
     )
 
 
-def _match_stacks(events: Events, rows: Ints, key: Keys, overlapping: bool) -> tuple[Ints, Ints, Ints]:
+def _match_stacks(events: Events, rows: Rows, key: Keys, overlapping: bool) -> tuple[Rows, Rows, Rows]:
     """Last opened, first closed, within each key."""
     if not len(rows):
         return rows, rows, rows
@@ -137,7 +161,7 @@ def _match_stacks(events: Events, rows: Ints, key: Keys, overlapping: bool) -> t
     hit = opens[:-1] & ~opens[1:] & ~_starts(key[order], level[order])[1:]
     if not overlapping:
         hit &= ~_busy(level, _starts(key))[order][:-1]
-    at = np.flatnonzero(hit)
+    at = _rows(hit)
     rows = rows[order]
     left = np.ones(len(rows), dtype=np.bool_)
     left[at] = left[at + 1] = False

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fuselab.analysis.span_pairs import Bools, Ints
+from fuselab.analysis.span_pairs import Bools, Ints, Rows
 
 SIBLING_SHARE = 0.05
 RECURSION_SPANS = 50
@@ -35,7 +35,7 @@ Sites = NDArray[np.int32]
 
 @dataclass(frozen=True)
 class Spans:
-    group: Ints
+    group: Rows
     """Equal for spans of one root."""
     site: Sites
     start_ns: Ints
@@ -52,18 +52,18 @@ class _Rules:
     """What lies in it is refused, too."""
 
 
-def order(group: Ints, start_ns: Ints, end_ns: Ints) -> Ints:
+def order(group: Rows, start_ns: Ints, end_ns: Ints) -> Ints:
     """The order that the functions here ask for: by group, then start, then longest first."""
     span_ns = int(start_ns.max() - start_ns.min()) + 1 if len(start_ns) else 1
     if int(group.max(initial=0)) < (1 << 62) // span_ns:
-        key = group * span_ns + (start_ns - start_ns.min(initial=np.iinfo(np.int64).max))
+        key = group.astype(np.int64) * span_ns + (start_ns - start_ns.min(initial=np.iinfo(np.int64).max))
         by_key = np.argsort(key)
         if not (np.diff(key[by_key]) == 0).any():
             return by_key
     return np.lexsort((-end_ns, start_ns, group))
 
 
-def parents(spans: Spans, sites: int, allowed: Bools | None) -> Ints:
+def parents(spans: Spans, sites: int, allowed: Bools | None) -> Rows:
     """Index of each span's parent, NONE for roots. `allowed[parent, child]` is sites x sites."""
     around = containers(spans)
     if allowed is None:
@@ -77,14 +77,14 @@ def parents(spans: Spans, sites: int, allowed: Bools | None) -> Ints:
     return _resolve(spans, around, rules, suspect) if suspect.any() else around
 
 
-def containers(spans: Spans) -> Ints:
+def containers(spans: Spans) -> Rows:
     """The span that contains each and began last. (For sorted starts: the previous one with a later end.)"""
     count = len(spans.start_ns)
-    found = np.arange(-1, count - 1, dtype=np.int64)
+    found = np.arange(-1, count - 1, dtype=np.int32)
     first = np.ones(count, dtype=np.bool_)
     first[1:] = spans.group[1:] != spans.group[:-1]
     found[first] = NONE
-    todo = np.flatnonzero(~first)
+    todo = _rows(~first)
     while len(todo):
         # All between found[x] and x end before x does, so x may skip whatever found[x] could skip.
         candidate = found[todo]
@@ -93,11 +93,11 @@ def containers(spans: Spans) -> Ints:
     return found
 
 
-def siblings(spans: Spans, around: Ints, sites: int) -> Bools:
+def siblings(spans: Spans, around: Rows, sites: int) -> Bools:
     """sites x sites: whether a span of the one place is never the parent of one of the other."""
     crossed = np.zeros(sites * sites, dtype=np.int64)
     nested = np.zeros_like(crossed)
-    child = np.flatnonzero(around != NONE)
+    child = _rows(around != NONE)
     other = child - 1
     while len(child):
         # Walk the earlier spans that end before this one does; those that end after its start cross it.
@@ -114,15 +114,19 @@ def siblings(spans: Spans, around: Ints, sites: int) -> Bools:
     return never.reshape(sites, sites)
 
 
-def _counts(spans: Spans, one: Ints, other: Ints, sites: int) -> Ints:
+def _rows(chosen: Bools) -> Rows:
+    return np.flatnonzero(chosen).astype(np.int32)
+
+
+def _counts(spans: Spans, one: Rows, other: Rows, sites: int) -> Ints:
     """How often each pair of places meets, flat."""
     pair = spans.site[one].astype(np.int64) * sites + spans.site[other]
     return np.bincount(pair, minlength=sites * sites)
 
 
-def _ancestors(around: Ints) -> Iterator[tuple[Ints, Ints]]:
+def _ancestors(around: Rows) -> Iterator[tuple[Rows, Rows]]:
     """(ancestors, spans): first every span with its container, then with that one's, until none is left."""
-    child = np.flatnonzero(around != NONE)
+    child = _rows(around != NONE)
     ancestor = around[child]
     while len(child):
         yield ancestor, child
@@ -131,7 +135,7 @@ def _ancestors(around: Ints) -> Iterator[tuple[Ints, Ints]]:
         ancestor, child = further[keep], child[keep]
 
 
-def _suspects(spans: Spans, around: Ints, rules: _Rules) -> Bools:
+def _suspects(spans: Spans, around: Rows, rules: _Rules) -> Bools:
     """Spans of every group in which some container is refused."""
     bad = np.zeros(len(around), dtype=np.bool_)
     table = rules.direct
@@ -147,7 +151,7 @@ def _suspects(spans: Spans, around: Ints, rules: _Rules) -> Bools:
     return found
 
 
-def _resolve(spans: Spans, around: Ints, rules: _Rules, suspect: Bools) -> Ints:
+def _resolve(spans: Spans, around: Rows, rules: _Rules, suspect: Bools) -> Rows:
     """Go outwards from each suspect's container to the first that neither is refused nor lies in one that is.
 
     A candidate is judged once its own parent is settled, so the work goes in rounds, about as many as the
@@ -156,7 +160,7 @@ def _resolve(spans: Spans, around: Ints, rules: _Rules, suspect: Bools) -> Ints:
     parent = around.copy()
     settled = ~suspect | (around == NONE)
     candidate = around.copy()
-    pending = np.flatnonzero(~settled)
+    pending = _rows(~settled)
     while len(pending):
         ready = pending[settled[candidate[pending]]]
         chosen = candidate[ready]
@@ -169,7 +173,7 @@ def _resolve(spans: Spans, around: Ints, rules: _Rules, suspect: Bools) -> Ints:
     return parent
 
 
-def _refused(spans: Spans, parent: Ints, rules: _Rules, child: Ints, candidate: Ints) -> Bools:
+def _refused(spans: Spans, parent: Rows, rules: _Rules, child: Rows, candidate: Rows) -> Bools:
     """Whether the candidate, or a span around it, is refused to the child. The root is not: all is in it."""
     bad = rules.direct[spans.site[candidate], spans.site[child]]
     row = np.arange(len(child))
@@ -180,7 +184,7 @@ def _refused(spans: Spans, parent: Ints, rules: _Rules, child: Ints, candidate: 
     return bad
 
 
-def _next_container(spans: Spans, around: Ints, child: Ints, current: Ints) -> Ints:
+def _next_container(spans: Spans, around: Rows, child: Rows, current: Rows) -> Rows:
     """The container of each child that began last before `current` did."""
     found = current - 1
     row = np.arange(len(child))
@@ -189,10 +193,10 @@ def _next_container(spans: Spans, around: Ints, child: Ints, current: Ints) -> I
     return found
 
 
-def self_times(spans: Spans, parent: Ints) -> Ints:
+def self_times(spans: Spans, parent: Rows) -> Ints:
     """Duration minus the union of the children, ns."""
     own = spans.end_ns - spans.start_ns
-    child = np.flatnonzero(parent != NONE)
+    child = _rows(parent != NONE)
     child = child[np.argsort(parent[child], kind="stable")]  # by parent, starts in order
     above, start, reach = parent[child], spans.start_ns[child], spans.end_ns[child].copy()
     shift = 1
@@ -212,15 +216,15 @@ def self_times(spans: Spans, parent: Ints) -> Ints:
     return own
 
 
-def paths(spans: Spans, parent: Ints) -> tuple[NDArray[np.int32], list[tuple[int, int]], NDArray[np.int32]]:
+def paths(spans: Spans, parent: Rows) -> tuple[Sites, list[tuple[int, int]], NDArray[np.int16]]:
     """(path number, (number of the parent's path or NONE, site) of each path, depth) of each span."""
     number = np.full(len(parent), NONE, dtype=np.int32)
-    depth = np.zeros(len(parent), dtype=np.int32)
+    depth = np.zeros(len(parent), dtype=np.int16)
     known: list[tuple[int, int]] = []
-    rows = np.flatnonzero(parent == NONE)
+    rows = _rows(parent == NONE)
     level = 0
     sites = int(spans.site.max(initial=0)) + 1
-    below = np.flatnonzero(parent != NONE)
+    below = _rows(parent != NONE)
     while len(rows):
         above = (
             np.full(len(rows), NONE, dtype=np.int64) if level == 0 else number[parent[rows]].astype(np.int64)
@@ -235,9 +239,9 @@ def paths(spans: Spans, parent: Ints) -> tuple[NDArray[np.int32], list[tuple[int
     return number, known, depth
 
 
-def roots(parent: Ints) -> Ints:
+def roots(parent: Rows) -> Rows:
     """Index of the outermost span around each; a root is its own."""
-    found = np.where(parent == NONE, np.arange(len(parent)), parent)
+    found = np.where(parent == NONE, np.arange(len(parent), dtype=np.int32), parent)
     while True:
         further = found[found]
         if np.array_equal(further, found):

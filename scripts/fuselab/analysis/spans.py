@@ -1,7 +1,7 @@
 """Spans of a tracing-chrome trace as one Parquet table, and wall-time stacks from it.
 
 DuckDB parses the file on all processors and hands over numbers in batches; what needs an order (which end
-belongs to which begin, which span is inside which) is done on arrays of numbers, about 60 bytes an event. The
+belongs to which begin, which span is inside which) is done on arrays of numbers, about 100 bytes an event. The
 arguments, the only large part, wait in a scratch file and are copied through.
 
 Columns of spans.parquet, times in us since the trace began:
@@ -24,29 +24,26 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from fuselab.analysis import span_tree
-from fuselab.analysis.folded import Folded, safe_frame
+from fuselab.analysis import span_table
+from fuselab.analysis.folded import Folded
 from fuselab.analysis.refusal import Refusal
-from fuselab.analysis.span_events import RawEvents, Site, read_events
-from fuselab.analysis.span_pairs import Bools, Ints, Pairs, pair
-from fuselab.analysis.trace_file import sliced
+from fuselab.analysis.span_events import Site, read_events
+from fuselab.analysis.span_pairs import Bools, pair
+from fuselab.analysis.span_table import OpenedSpans
+from fuselab.analysis.trace_file import TraceFile
 
 if TYPE_CHECKING:
     import duckdb
 
-MEMORY = "256MB"
+MEMORY = "160MB"
 """What DuckDB may use; beyond it, it spills into the scratch folder."""
 WALL_UNIT = "ns of span wall time"
-_ROWS = 1 << 17
-_TEXTS = ["target", "name", "file", "thread", "path"]
 
 
 @dataclass(frozen=True)
@@ -97,28 +94,35 @@ def read_trace(
     """Write the spans of `trace` (tracing-chrome, either style) to `out` as Parquet.
 
     `edges` tell nested calls from concurrent ones (see span_tree); take them from tracing-flame where both
-    layers shared the run. `scratch` holds a copy of the trace while it is read (default: the system's).
+    layers shared the run. `scratch` holds the arguments while it is read (default: the system's).
     Raises Refusal for a trace that holds no span, with the reason and what to change.
     """
     with tempfile.TemporaryDirectory(prefix="fuselab-spans-", dir=scratch) as folder:
-        with sliced(trace, Path(folder)) as slices:
-            raw = read_events(slices.files, Path(folder), MEMORY)
-        if not len(raw.events.ts_ns):
-            raise Refusal(
-                f"The trace {trace.name} has events but no span.",
-                "Set RUST_LOG to the level of the spans (`<target>=trace`).",
-            )
-        pairs = pair(raw.events, raw.first_arguments)
-        table = _Table.made(raw, pairs, _allowed(raw.sites, edges))
+        opened, summary = _opened(trace, Path(folder))
         draft = out.with_name(f".{out.name}.draft")
-        table.write(raw, draft)
+        roots = span_table.write(opened, _allowed(opened.sites, edges), draft)
         draft.replace(out)
-    return TraceSummary(
-        spans=len(table.parent),
-        roots=int((table.parent == span_tree.NONE).sum()),
+    return replace(summary, roots=roots)
+
+
+def _opened(trace: Path, scratch: Path) -> tuple[OpenedSpans, TraceSummary]:
+    """The events die here: only what is kept of each span goes on."""
+    with TraceFile(trace) as file:
+        raw = read_events(file, scratch, MEMORY)
+    if not len(raw.events.ts_ns):
+        raise Refusal(
+            f"The trace {trace.name} has events but no span.",
+            "Set RUST_LOG to the level of the spans (`<target>=trace`).",
+        )
+    pairs = pair(raw.events, raw.first_arguments)
+    if not len(pairs.begins) + len(pairs.unclosed):
+        raise Refusal(f"The trace {trace.name} has no begin of a span.", "Write it from the program's start.")
+    return span_table.opened(raw, pairs), TraceSummary(
+        spans=len(pairs.begins) + len(pairs.unclosed),
+        roots=0,
         unclosed=len(pairs.unclosed),
         orphan_ends=pairs.orphans,
-        cut=slices.cut,
+        cut=file.cut,
         style="threaded" if raw.threaded else "async",
         duration_us=float(raw.events.ts_ns.max() - raw.events.ts_ns.min()) / 1000,
     )
@@ -144,120 +148,3 @@ def _allowed(sites: Sequence[Site], edges: Iterable[Edge] | None) -> Bools | Non
         for parent in numbers.get(edge.parent, ()):
             allowed[parent, numbers.get(edge.child, [])] = True
     return allowed
-
-
-@dataclass(frozen=True)
-class _Table:
-    """The numeric columns, one entry per span, by group and start."""
-
-    spans: span_tree.Spans
-    parent: Ints
-    self_ns: Ints
-    root: Ints
-    path: span_tree.Sites
-    depth: span_tree.Sites
-    texts: list[str]
-    """Of each path."""
-    closed: Bools
-    opened: Ints
-    """Event that opened the span."""
-    carrier: Ints
-    """Event whose arguments are the span's: its end, or its begin if it has none."""
-
-    @staticmethod
-    def made(raw: RawEvents, pairs: Pairs, allowed: Bools | None) -> _Table:
-        events = raw.events
-        opened = np.concatenate([pairs.begins, pairs.unclosed])
-        carrier = np.concatenate([pairs.ends, pairs.unclosed])
-        end_ns = events.ts_ns[carrier].copy()
-        end_ns[len(pairs.begins) :] = events.ts_ns.max()
-        closed = np.ones(len(opened), dtype=np.bool_)
-        closed[len(pairs.begins) :] = False
-        group = raw.dense_groups()[opened]
-        order = span_tree.order(group, events.ts_ns[opened], end_ns)
-        opened, carrier, closed = opened[order], carrier[order], closed[order]
-        spans = span_tree.Spans(group[order], events.site[opened], events.ts_ns[opened], end_ns[order])
-        # A thread does one thing at a time; a request need not.
-        threads = span_tree.containers
-        parent = threads(spans) if raw.threaded else span_tree.parents(spans, len(raw.sites), allowed)
-        path, known, depth = span_tree.paths(spans, parent)
-        return _Table(
-            spans=spans,
-            parent=parent,
-            self_ns=span_tree.self_times(spans, parent),
-            root=span_tree.roots(parent),
-            path=path,
-            depth=depth,
-            texts=_texts(known, raw.sites),
-            closed=closed,
-            opened=opened,
-            carrier=carrier,
-        )
-
-    def write(self, raw: RawEvents, out: Path) -> None:
-        """In the order of the carrier events, so that the arguments are read once and in sequence."""
-        columns = _Columns(self, raw)
-        span_of = np.full(len(raw.events.ts_ns), -1, dtype=np.int32)
-        span_of[self.carrier] = np.arange(len(self.carrier), dtype=np.int32)
-        options: dict[str, Any] = {"compression": "lz4", "use_dictionary": _TEXTS}
-        with pq.ParquetWriter(out, columns.schema, **options) as writer:
-            for first, args in raw.arguments():
-                mine = span_of[first : first + len(args)]
-                here = np.flatnonzero(mine >= 0)
-                writer.write_batch(columns.batch(mine[here], args.take(here)), row_group_size=_ROWS)
-
-
-def _texts(known: Sequence[tuple[int, int]], sites: Sequence[Site]) -> list[str]:
-    texts: list[str] = []
-    for above, site in known:
-        frame = safe_frame(f"{sites[site].target}::{sites[site].name}")
-        texts.append(frame if above < 0 else f"{texts[above]};{frame}")
-    return texts
-
-
-class _Columns:
-    """Arrow columns for any choice of spans; texts stay numbers with a dictionary beside them."""
-
-    def __init__(self, table: _Table, raw: RawEvents) -> None:
-        self._table = table
-        self._tid = raw.tid
-        sites = raw.sites
-        self._texts = {
-            "target": pa.array([site.target for site in sites], pa.string()),
-            "name": pa.array([site.name for site in sites], pa.string()),
-            "file": pa.array([site.file or None for site in sites], pa.string()),
-        }
-        self._lines = np.array([site.line for site in sites], dtype=np.int32)
-        self._paths = pa.array(table.texts, pa.string())
-        count = int(raw.tid.max(initial=-1)) + 1
-        self._threads = pa.array([raw.threads.get(tid, str(tid)) for tid in range(count)], pa.string())
-        self.schema = self.batch(np.zeros(0, dtype=np.int32), pa.array([], pa.string())).schema
-
-    def batch(self, rows: span_tree.Sites, args: pa.StringArray) -> pa.RecordBatch:
-        table = self._table
-        site = table.spans.site[rows]
-        parent = table.parent[rows]
-        tid = self._tid[table.opened[rows]]
-        start_ns = table.spans.start_ns[rows]
-        line = self._lines[site]
-        columns = {
-            "id": pa.array(rows.astype(np.int64) + 1),
-            "parent": pa.array(parent + 1, mask=parent == span_tree.NONE),
-            "root": pa.array(table.root[rows] + 1),
-            **{name: _encoded(site, texts) for name, texts in self._texts.items()},
-            "line": pa.array(line, mask=line == 0),
-            "thread": _encoded(tid, self._threads),
-            "tid": pa.array(tid),
-            "start_us": pa.array(start_ns / 1000),
-            "dur_us": pa.array((table.spans.end_ns[rows] - start_ns) / 1000),
-            "self_us": pa.array(table.self_ns[rows] / 1000),
-            "depth": pa.array(table.depth[rows]),
-            "path": _encoded(table.path[rows], self._paths),
-            "closed": pa.array(table.closed[rows]),
-            "args": args,
-        }
-        return pa.RecordBatch.from_pydict(columns)
-
-
-def _encoded(numbers: span_tree.Sites, texts: pa.StringArray) -> pa.Array:  # type: ignore[type-arg]
-    return pa.DictionaryArray.from_arrays(numbers.astype(np.int32), texts)

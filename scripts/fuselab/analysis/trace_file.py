@@ -1,8 +1,8 @@
 """The raw file of tracing-chrome: `[`, one JSON object a line joined by `,` and a line break, `]`.
 
-DuckDB reads one JSON array on one thread, so the file is laid out as several arrays, cut at line borders, in
-a scratch folder: then all processors parse. The same cut drops the broken tail of a file that a crash left.
-The slices take as much room as the trace while it is read.
+DuckDB reads one JSON array on one thread, so a trace is handed to it as several arrays at a time, cut at line
+borders, in memory files of `_SLICE_BYTES`: then all processors parse, and the raw file is not copied anywhere.
+The same cut leaves out the broken tail of a file that a crash left.
 """
 
 from __future__ import annotations
@@ -10,31 +10,23 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from fuselab.analysis.refusal import Refusal
 
 _TAIL_BYTES = 8 << 20
 """A record cut in the middle is looked for this far from the end."""
-_SLICE_BYTES = 32 << 20
-_MOST_SLICES = 16
-_FIRST_BYTES = 2 << 20
-"""The first slice is small: readers that need to learn what there is look at it alone."""
+_SLICE_BYTES = 16 << 20
+_SLICES = 4
+"""At a time."""
+_FIRST_BYTES = 1 << 20
+"""The first slice is small, so that a reader soon knows what there is."""
 NOT_FINISHED = (
     "The program must drop tracing-chrome's guard: let it leave through `main` after SIGINT or SIGTERM, "
     "without process::exit, and give it time to stop."
 )
-
-
-@dataclass(frozen=True)
-class Slices:
-    """JSON arrays that together hold every whole record of a trace."""
-
-    files: tuple[Path, ...]
-    cut: bool
-    """The closing bracket is missing: the program did not finish the file."""
 
 
 @dataclass(frozen=True)
@@ -44,23 +36,41 @@ class _Extent:
     cut: bool
 
 
-@contextmanager
-def sliced(trace: Path, scratch: Path) -> Iterator[Slices]:
-    """Lay out `trace` below `scratch`; the slices are removed on leaving.
+class TraceFile:
+    """An open trace; use it as a context manager."""
 
-    Raises Refusal for a file of 0 bytes, one that is no JSON array, and one that holds no whole record.
-    """
-    files: list[Path] = []
-    try:
-        with trace.open("rb") as source:
-            extent = _extent(source.fileno(), trace)
-            for number, (start, end) in enumerate(_borders(source.fileno(), extent)):
-                files.append(scratch / f"slice-{number}.json")
-                _copy(source.fileno(), start, end, files[-1])
-        yield Slices(tuple(files), extent.cut)
-    finally:
-        for path in files:
-            path.unlink(missing_ok=True)
+    def __init__(self, trace: Path) -> None:
+        """Raises Refusal for a file of 0 bytes, one that is no JSON array, and one that holds no whole record."""
+        self._source = trace.open("rb")
+        try:
+            self._extent = _extent(self._source.fileno(), trace)
+        except BaseException:
+            self._source.close()
+            raise
+
+    @property
+    def cut(self) -> bool:
+        """The closing bracket is missing: the program did not finish the file."""
+        return self._extent.cut
+
+    def __enter__(self) -> TraceFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._source.close()
+
+    def slices(self) -> Iterator[list[str]]:
+        """Paths of a few JSON arrays at a time, which together hold every whole record. They last until the next."""
+        source = self._source.fileno()
+        borders = iter(_borders(source, self._extent))
+        slots = [os.memfd_create(f"fuselab-slice-{number}") for number in range(_SLICES)]
+        try:
+            yield [_fill(slots[0], source, *next(borders))]
+            while taken := list(islice(borders, _SLICES)):
+                yield [_fill(slot, source, *part) for slot, part in zip(slots, taken, strict=False)]
+        finally:
+            for slot in slots:
+                os.close(slot)
 
 
 def _extent(fd: int, trace: Path) -> _Extent:
@@ -100,16 +110,11 @@ def _whole(tail: bytes) -> int:
 
 def _borders(fd: int, extent: _Extent) -> Iterator[tuple[int, int]]:
     """(start, end) of each slice, without the comma between one and the next."""
-    length = extent.end - extent.start
-    count = min(_MOST_SLICES, max(1, length // _SLICE_BYTES))
-    wanted = [extent.start + _FIRST_BYTES, *(extent.start + length * n // count for n in range(1, count))]
-    start = extent.start
-    for offset in wanted:
-        border = _next_comma(fd, offset, extent.end)
-        if start < border < extent.end:
-            yield start, border
-            start = border + 2
-    yield start, extent.end
+    start, length = extent.start, _FIRST_BYTES
+    while start < extent.end:
+        border = _next_comma(fd, start + length, extent.end)
+        yield start, border
+        start, length = border + 2, _SLICE_BYTES
 
 
 def _next_comma(fd: int, offset: int, end: int) -> int:
@@ -123,9 +128,12 @@ def _next_comma(fd: int, offset: int, end: int) -> int:
     return end
 
 
-def _copy(source: int, start: int, end: int, path: Path) -> None:
-    with path.open("wb", buffering=0) as out:
-        out.write(b"[")
-        while start < end:
-            start += os.sendfile(out.fileno(), source, start, end - start)
-        out.write(b"]")
+def _fill(slot: int, source: int, start: int, end: int) -> str:
+    """Put an array into a memory file; its path for this process."""
+    os.ftruncate(slot, 0)
+    os.lseek(slot, 0, os.SEEK_SET)
+    os.write(slot, b"[")
+    while start < end:
+        start += os.sendfile(slot, source, start, end - start)
+    os.write(slot, b"]")
+    return f"/proc/self/fd/{slot}"
