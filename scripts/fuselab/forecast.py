@@ -213,24 +213,26 @@ def _findable(plan: Plan, root: Path) -> Iterator[Findable]:
 
 
 def _differences(plan: Plan, root: Path) -> dict[str, Sequence[float]]:
-    """`workload metric` -> ln(variant / baseline) by block, of the contrast with most blocks."""
+    """`workload metric` -> ln(variant / baseline) by block: of an A/A control, or else of the first contrast."""
     path = root / "results" / plan.experiment.name / "metrics.csv"
     if not path.exists():
         return {}
-    values: dict[tuple[str, str, str, str], float] = {}
+    values: dict[tuple[str, str, str], dict[str, float]] = {}
     with path.open(newline="") as file:
         for row in csv.DictReader(file):
             if row["metric"] in plan.experiment.compare.primary:
-                values[row["workload"], row["metric"], row["variant"], row["block"]] = float(row["value"])
+                by_block = values.setdefault((row["workload"], row["metric"], row["variant"]), {})
+                by_block[row["block"]] = float(row["value"])
+    controls = {variant.name for variant in plan.experiment.variants if variant.control}
+    contrasts = sorted(plan.experiment.contrasts, key=lambda pair: pair.variant not in controls)
     found: dict[str, Sequence[float]] = {}
     for workload, metric in sorted({key[:2] for key in values}):
-        for pair in plan.experiment.contrasts:
-            blocks = sorted({key[3] for key in values if key[:2] == (workload, metric)})
-            both = [
-                (values.get((workload, metric, v, b)) for v in (pair.variant, pair.baseline)) for b in blocks
+        for pair in contrasts:
+            base = values.get((workload, metric, pair.baseline), {})
+            other = values.get((workload, metric, pair.variant), {})
+            logs = [
+                math.log(other[block] / base[block]) for block in base if base[block] and other.get(block)
             ]
-            logs = [math.log(a / b) for a, b in both if a and b]
-            name = f"{workload} {metric}"
-            if len(logs) >= max(_ENOUGH, len(found.get(name, ())) + 1):
-                found[name] = logs
+            if len(logs) >= _ENOUGH:
+                found.setdefault(f"{workload} {metric}", logs)
     return found

@@ -6,7 +6,7 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,6 +66,8 @@ def every_leftover(plans: Mapping[str, Plan], broken: Mapping[str, str], root: P
     for name in plans:
         for path in sorted((results / name / "attempts").glob("*")):
             found.append(_leftover(path, root, "an attempt that failed, or was killed"))
+        for path in sorted((results / name / "held").glob("*/*")):
+            found.append(_leftover(path, root, "a mount that was held by hand"))
     if not broken:  # a broken file may name any build
         used = {results / "builds" / folder for plan in plans.values() for folder in plan.builds}
         for path in sorted(results.glob("builds/*/*")):
@@ -73,11 +75,19 @@ def every_leftover(plans: Mapping[str, Plan], broken: Mapping[str, str], root: P
                 path == kept or path.name.startswith(f"{kept.name}-bench-") for kept in used
             ):
                 found.append(_leftover(path, root, "a build that no experiment asks for"))
-    for path in sorted(results.glob("state/*")):
+    for path in _dead_states(results / "state"):
         found.append(_leftover(path, root, "the state of a run that was killed"))
     for path in sorted(results.rglob(".*.half")):
         found.append(_leftover(path, root, "a file that was never finished"))
     return found
+
+
+def _dead_states(folder: Path) -> Iterator[Path]:
+    """State folders whose lock nobody holds: the kernel drops it with the run."""
+    for lock in sorted(folder.glob("*/lock")):
+        with lock.open() as file, suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            yield lock.parent
 
 
 def _leftover(path: Path, root: Path, why: str) -> Leftover:

@@ -54,20 +54,18 @@ def make_trial(argv: tuple[str, ...], name: str | None, blocks: int, runtime_s: 
 
 
 def _check(argv: tuple[str, ...]) -> None:
-    if not any(MOUNTPOINT in word for word in argv):
-        example = " ".join([*argv[:1], "-f", *argv[1:], MOUNTPOINT])
-        raise TrialError(
-            f"say with {MOUNTPOINT} where the command line mounts, as in: fuselab try -- {example}"
-        )
-    known = RUN - {"binary", "capture", "port"}
+    known = sorted(RUN - {"binary", "capture", "port"})
     for word in argv:
         for found in re.findall(r"\{([a-z_-]+)\}", word):
             if found not in known:
-                close = near(found, sorted(known))
+                close = near(found, known)
                 hint = f"; did you mean {{{close}}}?" if close else ""
                 raise TrialError(
                     f"unknown placeholder {{{found}}}{hint} (there are {{mountpoint}} and {{state}})"
                 )
+    if not any(MOUNTPOINT in word for word in argv):
+        example = " ".join(["fuselab try --", *argv, MOUNTPOINT])
+        raise TrialError(f"say with {MOUNTPOINT} where the command line mounts, as in: {example}")
 
 
 def _target_text(name: str, argv: tuple[str, ...]) -> str:

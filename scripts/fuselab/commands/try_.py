@@ -53,9 +53,8 @@ def command(name: str | None, blocks: int, runtime_s: int, only_write: bool, arg
         [sys.executable, "-m", "snakemake", "--cores", "all", report], cwd=root, check=False
     )
     if done.returncode != 0:
-        fail(
-            f"the experiment did not finish; try it by hand: fuselab hold {trial.name} --variant {_variant(trial.experiment_text)}"
-        )
+        look = f"fuselab hold {trial.name} --variant {_variant(trial.experiment_text)}"
+        fail(f"the experiment did not finish. To look at the mount by hand: {look}")
     click.echo(f"the report: {root / report}")
 
 
