@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -39,7 +40,7 @@ class Rig:
 
     root: Path
 
-    def request(self, **changes: object) -> RunRequest:
+    def request(self, **changes: Any) -> RunRequest:
         """Fields of the request, or of its mount or load, whichever has that name."""
         mount = MountConfig(
             variant="v", target="bindfs", build=None, binary="", argv=BINDFS, env=(), files=(), prepare=(),
@@ -62,20 +63,25 @@ class Rig:
                 request = replace(request, **{name: value})
         return replace(request, mount=mount, load=changes.get("load", load))
 
-    def run(self, **changes: object) -> tuple[RunRecord, Path]:
+    def run(self, **changes: Any) -> tuple[RunRecord, Path]:
         request = self.request(**changes)
         return execute(request), Path(request.out)
 
     def job(
-        self, request: RunRequest, prefix: Sequence[str] = (), program: Sequence[str] = (sys.executable,), **options: object
+        self,
+        request: RunRequest,
+        prefix: Sequence[str] = (),
+        program: Sequence[str] = (sys.executable,),
+        **options: Any,
     ) -> subprocess.Popen[str]:
         """The run in a process of its own, as Snakemake has it; `prefix` goes before its command."""
         path = self.root / f"{Path(request.out).name}.request"
         path.write_bytes(msgspec.json.encode(request))
-        return subprocess.Popen(
+        job: subprocess.Popen[str] = subprocess.Popen(
             [*prefix, *program, "-c", OUTER, str(path)],
             text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options,
         )  # fmt: skip
+        return job
 
     def left(self) -> list[str]:
         """Processes that name this folder, of this one's descendants and of everybody's."""

@@ -6,10 +6,12 @@ import json
 import os
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fuselab.rig.errors import RigError
+from fuselab.rig.record import RunRecord
 from fuselab.rig.request import Load
 from fuselab.target.model import Service, StopSpec
 
@@ -18,38 +20,39 @@ pytestmark = pytest.mark.mount
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounts or drops privileges to set the scene")
 
 
-def fio(**options):
+def fio(**options: str) -> Load:
     return Load(kind="fio", workload="w", settings={"jobs": {"job": options}, "global": {}}, randseed=1)
 
 
-def shell(line):
+def shell(line: str) -> tuple[str, ...]:
     return ("sh", "-c", line, "{state}", "{mountpoint}")
 
 
-def failed(rig, **changes):
+def failed(rig: Any, **changes: Any) -> RunRecord:
     record, out = rig.run(**changes)
     assert record.status == "failed"
     assert not (out / "run.json").exists(), "its presence means that the run is complete"
     assert json.loads((out / "attempt.json").read_text())["reason"] == record.reason
+    assert isinstance(record, RunRecord)
     return record
 
 
 def test_a_target_that_ends_early_is_quoted(rig):
     record = failed(rig, argv=shell("echo cannot reach the store >&2; exit 3"))
-    assert "ended before it was mounted" in record.reason
-    assert "exit code 3" in record.reason
-    assert "cannot reach the store" in record.reason
+    assert "ended before it was mounted" in (record.reason or "")
+    assert "exit code 3" in (record.reason or "")
+    assert "cannot reach the store" in (record.reason or "")
 
 
 def test_a_target_that_never_becomes_ready_is_quoted_and_killed(rig):
     record = failed(rig, argv=shell("echo waiting for the store >&2; sleep 1000"), ready_timeout_s=0.5)
-    assert "not mounted within 0.5 s" in record.reason
-    assert "waiting for the store" in record.reason
+    assert "not mounted within 0.5 s" in (record.reason or "")
+    assert "waiting for the store" in (record.reason or "")
 
 
 def test_a_target_that_goes_into_the_background_without_mounting(rig):
     record = failed(rig, argv=shell("exit 0"), ready_timeout_s=0.5)
-    assert "not mounted within 0.5 s" in record.reason
+    assert "not mounted within 0.5 s" in (record.reason or "")
 
 
 def test_a_target_that_dies_under_the_load(rig):
@@ -58,59 +61,73 @@ def test_a_target_that_dies_under_the_load(rig):
         argv=shell('bindfs -f "$0" "$1" & sleep 1; echo out of luck >&2; kill -9 $!; kill -9 $$'),
         load=fio(rw="write", bs="4k", size="1m", runtime="30s"),
     )
-    assert "died during the load: target (killed by SIGKILL)" in record.reason
-    assert "out of luck" in record.reason
-    assert "fio" in record.reason, "what the load said stands there too"
+    assert "died during the load: target (killed by SIGKILL)" in (record.reason or "")
+    assert "out of luck" in (record.reason or "")
+    assert "fio" in (record.reason or ""), "what the load said stands there too"
 
 
 def test_a_target_that_hangs_under_the_load(rig):
     record = failed(
         rig,
         argv=shell('bindfs -f "$0" "$1" & sleep 1; kill -STOP $!; wait'),
-        load=Load("fio", "w", {"jobs": {"j": {"rw": "write", "size": "1m", "runtime": "30s"}}, "global": {}}, timeout_s=3.0),
+        load=Load(
+            "fio",
+            "w",
+            {"jobs": {"j": {"rw": "write", "size": "1m", "runtime": "30s"}}, "global": {}},
+            timeout_s=3.0,
+        ),
         stop=StopSpec("unmount", "TERM", 2.0),
     )
-    assert "did not end within 3 s" in record.reason
+    assert "did not end within 3 s" in (record.reason or "")
 
 
 def test_a_target_that_ignores_its_signal_is_killed_and_the_run_does_not_count(rig):
     line = 'trap "" TERM; bindfs -f "$0" "$1" & while :; do sleep 0.1; done'
     record = failed(rig, argv=shell(line), stop=StopSpec("unmount", "TERM", 1.0))
-    assert "did not end within 1 s of SIGTERM and was killed" in record.reason
+    assert "did not end within 1 s of SIGTERM and was killed" in (record.reason or "")
 
 
 def test_a_mount_that_stays_busy_is_taken_away(rig):
     line = 'bindfs -f "$0" "$1" & sleep 0.5; cd "$1"; wait'
     load = Load("command", "w", {"argv": ["sleep", "1"]})
     record = failed(rig, argv=shell(line), load=load, stop=StopSpec("unmount", "TERM", 1.0))
-    assert "could not be unmounted within 1 s" in record.reason
-    assert "busy" in record.reason
+    assert "could not be unmounted within 1 s" in (record.reason or "")
+    assert "busy" in (record.reason or "")
 
 
 @needs_root
 def test_a_load_that_finds_no_space_says_so(rig):
     small = 'mkdir "$0/s" && mount -t tmpfs -o size=1m none "$0/s" && exec bindfs -f "$0/s" "$1"'
     record = failed(rig, argv=shell(small), load=fio(rw="write", bs="64k", size="4m", fallocate="none"))
-    assert "job: No space left on device (error 28)" in record.reason
-    assert [entry.name for entry in (rig.root / "state").iterdir()] == [".lock"], "a target's own mount is no obstacle"
+    assert "job: No space left on device (error 28)" in (record.reason or "")
+    assert [entry.name for entry in (rig.root / "state").iterdir()] == [".lock"], (
+        "a target's own mount is no obstacle"
+    )
 
 
 def test_a_load_that_finds_nothing_to_do_says_so(rig):
-    record = failed(rig, load=fio(rw="write", size="1m", runtime="1s", ramp_time="0", number_ios="0", bs="2m"))
-    assert "fio" in record.reason
+    record = failed(
+        rig, load=fio(rw="write", size="1m", runtime="1s", ramp_time="0", number_ios="0", bs="2m")
+    )
+    assert "fio" in (record.reason or "")
 
 
 def test_a_failing_step_before_the_load_is_quoted(rig):
-    load = Load("fio", "w", {"jobs": {"j": {}}, "global": {}}, prepare=(("sh", "-c", "echo no data here >&2; exit 9"),))
+    load = Load(
+        "fio",
+        "w",
+        {"jobs": {"j": {}}, "global": {}},
+        prepare=(("sh", "-c", "echo no data here >&2; exit 9"),),
+    )
     record = failed(rig, load=load)
-    assert "exit code 9" in record.reason
-    assert "no data here" in record.reason
+    assert "exit code 9" in (record.reason or "")
+    assert "no data here" in (record.reason or "")
 
 
 def test_a_command_fails_unless_its_exit_code_is_the_expected_one(rig):
     record = failed(rig, load=Load("command", "w", {"argv": ["sh", "-c", "echo oh no; exit 4"]}))
-    assert "exit code 4" in record.reason
-    assert "oh no" in record.reason
+    assert "exit code 4" in (record.reason or "")
+    assert "oh no" in (record.reason or "")
     record, _ = rig.run(load=Load("command", "w", {"argv": ["sh", "-c", "exit 4"], "expect_exit": 4}))
     assert record.status == "ok"
 
@@ -127,13 +144,15 @@ def test_a_port_in_use_is_the_machines_fault_and_names_the_mend(rig):
 
 def test_a_service_that_ends_is_quoted(rig):
     service = Service("store", ("sh", "-c", "echo bad configuration >&2; exit 1"), 7777)
-    with pytest.raises(RigError, match="(?s)ended before it was ready: store .exit code 1.*bad configuration"):
+    with pytest.raises(
+        RigError, match=r"(?s)ended before it was ready: store .exit code 1.*bad configuration"
+    ):
         rig.run(service=service)
 
 
 def test_a_service_that_never_listens_is_given_up(rig):
     service = Service("store", ("sleep", "1000"), 7777, ready_timeout_s=0.5)
-    with pytest.raises(RigError, match="not ready within 0.5 s"):
+    with pytest.raises(RigError, match=r"not ready within 0.5 s"):
         rig.run(service=service)
 
 
@@ -141,13 +160,13 @@ def test_a_service_that_dies_under_the_load(rig):
     line = "python3 -m http.server {port} & sleep 2; kill -9 $!; kill -9 $$"
     service = Service("store", ("sh", "-c", line), 7777)
     record = failed(rig, service=service, load=fio(rw="write", size="1m", runtime="4s"))
-    assert "died during the load: store" in record.reason
+    assert "died during the load: store" in (record.reason or "")
 
 
 @needs_root
 def test_a_full_disk_stops_a_run_before_it_starts(rig):
     request = rig.request()
-    scene = f"mkdir {rig.root}/state && mount -t tmpfs -o size=100m none {rig.root}/state && exec \"$@\""
+    scene = f'mkdir {rig.root}/state && mount -t tmpfs -o size=100m none {rig.root}/state && exec "$@"'
     job = rig.job(request, prefix=("unshare", "--mount", "sh", "-c", scene, "sh"))
     said, _ = job.communicate(timeout=60)
     assert job.returncode == 1
@@ -159,7 +178,7 @@ def test_a_full_disk_stops_a_run_before_it_starts(rig):
 @needs_root
 def test_a_disk_that_fills_up_under_the_load_is_not_the_variants_fault(rig):
     request = rig.request(load=fio(rw="write", bs="1m", size="900m"))
-    scene = f"mkdir {rig.root}/state && mount -t tmpfs -o size=300m none {rig.root}/state && exec \"$@\""
+    scene = f'mkdir {rig.root}/state && mount -t tmpfs -o size=300m none {rig.root}/state && exec "$@"'
     job = rig.job(request, prefix=("unshare", "--mount", "sh", "-c", scene, "sh"))
     said, _ = job.communicate(timeout=120)
     assert job.returncode == 1
@@ -189,12 +208,22 @@ def test_a_missing_program_names_its_package(rig, monkeypatch, tmp_path):
 @needs_root
 def test_a_missing_fuse_device_names_the_mend(rig):
     request = rig.request()
-    job = rig.job(request, prefix=("unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /dev; mknod /dev/null c 1 3; exec "$@"', "sh"))
+    job = rig.job(
+        request,
+        prefix=(
+            "unshare",
+            "--mount",
+            "sh",
+            "-c",
+            'mount -t tmpfs none /dev; mknod /dev/null c 1 3; exec "$@"',
+            "sh",
+        ),
+    )
     said, _ = job.communicate(timeout=60)
     assert "RigError: there is no /dev/fuse" in said
     assert "modprobe fuse" in said
 
 
 def test_a_fault_of_ours_does_not_pass_for_the_variants(rig):
-    with pytest.raises(RigError, match="(?s)a mistake of its own.*Traceback"):
+    with pytest.raises(RigError, match=r"(?s)a mistake of its own.*Traceback"):
         rig.run(load=Load("fio", "w", {"no jobs": "at all"}))

@@ -18,13 +18,17 @@ from fuselab.target.model import Service, StopSpec
 
 pytestmark = pytest.mark.mount
 
-LONG = Load("fio", "w", {"jobs": {"j": {"rw": "write", "bs": "4k", "size": "1m", "runtime": "60s"}}, "global": {}})
+LONG = Load(
+    "fio", "w", {"jobs": {"j": {"rw": "write", "bs": "4k", "size": "1m", "runtime": "60s"}}, "global": {}}
+)
 
 
 @pytest.fixture
 def running(rig):
     """A job in mid-load: with a service, a mount and fio."""
-    service = Service("store", (sys.executable, "-m", "http.server", "{port}"), 7777, env=(("WHERE", "{state}"),))
+    service = Service(
+        "store", (sys.executable, "-m", "http.server", "{port}"), 7777, env=(("WHERE", "{state}"),)
+    )
     request = rig.request(load=LONG, service=service)
     job = rig.job(request)
     rig.pid_of("fio", "load.fio")
@@ -35,7 +39,7 @@ def running(rig):
     job.wait()
 
 
-def ended(job):
+def ended(job: subprocess.Popen[str]) -> str:
     said, _ = job.communicate(timeout=30)
     return said
 
@@ -96,12 +100,15 @@ def test_a_signal_takes_everything_down_in_order(rig, running, number):
     assert time.monotonic() - started < 20
     assert rig.nothing_left(within_s=1), rig.left()
     assert not (out / "run.json").exists()
-    assert [entry.name for entry in (rig.root / "state").iterdir()] == [".lock"], "the worker removed its state itself"
+    assert [entry.name for entry in (rig.root / "state").iterdir()] == [".lock"], (
+        "the worker removed its state itself"
+    )
 
 
 def test_a_terminals_ctrl_c_goes_to_the_target_by_us_alone(rig, tmp_path):
     """The whole process group gets SIGINT, but the target must be unmounted before it is told to end."""
-    line = 'trap "echo told to end; kill %1" INT; bindfs -f "$0" "$1" & while kill -0 $! 2>/dev/null; do wait; done; echo ended'
+    told = 'trap "echo told to end; kill %1" INT; bindfs -f "$0" "$1" & '
+    line = told + "while kill -0 $! 2>/dev/null; do wait; done; echo ended"
     request = rig.request(
         load=LONG, argv=("sh", "-c", line, "{state}", "{mountpoint}"), stop=StopSpec("unmount", "TERM", 5.0)
     )

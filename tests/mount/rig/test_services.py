@@ -26,7 +26,7 @@ print("keys", before, after)
 """
 
 
-def command(*argv):
+def command(*argv: str) -> Load:
     return Load("command", "w", {"argv": argv})
 
 
@@ -47,7 +47,15 @@ def test_postgres_runs_as_an_account_that_is_not_root(rig, checkout):
     if not glob.glob("/usr/lib/postgresql/*/bin/postgres"):
         pytest.skip("PostgreSQL is not installed")
     psql = max(glob.glob("/usr/lib/postgresql/*/bin/psql"))
-    load = command(psql, "-h", "127.0.0.1", "-U", "postgres", "-c", "create table t (x int); insert into t values (42); select * from t")
+    load = command(
+        psql,
+        "-h",
+        "127.0.0.1",
+        "-U",
+        "postgres",
+        "-c",
+        "create table t (x int); insert into t values (42); select * from t",
+    )
     for _ in range(2):
         record, out = rig.run(service=load_service("postgres", checkout), load=load)
         assert record.status == "ok", record.reason
@@ -58,7 +66,8 @@ def test_postgres_runs_as_an_account_that_is_not_root(rig, checkout):
 def test_redis_answers(rig, checkout):
     if not shutil.which("redis-server"):
         pytest.skip("redis is not installed")
-    talk = "import socket; s = socket.create_connection(('127.0.0.1', 6379)); s.sendall(b'DBSIZE\\r\\n'); print(s.recv(99))"
+    connect = "import socket; s = socket.create_connection(('127.0.0.1', 6379)); "
+    talk = connect + "s.sendall(b'DBSIZE\\r\\n'); print(s.recv(99))"
     record, out = rig.run(service=load_service("redis", checkout), load=command("python3", "-c", talk))
     assert record.status == "ok", record.reason
     assert ":0" in (out / "command.log").read_text()

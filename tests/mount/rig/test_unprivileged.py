@@ -10,11 +10,12 @@ import sysconfig
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from fuselab.rig.request import Load
-from fuselab.target.model import Service
+from fuselab.rig.request import Load, RunRequest
+from fuselab.target.model import Service, StopSpec
 
 pytestmark = [
     pytest.mark.mount,
@@ -31,7 +32,9 @@ def interpreter() -> list[str]:
     )
     for program in (sys.executable, "/usr/bin/python3"):
         argv = ["env", f"PYTHONPATH={packages}", program]
-        done = subprocess.run([*NOBODY, *argv, "-c", "import fuselab, msgspec"], capture_output=True, check=False)
+        done = subprocess.run(
+            [*NOBODY, *argv, "-c", "import fuselab, msgspec"], capture_output=True, check=False
+        )
         if done.returncode == 0:
             return argv
     pytest.skip("no Python here that an unprivileged user may run")
@@ -49,14 +52,15 @@ def users_rig(rig) -> Iterator[object]:
         yield type(rig)(Path(folder))
 
 
-def run(rig, request):
+def run(rig: Any, request: RunRequest) -> dict[str, Any]:
     os.chown(request.out, 65534, 65534)
     job = rig.job(request, prefix=NOBODY, program=interpreter(), cwd=rig.root)
     said, _ = job.communicate(timeout=120)
     assert job.returncode == 0, said
     out = Path(request.out)
     name = "run.json" if (out / "run.json").exists() else "attempt.json"
-    return json.loads((out / name).read_text())
+    record: dict[str, Any] = json.loads((out / name).read_text())
+    return record
 
 
 def test_a_user_without_root_mounts_and_measures(users_rig):
@@ -71,9 +75,12 @@ def test_a_user_without_root_mounts_and_measures(users_rig):
 
 def test_a_hung_target_is_ended_though_its_connection_cannot_be_aborted(users_rig):
     hang = 'bindfs -f "$0" "$1" & sleep 1; kill -STOP $!; wait'
-    load = Load("fio", "w", {"jobs": {"j": {"rw": "write", "size": "1m", "runtime": "30s"}}, "global": {}}, timeout_s=2.0)
-    from fuselab.target.model import StopSpec
-
+    load = Load(
+        "fio",
+        "w",
+        {"jobs": {"j": {"rw": "write", "size": "1m", "runtime": "30s"}}, "global": {}},
+        timeout_s=2.0,
+    )
     request = users_rig.request(
         argv=("sh", "-c", hang, "{state}", "{mountpoint}"), load=load, stop=StopSpec("unmount", "TERM", 1.0)
     )
@@ -83,7 +90,7 @@ def test_a_hung_target_is_ended_though_its_connection_cannot_be_aborted(users_ri
 
 
 def test_a_service_that_refuses_root_is_shown_another_account(users_rig):
-    who = "import os, http.server; assert os.geteuid() != 0; http.server.test(http.server.SimpleHTTPRequestHandler, port={port})"
+    who = "import os, http.server as h; assert os.geteuid() != 0; h.test(h.SimpleHTTPRequestHandler, port={port})"
     service = Service("store", ("python3", "-c", who), 7777, user="daemon")
     record = run(users_rig, users_rig.request(service=service))
     assert record["status"] == "ok", record["reason"]

@@ -1,0 +1,127 @@
+"""Profilers look at the load and at nothing else."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from fuselab import profilers
+from fuselab.rig import procfs
+from fuselab.rig.errors import RigError, TargetError
+from fuselab.rig.load import do_load
+from fuselab.rig.request import Load, MountConfig, RunRequest
+from fuselab.rig.session import Place, Session
+from fuselab.rig.state import State
+from fuselab.rig.story import Story
+from fuselab.target.model import ProfilerSupport, StopSpec
+from fuselab.workloads.base import LoadContext, LoadResult
+
+
+@dataclass
+class Recorder:
+    """A profiler that writes down what is done with it."""
+
+    name: str
+    events: list[str]
+    contexts: list[object] = field(default_factory=list)
+    on_close: Exception | None = None
+
+    @contextmanager
+    def attach(self, context):
+        self.contexts.append(context)
+        self.events.append(f"attach {self.name}")
+        yield self
+        self.events.append(f"detach {self.name}")
+
+    def open(self):
+        self.events.append(f"open {self.name}")
+
+    def close(self):
+        self.events.append(f"close {self.name}")
+        if self.on_close:
+            raise self.on_close
+
+
+@pytest.fixture
+def events():
+    return []
+
+
+@pytest.fixture
+def recorders(monkeypatch, events):
+    found = {name: Recorder(name, events) for name in ("one", "two")}
+    monkeypatch.setattr(profilers, "REGISTRY", found)
+    return found
+
+
+@pytest.fixture
+def session(tmp_path, recorders):
+    """A load without a target, under two profilers."""
+    mount = MountConfig(
+        variant="v", target="t", build=None, binary="bin", argv=(), env=(), files=(), prepare=(), ready_timeout_s=1,
+        stop=StopSpec(), backend="none", persists=True, service=None,
+        profilers=(ProfilerSupport("one", env=(("A", "b"),)), ProfilerSupport("two")),
+    )  # fmt: skip
+    request = RunRequest(
+        "capture", "e", mount, Load("fio", "w", {}), str(tmp_path), str(tmp_path), str(tmp_path)
+    )
+    proc = procfs.open_proc()
+    place = Place(Story(request), State(tmp_path), tmp_path, {}, {}, proc, None)
+    context = LoadContext(tmp_path, (tmp_path,), tmp_path, tmp_path, tmp_path, Path())
+    yield Session(place, (), context)
+    os.close(proc)
+
+
+def test_windows_open_right_before_the_load_and_close_right_after(session, events, recorders):
+    def load(context):
+        events.append("load")
+        return LoadResult(0)
+
+    do_load(session, load)
+    assert events == [
+        "attach one", "attach two", "open one", "open two", "load",
+        "close two", "close one", "detach two", "detach one",
+    ]  # fmt: skip
+    story = session.place.story
+    assert story.load_window_s[0] <= story.load_window_s[1]
+    assert story.environment is not None
+    (context,) = recorders["one"].contexts
+    assert context.support.env == (("A", "b"),)
+    assert context.folder == session.place.out
+    assert context.binary == session.place.out / "bin"
+    assert context.target_pid == os.getpid(), "no target: the load is our child"
+
+
+def test_a_failed_load_is_the_variants_fault_and_the_profilers_are_still_closed(session, events):
+    with pytest.raises(TargetError, match="no such thing"):
+        do_load(session, lambda context: LoadResult(2, "no such thing"))
+    assert events[-2:] == ["detach two", "detach one"]
+    assert session.place.story.exit_codes == {"load": 2}
+
+
+def test_a_profiler_that_fails_by_itself_is_the_machines_fault(session, recorders):
+    recorders["two"].on_close = RigError("perf did not answer")
+    with pytest.raises(RigError, match="perf did not answer"):
+        do_load(session, lambda context: LoadResult(0))
+
+
+def test_a_profiler_that_lost_its_target_does_not_hide_who_died(session, recorders):
+    class Dead:
+        running = False
+        exit_code = -9
+
+        def wait(self, timeout_s):
+            return True
+
+        def described(self):
+            return "store (killed by SIGKILL)"
+
+    recorders["two"].on_close = RigError("perf did not answer")
+    place = session.place
+    object.__setattr__(place, "service", Dead())
+    with pytest.raises(TargetError, match="died during the load: store"):
+        do_load(session, lambda context: LoadResult(0))
