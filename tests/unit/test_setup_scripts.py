@@ -1,0 +1,137 @@
+"""`make` on machines that lack something, and under sudo: the shell files, tried on a checkout of their own."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+NOBODY = 65534
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+
+
+@pytest.fixture
+def copy(checkout: Path) -> Iterator[Path]:
+    """A checkout of nobody's, where others may enter, with the real shell files and the real environment."""
+    with tempfile.TemporaryDirectory(prefix="fuselab-test-") as folder:
+        os.chmod(folder, 0o755)
+        top = Path(folder) / "checkout"
+        shutil.copytree(checkout / "envs", top / "envs")
+        (top / ".venv").symlink_to(checkout / ".venv")
+        if os.geteuid() == 0:
+            os.chown(top, NOBODY, NOBODY)
+        yield top
+
+
+@pytest.fixture
+def sudo(tmp_path: Path) -> dict[str, str]:
+    """The environment that sudo gives a command of nobody's, and the folders that would be below nobody's home."""
+    home = tmp_path / "home"
+    home.mkdir()
+    if os.geteuid() == 0:
+        os.chown(home, NOBODY, NOBODY)
+    folders = {"XDG_CACHE_HOME": ".cache", "CARGO_HOME": ".cargo", "RUSTUP_HOME": ".rustup"}
+    path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    return {name: str(home / folder) for name, folder in folders.items()} | {
+        "PATH": path,
+        "HOME": "/",
+        "SUDO_UID": str(NOBODY),
+        "SUDO_GID": str(NOBODY),
+    }
+
+
+def owners(top: Path) -> set[int]:
+    return {path.lstat().st_uid for path in [top, *top.rglob("*")]}
+
+
+def test_a_missing_debian_package_is_found_and_an_installed_one_is_not(copy: Path) -> None:
+    (copy / "envs/debian/try.txt").write_text("# a list\nbash        # is there\nno-such-thing  # is not\n")
+    command = [copy / "envs/setup/debian.sh", "missing", "try"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "no-such-thing\n"
+
+
+@needs_root
+def test_without_root_the_command_that_root_has_to_type_is_shown(copy: Path) -> None:
+    command = [
+        "setpriv",
+        f"--reuid={NOBODY}",
+        "--clear-groups",
+        str(copy / "envs/setup/debian.sh"),
+        "may-install",
+        "fio cow",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert (
+        "  sudo apt-get update && sudo apt-get install --yes --no-install-recommends fio cow\n" in done.stderr
+    )
+
+
+@needs_root
+def test_under_sudo_nothing_of_roots_is_left_also_when_the_command_fails(
+    copy: Path, sudo: dict[str, str]
+) -> None:
+    write = 'mkdir -p results "$XDG_CACHE_HOME/fuselab" && touch results/run.json "$XDG_CACHE_HOME/fuselab/x"; exit 3'
+    done = subprocess.run([copy / "envs/run.sh", "bash", "-c", write], env=sudo)
+    assert done.returncode == 3
+    assert (copy / "results/run.json").stat().st_uid == NOBODY
+    assert owners(Path(sudo["XDG_CACHE_HOME"])) == {NOBODY}
+
+
+@needs_root
+def test_under_sudo_the_callers_cargo_is_found(copy: Path, sudo: dict[str, str]) -> None:
+    if shutil.which("cargo", path=sudo["PATH"]):
+        pytest.skip("this machine has a cargo for everybody")
+    cargo = Path(sudo["CARGO_HOME"]) / "bin/cargo"
+    cargo.parent.mkdir(parents=True)
+    cargo.write_text("#!/bin/sh\necho the cargo of the caller\n")
+    cargo.chmod(0o755)
+    done = subprocess.run(
+        [copy / "envs/run.sh", "cargo"], env=sudo, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "the cargo of the caller\n"
+
+
+@needs_root
+@pytest.mark.parametrize("name", ["INT", "TERM"])
+def test_under_sudo_a_signal_reaches_the_command_and_its_files_still_change_hands(
+    copy: Path, sudo: dict[str, str], name: str
+) -> None:
+    wait = f"trap 'touch late; exit 7' {name}; touch early; while :; do sleep 0.05; done"
+    with subprocess.Popen(
+        [copy / "envs/run.sh", "bash", "-c", wait], env=sudo, start_new_session=True
+    ) as process:
+        deadline = time.monotonic() + 30
+        while not (copy / "early").exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(getattr(signal, f"SIG{name}"))
+        assert process.wait(30) == 7
+    assert (copy / "late").stat().st_uid == (copy / "early").stat().st_uid == NOBODY
+
+
+def test_an_environment_that_is_up_to_date_needs_nothing(checkout: Path) -> None:
+    for script, arguments in [("python.sh", ["todo", "dev"]), ("cargo-tools.sh", ["todo"])]:
+        command = [str(checkout / "envs/setup" / script), *arguments]
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        assert said == "", "type `make setup-dev` first"
+
+
+def test_a_changed_lock_or_a_lost_program_makes_work(copy: Path) -> None:
+    with (copy / "envs/requirements-dev.txt").open("a") as lock:
+        lock.write("# changed\n")
+    (copy / "pyproject.toml").write_text("")
+    done = subprocess.run(
+        [copy / "envs/setup/python.sh", "todo", "dev"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "python\n"
+    with (copy / "envs/cargo-tools.txt").open("a") as tools:
+        tools.write("nothing 1.0.0 no-such-program\n")
+    done = subprocess.run(
+        [copy / "envs/setup/cargo-tools.sh", "todo"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "cargo-tools\n"
