@@ -57,14 +57,14 @@ class Workflow:
             for spec in plan.builds.values():
                 for made in (spec, *(bench_spec(spec, bench) for bench in self._benches(plan))):
                     if made.folder == folder:
-                        return plain(made)
+                        return plain_dict(made)
         raise SystemExit(f"no experiment that was asked for has the build {folder}")
 
     def _benches(self, plan: Plan) -> list[str]:
         return sorted({str(w.settings["bench"]) for w in plan.experiment.workloads if "bench" in w.settings})
 
     def mount(self, experiment: str, variant: str, profiler: str) -> dict[str, Any]:
-        return plain(self.plan(experiment).mounts[variant, profiler])
+        return plain_dict(self.plan(experiment).mounts[variant, profiler])
 
     def build_folders(
         self, experiment: str, variants: list[str], profiler: str = NONE, workload: str | None = None
@@ -202,7 +202,7 @@ class Workflow:
 
     def plan_data(self, experiment: str) -> dict[str, Any]:
         """plan.json: the experiment as resolved, and the specs of its measurements."""
-        return plain(describe(self.plan(experiment)))
+        return plain_dict(describe(self.plan(experiment)))
 
     @cache  # noqa: B019  one object, as long as Snakemake lives
     def code(self, *packages: str) -> str:
@@ -245,6 +245,12 @@ _CODE = {".py", ".html", ".css", ".js", ".j2", ".md", ".sql"}
 def plain(value: object) -> Any:
     """Dicts, lists, strings and numbers: what Snakemake can compare between calls."""
     return msgspec.to_builtins(value, enc_hook=str)
+
+
+def plain_dict(value: object) -> dict[str, Any]:
+    """`plain` of a dataclass."""
+    converted: dict[str, Any] = plain(value)
+    return converted
 
 
 def release_stale_locks(root: Path) -> TextIO:

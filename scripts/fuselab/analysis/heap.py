@@ -43,13 +43,14 @@ class HeapPoint:
 
 @dataclass(frozen=True, slots=True)
 class StackMemory:
-    """Memory of one folded stack in the first and in the last dump."""
+    """Memory of one folded stack in the first, the fullest and the last dump."""
 
     stack: tuple[str, ...]
     first_bytes: float
     last_bytes: float
-    last_objects: float
-    last_sd_bytes: float
+    peak_bytes: float
+    peak_objects: float
+    peak_sd_bytes: float
 
     @property
     def growth_bytes(self) -> float:
@@ -58,7 +59,7 @@ class StackMemory:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Sampled, not yet estimated, counts of one original stack of the last dump, as jeprof wants them."""
+    """Sampled, not yet estimated, counts of one original stack of the fullest dump, as jeprof wants them."""
 
     stack: tuple[str, ...]
     objects: int
@@ -70,9 +71,9 @@ class Heap:
     """What the dumps of one run say."""
 
     stacks: Stacks
-    """Last dump: functions root first, allocator frames left out -> live bytes (estimated)."""
+    """Fullest dump (a program that stops cleanly has freed all by its last): functions root first, allocator frames left out -> live bytes (estimated)."""
     memory: tuple[StackMemory, ...]
-    """The same stacks with their growth and error, largest first; also those only in the first dump."""
+    """The same stacks with their growth and error, largest first; also those only in other dumps."""
     timeline: tuple[HeapPoint, ...]
     samples: tuple[Sample, ...]
     mean_sample_bytes: int
@@ -86,9 +87,14 @@ class Heap:
         return self.timeline[-1]
 
     @property
+    def peak(self) -> HeapPoint:
+        """The dump with the most live bytes: the one that `stacks` shows."""
+        return max(self.timeline, key=lambda point: point.live_bytes)
+
+    @property
     def relative_error(self) -> float:
-        """Standard error of the last dump's live bytes, as a share of them."""
-        return self.last.sd_bytes / self.last.live_bytes if self.last.live_bytes else 0.0
+        """Standard error of the fullest dump's live bytes, as a share of them."""
+        return self.peak.sd_bytes / self.peak.live_bytes if self.peak.live_bytes else 0.0
 
 
 def read_heap(
@@ -106,16 +112,18 @@ def read_heap(
     """
     symbols = symbols or Symbols()
     dumps = [read_dump(name) for name in _choose(files, pid, log, require_final)]
-    first, last = dumps[0], dumps[-1]
+    last = dumps[-1]
+    timeline = tuple(_point(dump) for dump in dumps)
+    peak = dumps[max(range(len(dumps)), key=lambda number: timeline[number].live_bytes)]
     named = _name_all(dumps, symbols)
     folded = {key: allocator.trim(stack.functions) for key, stack in named.items()}
-    weights = [(named[key], size) for key, (_, size) in last.stacks.items()]
-    memory = _memory(first, last, folded)
+    weights = [(named[key], size) for key, (_, size) in peak.stacks.items()]
+    memory = _memory(dumps[0], peak, last, folded)
     return Heap(
-        stacks={row.stack: round(row.last_bytes) for row in memory if row.last_bytes >= 0.5},
+        stacks={row.stack: round(row.peak_bytes) for row in memory if row.peak_bytes >= 0.5},
         memory=memory,
-        timeline=tuple(_point(dump) for dump in dumps),
-        samples=tuple(Sample(folded[key], count, size) for key, (count, size) in last.stacks.items()),
+        timeline=timeline,
+        samples=tuple(Sample(folded[key], count, size) for key, (count, size) in peak.stacks.items()),
         mean_sample_bytes=last.mean_sample_bytes,
         pid=last.name.pid,
         final=last.name.kind == "final",
@@ -208,21 +216,33 @@ def _point(dump: HeapDump) -> HeapPoint:
 
 
 def _memory(
-    first: HeapDump, last: HeapDump, folded: Mapping[str, tuple[str, ...]]
+    first: HeapDump, peak: HeapDump, last: HeapDump, folded: Mapping[str, tuple[str, ...]]
 ) -> tuple[StackMemory, ...]:
-    before: Counter[tuple[str, ...]] = Counter()
-    after: Counter[tuple[str, ...]] = Counter()
-    objects: Counter[tuple[str, ...]] = Counter()
-    variance: Counter[tuple[str, ...]] = Counter()
-    if first is not last:
-        for key, estimate in _estimates(first).items():
-            before[folded[key]] += estimate.bytes  # type: ignore[assignment]
-    for key, estimate in _estimates(last).items():
-        after[folded[key]] += estimate.bytes  # type: ignore[assignment]
-        objects[folded[key]] += estimate.objects  # type: ignore[assignment]
-        variance[folded[key]] += estimate.variance_bytes2  # type: ignore[assignment]
+    """A run with one dump has no first: nothing grew."""
+    before = _live(first, folded) if first is not last else {}
+    after, fullest = _live(last, folded), _live(peak, folded)
+    objects: defaultdict[tuple[str, ...], float] = defaultdict(float)
+    variance: defaultdict[tuple[str, ...], float] = defaultdict(float)
+    for key, estimate in _estimates(peak).items():
+        objects[folded[key]] += estimate.objects
+        variance[folded[key]] += estimate.variance_bytes2
     rows = [
-        StackMemory(stack, before[stack], after[stack], objects[stack], variance[stack] ** 0.5)
-        for stack in {**after, **before}
+        StackMemory(
+            stack=stack,
+            first_bytes=before.get(stack, 0.0),
+            last_bytes=after.get(stack, 0.0),
+            peak_bytes=fullest.get(stack, 0.0),
+            peak_objects=objects[stack],
+            peak_sd_bytes=variance[stack] ** 0.5,
+        )
+        for stack in {**fullest, **after, **before}
     ]
-    return tuple(sorted(rows, key=lambda row: (-row.last_bytes, row.stack)))
+    return tuple(sorted(rows, key=lambda row: (-row.peak_bytes, row.stack)))
+
+
+def _live(dump: HeapDump, folded: Mapping[str, tuple[str, ...]]) -> dict[tuple[str, ...], float]:
+    """Estimated live bytes by folded stack."""
+    live: defaultdict[tuple[str, ...], float] = defaultdict(float)
+    for key, estimate in _estimates(dump).items():
+        live[folded[key]] += estimate.bytes
+    return dict(live)

@@ -20,7 +20,7 @@ _SAFE = {"<": "\u2039", ">": "\u203a", "(": "\u2768", ")": "\u2769", " ": "\u00a
 
 
 def write_symbolised(heap: Heap, out: Path) -> None:
-    """Write the last dump as a profile that jeprof reads without the binary, allocator frames left out.
+    """Write the fullest dump as a profile that jeprof reads without the binary, allocator frames left out.
 
     Counts stay as jemalloc sampled them, one entry per original stack: jeprof removes the sampling bias
     itself.

@@ -12,13 +12,13 @@ from fuselab.analysis.heap import Heap
 
 
 def memory_table(heap: Heap) -> pa.Table:
-    """One row per stack of the last dump: live bytes, their standard error, growth since the first dump."""
+    """One row per stack: live bytes in the fullest dump with their standard error, growth from first to last dump."""
     return pa.table(
         {
             "stack": [";".join(row.stack) for row in heap.memory],
-            "live_bytes": [row.last_bytes for row in heap.memory],
-            "live_objects": [row.last_objects for row in heap.memory],
-            "sampling_sd_bytes": [row.last_sd_bytes for row in heap.memory],
+            "live_bytes": [row.peak_bytes for row in heap.memory],
+            "live_objects": [row.peak_objects for row in heap.memory],
+            "sampling_sd_bytes": [row.peak_sd_bytes for row in heap.memory],
             "growth_bytes": [row.growth_bytes for row in heap.memory],
         }
     )

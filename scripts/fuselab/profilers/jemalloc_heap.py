@@ -72,7 +72,8 @@ class JemallocHeap:
             figures = {
                 **quality_figures(heap.quality),
                 "dumps": len(heap.timeline),
-                "live_bytes": heap.last.live_bytes,
+                "peak_live_bytes": heap.peak.live_bytes,
+                "last_live_bytes": heap.last.live_bytes,
                 "sampling_error": heap.relative_error,
             }
             named = tuple(note for note in heap.quality.limits() if "names from" in note)

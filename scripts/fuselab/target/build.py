@@ -15,6 +15,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fuselab.experiment.model import WORKTREE
 from fuselab.files import locked, sha256, write_json
@@ -98,7 +99,9 @@ def _cargo(spec: BuildSpec, build: CargoBuild, out: Path) -> BuildRecord:
     target_dir.mkdir(parents=True, exist_ok=True)
     messages = _run(argv, folder, env, f"building {spec.folder}")
     name = spec.bench or build.binary
-    executables = [m["executable"] for m in messages if m.get("executable") and m["target"]["name"] == name]
+    executables: list[str] = [
+        m["executable"] for m in messages if m.get("executable") and m["target"]["name"] == name
+    ]
     if not executables:
         raise BuildError(
             f"cargo built no executable `{name}` for target {spec.target}: check `binary:` in its target.yaml"
@@ -237,7 +240,7 @@ def _clone(root: Path, rev: str, clone: Path) -> None:
     half.rename(clone)
 
 
-def _run(argv: list[str], folder: Path, env: dict[str, str], what: str) -> list[dict[str, object]]:
+def _run(argv: list[str], folder: Path, env: dict[str, str], what: str) -> list[dict[str, Any]]:
     """Run a build to its end, its stderr on ours; return the JSON objects it printed, one a line.
 
     Raises BuildError that ends with the last lines it wrote.

@@ -46,7 +46,9 @@ def test_planted_bytes_within_their_own_error(keeper: Path, symbols: Symbols) ->
     kept = sum(value for stack, value in heap.stacks.items() if "keep_block" in stack)
     assert heap.relative_error == pytest.approx(0.0145, abs=0.001)
     assert kept == pytest.approx(64 * MIB, rel=4 * heap.relative_error)
-    assert not any("drop_block" in stack for stack in heap.stacks)
+    # The fullest dump may hold a block that is about to be freed, never more.
+    dropped = sum(value for stack, value in heap.stacks.items() if "drop_block" in stack)
+    assert dropped < 0.005 * kept
     assert heap.quality.whole_stack_share > 0.9
 
 
@@ -77,7 +79,7 @@ def test_total_is_jeprofs_to_the_byte(golden: Path, keeper: Path, programs: Path
 
 def test_rounding_the_stacks_keeps_the_total(keeper: Path, symbols: Symbols) -> None:
     heap = read_heap(keeper.iterdir(), symbols)
-    assert sum(heap.stacks.values()) == pytest.approx(heap.last.live_bytes, abs=len(heap.stacks))
+    assert sum(heap.stacks.values()) == pytest.approx(heap.peak.live_bytes, abs=len(heap.stacks))
 
 
 def test_no_leaf_is_the_allocators(keeper: Path, symbols: Symbols) -> None:
@@ -183,7 +185,7 @@ def test_jeprof_reads_our_names_and_finds_the_same_bytes(
     profile = tmp_path / "named.heap"
     jeprof.write_symbolised(heap, profile)
     text = jeprof.text("jeprof", profile)
-    assert f"Total: {int(heap.last.live_bytes)} B" in text
+    assert f"Total: {int(heap.peak.live_bytes)} B" in text
     kept = sum(value for stack, value in heap.stacks.items() if stack[-1] == "keep_block")
     flat = {line.split()[-1]: int(line.split()[0]) for line in text.splitlines() if "%" in line}
     assert flat["keep_block"] == pytest.approx(kept, abs=1)
