@@ -51,7 +51,7 @@ def owners(top: Path) -> set[int]:
 
 def test_a_missing_debian_package_is_found_and_an_installed_one_is_not(copy: Path) -> None:
     (copy / "envs/debian/try.txt").write_text("# a list\nbash        # is there\nno-such-thing  # is not\n")
-    command = [copy / "envs/setup/debian.sh", "missing", "try"]
+    command = [str(copy / "envs/setup/debian.sh"), "missing", "try"]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "no-such-thing\n"
 
 
