@@ -82,3 +82,35 @@ def diff(baseline: Path, variant: Path, out: Path) -> None:
             write_json(out / "diff.json", {"note": f"no difference: {side}: {' '.join(profile.notes)}"})
             return
     write_json(out / "diff.json", {"note": compare_profiles(baseline, variant, sides, out)})
+
+
+def compare_profiles(baseline: Path, variant: Path, sides: Sequence[Profile], out: Path) -> str:
+    """Write diff.folded, diff.svg and movers.csv; return what a reader must know of them."""
+    from fuselab.analysis.folded import Picture, difference, read_folded, scaled
+    from fuselab.analysis.movers import Side, find_movers, write_movers
+
+    before, after = sides
+    module = profilers.REGISTRY[after.profiler]
+    grows = module.grows_with_load
+    captured = [
+        [read_folded(path, after.unit) for path in sorted(folder.glob("folded.[0-9]*.txt"))]
+        for folder in (baseline, variant)
+    ]
+    pair = [
+        Side(stacks, profile.operations_by_capture, profile.bytes_by_capture)
+        for stacks, profile in zip(captured, sides, strict=True)
+    ]
+    rows, note = find_movers(pair[0], pair[1], grows)
+    write_movers(out / "movers.csv", rows)
+    whole = [read_folded(folder / "folded.txt", after.unit) for folder in (baseline, variant)]
+    if grows and before.operations and after.operations:
+        # Both sides at the variant's load: the colours then show what an operation costs, not how many there were.
+        whole[0] = scaled(whole[0], after.operations / before.operations)
+    used = tools()
+    names = [folder.parents[1].name for folder in (baseline, variant)]
+    picture = Picture(
+        title=f"{module.title}: {names[1]} against {names[0]}", subtitle="red: more, blue: less"
+    )
+    programs = (used.inferno_diff_folded, used.inferno_flamegraph)
+    difference(programs, whole[0], whole[1], out / "diff.folded", out / "diff.svg", picture)
+    return note

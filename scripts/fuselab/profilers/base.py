@@ -109,7 +109,10 @@ class Profile:
     captures: int
     operations: int
     bytes: int
+    """Of all captures together, as `operations` is."""
     source_files: tuple[str, ...]
+    operations_by_capture: tuple[int, ...] = ()
+    bytes_by_capture: tuple[int, ...] = ()
     tool_versions: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     fix: str = ""

@@ -85,6 +85,8 @@ def profile_of(
         operations=sum(capture.operations for capture in captures),
         bytes=sum(capture.bytes for capture in captures),
         source_files=tuple(str(path) for reading in readings for path in reading.sources),
+        operations_by_capture=tuple(capture.operations for capture in captures),
+        bytes_by_capture=tuple(capture.bytes for capture in captures),
         tool_versions=versions(tools),
         notes=(*notes, *dict.fromkeys(remark for reading in readings for remark in reading.remarks)),
         figures=_mean_figures(readings),
@@ -143,9 +145,6 @@ def _mean_figures(readings: Sequence[Reading]) -> Figures:
 
 
 def versions(tools: Tools) -> dict[str, str]:
-    return {"perf": _version(tools.perf), "inferno": _version(tools.inferno_flamegraph)}
-
-
-def _version(program: str) -> str:
-    done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=20, check=False)
-    return done.stdout.strip().splitlines()[0] if done.stdout.strip() else "unknown"
+    """inferno has no option that prints its version: its path says which was pinned."""
+    done = subprocess.run([tools.perf, "--version"], capture_output=True, text=True, timeout=20, check=False)
+    return {"perf": done.stdout.strip(), "inferno": tools.inferno_flamegraph}

@@ -1,0 +1,87 @@
+"""The table of movers names what moved and, between equals, nothing."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from fuselab.analysis.folded import Folded
+from fuselab.analysis.movers import CANNOT_TELL, Side, find_movers, write_movers
+
+MS = 1_000_000
+
+
+def captures(
+    random: np.random.Generator,
+    costs_ns: dict[str, float],
+    repeats: int,
+    operations: int = 10_000,
+    drift: float = 0.05,
+) -> Side:
+    """Sampled at 1 kHz: counts are Poisson around costs that drift from capture to capture."""
+    folded = []
+    for _ in range(repeats):
+        stacks = {}
+        for name, cost in costs_ns.items():
+            samples = random.poisson(cost * operations / MS * np.exp(random.normal(0, drift)))
+            stacks["main", "write", name] = int(samples) * MS
+        folded.append(Folded(stacks, "ns on CPU"))
+    return Side(folded, [operations] * repeats, [operations * 4096] * repeats)
+
+
+def costs(random: np.random.Generator, functions: int) -> dict[str, float]:
+    """A profile with a long tail, ns per operation."""
+    return {f"f{n}": float(200_000 * random.pareto(1.2) / functions + 300) for n in range(functions)}
+
+
+def test_between_equals_no_mover_is_named() -> None:
+    """False alarms per table, over simulated A/A pairs of three captures a side."""
+    random = np.random.default_rng(7)
+    alarms = 0
+    for _ in range(400):
+        profile = costs(random, 80)
+        rows, _ = find_movers(captures(random, profile, 3), captures(random, profile, 3), True)
+        alarms += any(row.moved != "no" for row in rows)
+    assert alarms / 400 <= 0.05
+
+
+def test_a_function_that_doubled_is_named_with_its_difference() -> None:
+    random = np.random.default_rng(8)
+    found, differences = 0, []
+    for _ in range(50):
+        profile = costs(random, 60) | {"copy": 20_000.0}
+        before, after = captures(random, profile, 3), captures(random, profile | {"copy": 40_000.0}, 3)
+        rows, note = find_movers(before, after, True)
+        copy = next(row for row in rows if row.function == "copy")
+        found += copy.moved in ("self", "both")
+        differences.append(copy.difference_self)
+        assert copy.unit == "ns on CPU per operation"
+        assert copy.difference_self_per_mib is not None
+        assert abs(copy.difference_self_per_mib - 256 * copy.difference_self) < 1e-6 * abs(
+            copy.difference_self_per_mib
+        )
+        assert "noise between captures" in note
+    assert found == 50
+    assert abs(np.mean(differences) - 20_000) < 1_000
+
+
+def test_twice_the_load_at_the_same_cost_is_no_mover() -> None:
+    random = np.random.default_rng(9)
+    profile = costs(random, 40)
+    before, after = captures(random, profile, 3, 5_000), captures(random, profile, 3, 10_000)
+    rows, _ = find_movers(before, after, True)
+    assert {row.moved for row in rows} == {"no"}
+
+
+def test_one_capture_says_that_it_cannot_tell(tmp_path: Path) -> None:
+    random = np.random.default_rng(10)
+    profile = costs(random, 20)
+    rows, note = find_movers(captures(random, profile, 1), captures(random, profile, 1), True)
+    assert {row.moved for row in rows} == {CANNOT_TELL}
+    assert "captures: 3" in note
+    write_movers(tmp_path / "movers.csv", rows)
+    with (tmp_path / "movers.csv").open() as file:
+        written = list(csv.DictReader(file))
+    assert [row["function"] for row in written] == [row.function for row in rows]
