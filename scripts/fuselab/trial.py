@@ -93,7 +93,7 @@ title: What does {program} cost, against the bare directory?
 
 variants:
   directory: {{target: directory}}
-  {variant}: {{target: {name}}}
+  {flow(variant)}: {{target: {name}}}
 
 workloads:
   seq-write:

@@ -152,4 +152,28 @@ _CHECKS = {"fio": _check_fio, "criterion": _check_bench, "command": _check_comma
 
 
 def check_queries(findings: Findings, data: Mapping[str, Any]) -> None:
-    return None
+    """SQL that does not parse, names what is not there, or asks for what no profiler here records."""
+    asked = data.get("queries", ())
+    if not asked:
+        return
+    from fuselab import queries
+
+    entries = data.get("profilers", ())
+    looking = {name for entry in entries for name in (entry if isinstance(entry, list) else [entry])}
+    for i, query in enumerate(asked):
+        at: Key = ("queries", i, "sql")
+        sql = query.get("sql", "")
+        fault = queries.fault_of(sql)
+        if fault is not None:
+            close = near(fault.wrong, fault.names) if fault.wrong else None
+            hint = f"; did you mean '{close}'?" if close else ""
+            corrected = sql.replace(fault.wrong, close).strip() if close and fault.wrong else None
+            findings.add(at, f"SQL: {fault.message}{hint}", allowed=fault.names, corrected=corrected)
+            continue
+        for name in queries.tables_in(sql):
+            profiler = queries.TABLES[name].profiler
+            if profiler is not None and profiler not in looking and not findings.broken_below(("profilers",)):
+                message = (
+                    f"SQL: the table '{name}' stays empty: it comes from {profiler}, which 'profilers' lacks"
+                )
+                findings.add(at, message)

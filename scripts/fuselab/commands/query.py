@@ -1,0 +1,83 @@
+"""`fuselab query`: SQL over what an experiment has measured."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from fuselab.commands.common import console, experiment_path, fail, print_json, repository
+from fuselab.experiment.findings import near
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from fuselab.queries import Answer, Fault
+
+
+@click.command("query")
+@click.argument("file", metavar="FILE|NAME")
+@click.argument("sql", required=False, metavar="[SQL]")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each row.")
+def command(file: str, sql: str | None, as_json: bool) -> None:
+    """Answer SQL (DuckDB's) over an experiment's spans, tasks, heap, stacks and metrics.
+
+    Every table has `variant` and `workload` as columns: group by them to compare. Without SQL, the tables and their
+    columns are listed; `-` reads it from standard input.
+    """
+    from fuselab import queries
+
+    path = experiment_path(file)
+    home = repository(path) / "results" / path.stem
+    if not home.is_dir():
+        fail(f"{path.stem} has no results yet: snakemake --cores all results/{path.stem}/report.html")
+    if sql is None:
+        _tables(queries.connect(home))
+        return
+    sql = sys.stdin.read() if sql == "-" else sql
+    with queries.connect(home) as database:
+        import duckdb
+
+        try:
+            answer = queries.answer(database, sql)
+        except duckdb.Error as error:
+            fault = queries.fault_of(sql)
+            fail(_said(fault) if fault else str(error).strip())
+    if as_json:
+        print_json([dict(zip(answer.columns, row, strict=True)) for row in answer.rows])
+    else:
+        _show(answer)
+
+
+def _said(fault: Fault) -> str:
+    close = near(fault.wrong, fault.names) if fault.wrong else None
+    hint = f"; did you mean '{close}'?" if close else ""
+    names = f"\nthere are: {', '.join(fault.names)}" if fault.names else ""
+    return f"{fault.message}{hint}{names}"
+
+
+def _tables(database: duckdb.DuckDBPyConnection) -> None:
+    from fuselab import queries
+
+    for name, rows in queries.there(database):
+        table = queries.TABLES[name]
+        click.echo(f"{click.style(name, bold=True)}: {table.about} ({rows} rows)")
+        click.echo(f"  {', '.join(table.columns)}")
+
+
+def _show(answer: Answer) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for i, column in enumerate(answer.columns):
+        numeric = all(isinstance(row[i], int | float) for row in answer.rows)
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in answer.rows:
+        table.add_row(
+            *(
+                "" if value is None else f"{value:,.6g}" if isinstance(value, float) else str(value)
+                for value in row
+            )
+        )
+    console().print(table)

@@ -1,0 +1,185 @@
+"""SQL over what an experiment has measured: the tables, whether a query fits them, and its answer.
+
+duckdb is imported when a query is there, not before.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import duckdb
+
+_PLACE = {"variant": "VARCHAR", "workload": "VARCHAR"}
+"""First columns of every table: whose row it is."""
+
+
+@dataclass(frozen=True)
+class SqlTable:
+    """One table: what it holds, its columns, and the files (below `results/<experiment>`) that it is read from."""
+
+    about: str
+    columns: Mapping[str, str]
+    """Name -> type of DuckDB."""
+    pattern: str
+    """Glob, with the variant and the workload as its first two folders below the first word."""
+    profiler: str | None = None
+    """Whose captures it is made from."""
+
+
+TABLES: Mapping[str, SqlTable] = {
+    "spans": SqlTable(
+        "every span of the trace-chrome captures; times in us",
+        _PLACE
+        | dict.fromkeys(("id", "parent", "root"), "BIGINT")
+        | dict.fromkeys(("target", "name", "file"), "VARCHAR")
+        | {"line": "INTEGER", "thread": "VARCHAR", "tid": "INTEGER"}
+        | dict.fromkeys(("start_us", "dur_us", "self_us"), "DOUBLE")
+        | {"depth": "INTEGER", "path": "VARCHAR", "closed": "BOOLEAN", "args": "VARCHAR"},
+        "processed/*/*/trace-chrome/spans.parquet",
+        "trace-chrome",
+    ),
+    "heap": SqlTable(
+        "live memory by allocating stack",
+        _PLACE
+        | {"stack": "VARCHAR", "live_bytes": "DOUBLE", "live_objects": "DOUBLE"}
+        | {"sampling_sd_bytes": "DOUBLE", "growth_bytes": "DOUBLE"},
+        "processed/*/*/jemalloc-heap/table.parquet",
+        "jemalloc-heap",
+    ),
+    "tasks": SqlTable(
+        "tokio tasks; times in ns",
+        _PLACE,
+        "processed/*/*/tokio-console/table.parquet",
+        "tokio-console",
+    ),
+    "stacks": SqlTable(
+        "the folded stacks of every profiler, each in its own unit",
+        _PLACE | {"profiler": "VARCHAR", "stack": "VARCHAR", "value": "BIGINT"},
+        "processed/*/*/*/folded.txt",
+    ),
+    "metrics": SqlTable(
+        "every figure of every timed run",
+        {"experiment": "VARCHAR", "workload": "VARCHAR", "block": "INTEGER", "variant": "VARCHAR"}
+        | {"metric": "VARCHAR", "unit": "VARCHAR", "value": "DOUBLE", "better": "VARCHAR"}
+        | {"tail_ios": "BIGINT", "noisy": "INTEGER"},
+        "metrics.csv",
+    ),
+    "comparisons": SqlTable(
+        "the verdicts",
+        {"experiment": "VARCHAR", "workload": "VARCHAR", "baseline": "VARCHAR", "variant": "VARCHAR"}
+        | {"metric": "VARCHAR", "unit": "VARCHAR", "better": "VARCHAR", "blocks": "INTEGER"}
+        | {"ratio": "DOUBLE", "ratio_low": "DOUBLE", "ratio_high": "DOUBLE", "verdict": "VARCHAR"},
+        "comparisons.csv",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why a query cannot be answered. `names` are the tables or columns that there are instead."""
+
+    message: str
+    names: tuple[str, ...] = ()
+    wrong: str | None = None
+    """The name that does not exist."""
+
+
+def fault_of(sql: str) -> Fault | None:
+    """What is wrong with a query, found without any data: its syntax, its tables, its columns. None if it fits."""
+    import duckdb
+
+    with duckdb.connect() as database:
+        for name, table in TABLES.items():
+            columns = ", ".join(f'"{column}" {kind}' for column, kind in table.columns.items())
+            database.execute(f'create table "{name}" ({columns})')
+        try:
+            statements = database.extract_statements(sql)
+            if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+                return Fault("a query is one SELECT")
+            database.execute(f"explain {sql}")
+        except duckdb.Error as error:
+            return _read(str(error), sql)
+    return None
+
+
+def tables_in(sql: str) -> list[str]:
+    """Names of `TABLES` that stand in the query as words."""
+    return [name for name in TABLES if re.search(rf"\b{name}\b", sql, re.IGNORECASE)]
+
+
+def _read(said: str, sql: str) -> Fault:
+    """DuckDB's message in one line; the names that there are, where one is unknown."""
+    first = (
+        said.strip().splitlines()[0].rstrip("!").removeprefix("Parser Error: ").removeprefix("Binder Error: ")
+    )
+    column = re.search(r'column "([^"]+)" not found', said)
+    if column:
+        used = tables_in(sql)
+        names = dict.fromkeys(c for name in used for c in TABLES[name].columns)
+        return Fault(
+            f"no column '{column[1]}' in {' or '.join(used) or 'any table'}", tuple(names), column[1]
+        )
+    table = re.search(r"Table with name (\S+) does not exist", said)
+    if table:
+        return Fault(f"no table '{table[1]}'", tuple(TABLES), table[1])
+    return Fault(first)
+
+
+def connect(home: Path) -> duckdb.DuckDBPyConnection:
+    """A database with the tables of one experiment, from the files below `home` (`results/<experiment>`)."""
+    import duckdb
+
+    database = duckdb.connect()
+    for name, table in TABLES.items():
+        parts = [_select(home, path) for path in sorted(home.glob(table.pattern))]
+        if parts:
+            database.execute(f'create view "{name}" as {" union all by name ".join(parts)}')
+        else:
+            columns = ", ".join(f'"{column}" {kind}' for column, kind in table.columns.items())
+            database.execute(f'create table "{name}" ({columns})')
+    return database
+
+
+def _select(home: Path, path: Path) -> str:
+    """The rows of one file, with whose they are."""
+    words = path.relative_to(home).parts
+    if path.suffix == ".csv":
+        return f"select * from read_csv({_quoted(str(path))}, header = true)"
+    place = f"{_quoted(words[1])} as variant, {_quoted(words[2])} as workload"
+    if path.suffix == ".parquet":
+        return f"select {place}, * from read_parquet({_quoted(str(path))})"
+    format_ = "columns = {'line': 'VARCHAR'}, delim = '\\x01', header = false, quote = '', escape = ''"
+    lines = f"read_csv({_quoted(str(path))}, {format_})"
+    return (
+        f"select {place}, {_quoted(words[3])} as profiler, regexp_extract(line, '^(.*) [0-9]+$', 1) as stack, "
+        f"cast(regexp_extract(line, ' ([0-9]+)$', 1) as bigint) as value from {lines}"
+    )
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+@dataclass(frozen=True)
+class Answer:
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+
+def answer(database: duckdb.DuckDBPyConnection, sql: str) -> Answer:
+    """Raises duckdb.Error for a query that cannot be answered."""
+    result = database.execute(sql)
+    columns = tuple(str(column[0]) for column in result.description or ())
+    return Answer(columns, tuple(result.fetchall()))
+
+
+def there(database: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, int]]:
+    """Tables and how many rows each has."""
+    for name in TABLES:
+        row = database.execute(f'select count(*) from "{name}"').fetchone()
+        yield name, int(row[0]) if row else 0

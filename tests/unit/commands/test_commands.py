@@ -1,0 +1,325 @@
+"""Each verb as somebody types it, in a little repository; nothing is built or mounted here."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import yaml
+
+from fuselab import schemas
+from fuselab.cli import VERBS, main
+from fuselab.commands import words
+from fuselab.commands.plan import read_plan
+from fuselab.leftovers import alone, every_leftover, named_paths
+from fuselab.rig.record import Phases, RunRecord
+
+
+def record(**changes: Any) -> RunRecord:
+    known: dict[str, Any] = {
+        "purpose": "timed", "experiment": "trial", "workload": "w", "variant": "old", "profiler": "none", "block": 1,
+        "repeat": None, "status": "ok", "reason": None, "argv": ("demo", "mount", "/m"), "env": {"A": "1"},
+        "pids": {"target": 6}, "mount": None, "phases": Phases(0, 0, 0.02, 0, 3.0, 0.1, 0.01, 0.1),
+        "load_window_s": None, "load_started_unix_s": None, "exit_codes": {"load": 0}, "binary_sha256": "ab" * 32,
+        "build": "demo/x", "network": "private", "randseed": 1, "environment": None, "target": None, "files": (),
+        "started_unix_s": 0.0, "rig_version": 1,
+    }  # fmt: skip
+    return msgspec.convert(known | changes, RunRecord)
+
+
+def put(path: Path, value: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(msgspec.json.encode(value))
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_its_module_and_help(fuselab, verb):
+    done = fuselab(verb, "--help")
+    assert done.exit_code == 0
+    assert "Usage:" in done.output
+
+
+def test_a_misspelt_verb_gets_the_nearest(fuselab):
+    done = fuselab("chekc")
+    assert done.exit_code == 2
+    assert "Did you mean 'check'?" in done.output
+
+
+def test_the_command_line_says_what_it_is():
+    assert main.help
+    assert "FUSE" in main.help
+
+
+class TestCheck:
+    def test_all_files_without_a_name(self, fuselab, repository: Path):
+        (repository / "targets" / "lonely" / "target.yaml").unlink()
+        done = fuselab("check")
+        assert done.exit_code == 0, done.output
+        assert "experiments/trial.yaml" in done.output
+        assert "targets/demo/target.yaml" in done.output
+        assert "services/etcd.yaml" in done.output
+
+    def test_an_experiment_by_its_name(self, fuselab):
+        assert fuselab("check", "trial").exit_code == 0
+
+    def test_no_such_experiment(self, fuselab):
+        done = fuselab("check", "trail")
+        assert done.exit_code == 1
+        assert "did you mean 'trial'?" in done.output
+        assert "Traceback" not in done.output
+
+
+class TestSchema:
+    @pytest.mark.parametrize("name", schemas.NAMES)
+    def test_one_piece_of_json(self, fuselab, name):
+        assert json.loads(fuselab("schema", name).output) == schemas.bundled(name)
+
+    def test_the_reference_pages(self, fuselab, tmp_path: Path):
+        fuselab("schema", "--docs", str(tmp_path / "docs"))
+        assert {path.name for path in (tmp_path / "docs").iterdir()} == {
+            "experiment.md",
+            "target.md",
+            "service.md",
+        }
+
+
+class TestNew:
+    @pytest.mark.parametrize("target", ["demo", "plain", "floor"])
+    def test_what_it_writes_is_right_as_it_is(self, fuselab, repository: Path, target):
+        assert fuselab("new", "first", "--target", target).exit_code == 0
+        done = fuselab("check", "first")
+        assert done.exit_code == 0, done.output
+
+    def test_it_names_what_the_target_can(self, fuselab):
+        text = fuselab("new", "first", "-t", "demo", "--stdout").output
+        assert yaml.safe_load(text)["backend"] == "sqlite"
+        for word in ("etcd", "cache", "trace-chrome", "rev:"):
+            assert word in text
+
+    def test_it_writes_over_nothing(self, fuselab, repository: Path):
+        before = (repository / "experiments" / "trial.yaml").read_text()
+        done = fuselab("new", "trial", "-t", "demo")
+        assert done.exit_code == 1
+        assert "is there already" in done.output
+        assert (repository / "experiments" / "trial.yaml").read_text() == before
+
+    def test_an_unknown_target_gets_the_nearest(self, fuselab):
+        assert "did you mean 'demo'?" in fuselab("new", "first", "-t", "dmeo").output
+
+    def test_a_name_that_cannot_be_a_file(self, fuselab):
+        done = fuselab("new", "a/b", "-t", "demo")
+        assert done.exit_code == 1
+        assert "cannot be a name" in done.output
+
+
+class TestPlan:
+    def test_what_is_there_and_what_is_to_do(self, fuselab, repository: Path):
+        plan = read_plan(repository / "experiments" / "trial.yaml", repository)
+        spec = plan.timed_spec("w")
+        for number in ("001", "002"):
+            block = repository / "results" / "trial" / "blocks" / "w" / spec / number
+            put(block / "block.json", {})
+            put(block / "old" / "run.json", record())
+        (repository / "results" / "trial" / "blocks" / "w" / "0123456789ab" / "001").mkdir(parents=True)
+        found = json.loads(fuselab("plan", "trial", "--json").output)["forecast"]
+        [blocks] = [part for part in found["parts"] if part["what"] == "blocks"]
+        assert (blocks["done"], blocks["wanted"], blocks["measured"]) == (2, 12, True)
+        assert blocks["seconds_each"] == pytest.approx(3 * 3.23)
+        assert [leftover["path"] for leftover in found["stale"]] == ["results/trial/blocks/w/0123456789ab"]
+        assert len(found["findable"]) == 2
+        said = fuselab("plan", "trial").output
+        assert "2 of 12" in said
+        assert "0123456789ab" in said
+
+    def test_before_any_run_it_guesses_from_the_load(self, fuselab):
+        found = json.loads(fuselab("plan", "trial", "--json").output)["forecast"]
+        [blocks] = [part for part in found["parts"] if part["what"] == "blocks"]
+        assert not blocks["measured"]
+        assert blocks["seconds_each"] > 3 * 3
+
+    def test_a_broken_file_is_told_and_ends_with_1(self, fuselab, repository: Path):
+        (repository / "experiments" / "trial.yaml").write_text("name: trial\nblokcs: 3\n")
+        done = fuselab("plan", "trial")
+        assert done.exit_code == 1
+        assert "did you mean 'blocks'?" in done.output
+
+
+class TestShow:
+    def test_one_run(self, fuselab, repository: Path):
+        put(
+            repository / "results" / "trial" / "x" / "run.json",
+            record(status="void", reason="too busy", marks=("m",)),
+        )
+        done = fuselab("show", "trial/x")
+        assert done.exit_code == 0
+        for word in ("void", "too busy", "demo mount /m", "load 3 s", "block 1"):
+            assert word in done.output
+
+    def test_a_folder_of_runs_is_a_list(self, fuselab, repository: Path):
+        for name, status in (("a", "ok"), ("b", "failed")):
+            file = "run.json" if status == "ok" else "attempt.json"
+            put(repository / "results" / "trial" / name / file, record(status=status))
+        lines = fuselab("show", "results/trial").output.splitlines()
+        assert [line.split()[0] for line in lines[1:] if line[0] != " "] == ["ok", "failed"]
+
+    def test_json_is_the_record(self, fuselab, repository: Path):
+        put(repository / "results" / "trial" / "x" / "run.json", record())
+        assert msgspec.json.decode(fuselab("show", "--json", "trial/x").output, type=RunRecord) == record()
+
+    def test_nothing_there(self, fuselab):
+        done = fuselab("show", "nowhere")
+        assert done.exit_code == 1
+        assert "there is no run at nowhere" in done.output
+
+
+class TestClean:
+    @pytest.fixture
+    def results(self, repository: Path) -> Path:
+        """What the experiment asks for, and one leftover of each kind."""
+        (repository / "targets" / "lonely" / "target.yaml").unlink()
+        plan = read_plan(repository / "experiments" / "trial.yaml", repository)
+        for path in named_paths(plan):
+            (repository / path / "001").mkdir(parents=True)
+        home = repository / "results"
+        for folder in plan.builds:
+            put(home / "builds" / folder / "build.json", {})
+        for name in (
+            "trial/blocks/w/0123456789ab/001",
+            "trial/attempts/x/1",
+            "builds/demo/old-1",
+            "state/dead",
+        ):
+            (home / name).mkdir(parents=True)
+        (home / "state" / "dead" / "lock").touch()
+        (home / "trial" / ".run.json.7.half").touch()
+        return home
+
+    def test_it_lists_and_removes_nothing(self, fuselab, results: Path):
+        before = sorted(results.rglob("*"))
+        done = fuselab("clean")
+        for name in ("0123456789ab", "attempts/x", "demo/old-1", "state/dead", ".run.json.7.half"):
+            assert name in done.output
+        assert sorted(results.rglob("*")) == before
+
+    def test_yes_removes_what_no_experiment_asks_for(self, fuselab, results: Path, repository: Path):
+        plan = read_plan(repository / "experiments" / "trial.yaml", repository)
+        assert fuselab("clean", "--yes").exit_code == 0
+        assert every_leftover({"trial": plan}, {}, repository) == []
+        assert all((repository / path).is_dir() for path in named_paths(plan))
+        assert all((results / "builds" / folder).is_dir() for folder in plan.builds)
+        assert not (results / "trial" / "attempts").exists()
+
+    def test_a_broken_experiment_keeps_its_builds(self, fuselab, results: Path, repository: Path):
+        (repository / "experiments" / "trial.yaml").write_text("name: trial\nblokcs: 3\n")
+        fuselab("clean", "--yes")
+        assert (results / "builds" / "demo" / "old-1").is_dir()
+        assert (results / "trial" / "blocks" / "w" / "0123456789ab").is_dir()
+
+    def test_nothing_is_removed_while_snakemake_runs(self, fuselab, results: Path, repository: Path):
+        import fcntl
+
+        (repository / ".snakemake").mkdir()
+        with (repository / ".snakemake" / "fuselab.flock").open("a") as guard:
+            fcntl.flock(guard, fcntl.LOCK_SH)
+            done = fuselab("clean", "--yes")
+        assert done.exit_code == 1
+        assert "a snakemake is running here" in done.output
+        assert (results / "trial" / "attempts").exists()
+
+    def test_the_state_of_a_living_run_is_no_leftover(self, fuselab, results: Path):
+        import fcntl
+
+        with (results / "state" / "dead" / "lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            assert "state/dead" not in fuselab("clean").output
+
+    def test_alone_is_alone(self, repository: Path):
+        with alone(repository) as first, alone(repository) as second:
+            assert (first, second) == (True, False)
+
+
+class TestTry:
+    def test_it_writes_two_files_that_can_be_read(self, fuselab, repository: Path, checkout: Path):
+        (repository / "targets" / "directory").symlink_to(checkout / "targets" / "directory")
+        done = fuselab("try", "--only-write", "--", "true", "-f", "--data={state}", "{mountpoint}")
+        assert done.exit_code == 0, done.output
+        target = yaml.safe_load((repository / "targets" / "try-true" / "target.yaml").read_text())
+        assert target["mount"]["argv"] == ["{binary}", "-f", "--data={state}", "{mountpoint}"]
+        experiment = yaml.safe_load((repository / "experiments" / "try-true.yaml").read_text())
+        assert list(experiment["variants"]) == ["directory", "true"]
+        assert (
+            fuselab("try", "--only-write", "--", "true", "-f", "--data={state}", "{mountpoint}").exit_code
+            == 0
+        )
+        again = fuselab("try", "--only-write", "--", "true", "{mountpoint}")
+        assert again.exit_code == 1
+        assert "choose another --name" in again.output
+
+    @pytest.mark.parametrize(
+        ("argv", "said"),
+        [
+            (["true"], "say with {mountpoint}"),
+            (["true", "{mountpont}"], "did you mean {mountpoint}?"),
+            (["no-such-program", "{mountpoint}"], "is not installed"),
+        ],
+    )
+    def test_what_cannot_work_is_said_before_anything_is_written(self, fuselab, repository: Path, argv, said):
+        done = fuselab("try", "--", *argv)
+        assert done.exit_code == 1
+        assert said in done.output
+        assert not list(repository.glob("targets/try-*"))
+
+
+class TestDoctor:
+    def test_every_line_is_ok_or_says_what_to_do(self, fuselab, repository: Path):
+        done = fuselab("doctor", "trial", "--json")
+        lines = json.loads(done.output)
+        assert done.exit_code == any(line["level"] == "bad" for line in lines)
+        assert {"FUSE", "namespaces", "fio", "load", "disk", "target demo"} <= {
+            line["what"] for line in lines
+        }
+        told = [line for line in lines if line["level"] == "bad"]
+        assert all(line["mend"] or ":" in line["text"] for line in told)
+
+    def test_a_missing_service_is_bad_with_its_package(
+        self, fuselab, repository: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        service = repository / "services" / "etcd.yaml"
+        service.write_text(service.read_text().replace("[etcd,", "[no-such-server,"))
+        (repository / "experiments" / "stored.yaml").write_text(
+            "name: stored\ntarget: demo\nbackend: etcd\nvariants: {a: {}, b: {options: {cache: 1}}}\n"
+            "workloads: {w: {fio: {rw: write, bs: 4k, size: 1m}}}\n"
+        )
+        done = fuselab("doctor", "stored")
+        assert done.exit_code == 1
+        assert "`no-such-server` is not installed" in done.output
+        assert "apt-get install etcd-server" in done.output
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.0042, "4.2 ms"), (3.2, "3.2 s"), (42, "42 s"), (250, "4 min 10 s"), (7500, "2 h 5 min")],
+)
+def test_durations_as_people_say_them(seconds, said):
+    assert words.duration(seconds) == said
+
+
+@pytest.mark.parametrize(("count", "said"), [(512, "512 B"), (3_100_000, "3.1 MB"), (2e9, "2.0 GB")])
+def test_sizes_as_people_say_them(count, said):
+    assert words.size(count) == said
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("psi_cpu_us", 1500, "1.5 ms"),
+        ("steal_share", 0.012, "1.2 %"),
+        ("disk_free_bytes", 10**9, "1.0 GB"),
+        ("temperature_c", None, "unavailable"),
+        ("loadavg_1m", 7.74109375, "7.741"),
+        ("kernel", "Linux", "Linux"),
+    ],
+)
+def test_figures_carry_the_unit_of_their_name(name, value, said):
+    assert words.figure(name, value) == said
