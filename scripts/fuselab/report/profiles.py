@@ -195,6 +195,6 @@ def _over_time(results: Results, key: str, profiler: str, workload: str) -> list
                 parts.setdefault(title, []).append(part)
     variants = base.places(results.plan.names())
     return [
-        view(runs.over_time(f"{key}-{i}", pd.concat(found), variants, title, "bytes", _OVER_TIME))
+        view(runs.over_time(f"{key}-time-{i}", pd.concat(found), variants, title, "bytes", _OVER_TIME))
         for i, (title, found) in enumerate(parts.items())
     ]

@@ -176,7 +176,7 @@ def _runs(results: Results, carrier: Carrier) -> Table | None:
         return None
     links = (Link(carrier.href(results.inputs.metrics), "metrics.csv"),)
     caption = "Every timed run: the seconds of its phases, and what else the machine did meanwhile."
-    return _without_empty(tables.from_records("runs", caption, names, rows, links))
+    return _without_empty(tables.from_records("timed-runs", caption, names, rows, links))
 
 
 def _run(run: Run) -> list[object]:

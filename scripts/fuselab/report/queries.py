@@ -17,11 +17,12 @@ def queries(results: Results) -> tuple[QueryView, ...]:
             for query in results.queries.get((name, workload.name), ()):
                 asked.setdefault((query.title, query.sql), {})[label] = query
     return tuple(
-        _view(f"query-{i}", title, sql, answers) for i, ((title, sql), answers) in enumerate(asked.items())
+        side_by_side(f"query-{i}", title, sql, answers)
+        for i, ((title, sql), answers) in enumerate(asked.items())
     )
 
 
-def _view(key: str, title: str, sql: str, answers: dict[str, Query]) -> QueryView:
+def side_by_side(key: str, title: str, sql: str, answers: dict[str, Query]) -> QueryView:
     good = {label: query for label, query in answers.items() if not query.error}
     joined = _joined(key, good)
     apart = [label for label in answers if label not in good] if joined else list(answers)

@@ -88,23 +88,20 @@ def percent(share: float, signed: bool = False) -> str:
 
 
 def _bare(share: float, signed: bool = False, decimals: int | None = None) -> str:
+    """In percent, without its sign of percent."""
     value = share * 100
     places = (0 if abs(value) >= 9.95 else 1) if decimals is None else decimals
     text = f"{abs(value):.{places}f}"
     zero = float(text) == 0
     sign = MINUS if value < 0 and not zero else ("+" if signed and not zero else "")
-    return "0" if zero and decimals is None else sign + text
+    return "0" if zero else sign + text
 
 
 def _span(low: float, high: float, signed: bool = False) -> str:
-    """`28 to 35 %`: with as many decimals as it takes to tell the two ends apart, two at most."""
-    ends = [_bare(low, signed), _bare(high, signed)]
-    for decimals in (1, 2):
-        if ends[0] == ends[1] or (
-            len({"." in end for end in ends if end != "0"}) == 2 and max(abs(low), abs(high)) < 0.2
-        ):
-            ends = [_bare(low, signed, decimals), _bare(high, signed, decimals)]
-    return f"{ends[0]} to {ends[1]}{NBSP}%"
+    """`28 to 35 %`: both ends with the same decimals, as many as it takes to tell them apart, two at most."""
+    largest = max(abs(low), abs(high))
+    decimals = 0 if largest >= 0.0995 and high - low >= 0.01 else 1 if high - low >= 0.001 else 2
+    return f"{_bare(low, signed, decimals)} to {_bare(high, signed, decimals)}{NBSP}%"
 
 
 def _times(low: float, high: float) -> str:

@@ -80,7 +80,22 @@ history.replaceState = function () {};
       tell({found: found});
     }
   });
-  addEventListener('load', function () { scrollTo(0, 1e6); tell({ready: true}); });
+  // A frame far from the window, or behind another tab, has no width, and the picture takes its widths from it.
+  var root = document.documentElement, begin = init, begun = false;
+  var wide = function () { return innerWidth > 0 && root.width.baseVal.value > 0; };
+  window.init = function () {
+    root.removeAttribute('width');
+    if (begun || !wide()) return begun || setTimeout(init, 50);
+    begun = true;
+    begin();
+    scrollTo(0, 1e6);
+    tell({ready: true});
+  };
+  addEventListener('resize', function (event) {
+    if (wide()) return;
+    event.stopImmediatePropagation();
+    if (innerWidth) setTimeout(function () { dispatchEvent(new Event('resize')); }, 50);
+  });
 })();
 ]]><\/script>`;
 const unpack = async id => {

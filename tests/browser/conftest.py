@@ -1,0 +1,95 @@
+"""A real Chromium with no network, and the pages to look at.
+
+Screenshots are kept in `.pytest_cache/d/screenshots/`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from tests.unit.report.fixture import SHAPES, make, shaped
+
+from fuselab.paths import tool
+from fuselab.report.inputs import find
+from fuselab.report.overview import write_overview
+from fuselab.report.render import write_report
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SIZES: dict[str, ViewportSize] = {
+    "desktop": {"width": 1440, "height": 900},
+    "phone": {"width": 390, "height": 844},
+}
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=tool("chromium"), args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`results/` with a report of every shape and the front page."""
+    results = tmp_path_factory.mktemp("site") / "results"
+    for name in SHAPES:
+        shape = shaped(name, blocks=6)
+        inputs = find(results, make(results, shape), shape.name)
+        write_report(inputs, inputs.folder / "report.html")
+    names = [shape.name for shape in SHAPES.values()]
+    write_overview(
+        results, names[:2], {"misspelt": "misspelt.yaml:7: unknown key"}, results / "report.html", names[2:]
+    )
+    return results
+
+
+@pytest.fixture(scope="session")
+def screenshots(request: pytest.FixtureRequest) -> Path:
+    cache = request.config.cache
+    assert cache is not None, "run without -p no:cacheprovider"
+    return cache.mkdir("screenshots")
+
+
+@dataclass
+class Opened:
+    """A page, and whatever it complained of or asked for."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def show(self, path: Path) -> "Opened":
+        self.page.goto(path.as_uri())
+        return self
+
+
+@pytest.fixture
+def opened(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Opened]:
+    """A new page; parametrize indirectly with `desktop`, `phone` or `desktop dark`."""
+    size, _, scheme = getattr(request, "param", "desktop").partition(" ")
+    context = browser.new_context(
+        viewport=SIZES[size],
+        color_scheme="dark" if scheme else "light",
+        is_mobile=size == "phone",
+        has_touch=size == "phone",
+        offline=True,
+    )
+    opened = Opened(context.new_page())
+    opened.page.on("console", lambda message: opened.complaints.append(f"{message.type}: {message.text}"))
+    opened.page.on("pageerror", lambda error: opened.complaints.append(str(error)))
+    opened.page.on("request", lambda asked: opened.requests.append(asked.url))
+    yield opened
+    context.close()
+    assert opened.complaints == []
+    assert [url for url in opened.requests if not url.startswith(("file:", "data:", "blob:"))] == []

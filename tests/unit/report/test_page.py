@@ -1,0 +1,169 @@
+"""The page of an experiment: whole in one file, safe from names, and honest about what is missing."""
+
+import base64
+import gzip
+import re
+from collections import Counter
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+VOID = {"meta", "link", "input", "br", "img", "hr", "path", "use", "rect", "stop"}
+
+
+class Outline(HTMLParser):
+    """Elements with their attributes, and the text outside scripts and styles."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in ("script", "style"):
+            self.text += data
+
+    def values(self, name: str) -> list[str]:
+        return [value for _, attrs in self.elements if (value := attrs.get(name))]
+
+
+@pytest.fixture(scope="module", params=["standard_page", "awkward_page"])
+def path(request):
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="module")
+def outline(path: Path) -> Outline:
+    return Outline(path.read_text())
+
+
+def test_nothing_is_fetched(path: Path):
+    text = path.read_text()
+    loads = re.findall(r"""(?:\ssrc|<link[^>]+href)\s*=\s*["']?\s*((?:https?:)?//[^\s"'>]+)""", text)
+    loads += re.findall(r"""(?:url\(|@import|import\(|fetch\()\s*["']?\s*((?:https?:)?//[^\s"')]+)""", text)
+    assert loads == []
+    assert path.stat().st_size < 15_000_000
+
+
+def test_elements_are_nested_and_closed(outline: Outline):
+    assert outline.open == []
+
+
+def test_ids_are_unique_and_every_reference_finds_its_own(outline: Outline):
+    ids = outline.values("id")
+    assert [name for name, count in Counter(ids).items() if count > 1] == []
+    wanted = {
+        word
+        for name in ("aria-labelledby", "aria-controls")
+        for v in outline.values(name)
+        for word in v.split()
+    }
+    wanted |= {
+        value[1:] for value in outline.values("href") + outline.values("xlink:href") if value.startswith("#")
+    }
+    wanted |= {name for value in outline.values("clip-path") for name in re.findall(r"url\(#(.*?)\)", value)}
+    assert wanted - set(ids) == set()
+
+
+def test_links_beside_the_page_lead_to_files(path: Path, outline: Outline):
+    beside = [v for v in outline.values("href") if not v.startswith(("#", "data:"))]
+    missing = [
+        v for v in beside if not (path.parent / unquote(v)).exists() and not v.endswith("../report.html")
+    ]
+    assert beside
+    assert missing == []
+
+
+def test_every_figure_has_a_caption_a_description_and_its_data(outline: Outline, path: Path):
+    figures = re.findall(r"<figure id=.*?</figure>", path.read_text(), re.DOTALL)
+    assert len(figures) > 6
+    for figure in figures:
+        assert re.search(r'<svg[^>]+role="img"[^>]*aria-label="[^"]{20,}"', figure) or re.search(
+            r'aria-label="[^"]{20,}"[^>]*role="img"', figure
+        )
+        assert re.search(r"<figcaption>\w", figure)
+        assert "data:text/csv" in figure
+
+
+def test_figures_take_the_colours_of_the_readers_scheme(path: Path):
+    svgs = "".join(re.findall(r"<svg.*?</svg>", path.read_text(), re.DOTALL))
+    assert "var(--v1)" in svgs
+    assert set(re.findall(r"#[0-9a-fA-F]{6}\b", svgs)) <= {"#ffffff"}
+
+
+def test_a_carried_flamegraph_is_the_file_byte_for_byte(standard_page: Path):
+    text = standard_page.read_text()
+    payloads = re.findall(r'<script type="application/gzip\+base64" id="embed-\d+">(.*?)</script>', text)
+    carried = {gzip.decompress(base64.b64decode(payload)) for payload in payloads}
+    written = {p.read_bytes() for p in standard_page.parent.glob("**/*.svg")}
+    assert carried == written
+
+
+def test_names_are_text_wherever_they_stand(awkward_page: Path):
+    text = awkward_page.read_text()
+    for name in ("<script>alert", "</script><script>", "rand<b>write", "<b>EIO</b>"):
+        assert name not in text
+    assert "&lt;script&gt;alert(1)&lt;b&gt;" in text
+    assert "&lt;b&gt;EIO&lt;/b&gt;" in text
+
+
+def test_sql_results_are_text(standard_page: Path):
+    outline = Outline(standard_page.read_text())
+    assert "<script>alert('sql')</script>" in outline.text
+
+
+def test_a_refused_capture_says_why_and_what_to_change_in_place_of_a_picture(awkward_page: Path):
+    outline = Outline(awkward_page.read_text())
+    assert "the recording holds 0 events" in outline.text
+    assert "set log_filter to" in outline.text
+
+
+def test_an_unavailable_profiler_says_for_whom_and_why(awkward_page: Path):
+    assert "LD_PRELOAD cannot replace its allocator" in Outline(awkward_page.read_text()).text
+
+
+def test_a_query_that_failed_shows_the_error(standard_page: Path):
+    assert 'column "nothing" not found' in Outline(standard_page.read_text()).text
+
+
+def test_the_alarm_stands_before_every_verdict(awkward_page: Path):
+    text = Outline(awkward_page.read_text()).text
+    assert text.index("Control alarm") < text.index("slower than")
+
+
+def test_the_page_answers_in_the_order_that_is_promised(standard_page: Path):
+    outline = Outline(standard_page.read_text())
+    order = ["verdicts", "runs", "time", "profilers", "cost", "provenance"]
+    assert [i for i in outline.values("id") if i in order] == order
+
+
+def test_voided_attempts_and_marks_are_listed_with_their_reasons(standard_page: Path):
+    text = Outline(standard_page.read_text()).text
+    assert "other user processes used 22 % of a core" in text
+
+
+def test_quality_stands_beside_the_flamegraph(standard_page: Path):
+    text = Outline(standard_page.read_text()).text
+    assert "whole stack" in text
+    assert "99.2\N{NO-BREAK SPACE}%" in text
+
+
+def test_the_commands_that_make_it_again_are_given(standard_page: Path):
+    text = Outline(standard_page.read_text()).text
+    assert "snakemake --cores 4 results/hidden-wait/report.html" in text
+    assert "cargo build --release --locked" in text

@@ -1,0 +1,100 @@
+"""Tables, queries side by side, and what a page carries."""
+
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from fuselab.report import embed, queries, tables
+from fuselab.report.embed import Carrier
+from fuselab.report.reading import Results
+from fuselab.report.records import Query
+
+
+def test_a_column_names_its_unit_and_the_cell_shows_it():
+    table = tables.from_records("t", "", ["name", "self_ns", "moved_bytes"], [["a", 2e9, 1024]])
+    assert [column.label for column in table.columns] == ["name", "self", "moved"]
+    assert [cell.text.replace("\N{NO-BREAK SPACE}", " ") for cell in table.rows[0]] == [
+        "a",
+        "2.00 s",
+        "1.00 KiB",
+    ]
+    assert [cell.sort for cell in table.rows[0]] == ["", "2000000000.0", "1024.0"]
+
+
+def test_a_profiles_own_columns_are_in_its_unit():
+    table = tables.from_records("t", "", ["function", "self"], [["f", 3_000_000]], profile_unit="ns on CPU")
+    assert table.rows[0][1].text == "3.00\N{NO-BREAK SPACE}ms"
+
+
+def test_a_text_that_ends_like_a_unit_stays_a_text():
+    table = tables.from_records("t", "", ["open_s"], [["never"]])
+    assert table.columns[0].label == "open s"
+    assert table.rows[0][0].text == "never"
+
+
+def test_missing_values_are_empty_cells():
+    table = tables.from_frame("t", "", pd.DataFrame({"n": [1.0, None], "name": ["a", None]}))
+    assert [cell.text for cell in table.rows[1]] == ["", ""]
+
+
+def test_a_table_of_millions_of_rows_is_not_read_whole(tmp_path: Path):
+    path = tmp_path / "spans.parquet"
+    pq.write_table(pa.table({"n": list(range(50_000))}), path)
+    frame, total = tables.read_head(path, 10)
+    assert (list(frame["n"]), total) == (list(range(10)), 50_000)
+
+
+def answers(**rows) -> dict[str, Query]:
+    return {name: Query("t", "s", ("name", "n"), tuple(found)) for name, found in rows.items()}
+
+
+def test_answers_with_the_same_rows_stand_side_by_side():
+    view = queries.side_by_side("q", "t", "s", answers(one=[("write", 1), ("read", 2)], two=[("write", 3)]))
+    assert view.joined is not None
+    assert [column.label for column in view.joined.columns] == ["name", "one: n", "two: n"]
+    assert [[cell.text for cell in row] for row in view.joined.rows] == [
+        ["write", "1", "3"],
+        ["read", "2", ""],
+    ]
+    assert view.answers == ()
+
+
+def test_answers_whose_rows_cannot_be_told_apart_stand_alone():
+    view = queries.side_by_side("q", "t", "s", answers(one=[("write", 1), ("write", 2)], two=[("write", 3)]))
+    assert view.joined is None
+    assert [answer.label for answer in view.answers] == ["one", "two"]
+
+
+def test_a_picture_too_large_for_a_page_becomes_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(embed, "LARGEST_BYTES", 50)
+    path = tmp_path / "flamegraph.svg"
+    path.write_text(
+        '<svg height="158" width="1200">' + "".join(f"<g>{i * i}</g>" for i in range(500)) + "</svg>"
+    )
+    carrier = Carrier(tmp_path / "report.html")
+    picture = carrier.picture(path, "on CPU", True)
+    assert (picture.embed, carrier.embeds, picture.link.href) == (None, (), "flamegraph.svg")
+    assert picture.height_px == 158
+
+
+def test_pictures_beyond_the_budget_become_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "flamegraph.svg"
+    path.write_text('<svg height="10"></svg>')
+    carrier = Carrier(tmp_path / "report.html")
+    monkeypatch.setattr(carrier, "_left", 2 * len(_payload(path)))
+    assert [carrier.picture(path, "", True).embed is not None for _ in range(3)] == [True, True, False]
+
+
+def _payload(path: Path) -> str:
+    carrier = Carrier(path)
+    carrier.picture(path, "", True)
+    return carrier.embeds[0].payload
+
+
+def test_movers_and_flamegraphs_are_found_for_every_contrast(results: Results):
+    contrasts = {key[0] for key in results.diffs}
+    assert contrasts == {"waiting-vs-baseline", "control-vs-baseline"}
+    assert all(diff.picture and diff.movers for diff in results.diffs.values())

@@ -1,0 +1,73 @@
+"""The verdicts without the page, and the front page of all experiments."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fuselab.report.inputs import ReportInputs
+from fuselab.report.overview import write_overview
+from fuselab.report.summary import write_summary
+
+
+@pytest.fixture
+def summary(awkward: ReportInputs, tmp_path: Path) -> tuple[str, dict[str, Any]]:
+    write_summary(awkward, tmp_path / "summary.md", tmp_path / "summary.json")
+    return (tmp_path / "summary.md").read_text(), json.loads((tmp_path / "summary.json").read_text())
+
+
+def test_the_summary_has_every_primary_comparison(summary, awkward: ReportInputs):
+    _, data = summary
+    assert len(data["comparisons"]) == len(awkward.plan.contrasts) * len(awkward.plan.primary)
+    slower = data["comparisons"][0]
+    assert slower["verdict"] == "slower"
+    assert slower["ratio_low"] < slower["ratio"] < slower["ratio_high"] < 1
+
+
+def test_a_comparison_without_a_ratio_is_null_and_not_a_number_of_its_own(summary):
+    _, data = summary
+    failed = [row for row in data["comparisons"] if row["verdict"] == "failed"]
+    assert failed
+    assert all(row["ratio"] is None for row in failed)
+
+
+def test_the_markdown_is_a_table_that_names_cannot_break(summary):
+    text, data = summary
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(rows) == 2 + len(data["comparisons"])
+    assert len({row.count("|") for row in rows}) == 1
+    assert "<script>" not in text
+
+
+def test_the_markdown_begins_with_the_alarm(summary):
+    text, _ = summary
+    assert text.index("Control alarm") < text.index("| contrast")
+
+
+def test_the_front_page_links_every_report_and_tells_its_verdicts(tree: Path):
+    out = tree / "report.html"
+    write_overview(tree, ["hidden-wait"], {}, out, by_hand=["awkward"])
+    text = out.read_text()
+    assert 'href="hidden-wait/report.html"' in text
+    assert 'href="awkward/report.html"' in text
+    assert "writes 69" in text
+    assert "Made by hand" in text
+    assert "<script" not in text
+
+
+def test_a_broken_experiment_file_is_a_card_with_its_errors(tree: Path, tmp_path: Path):
+    out = tmp_path / "report.html"
+    write_overview(tree, [], {"misspelt": "misspelt.yaml:7: unknown key `<blokcs>`"}, out)
+    assert "misspelt.yaml:7: unknown key `&lt;blokcs&gt;`" in out.read_text()
+
+
+def test_a_report_whose_files_have_gone_stays_on_the_front_page(tree: Path, tmp_path: Path):
+    shutil.copytree(tree / "awkward", tmp_path / "gone" / "awkward")
+    (tmp_path / "gone" / "awkward" / "comparisons.csv").unlink()
+    out = tmp_path / "gone" / "report.html"
+    write_overview(tmp_path / "gone", ["awkward"], {}, out)
+    text = out.read_text()
+    assert 'href="awkward/report.html"' in text
+    assert "cannot be read" in text

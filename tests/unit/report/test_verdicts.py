@@ -1,0 +1,113 @@
+"""Verdicts in words."""
+
+from dataclasses import replace
+
+import pytest
+
+from fuselab.report import verdicts
+from fuselab.report.inputs import ReportInputs
+from fuselab.report.reading import Results
+from fuselab.report.records import Comparison
+
+ROW = Comparison(
+    workload="seq-write",
+    baseline="baseline",
+    variant="waiting",
+    metric="write.bw",
+    unit="B/s",
+    better="higher",
+    blocks=12,
+    ratio=0.69,
+    low=0.65,
+    high=0.72,
+    verdict="slower",
+    level=0.95,
+)
+NOTHING = float("nan")
+
+
+def plain(text: str) -> str:
+    return text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "`waiting` writes 31 % slower than `baseline` (28 to 35 %, 95 % interval)"),
+        (
+            {"verdict": "faster", "ratio": 2.4, "low": 2.2, "high": 2.6},
+            "`waiting` writes 2.4 × as fast as `baseline` (2.2 to 2.6 ×, 95 % interval)",
+        ),
+        (
+            {"verdict": "slower, below threshold", "ratio": 0.98, "low": 0.97, "high": 0.99},
+            "`waiting` writes 2 % slower than `baseline` (1.0 to 3.0 %, 95 % interval), below threshold",
+        ),
+        (
+            {"metric": "write.p99", "better": "lower", "ratio": 1.31, "low": 1.28, "high": 1.35},
+            "`waiting` against `baseline`: p99 write latency is 31 % higher (28 to 35 %, 95 % interval): slower",
+        ),
+        (
+            {"verdict": "no difference shown", "ratio": 1.0, "low": 0.988, "high": 1.02, "level": 0.978},
+            "`waiting` against `baseline`: no difference shown in write bandwidth "
+            "(−1.2 to +2.0 %, 97.8 % interval, inside ±5 %)",
+        ),
+        (
+            {"verdict": "inconclusive", "ratio": 0.97, "low": 0.9, "high": 1.04},
+            "`waiting` against `baseline`: write bandwidth: inconclusive (−10 to +4 %, 95 % interval)",
+        ),
+        (
+            {"verdict": "inconclusive", "ratio": NOTHING, "low": NOTHING, "high": NOTHING},
+            "`waiting` against `baseline`: write bandwidth: inconclusive",
+        ),
+        (
+            {"verdict": "failed", "note": "failed its verifying run: bad header\nERROR demofs: ..."},
+            "`waiting` failed: failed its verifying run: bad header",
+        ),
+    ],
+)
+def test_a_verdict_is_one_sentence_with_its_interval_and_level(changes, said):
+    assert plain(verdicts.sentence(replace(ROW, **changes), 0.05)) == said
+
+
+def test_the_word_same_is_never_printed(standard_page):
+    assert " same as " not in standard_page.read_text()
+
+
+def test_controls_come_last_and_are_called_controls(results: Results):
+    views, _ = verdicts.verdict_views(results)
+    assert [view.control for view in views] == [False, True]
+    assert views[-1].sentence.startswith("Control: ")
+
+
+def test_every_sentence_counts_blocks_and_voided_attempts(results: Results):
+    views, _ = verdicts.verdict_views(results)
+    assert all(plain(view.sentence).endswith("6 blocks, 1 voided.") for view in views)
+
+
+def test_what_is_noted_of_all_contrasts_is_said_once(results: Results):
+    views, shared = verdicts.verdict_views(results)
+    assert shared == ("Closed-loop load: a tail found here hides queueing.",)
+    assert not any(view.notes for view in views)
+
+
+def test_a_control_that_agrees_with_its_baseline_raises_no_alarm(results: Results):
+    assert verdicts.alarms(results) == ()
+
+
+def test_a_control_that_differs_raises_an_alarm_that_names_it(awkward: ReportInputs):
+    (alarm,) = verdicts.alarms(Results(awkward))
+    assert "`control`" in alarm
+    assert "doubt every verdict" in alarm
+
+
+def test_an_exploratory_metric_of_the_control_raises_no_alarm(awkward: ReportInputs):
+    results = Results(awkward)
+    results.comparisons = tuple(row for row in results.comparisons if row.metric not in results.plan.primary)
+    assert any(row.excludes_no_change for row in results.comparisons if row.variant == "control")
+    assert verdicts.alarms(results) == ()
+
+
+def test_a_failed_variant_shows_the_last_lines_of_its_log(awkward: ReportInputs):
+    views, _ = verdicts.verdict_views(Results(awkward))
+    (failed,) = [view for view in views if view.kind == "failed"]
+    assert "ERROR demofs::chunks: chunk 2 is short" in failed.log

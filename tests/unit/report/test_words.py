@@ -1,0 +1,91 @@
+"""Numbers and names as a reader meets them."""
+
+import math
+
+import pytest
+
+from fuselab.report import words
+
+NB, NN = "\N{NO-BREAK SPACE}", "\N{NARROW NO-BREAK SPACE}"
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "said"),
+    [
+        (432_013_312, "B/s", f"412{NB}MiB/s"),
+        (3.2e9, "ns", f"3.20{NB}s"),
+        (1500, "us", f"1.50{NB}ms"),
+        (0, "s", f"0{NB}s"),
+        (33_554_432, "bytes", f"32.0{NB}MiB"),
+        (0.992, "share", f"99.2{NB}%"),
+        (0.0004, "share", f"0.040{NB}%"),
+        (12_345, "", f"12{NN}345"),
+        (25_000_000, "", f"25.0{NB}M"),
+        (3296.5, "1/s", f"3{NN}296{NB}1/s"),
+        (7.25, "furlongs", f"7.25{NB}furlongs"),
+        (math.nan, "ns", "none"),
+        (None, "ns", "none"),
+    ],
+)
+def test_a_number_has_its_unit_in_the_prefix_that_reads_best(value, unit, said):
+    assert words.quantity(value, unit) == said
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (0.65, 0.72, f"−35 to −28{NB}%"),
+        (0.988, 1.02, f"−1.2 to +2.0{NB}%"),
+        (0.309, 0.315, f"−69.1 to −68.5{NB}%"),
+        (3.18, 3.24, f"3.18 to 3.24{NB}×"),
+        (2.7, 3.1, f"2.7 to 3.1{NB}×"),
+        (1.0, 1.03, f"0 to +3.0{NB}%"),
+    ],
+)
+def test_an_interval_keeps_as_many_digits_as_tell_its_ends_apart(low, high, said):
+    assert words.change_interval(low, high) == said
+
+
+@pytest.mark.parametrize(
+    ("ratio", "low", "high", "said"),
+    [
+        (0.69, 0.65, 0.72, (f"31{NB}%", f"28 to 35{NB}%")),
+        (1.31, 1.28, 1.35, (f"31{NB}%", f"28 to 35{NB}%")),
+        (3.4, 3.1, 3.8, (f"3.4{NB}×", f"3.1 to 3.8{NB}×")),
+        (0.02, 0.018, 0.021, (f"98{NB}%", f"97.9 to 98.2{NB}%")),
+    ],
+)
+def test_a_decided_change_is_told_without_a_sign_and_as_a_factor_from_a_doubling_on(ratio, low, high, said):
+    assert words.magnitude(ratio, low, high) == said
+
+
+@pytest.mark.parametrize(
+    ("metric", "noun", "verb"),
+    [
+        ("write.bw", "write bandwidth", "writes"),
+        ("read.iops", "read operations per second", "reads"),
+        ("write.p50", "median write latency", None),
+        ("write.p99", "p99 write latency", None),
+        ("read.p999", "p99.9 read latency", None),
+        ("target.cpu_s", "CPU time of the target", None),
+        ("bench.big_file/write", "time of the bench big_file/write", "runs the bench big_file/write"),
+        ("something.new", "something.new", None),
+    ],
+)
+def test_metrics_are_called_what_people_call_them_and_unknown_ones_by_their_name(metric, noun, verb):
+    phrase = words.phrase(metric)
+    assert (phrase.noun, phrase.verb) == (noun, verb)
+
+
+def test_a_sentence_begins_with_a_capital_unless_a_name_stands_there():
+    assert words.capital("write bandwidth is up") == "Write bandwidth is up"
+    assert words.capital("p99 write latency is up") == "p99 write latency is up"
+    assert words.capital("`two` failed") == "`two` failed"
+
+
+def test_levels_are_shown_as_they_are():
+    assert [words.level(0.95), words.level(0.978), words.level(95)] == [f"95{NB}%", f"97.8{NB}%", f"95{NB}%"]
+
+
+def test_text_in_markdown_neither_ends_a_cell_nor_opens_a_tag():
+    assert words.markdown("a|b <script>\n`x`") == "a\\|b &lt;script&gt; \\`x\\`"
