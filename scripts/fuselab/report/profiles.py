@@ -27,6 +27,11 @@ from fuselab.report.records import Processed
 
 BADGES = {"limited": "limited", "refused": "refused", "unavailable": "unavailable"}
 TABLE_ROWS = 60
+_QUALITY = {
+    "whole_stack_share": "stacks that are whole",
+    "named_frame_share": "frames with a name",
+    "sampling_error": "sampling error",
+}
 _LEGEND = "Red grew, blue shrank. Widths are those of `{variant}`: what only `{baseline}` has is in the table alone."
 _OVER_TIME = (
     "A line that keeps rising holds on to what it allocates; one that levels off has a cache that filled."
@@ -124,7 +129,7 @@ def _quality(profile: Profile) -> tuple[Fact, ...]:
 
 def _figure(name: str, value: float | int | str) -> tuple[str, str]:
     head, unit = tables.column(name, not isinstance(value, str))
-    return head.label, tables.cell(value, unit).text
+    return _QUALITY.get(name, head.label), tables.cell(value, unit).text
 
 
 def _tables(carrier: Carrier, key: str, processed: Processed) -> list[Table]:

@@ -124,7 +124,8 @@ def sentence(row: Comparison, threshold: float) -> str:
     variant, baseline = f"`{row.variant}`", f"`{row.baseline}`"
     match row.word:
         case "failed":
-            return f"{variant} failed" + (f": {first_line(row.note)}" if row.note else "")
+            why = first_line(row.note)
+            return f"{variant} {why}" if why.startswith("failed") else f"{variant} failed" + (f": {why}" if why else "")
         case "faster" | "slower" if words.phrase(row.metric).verb:
             size, interval = words.magnitude(row.ratio, row.low, row.high)
             compared = (

@@ -159,7 +159,7 @@ def test_voided_attempts_and_marks_are_listed_with_their_reasons(standard_page: 
 
 def test_quality_stands_beside_the_flamegraph(standard_page: Path):
     text = Outline(standard_page.read_text()).text
-    assert "whole stack" in text
+    assert "stacks that are whole" in text
     assert "99.2\N{NO-BREAK SPACE}%" in text
 
 

@@ -61,7 +61,7 @@ def plain(text: str) -> str:
         ),
         (
             {"verdict": "failed", "note": "failed its verifying run: bad header\nERROR demofs: ..."},
-            "`waiting` failed: failed its verifying run: bad header",
+            "`waiting` failed its verifying run: bad header",
         ),
     ],
 )
