@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from fuselab.commands.common import experiment_path, print_json, repository
+from fuselab.commands.common import experiment_path, print_json, repository, shorter
 from fuselab.experiment.errors import ExperimentErrors, Problem
 
 
@@ -24,8 +24,7 @@ def command(files: tuple[str, ...], as_json: bool) -> None:
         problems = problems_of(path)
         wrong |= dict.fromkeys(problems)
         if not problems and not as_json:
-            where = path if files else path.relative_to(repository())
-            click.echo(f"{click.style('ok', fg='green')}  {where}")
+            click.echo(f"{click.style('ok', fg='green')}  {shorter(path)}")
     if as_json:
         print_json(list(wrong))
     elif wrong:

@@ -35,6 +35,11 @@ def experiment_path(written: str) -> Path:
     return repository() / "experiments" / f"{written}.yaml"
 
 
+def shorter(path: Path) -> Path:
+    """Relative to the working folder where it lies below it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
 @contextmanager
 def errors_end_here() -> Iterator[None]:
     """Faults in YAML files are printed as they are, and end the command with exit code 1."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import click
 
-from fuselab.commands.common import errors_end_here, fail, repository
+from fuselab.commands.common import errors_end_here, fail, repository, shorter
 from fuselab.schemas import schema
 
 
@@ -30,13 +29,9 @@ def command(name: str, target: str, stdout: bool) -> None:
         return
     path = root / "experiments" / f"{name}.yaml"
     if path.exists():
-        fail(f"{_shown(path)} is there already")
+        fail(f"{shorter(path)} is there already")
     path.parent.mkdir(exist_ok=True)
     path.write_text(text, encoding="utf-8")
     click.echo(
-        f"wrote {_shown(path)}\nnext:  fuselab plan {name}\n       snakemake --cores all results/{name}/report.html"
+        f"wrote {shorter(path)}\nnext:  fuselab plan {name}\n       snakemake --cores all results/{name}/report.html"
     )
-
-
-def _shown(path: Path) -> Path:
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fuselab.commands.common import console, fail, print_json, repository
+from fuselab.commands.common import console, fail, print_json, repository, shorter
 from fuselab.commands.words import duration, figure, size
 
 if TYPE_CHECKING:
@@ -53,11 +53,6 @@ def records(written: str) -> list[Path]:
     return []
 
 
-def shorter(path: Path) -> str:
-    """Relative to the working folder where it lies below it."""
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
-
-
 def _many(read: list[RunRecord], found: list[Path]) -> None:
     from rich.table import Table
 
@@ -73,7 +68,7 @@ def _many(read: list[RunRecord], found: list[Path]) -> None:
             record.workload,
             record.profiler,
             load,
-            shorter(path.parent),
+            str(shorter(path.parent)),
         )
     console().print(table)
 
@@ -123,7 +118,7 @@ def _facts(record: RunRecord, path: Path) -> list[tuple[str, str]]:
         ("exit codes", ", ".join(f"{name} {code}" for name, code in record.exit_codes.items()) or "-"),
         ("network", record.network),
         ("build", f"{record.build or '-'}  sha256 {(record.binary_sha256 or '-')[:16]}"),
-        ("folder", shorter(path.parent)),
+        ("folder", str(shorter(path.parent))),
     ]
     if record.mount:
         facts.insert(

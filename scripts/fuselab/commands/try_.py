@@ -5,11 +5,10 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import click
 
-from fuselab.commands.common import errors_end_here, fail, repository
+from fuselab.commands.common import errors_end_here, fail, repository, shorter
 
 
 @click.command("try", context_settings={"ignore_unknown_options": True})
@@ -42,7 +41,7 @@ def command(name: str | None, blocks: int, runtime_s: int, only_write: bool, arg
     except TrialError as error:
         fail(str(error))
     for path in written:
-        click.echo(f"wrote {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}")
+        click.echo(f"wrote {shorter(path)}")
     with errors_end_here():
         load_experiment(root / trial.experiment, root)
     report = f"results/{trial.name}/report.html"
