@@ -69,7 +69,11 @@ def imported(*folders: Path) -> set[str]:
                 found |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 found.add(node.module.split(".")[0])
-    own = {path.stem for folder in folders for path in folder.rglob("*.py")} | {"fuselab"}
+    own = (
+        {path.stem for folder in folders for path in folder.rglob("*.py")}
+        | {folder.name for folder in folders}
+        | {"fuselab"}
+    )
     return found - set(sys.stdlib_module_names) - own
 
 
