@@ -81,6 +81,7 @@ class TestSchema:
             "experiment.md",
             "target.md",
             "service.md",
+            "sql.md",
         }
 
 
