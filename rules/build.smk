@@ -15,5 +15,7 @@ rule build:
         cargo=1,
     params:
         spec=lambda wc: lab.build(f"{wc.target}/{wc.build}"),
+    message:
+        "build {wildcards.target}: {wildcards.build}"
     script:
         "../scripts/build.py"

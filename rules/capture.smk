@@ -17,5 +17,7 @@ rule capture:
         rig=1,
     params:
         run=lambda wc: lab.capture(wc.experiment, wc.variant, wc.workload, wc.profilers),
+    message:
+        "{wildcards.experiment}: capture {wildcards.profilers} of {wildcards.variant} under {wildcards.workload} ({wildcards.number})"
     script:
         "../scripts/capture.py"

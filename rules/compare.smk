@@ -13,6 +13,8 @@ rule metrics:
     params:
         code=lambda wc: lab.code("workloads", "analysis"),
         kinds=lambda wc: lab.kinds(wc.experiment),
+    message:
+        "{wildcards.experiment}: read the metrics of all blocks"
     script:
         "../scripts/metrics.py"
 
@@ -31,5 +33,7 @@ rule compare:
     params:
         code=lambda wc: lab.code("compare"),
         design=lambda wc: lab.design(wc.experiment),
+    message:
+        "{wildcards.experiment}: judge every contrast"
     script:
         "../scripts/compare.py"

@@ -10,5 +10,7 @@ rule fio_job:
         "../envs/environment.yaml"
     params:
         job=lambda wc: lab.plan(wc.experiment).jobs[wc.workload],
+    message:
+        "{wildcards.experiment}: write the fio job of {wildcards.workload}"
     script:
         "../scripts/fio_job.py"

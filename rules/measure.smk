@@ -19,6 +19,8 @@ rule verify:
         rig=1,
     params:
         run=lambda wc: lab.verify(wc.experiment, wc.variant),
+    message:
+        "{wildcards.experiment}: verify that {wildcards.variant} reads back what was written to it"
     script:
         "../scripts/verify.py"
 
@@ -39,5 +41,7 @@ rule time_block:
         rig=1,
     params:
         run=lambda wc: lab.block(wc.experiment, wc.workload, wc.number),
+    message:
+        "{wildcards.experiment}: time block {wildcards.number} of {wildcards.workload}"
     script:
         "../scripts/time_block.py"

@@ -10,5 +10,7 @@ rule mount_config:
         "../envs/environment.yaml"
     params:
         config=lambda wc: lab.mount(wc.experiment, wc.variant, wc.profilers),
+    message:
+        "{wildcards.experiment}: write the mount of {wildcards.variant} for {wildcards.profilers}"
     script:
         "../scripts/mount_config.py"

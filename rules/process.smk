@@ -16,6 +16,8 @@ rule process:
         code=lambda wc: lab.code("profilers", "analysis"),
         binary=lambda wc: lab.profiled_binary(wc.experiment, wc.variant, wc.workload, wc.profiler),
         kind=lambda wc: lab.plan(wc.experiment).loads[wc.workload].kind,
+    message:
+        "{wildcards.experiment}: process {wildcards.profiler} of {wildcards.variant} under {wildcards.workload}"
     script:
         "../scripts/process.py"
 
@@ -32,5 +34,7 @@ rule diff:
         "../envs/environment.yaml"
     params:
         code=lambda wc: lab.code("analysis"),
+    message:
+        "{wildcards.experiment}: difference of {wildcards.variant} against {wildcards.baseline}: {wildcards.profiler} under {wildcards.workload}"
     script:
         "../scripts/diff.py"

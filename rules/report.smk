@@ -10,6 +10,8 @@ rule plan:
         "../envs/environment.yaml"
     params:
         plan=lambda wc: lab.plan_data(wc.experiment),
+    message:
+        "{wildcards.experiment}: write down the plan"
     script:
         "../scripts/plan.py"
 
@@ -35,6 +37,8 @@ rule report:
         "../envs/environment.yaml"
     params:
         code=lambda wc: lab.code("report"),
+    message:
+        "{wildcards.experiment}: write the report"
     script:
         "../scripts/report.py"
 
@@ -53,5 +57,7 @@ rule overview:
         listed=lambda wc: [Path(report).parent.name for report in lab.reports()],
         by_hand=lambda wc: lab.by_hand(),
         broken=lambda wc: lab.broken(),
+    message:
+        "write the overview of all reports"
     script:
         "../scripts/overview.py"

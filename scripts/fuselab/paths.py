@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 
@@ -14,11 +15,11 @@ def cache_folder() -> Path:
 
 
 def tool(name: str) -> str:
-    """Path of a program that `make setup` installed: the pinned one first, then PATH.
+    """Path of a program that `make setup` installed: the pinned one beside our Python first, then PATH.
 
     Raises FileNotFoundError, naming the mend, if it is nowhere.
     """
-    found = shutil.which(name, path=str(cache_folder() / "tools" / "bin")) or shutil.which(name)
+    found = shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)
     if found is None:
         raise FileNotFoundError(f"the program `{name}` is not installed: `make setup` installs it")
     return found

@@ -227,4 +227,5 @@ def _note(rows: Sequence[Mover], repeated: bool, per_operation: bool) -> str:
             "The largest differences come first."
         )
     found = sum(row.moved != "no" for row in rows)
-    return f"{found} of {len(rows)} functions moved beyond the noise between captures (level: 5 % for the table). {scale}"
+    moved = f"{found} of {len(rows)} functions moved beyond the noise between captures (level: 5 % for the table)."
+    return f"{moved} {scale}"
