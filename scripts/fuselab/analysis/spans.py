@@ -23,7 +23,7 @@ one thread inside the span.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,11 +47,20 @@ WALL_UNIT = "ns of span wall time"
 
 
 @dataclass(frozen=True)
-class Edge:
-    """One place directly inside another, as tracing-flame's stacks show it: (name, file, line) of both."""
+class Place:
+    """Where a span is opened, as tracing-flame writes it: the path ends in the span's name."""
 
-    parent: tuple[str, str, int]
-    child: tuple[str, str, int]
+    path: str
+    file: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Edge:
+    """One place directly inside another, as tracing-flame's stacks show it."""
+
+    parent: Place
+    child: Place
 
 
 @dataclass(frozen=True)
@@ -89,7 +98,7 @@ class TraceSummary:
 
 
 def read_trace(
-    trace: Path, out: Path, edges: Iterable[Edge] | None = None, scratch: Path | None = None
+    trace: Path, out: Path, edges: Collection[Edge] | None = None, scratch: Path | None = None
 ) -> TraceSummary:
     """Write the spans of `trace` (tracing-chrome, either style) to `out` as Parquet.
 
@@ -136,15 +145,18 @@ def wall_stacks(connection: duckdb.DuckDBPyConnection, spans: str = "spans") -> 
     return Folded({tuple(path.split(";")): value for path, value in rows if value > 0}, WALL_UNIT)
 
 
-def _allowed(sites: Sequence[Site], edges: Iterable[Edge] | None) -> Bools | None:
+def _allowed(sites: Sequence[Site], edges: Collection[Edge] | None) -> Bools | None:
     """sites x sites: [parent, child] for the pairs that `edges` name; None without edges."""
     if edges is None:
         return None
-    numbers: dict[tuple[str, str, int], list[int]] = {}
-    for number, site in enumerate(sites):
-        numbers.setdefault((site.name, site.file, site.line), []).append(number)
     allowed = np.zeros((len(sites), len(sites)), dtype=np.bool_)
+    places = {place for edge in edges for place in (edge.parent, edge.child)}
+    numbers = {place: [n for n, site in enumerate(sites) if _same(place, site)] for place in places}
     for edge in edges:
-        for parent in numbers.get(edge.parent, ()):
-            allowed[parent, numbers.get(edge.child, [])] = True
+        for parent in numbers[edge.parent]:
+            allowed[parent, numbers[edge.child]] = True
     return allowed
+
+
+def _same(place: Place, site: Site) -> bool:
+    return (place.file, place.line) == (site.file, site.line) and f"::{place.path}".endswith(f"::{site.name}")

@@ -1,0 +1,171 @@
+"""What each tokio task did, from a recording of console-subscriber (`TOKIO_CONSOLE_RECORD_PATH`).
+
+One JSON object a line. `Enter` and `Exit` are written for resources too: only ids with a `Spawn` are tasks, and ids
+are used again, so a task is an id and its spawn. Definitions, per task:
+
+- a poll is an outermost Enter and its Exit; the last one of a task whose future was dropped is the drop, no poll;
+- busy: sum of Exit - Enter; scheduled: Enter - the later of the last wake and the last poll's end, without the
+  first poll, and only where there was a wake; idle: what remains of the task's life;
+- tasks of kind `block_on` and `blocking` are not woken through a waker: they have no scheduled time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from fuselab.analysis.console_events import Reader
+from fuselab.analysis.folded import Folded, safe_frame
+from fuselab.analysis.refusal import Refusal
+from fuselab.analysis.task_life import Life, Lives
+
+TASK_UNIT = "ns of task time"
+WOKEN_KINDS = frozenset({"task", "local"})
+LONG_POLL_NS = 10_000_000
+"""A poll that long keeps a worker thread from every other task."""
+STORM_WAKES = 10
+STORM_SHARE = 0.5
+"""More than this share of at least STORM_WAKES wakes made by the task itself is a storm."""
+LOST_NS = 10_000_000
+"""So long without a waker, a wake or a poll, and the task cannot have been at its end."""
+_RUNTIME = "tokio::runtime::"
+_CONSOLE_FILTER = (
+    "Let the log filter pass the runtime's own spans: add `tokio=trace,runtime=trace` to RUST_LOG."
+)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task; times in ns."""
+
+    id: int
+    spawned_us: float
+    """Since the first event of the recording."""
+    kind: str
+    name: str
+    location: str
+    """`file:line` where the recording has it, which console-subscriber 0.5 does not write."""
+    function: str
+    size_bytes: int
+    """Of the future: tells tasks without names apart."""
+    polls: int
+    busy_ns: int
+    scheduled_ns: int | None
+    """None for kinds that are not woken through a waker."""
+    idle_ns: int
+    total_ns: int
+    longest_poll_ns: int
+    first_poll_after_ns: int | None
+    """From the spawn; part of the idle time. None if it was never polled."""
+    wakes: int
+    self_wakes: int
+    dropped: bool
+    """Its future is gone: the recording saw its end."""
+    lints: str
+    """Comma-separated: never-yields, long-poll, lost-waker, self-wake-storm."""
+
+    @property
+    def label(self) -> str:
+        """What stands for tasks of one sort: where they were spawned, their name, or their kind and function."""
+        return self.location or self.name or ": ".join(filter(None, (self.kind, self.function)))
+
+
+@dataclass(frozen=True)
+class Recording:
+    tasks: tuple[Task, ...]
+    cut: bool
+    """The last line is not whole."""
+    skipped: int
+    """Lines in between that are no JSON."""
+
+    def notes(self) -> tuple[str, ...]:
+        said = []
+        if self.cut:
+            said.append("The recording ends in the middle of a line and was read up to there.")
+        if self.skipped:
+            said.append(f"{self.skipped} lines of the recording could not be read.")
+        return tuple(said)
+
+
+def read_tasks(recording: Path) -> Recording:
+    """Every task of a recording, in the order of their spawns.
+
+    Raises Refusal for a recording without events or without tasks, with the setting that hides them.
+    """
+    lives = Lives()
+    with recording.open("rb") as file:
+        reader = Reader(file)
+        for line in reader:
+            lives.take(line)
+    if not lives.events:
+        raise Refusal(
+            f"The recording {recording.name} has 0 events: no task reached the console.", _CONSOLE_FILTER
+        )
+    if not lives.all:
+        raise Refusal(
+            f"The recording {recording.name} has {lives.events} events but no task.", _CONSOLE_FILTER
+        )
+    tasks = tuple(_task(life, lives.first_ns, lives.last_ns) for life in lives.all)
+    return Recording(tasks, cut=reader.cut, skipped=reader.skipped)
+
+
+def task_stacks(tasks: Iterable[Task]) -> Folded:
+    """`label; busy | scheduled | idle`, summed over the tasks of one label. The runtime's own workers are left out."""
+    sums: Counter[tuple[str, ...]] = Counter()
+    for task in tasks:
+        if task.function.startswith(_RUNTIME):
+            continue
+        label = safe_frame(task.label)
+        sums[label, "busy"] += task.busy_ns
+        sums[label, "scheduled"] += task.scheduled_ns or 0
+        sums[label, "idle"] += task.idle_ns
+    return Folded({stack: value for stack, value in sums.items() if value}, TASK_UNIT)
+
+
+def write_tasks(path: Path, tasks: Sequence[Task]) -> None:
+    """The tasks as Parquet: the fields of Task, and its label."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.Table.from_pylist([{"label": task.label, **asdict(task)} for task in tasks]), path)
+
+
+def _task(life: Life, first_ns: int, last_ns: int) -> Task:
+    said = {field.name: field.value for field in life.fields}
+    kind = str(said.get("kind", "task"))
+    woken = kind in WOKEN_KINDS
+    scheduled_ns = life.scheduled_ns() if woken else None
+    total_ns = life.end_ns(last_ns) - life.spawn_ns
+    busy_ns = life.busy_ns(last_ns)
+    file, line = said.get("loc.file"), said.get("loc.line")
+    return Task(
+        id=life.id,
+        spawned_us=(life.spawn_ns - first_ns) / 1000,
+        kind=kind,
+        name=str(said.get("task.name") or ""),
+        location=f"{file}:{line}" if file else "",
+        function=str(said.get("fn") or ""),
+        size_bytes=int(said.get("size.bytes") or 0),
+        polls=life.polls(),
+        busy_ns=busy_ns,
+        scheduled_ns=scheduled_ns,
+        idle_ns=max(0, total_ns - busy_ns - (scheduled_ns or 0)),
+        total_ns=total_ns,
+        longest_poll_ns=life.longest_poll_ns(last_ns),
+        first_poll_after_ns=life.first_poll_after_ns(),
+        wakes=life.wakes,
+        self_wakes=life.self_wakes,
+        dropped=life.closed_ns is not None,
+        lints=",".join(_lints(life, last_ns)) if woken else "",
+    )
+
+
+def _lints(life: Life, last_ns: int) -> Iterator[str]:
+    if life.longest_poll_ns(last_ns) >= LONG_POLL_NS:
+        yield "never-yields" if life.polls() == 1 else "long-poll"
+    if life.without_waker_ns(last_ns) >= LOST_NS:
+        yield "lost-waker"
+    if life.wakes >= STORM_WAKES and life.self_wakes > STORM_SHARE * life.wakes:
+        yield "self-wake-storm"
