@@ -116,9 +116,9 @@ impl Faults {
 
 /// Spawns a task that has a name where the runtime can show one.
 fn spawn(name: &str, task: impl Future<Output = ()> + Send + 'static) {
-    #[cfg(tokio_unstable)]
+    #[cfg(all(tokio_unstable, feature = "profiling"))]
     tokio::task::Builder::new().name(name).spawn(task).expect("called inside the runtime");
-    #[cfg(not(tokio_unstable))]
+    #[cfg(not(all(tokio_unstable, feature = "profiling")))]
     {
         let _ = name;
         tokio::spawn(task);
