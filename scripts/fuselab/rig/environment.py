@@ -24,6 +24,8 @@ GATE_DIRTY_BYTES = 64 << 20
 VOID_STEAL_SHARE = 0.01
 VOID_OTHER_CPU_SHARE = 0.05
 """Of one core, by user processes outside the rig."""
+VOID_TICKS = 3
+"""Fewer ticks of CPU time (10 ms each) void nothing: over a short load one of them is more than any share above."""
 _SYNC_LIMIT_S = 60.0
 _NAMED = 3
 
@@ -130,12 +132,14 @@ def environment(before: Sample, after: Sample, folder: Path, passed: Gate | None
 def noise(before: Sample, after: Sample) -> str | None:
     """Why a run between these samples does not count, in words; None if the machine was quiet."""
     ticks = after.cpu.total - before.cpu.total
-    steal = (after.cpu.steal - before.cpu.steal) / ticks if ticks else 0.0
-    if steal > VOID_STEAL_SHARE:
+    stolen = after.cpu.steal - before.cpu.steal
+    if stolen > max(VOID_TICKS, VOID_STEAL_SHARE * ticks):
+        steal = stolen / ticks
         return f"the hypervisor took {steal:.1%} of the CPU time away during the load (limit {VOID_STEAL_SHARE:.0%})"
     seconds = max(after.at_s - before.at_s, 1e-9)
-    share = other_cpu_s(before.others, after.others) / seconds
-    if share > VOID_OTHER_CPU_SHARE:
+    used_s = other_cpu_s(before.others, after.others)
+    share = used_s / seconds
+    if used_s > max(VOID_TICKS * procfs.TICK_S, VOID_OTHER_CPU_SHARE * seconds):
         return (
             f"other processes used {share:.0%} of a core during the load (limit {VOID_OTHER_CPU_SHARE:.0%})"
             f"{_busiest(before.others, after.others, seconds)}"

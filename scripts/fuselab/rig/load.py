@@ -87,10 +87,11 @@ def _cpu_s(targets: Sequence[MountedTarget]) -> float:
 
 
 def _use(targets: Sequence[MountedTarget], cpu_s: float) -> TargetUse | None:
-    """RSS peaks of several targets add up; what the logs hold is known only once they are closed."""
+    """RSS peaks of several targets and their children add up; log sizes are known only once the logs are closed."""
     if not targets:
         return None
-    peaks = [procfs.rss_peak_bytes(target.process.pid) for target in targets]
+    family = set().union(*(procfs.family(target.process.pid) for target in targets))
+    peaks = [procfs.rss_peak_bytes(pid) for pid in sorted(family)]
     known = [peak for peak in peaks if peak is not None]
     return TargetUse(cpu_s, sum(known) if known else None, log_bytes=0, log_kept_bytes=0)
 

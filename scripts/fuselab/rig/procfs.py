@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _KERNEL_THREAD = 0x00200000
-_TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ def _process(stat: str) -> ProcessTimes:
     return ProcessTimes(
         name=name,
         parent=int(fields[1]),
-        own_s=(user + system) * _TICK_S,
-        children_s=(children_user + children_system) * _TICK_S,
+        own_s=(user + system) * TICK_S,
+        children_s=(children_user + children_system) * TICK_S,
         kernel_thread=bool(int(fields[6]) & _KERNEL_THREAD),
     )
 

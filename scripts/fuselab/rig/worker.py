@@ -79,6 +79,10 @@ def make(request: RunRequest, proc: int) -> RunRecord:
         kernel.loopback_up()
     kernel.mount_fusectl()
     story = Story(request)
+    if request.mount.network == "host":
+        story.mark(
+            "network: host: its ports are the machine's, and others on the machine reach what the run starts"
+        )
     try:
         _run(story, proc, started_s, pressure)
         void = story.noise if request.purpose in VOIDED else None

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from fuselab.rig.namespaces import contained
 from fuselab.rig.request import Load
 from fuselab.rig.run import execute
 from fuselab.target.model import Service, StopSpec
@@ -148,21 +149,26 @@ def test_execute_leaves_the_callers_signals_as_they_were(rig):
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
 
 
+def two_sleepers(rig: Any) -> list[str]:
+    """A build that starts another one in a session of its own; both name the rig's folder in their environment."""
+    return ["env", f"FOLDER={rig.root}", "sh", "-c", "setsid sleep 1000 & exec sleep 2000"]
+
+
 def test_a_contained_build_dies_with_its_job(rig):
     code = (
         "from fuselab.rig.namespaces import contained\n"
-        f"with contained(['sh', '-c', 'setsid sleep 1000 {rig.root} & sleep 1000 {rig.root}']) as child: child.wait()"
+        f"with contained({two_sleepers(rig)!r}) as child: child.wait()"
     )
     job = subprocess.Popen([sys.executable, "-c", code])
     rig.pid_of("sleep 1000")
+    rig.pid_of("sleep 2000")
     job.kill()
     assert rig.nothing_left(within_s=5), rig.left()
     job.wait()
 
 
 def test_a_contained_build_that_is_left_early_leaves_nothing(rig):
-    from fuselab.rig.namespaces import contained
-
-    with contained(["sh", "-c", f"setsid {shutil.which('sleep')} 1000 {rig.root} & wait"]):
+    with contained(two_sleepers(rig)):
         rig.pid_of("sleep 1000")
+        rig.pid_of("sleep 2000")
     assert rig.nothing_left(within_s=5), rig.left()

@@ -150,6 +150,7 @@ def test_the_callers_own_settings_do_not_reach_the_target(rig, monkeypatch):
     record, out = rig.run(network="host")
     assert record.env["AWS_SECRET_ACCESS_KEY"] == "(hidden)"
     assert "hush" not in (out / "run.json").read_text()
+    assert any(mark.startswith("network: host") for mark in record.marks)
 
 
 def test_prepared_data_is_read_back_from_a_fresh_mount(rig):

@@ -89,6 +89,17 @@ def test_a_hung_target_is_ended_though_its_connection_cannot_be_aborted(users_ri
     assert users_rig.nothing_left()
 
 
+def test_kill_9_of_a_users_job_leaves_nothing(users_rig):
+    load = Load("fio", "w", {"jobs": {"j": {"rw": "write", "size": "1m", "runtime": "60s"}}, "global": {}})
+    request = users_rig.request(load=load)
+    os.chown(request.out, 65534, 65534)
+    job = users_rig.job(request, prefix=NOBODY, program=interpreter(), cwd=users_rig.root)
+    users_rig.pid_of("fio", "load.fio")
+    job.kill()
+    assert users_rig.nothing_left(within_s=5), users_rig.left()
+    job.communicate()
+
+
 def test_a_service_that_refuses_root_is_shown_another_account(users_rig):
     who = "import os, http.server as h; assert os.geteuid() != 0; h.test(h.SimpleHTTPRequestHandler, port={port})"
     service = Service("store", ("python3", "-c", who), 7777, user="daemon")

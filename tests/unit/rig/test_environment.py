@@ -70,6 +70,13 @@ def test_the_limits_are_limits():
     assert noise(sample(0, {}), sample(10, {5: process(own=allowed + 0.01)}, total=3000))
 
 
+def test_a_single_tick_voids_no_short_load():
+    tick = {5: process(own=0.01)}
+    assert noise(sample(0, {5: process()}), sample(0.1, tick, total=20)) is None
+    assert noise(sample(0, {}, total=0), sample(0.1, {}, total=20, steal=1)) is None
+    assert noise(sample(0, {5: process()}), sample(0.1, {5: process(own=0.05)}, total=20))
+
+
 def test_our_own_family_and_the_kernels_threads_are_not_others(monkeypatch):
     table = {
         1: process("init", parent=0),
