@@ -194,8 +194,8 @@ def _inner_pid(pid: int) -> int | None:
 
 def enter(at: Held, command: Sequence[str]) -> int:
     """Run `command` (a shell, if it is empty) inside the run, in the mount; its exit code."""
-    argv = ["nsenter", f"--target={at.pid}", "--mount", "--pid", "--net", "--wd"]
-    if os.geteuid() != 0:
+    argv = ["nsenter", f"--target={at.pid}", "--mount", "--pid", "--net"]
+    if os.geteuid() != 0:  # in a user namespace then, and only from within it may the mount be entered
         argv[2:2] = ["--user", "--preserve-credentials"]
     shell = os.environ.get("SHELL", "/bin/sh")
     env = {
@@ -207,8 +207,15 @@ def enter(at: Held, command: Sequence[str]) -> int:
     }
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever runs inside
     try:
-        restored = ["env", "--default-signal=INT,TERM", *(command or (shell,))]
-        return subprocess.run([*argv, *restored], env=env, check=False).returncode
+        restored = [
+            "env",
+            "--default-signal=INT,TERM",
+            "sh",
+            "-c",
+            'cd "$FUSELAB_MOUNTPOINT" && exec "$@"',
+            "sh",
+        ]
+        return subprocess.run([*argv, *restored, *(command or (shell,))], env=env, check=False).returncode
     finally:
         signal.signal(signal.SIGINT, before)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -67,8 +68,24 @@ def read_profilers(
             if name in seen:
                 findings.add(place, f"the profiler '{name}' is in the list already")
             seen.add(name)
+        _check_sharing(findings, at, tuple(names), targets)
         sets.append(tuple(names))
     return tuple(sets)
+
+
+def _check_sharing(
+    findings: Findings, at: Key, names: tuple[str, ...], targets: Mapping[str, Target]
+) -> None:
+    """Profilers that share a capture share one environment: they may not want different things of it."""
+    for target in targets.values():
+        wanted: dict[str, tuple[str, str]] = {}
+        for name in names:
+            support = target.profilers.get(name)
+            for variable, value in support.env if support else ():
+                owner, other = wanted.setdefault(variable, (name, value))
+                if other != value:
+                    message = f"'{owner}' and '{name}' cannot share a capture: both set {variable} of '{target.name}'"
+                    findings.add(at, message)
 
 
 def _check_profiler(
@@ -121,6 +138,19 @@ def _check_fio(findings: Findings, workload: Workload, targets: Mapping[str, Tar
                 allowed=complaint.allowed,
                 suggestion=close if findings.source.keys.get(place) else None,
             )
+
+
+def check_mounts(findings: Findings, data: Mapping[str, Any], loads: tuple[Workload, ...]) -> None:
+    """Jobs in a mount that the run does not have."""
+    mounts = data.get("mounts", 1)
+    for workload in loads:
+        if "jobs" not in workload.settings:
+            continue
+        for job, options in complete_jobs(workload.settings).items():
+            number = re.match(r"\$\{FUSELAB_DIRECTORY_([0-9]+)\}", options.get("directory", ""))
+            if number and not 2 <= int(number[1]) <= mounts:
+                at = _place(findings, ("workloads", workload.name, "fio"), job, "directory")
+                findings.add(at, f"there is no mount {number[1]}: 'mounts' says {mounts}")
 
 
 def _place(findings: Findings, at: Key, job: str, option: str | None) -> Key:
