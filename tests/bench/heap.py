@@ -100,8 +100,9 @@ def bench(copies: int, rounds: int) -> bool:
         dumps = dumps_of(binary, folder, rounds)
         first, heap = timed(lambda: all_of_a_run(dumps, cache, folder))
         second, _ = timed(lambda: all_of_a_run(dumps, cache, folder))
-        print(f"{binary.name}: {binary.stat().st_size / 1e6:.0f} MB, {len(dumps)} dumps, "
-              f"{len(heap.samples)} stacks in the last, {heap.quality.named_frame_share:.1%} of frames named")  # fmt: skip
+        size, named = binary.stat().st_size / 1e6, heap.quality.named_frame_share
+        print(f"{binary.name}: {size:.0f} MB, {len(dumps)} dumps, {len(heap.samples)} stacks in the last")
+        print(f"  frames with a name                     {named:6.1%}")
         print(f"  first processing, symbols not cached   {first:6.1f} s")
         print(f"  all dumps of a run after the first     {second:6.1f} s")
         if copies > 1:
