@@ -42,7 +42,8 @@ def every_file(root: Path) -> list[Path]:
 def problems_of(path: Path) -> tuple[Problem, ...]:
     """`target.yaml` is a target, a file below `services/` a service, any other an experiment."""
     from fuselab.experiment.loading import load_experiment
-    from fuselab.target.loading import load_service, load_target
+    from fuselab.target.loading import load_target
+    from fuselab.target.services import load_service
 
     root = repository(path)
     place = path.resolve()

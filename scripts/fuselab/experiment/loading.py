@@ -20,8 +20,9 @@ from fuselab.experiment.resolve import Targets, read_variant
 from fuselab.experiment.schema_check import check_schema
 from fuselab.experiment.variants import check_twins, read_contrasts, read_drafts
 from fuselab.experiment.yaml_source import YamlSource, read_yaml
-from fuselab.target.loading import load_service, shown
 from fuselab.target.model import Service, Target
+from fuselab.target.reading import shown
+from fuselab.target.services import load_service
 
 
 @dataclass(frozen=True)

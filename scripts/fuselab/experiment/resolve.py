@@ -11,8 +11,9 @@ from fuselab.experiment.errors import ExperimentErrors
 from fuselab.experiment.findings import Findings, near
 from fuselab.experiment.model import WORKTREE, Variant
 from fuselab.experiment.variants import Draft
-from fuselab.target.loading import load_target, target_names
+from fuselab.target.loading import load_target
 from fuselab.target.model import CargoBuild, CommandBuild, Target
+from fuselab.target.reading import target_names
 from fuselab.target.source import git
 
 _CARGO_ONLY = {"features": "cargo features", "rustflags": "compiler flags", "profile": "cargo profiles"}

@@ -1,18 +1,15 @@
-"""Reads `targets/<name>/target.yaml` and `services/<name>.yaml` into the frozen models."""
+"""Reads `targets/<name>/target.yaml` into the frozen model."""
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from fuselab.experiment import units
-from fuselab.experiment.errors import ExperimentErrors, Problem
-from fuselab.experiment.findings import Findings, near
+from fuselab.experiment.findings import Findings
 from fuselab.experiment.schema_check import check_schema
-from fuselab.experiment.yaml_source import Key, YamlSource, read_yaml
 from fuselab.target import placeholders
 from fuselab.target.model import (
     Backend,
@@ -24,82 +21,22 @@ from fuselab.target.model import (
     NoBuild,
     Option,
     ProfilerSupport,
-    Service,
     StopSpec,
     Target,
 )
+from fuselab.target.reading import Reader, check_name, read_source, ready, service_names, target_names
 
 NO_BACKEND = "none"
-Pairs = tuple[tuple[str, str], ...]
-Words = tuple[str, ...]
-
-
-def target_names(repository: Path) -> list[str]:
-    return sorted(path.parent.name for path in (repository / "targets").glob("*/target.yaml"))
-
-
-def service_names(repository: Path) -> list[str]:
-    return sorted(path.stem for path in (repository / "services").glob("*.yaml"))
-
-
-def shown(path: Path, repository: Path) -> str:
-    """`path` as the reader knows it: relative to the repository where it lies inside."""
-    return str(path.relative_to(repository)) if path.is_relative_to(repository) else str(path)
 
 
 def load_target(name: str, repository: Path) -> Target:
     """The target `name`, complete. Raises ExperimentErrors, also for a target that is not there."""
     path = repository / "targets" / name / "target.yaml"
-    source = _read(path, repository, "target", target_names(repository))
+    source = read_source(path, repository, "target", target_names(repository))
     findings = Findings(source)
     target = _TargetReader(findings, path, repository).read()
     findings.raise_if_any()
     return target
-
-
-def load_service(name: str, repository: Path) -> Service:
-    """The service `name`. Raises ExperimentErrors, also for a service that is not there."""
-    path = repository / "services" / f"{name}.yaml"
-    source = _read(path, repository, "service", service_names(repository))
-    findings = Findings(source)
-    service = _service(findings, name)
-    findings.raise_if_any()
-    return service
-
-
-def _read(path: Path, repository: Path, noun: str, names: list[str]) -> YamlSource:
-    where = shown(path, repository)
-    if not path.is_file():
-        wanted = path.parent.name if noun == "target" else path.stem
-        close = near(wanted, names)
-        hint = f"; did you mean '{close}'?" if close else ""
-        message = f"there is no {noun} '{wanted}'{hint}"
-        raise ExperimentErrors([Problem(where, 1, 1, "", wanted, message, tuple(names), close)])
-    return read_yaml(path, where)
-
-
-class Reader:
-    """Plain data, already held against its schema, as tuples of text."""
-
-    def __init__(self, findings: Findings) -> None:
-        self.findings = findings
-        self.source = findings.source
-
-    def text(self, at: Key, value: object) -> str:
-        """A scalar as it is written in the file."""
-        return self.source.texts.get(at, str(value))
-
-    def words(self, data: Mapping[str, Any], at: Key, key: str) -> Words:
-        return tuple(self.text((*at, key, i), word) for i, word in enumerate(data.get(key, ())))
-
-    def argvs(self, data: Mapping[str, Any], at: Key, key: str) -> tuple[Words, ...]:
-        return tuple(
-            tuple(self.text((*at, key, i, j), word) for j, word in enumerate(argv))
-            for i, argv in enumerate(data.get(key, ()))
-        )
-
-    def pairs(self, data: Mapping[str, Any], at: Key, key: str) -> Pairs:
-        return tuple((name, self.text((*at, key, name), value)) for name, value in data.get(key, {}).items())
 
 
 class _TargetReader(Reader):
@@ -111,7 +48,7 @@ class _TargetReader(Reader):
     def read(self) -> Target:
         data = check_schema(self.findings, "target")
         name = self.path.parent.name
-        _check_name(self.findings, data, name, "folder")
+        check_name(self.findings, data, name, "folder")
         mount, backends = self._mount(data), self._backends(data)
         target = Target(
             name=name,
@@ -177,7 +114,7 @@ class _TargetReader(Reader):
             env=self.pairs(part, at, "env"),
             files=tuple(part.get("files", {}).items()),
             prepare=self.argvs(part, at, "prepare"),
-            **_ready(part),
+            **ready(part),
         )
 
     def _backends(self, data: Mapping[str, Any]) -> dict[str, Backend]:
@@ -237,42 +174,8 @@ class _TargetReader(Reader):
         placeholders.check(self.findings, data)
 
 
-def _service(findings: Findings, name: str) -> Service:
-    data = check_schema(findings, "service")
-    _check_name(findings, data, name, "file")
-    placeholders.check_service(findings, data)
-    reader = Reader(findings)
-    ready, stop = data.get("ready", {}), data.get("stop", {})
-    given: dict[str, Any] = _ready(data)
-    if "signal" in stop:
-        given["stop_signal"] = stop["signal"]
-    if "timeout" in stop:
-        given["stop_timeout_s"] = units.seconds(stop["timeout"])
-    return Service(
-        name=name,
-        argv=reader.words(data, (), "argv"),
-        port=data.get("port", 0),
-        env=reader.pairs(data, (), "env"),
-        prepare=reader.argvs(data, (), "prepare"),
-        ready_argv=reader.words(ready, ("ready",), "argv"),
-        user=data.get("user"),
-        **given,
-    )
-
-
-def _ready(part: Mapping[str, Any]) -> dict[str, Any]:
-    ready = part.get("ready", {})
-    return {"ready_timeout_s": units.seconds(ready["timeout"])} if "timeout" in ready else {}
-
-
 def _stop(part: Mapping[str, Any]) -> StopSpec:
     given = {key: part[key] for key in ("first", "signal") if key in part}
     if "timeout" in part:
         given["timeout_s"] = units.seconds(part["timeout"])
     return StopSpec(**given)
-
-
-def _check_name(findings: Findings, data: Mapping[str, Any], name: str, noun: str) -> None:
-    if "name" in data and data["name"] != name:
-        message = f"the name '{data['name']}' differs from that of the {noun}, '{name}'"
-        findings.add(("name",), message, suggestion=re.sub(r"\s", "-", name))

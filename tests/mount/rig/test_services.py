@@ -9,7 +9,7 @@ import shutil
 import pytest
 
 from fuselab.rig.request import Load
-from fuselab.target.loading import load_service
+from fuselab.target.services import load_service
 
 pytestmark = pytest.mark.mount
 
