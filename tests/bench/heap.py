@@ -88,7 +88,7 @@ def against_llvm(binary: Path, places: list[Place]) -> tuple[float, float, float
     # One block per address: function and source line in turn, the innermost first.
     chains = [block.strip().split("\n")[0::2] for block in done.stdout.strip().split("\n\n")]
     plain = demangle(name for chain in chains for name in chain)
-    theirs = [tuple(plain[name] for name in reversed(chain)) for chain in chains]
+    theirs = [tuple(plain[name] for name in reversed(chain) if name != "??") for chain in chains]
     alike = sum(ours[place] == chain for place, chain in zip(places, theirs, strict=True))
     return theirs_s, ours_s, alike / len(places)
 
