@@ -82,6 +82,12 @@ class CaptureFolder:
         """The raw file `name`; the path where it should be if it is not there."""
         return next(iter(sorted(self.folder.rglob(name))), self.folder / name)
 
+    def left_by(self, profiler: str) -> list[Path]:
+        """The raw files that target.yaml says `profiler` leaves, as far as they are there."""
+        request = json.loads((self.folder / "request.json").read_bytes())
+        patterns = [p for s in request["mount"]["profilers"] if s["name"] == profiler for p in s["files"]]
+        return sorted({path for pattern in patterns for path in self.folder.rglob(pattern) if path.is_file()})
+
     def log(self) -> str:
         """What the target wrote to its own log, as far as it was kept."""
         return "".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("target*.log")))

@@ -95,6 +95,18 @@ def profile_of(
     )
 
 
+def only_file(capture: CaptureFolder, profiler: str) -> Path:
+    """The one raw file of `profiler`. Raises Refusal if it left none."""
+    files = capture.left_by(profiler)
+    if not files:
+        raise Refusal(
+            f"{profiler} left no file.",
+            "Look at `env`, `argv` and `files` of this profiler in target.yaml, at the build's features, and at the "
+            "target's log beside the capture.",
+        )
+    return files[0]
+
+
 def refusal_of(profiler: Profiler, captures: Sequence[CaptureFolder], refusal: Refusal) -> Profile:
     return Profile(
         profiler=profiler.name,

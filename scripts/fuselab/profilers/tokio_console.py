@@ -41,4 +41,32 @@ class TokioConsole:
         return whole_run()
 
     def process(self, captures: Sequence[CaptureFolder], out: Path, tools: Tools) -> Profile:
-        raise NotImplementedError
+        import pyarrow.parquet as pq
+
+        from fuselab.analysis.tasks import read_tasks, task_stacks, write_tasks
+        from fuselab.profilers.output import Extras, Reading, only_file, profile_of
+
+        def read(capture: CaptureFolder) -> Reading:
+            recording = only_file(capture, self.name)
+            found = read_tasks(recording)
+            write_tasks(out / f"tasks.{capture.repeat:03d}.parquet", found.tasks)
+            figures = {
+                "tasks": len(found.tasks),
+                "polls": sum(task.polls for task in found.tasks),
+                "wakes": sum(task.wakes for task in found.tasks),
+                "self_wakes": sum(task.self_wakes for task in found.tasks),
+                "recording_bytes": recording.stat().st_size,
+            }
+            lints = sorted({lint for task in found.tasks for lint in task.lints.split(",") if lint})
+            remarks = tuple(
+                f"Lint {lint}: {sum(lint in task.lints.split(',') for task in found.tasks)} tasks."
+                for lint in lints
+            )
+            return Reading(task_stacks(found.tasks).stacks, (recording,), figures, found.notes(), remarks)
+
+        def extras() -> Extras:
+            # What queries read: the first capture's.
+            (out / "tasks.parquet").hardlink_to(out / f"tasks.{captures[0].repeat:03d}.parquet")
+            return Extras(table=pq.read_table(out / "tasks.parquet"))
+
+        return profile_of(self, captures, out, tools, read, extras)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fuselab.profilers.base import (
     Capability,
@@ -17,6 +18,9 @@ from fuselab.profilers.base import (
 )
 from fuselab.profilers.capability import described
 from fuselab.target.model import ProfilerSupport, Target
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class TraceChrome:
@@ -41,4 +45,47 @@ class TraceChrome:
         return whole_run()
 
     def process(self, captures: Sequence[CaptureFolder], out: Path, tools: Tools) -> Profile:
-        raise NotImplementedError
+        import duckdb
+
+        from fuselab.analysis.flame import read_flame
+        from fuselab.analysis.spans import read_trace, wall_stacks
+        from fuselab.profilers.output import Extras, Reading, only_file, profile_of
+
+        def read(capture: CaptureFolder) -> Reading:
+            trace = only_file(capture, self.name)
+            # Where tracing-flame shared the run, its stacks tell nested calls from concurrent ones.
+            flames = capture.left_by("trace-flame")
+            edges = read_flame(flames[0]).edges if flames and flames[0].stat().st_size else None
+            spans = out / f"spans.{capture.repeat:03d}.parquet"
+            summary = read_trace(trace, spans, edges or None, scratch=out)
+            with duckdb.connect() as connection:
+                connection.read_parquet(str(spans)).create_view("spans")
+                folded = wall_stacks(connection)
+            figures: dict[str, float | int | str] = {
+                "spans": summary.spans,
+                "unclosed_spans": summary.unclosed,
+                "trace_bytes": trace.stat().st_size,
+                "style": summary.style,
+            }
+            return Reading(folded.stacks, (trace,), figures, summary.notes())
+
+        def extras() -> Extras:
+            # What queries and the blind-spot table read: the first capture's.
+            (out / "spans.parquet").hardlink_to(out / f"spans.{captures[0].repeat:03d}.parquet")
+            return Extras(table=span_summary(out / "spans.parquet"))
+
+        return profile_of(self, captures, out, tools, read, extras)
+
+
+def span_summary(spans: Path) -> pa.Table:
+    """One row per span name: calls, and wall and self time in us."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        connection.read_parquet(str(spans)).create_view("spans")
+        table: pa.Table = connection.execute(
+            "select target, name, file, line, count(*) calls, sum(dur_us) total_us, sum(self_us) self_us, "
+            "median(dur_us) p50_us, quantile_cont(dur_us, 0.99) p99_us, max(dur_us) max_us "
+            "from spans group by all order by self_us desc"
+        ).to_arrow_table()
+    return table

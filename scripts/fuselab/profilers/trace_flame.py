@@ -41,4 +41,19 @@ class TraceFlame:
         return whole_run()
 
     def process(self, captures: Sequence[CaptureFolder], out: Path, tools: Tools) -> Profile:
-        raise NotImplementedError
+        from fuselab.analysis.flame import read_flame, write_frames
+        from fuselab.profilers.output import Extras, Reading, only_file, profile_of
+
+        def read(capture: CaptureFolder) -> Reading:
+            recording = only_file(capture, self.name)
+            flame = read_flame(recording)
+            write_frames(out / f"frames.{capture.repeat:03d}.parquet", flame.frames)
+            figures = {"outside_ns": flame.outside_ns, "recording_bytes": recording.stat().st_size}
+            return Reading(flame.folded.stacks, (recording,), figures, flame.notes())
+
+        def extras() -> Extras:
+            # What the blind-spot table reads: the first capture's.
+            (out / "frames.parquet").hardlink_to(out / f"frames.{captures[0].repeat:03d}.parquet")
+            return Extras()
+
+        return profile_of(self, captures, out, tools, read, extras)

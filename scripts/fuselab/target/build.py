@@ -214,7 +214,7 @@ def _source(spec: BuildSpec, build: CargoBuild | CommandBuild) -> Path:
     if not build.source.is_dir():
         raise BuildError(f"the source of target {spec.target}, {build.source}, is not a folder")
     if spec.rev == WORKTREE:
-        return build.source
+        return build.source.resolve()  # cargo compiles again what it meets under another path
     top = source.git(build.source, "rev-parse", "--show-toplevel")
     if top is None:
         raise BuildError(f"{build.source} is no git checkout, so it has no revision {spec.rev}")

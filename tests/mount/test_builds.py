@@ -1,0 +1,141 @@
+"""Builds of a small cargo package in a repository of its own: revisions, features, and errors in the compiler's words."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fuselab.experiment.model import Variant
+from fuselab.target.build import BuildError, make_build
+from fuselab.target.model import CargoBuild, CommandBuild, Installed, MountSpec, ProfilerSupport, Target
+from fuselab.target.spec import build_spec
+
+pytestmark = pytest.mark.mount  # mounts nothing, but compiles: not for the inner loop
+
+MANIFEST = '[package]\nname = "tiny"\nversion = "0.1.0"\nedition = "2021"\n[features]\nloud = []\n'
+MAIN = 'fn main() { println!("{}", if cfg!(feature = "loud") { "LOUD" } else { "quiet" }); }\n'
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / "checkout"
+    (folder / "src").mkdir(parents=True)
+    (folder / "Cargo.toml").write_text(MANIFEST)
+    (folder / "src/main.rs").write_text(MAIN)
+    git(folder, "init", "-q")
+    git(folder, "add", ".")
+    git(folder, "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "first")
+    return folder
+
+
+@pytest.fixture
+def target(source: Path, tmp_path: Path) -> Target:
+    build = CargoBuild(source=source, source_env=None, package=None, binary="tiny")
+    return Target("tiny", tmp_path / "targets/tiny/target.yaml", "tiny", build, MountSpec(argv=("{binary}",)))
+
+
+def git(folder: Path, *argv: str) -> str:
+    return subprocess.run(
+        ["git", "-C", str(folder), *argv], check=True, capture_output=True, text=True
+    ).stdout
+
+
+def make(target: Target, variant: Variant, out: Path, supports: tuple[ProfilerSupport, ...] = ()) -> Path:
+    spec = build_spec(target, variant, supports)
+    assert spec is not None
+    make_build(spec, target.build, out / spec.name)
+    return out / spec.name / spec.binary
+
+
+def said(binary: Path) -> str:
+    return subprocess.run([str(binary)], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_features_of_a_profiler_make_another_build_beside_the_plain_one(
+    target: Target, tmp_path: Path
+) -> None:
+    variant = Variant("baseline", "tiny", "none")
+    plain = make(target, variant, tmp_path / "out")
+    loud = make(target, variant, tmp_path / "out", (ProfilerSupport("x", features=("loud",)),))
+    assert (said(plain), said(loud)) == ("quiet", "LOUD")
+    assert plain.parent.name.startswith("worktree-plain-")
+    assert loud.parent.name.startswith("worktree-loud-")
+
+
+def test_the_name_changes_when_and_only_when_what_is_compiled_does(target: Target, source: Path) -> None:
+    from fuselab.target.source import stamp
+
+    variant = Variant("baseline", "tiny", "none")
+    first = build_spec(target, variant)
+    assert build_spec(target, replace(variant, name="other", env=(("A", "b"),))) == first
+    (source / "src/main.rs").write_text(MAIN.replace("quiet", "still"))
+    stamp.cache_clear()
+    second = build_spec(target, variant)
+    assert first is not None
+    assert second is not None
+    assert second.name != first.name
+    assert build_spec(target, replace(variant, rustflags=("-C", "opt-level=1"))) != second
+
+
+def test_a_revision_is_built_from_a_clean_clone_and_the_checkout_is_not_touched(
+    target: Target, source: Path, tmp_path: Path
+) -> None:
+    commit = git(source, "rev-parse", "HEAD").strip()
+    (source / "src/main.rs").write_text(MAIN.replace("quiet", "edited"))
+    status = git(source, "status", "--porcelain")
+    old = make(target, Variant("old", "tiny", "none", rev=commit), tmp_path / "out")
+    assert said(old) == "quiet"
+    assert git(source, "status", "--porcelain") == status
+    assert git(source, "worktree", "list").count("\n") == 1
+
+
+def test_a_dirty_worktree_is_recorded_with_its_diff(target: Target, source: Path, tmp_path: Path) -> None:
+    (source / "src/main.rs").write_text(MAIN.replace("quiet", "edited"))
+    spec = build_spec(target, Variant("baseline", "tiny", "none"))
+    assert spec is not None
+    record = make_build(spec, target.build, tmp_path / "out")
+    assert record.dirty
+    assert "+fn main()" in (tmp_path / "out/worktree.diff").read_text()
+
+
+def test_a_compile_error_ends_with_the_compilers_own_words(
+    target: Target, source: Path, tmp_path: Path
+) -> None:
+    (source / "src/main.rs").write_text("fn main() { this does not compile }\n")
+    with pytest.raises(BuildError, match="expected one of"):
+        make(target, Variant("baseline", "tiny", "none"), tmp_path / "out")
+
+
+def test_without_cargo_the_mend_is_named(
+    target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = build_spec(target, Variant("baseline", "tiny", "none"))
+    assert spec is not None
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(BuildError, match="rustup"):
+        make_build(spec, target.build, tmp_path / "out")
+
+
+def test_a_source_that_is_not_set_is_named_with_its_variable(target: Target, tmp_path: Path) -> None:
+    build = CargoBuild(source=None, source_env="TINY_SOURCE", package=None, binary="tiny")
+    with pytest.raises(BuildError, match="export TINY_SOURCE="):
+        make(replace(target, build=build), Variant("baseline", "tiny", "none"), tmp_path / "out")
+
+
+def test_any_command_can_build(target: Target, source: Path, tmp_path: Path) -> None:
+    command = CommandBuild(source=source, source_env=None, argv=("cp", "src/main.rs", "made"), binary="made")
+    made = make(replace(target, build=command), Variant("baseline", "tiny", "none"), tmp_path / "out")
+    assert made.read_text() == MAIN
+
+
+def test_an_installed_program_is_recorded_with_its_version(target: Target, tmp_path: Path) -> None:
+    installed = replace(target, build=Installed("git", ("git", "--version")))
+    spec = build_spec(installed, Variant("baseline", "tiny", "none"))
+    assert spec is not None
+    record = make_build(spec, installed.build, tmp_path / "out")
+    assert record.version is not None
+    assert record.version.startswith("git version")
+    assert len(record.sha256) == 64

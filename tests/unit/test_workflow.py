@@ -1,0 +1,66 @@
+"""What the Snakefile does before any job: errors in words, experiments apart from each other, stale locks."""
+
+from __future__ import annotations
+
+import fcntl
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fuselab.workflow import release_stale_locks
+
+GOOD = """
+title: good
+target: demofs
+variants: {baseline: {}, waiting: {options: {inject: extend-wait=1ms}}}
+workloads: {seq: {fio: {rw: write, bs: 4k, size: 1m, runtime: 1s}}}
+blocks: 2
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path, checkout: Path) -> Path:
+    for name in ("Snakefile", "rules", "scripts", "targets", "services", "profiles"):
+        (tmp_path / name).symlink_to(checkout / name)
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments/good.yaml").write_text(f"name: good\n{GOOD}")
+    (tmp_path / "experiments/bad.yaml").write_text(f"name: bad\n{GOOD}".replace("blocks:", "blokcs:"))
+    (tmp_path / "config.yaml").write_text("experiments: [good, bad]\n")
+    return tmp_path
+
+
+def dry_run(root: Path, checkout: Path, target: str) -> subprocess.CompletedProcess[str]:
+    argv = [str(checkout / ".venv/bin/snakemake"), "--cores", "1", "-n", target]
+    return subprocess.run(
+        argv, cwd=root, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=120
+    )
+
+
+def test_a_misspelt_key_is_named_with_its_line_and_no_traceback(root: Path, checkout: Path) -> None:
+    done = dry_run(root, checkout, "results/bad/report.html")
+    assert done.returncode != 0
+    assert "experiments/bad.yaml:7" in done.stdout
+    assert "blokcs" in done.stdout
+    assert "did you mean" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_a_broken_experiment_does_not_stop_another(root: Path, checkout: Path) -> None:
+    for target in ("results/good/report.html", "results/report.html"):
+        done = dry_run(root, checkout, target)
+        assert done.returncode == 0, done.stdout[-2000:]
+        assert "time_block" in done.stdout
+        assert "results/bad" not in done.stdout
+
+
+def test_locks_of_the_dead_are_released_and_those_of_the_living_are_not(tmp_path: Path) -> None:
+    locks = tmp_path / ".snakemake/locks"
+    locks.mkdir(parents=True)
+    (locks / "0.output.lock").touch()
+    with (tmp_path / ".snakemake/fuselab.flock").open("a") as living:
+        fcntl.flock(living, fcntl.LOCK_SH)
+        release_stale_locks(tmp_path).close()
+        assert list(locks.iterdir())
+    release_stale_locks(tmp_path).close()
+    assert not list(locks.iterdir())
