@@ -47,7 +47,7 @@ def offcpu_record_argv(perf: str, pid: int, output: Path, call_graph: CallGraph 
     events = ["-e", f"sched:sched_switch/call-graph={call_graph}/"]
     if call_graph == "fp" and _copies_stacks():
         # The same switch once more, as a software event: this one copies the top of the stack.
-        events += ["-e", f"context-switches/{_COPY}=256/", *_REGISTERS]
+        events += ["-e", f"context-switches/{_COPY}=512/", *_REGISTERS]
     # Every switch is written: the ring must hold bursts until perf drains it.
     return [*_record(perf, pid, output), *events, "-c", "1", "--switch-events", "-m", "2M"]
 
@@ -79,7 +79,7 @@ def _stack_top_at_clock() -> list[str]:
     handler = _CLOCK_HANDLER.search(Path("/proc/kallsyms").read_text())
     if handler is None or int(handler[1], 16) == 0:
         return []
-    event = f"timer:hrtimer_expire_entry/{_COPY}=512/"
+    event = f"timer:hrtimer_expire_entry/{_COPY}=2048/"
     return ["-e", event, "--filter", f"function==0x{handler[1]}", *_REGISTERS]
 
 
