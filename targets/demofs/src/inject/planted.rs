@@ -47,6 +47,8 @@ pub async fn slow_down(cpu: Duration) {
 #[inline]
 #[instrument(level = "trace")]
 pub async fn block_thread(time: Duration) {
+    // The kernel may let a thread oversleep by 50 us, to save wake-ups; not here.
+    let _ = nix::sys::prctl::set_timerslack(1);
     thread::sleep(time);
 }
 
