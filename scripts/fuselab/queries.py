@@ -6,10 +6,14 @@ duckdb is imported when a query is there, not before.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from fuselab.analysis.span_queries import MEMORY, QueryError, lock, run
+from fuselab.experiment.model import Query
 
 if TYPE_CHECKING:
     import duckdb
@@ -52,9 +56,14 @@ TABLES: Mapping[str, SqlTable] = {
         "jemalloc-heap",
     ),
     "tasks": SqlTable(
-        "tokio tasks; times in ns",
-        _PLACE,
-        "processed/*/*/tokio-console/table.parquet",
+        "tokio tasks and what they waited for; times in ns",
+        _PLACE
+        | {"label": "VARCHAR", "id": "BIGINT", "spawned_us": "DOUBLE"}
+        | dict.fromkeys(("kind", "name", "location", "function"), "VARCHAR")
+        | dict.fromkeys(("size_bytes", "polls", "busy_ns", "scheduled_ns", "idle_ns", "total_ns"), "BIGINT")
+        | dict.fromkeys(("longest_poll_ns", "first_poll_after_ns", "wakes", "self_wakes"), "BIGINT")
+        | {"dropped": "BOOLEAN", "lints": "VARCHAR"},
+        "processed/*/*/tokio-console/tasks.parquet",
         "tokio-console",
     ),
     "stacks": SqlTable(
@@ -94,9 +103,9 @@ def fault_of(sql: str) -> Fault | None:
     import duckdb
 
     with duckdb.connect() as database:
-        for name, table in TABLES.items():
-            columns = ", ".join(f'"{column}" {kind}' for column, kind in table.columns.items())
-            database.execute(f'create table "{name}" ({columns})')
+        for name in TABLES:
+            _empty(database, name)
+        lock(database, [])
         try:
             statements = database.extract_statements(sql)
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
@@ -130,19 +139,31 @@ def _read(said: str, sql: str) -> Fault:
     return Fault(first)
 
 
-def connect(home: Path) -> duckdb.DuckDBPyConnection:
-    """A database with the tables of one experiment, from the files below `home` (`results/<experiment>`)."""
+def _empty(database: duckdb.DuckDBPyConnection, name: str) -> None:
+    columns = ", ".join(f'"{column}" {kind}' for column, kind in TABLES[name].columns.items())
+    database.execute(f'create table "{name}" ({columns})')
+
+
+@contextmanager
+def connect(home: Path, cell: tuple[str, str] = ("*", "*")) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database with the tables of one experiment, from the files below `home` (`results/<experiment>`).
+
+    `cell` is one variant and workload; without it, all. Queries see these tables and no other file.
+    """
     import duckdb
 
-    database = duckdb.connect()
-    for name, table in TABLES.items():
-        parts = [_select(home, path) for path in sorted(home.glob(table.pattern))]
-        if parts:
-            database.execute(f'create view "{name}" as {" union all by name ".join(parts)}')
-        else:
-            columns = ", ".join(f'"{column}" {kind}' for column, kind in table.columns.items())
-            database.execute(f'create table "{name}" ({columns})')
-    return database
+    with duckdb.connect(config={"memory_limit": MEMORY}) as database:
+        read: list[str] = []
+        for name, table in TABLES.items():
+            files = sorted(home.glob(table.pattern.replace("*/*", "/".join(cell), 1)))
+            if files:
+                parts = " union all by name ".join(_select(home, path) for path in files)
+                database.execute(f'create view "{name}" as {parts}')
+                read += map(str, files)
+            else:
+                _empty(database, name)
+        lock(database, read)
+        yield database
 
 
 def _select(home: Path, path: Path) -> str:
@@ -165,17 +186,25 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-@dataclass(frozen=True)
-class Answer:
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Any, ...], ...]
-
-
-def answer(database: duckdb.DuckDBPyConnection, sql: str) -> Answer:
-    """Raises duckdb.Error for a query that cannot be answered."""
-    result = database.execute(sql)
-    columns = tuple(str(column[0]) for column in result.description or ())
-    return Answer(columns, tuple(result.fetchall()))
+def answers(home: Path, variant: str, workload: str, asked: Sequence[Query]) -> list[dict[str, Any]]:
+    """What `queries.json` of one variant and workload holds: `[{title, sql, columns, rows, error}]`."""
+    found: list[dict[str, Any]] = []
+    with connect(home, (variant, workload)) as database:
+        for query in asked:
+            said: dict[str, Any] = {
+                "title": query.title,
+                "sql": query.sql,
+                "columns": [],
+                "rows": [],
+                "error": None,
+            }
+            try:
+                answer = run(database, query.sql)
+                said |= {"columns": list(answer.columns), "rows": [list(row) for row in answer.rows]}
+            except QueryError as error:
+                said["error"] = str(error)
+            found.append(said)
+    return found
 
 
 def there(database: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, int]]:

@@ -13,7 +13,12 @@ from fuselab.experiment.findings import near
 if TYPE_CHECKING:
     import duckdb
 
-    from fuselab.queries import Answer, Fault
+    from fuselab.analysis.span_queries import Rows
+    from fuselab.queries import Fault
+
+
+MOST_ROWS = 100_000
+TIMEOUT_S = 600.0
 
 
 @click.command("query")
@@ -27,21 +32,21 @@ def command(file: str, sql: str | None, as_json: bool) -> None:
     columns are listed; `-` reads it from standard input.
     """
     from fuselab import queries
+    from fuselab.analysis.span_queries import QueryError, run
 
     path = experiment_path(file)
     home = repository(path) / "results" / path.stem
     if not home.is_dir():
         fail(f"{path.stem} has no results yet: snakemake --cores all results/{path.stem}/report.html")
     if sql is None:
-        _tables(queries.connect(home))
+        with queries.connect(home) as database:
+            _tables(database)
         return
     sql = sys.stdin.read() if sql == "-" else sql
     with queries.connect(home) as database:
-        import duckdb
-
         try:
-            answer = queries.answer(database, sql)
-        except duckdb.Error as error:
+            answer = run(database, sql, MOST_ROWS, TIMEOUT_S)
+        except QueryError as error:
             fault = queries.fault_of(sql)
             fail(_said(fault) if fault else str(error).strip())
     if as_json:
@@ -66,7 +71,7 @@ def _tables(database: duckdb.DuckDBPyConnection) -> None:
         click.echo(f"  {', '.join(table.columns)}")
 
 
-def _show(answer: Answer) -> None:
+def _show(answer: Rows) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
