@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.mount, pytest.mark.slow]
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "bring-your-filesystem.md"
 STRANGER = "mergerfs"
 QUICKER = {
-    "  baseline: {}\n": "  baseline: {}\n  floor: {target: directory}\n  tuned: {options: {fuse: allow_other}}\n",
+    "  baseline: {}\n": "  baseline: {options: {fuse: allow_other}}\n  floor: {target: directory}\n",
     "control: true": "control: false",
     "runtime: 3s": "runtime: 1s",
     "blocks: 12": "blocks: 6",
@@ -71,14 +71,15 @@ def test_an_installed_program_with_the_yaml_of_the_page(room: Workspace):
     assert "0 of 6" in fuselab(room, "plan", "first")
     done = room.snakemake("results/first/report.html", timeout=1200)
     assert done.returncode == 0, done.stdout[-4000:]
-    found = {row["variant"]: row for row in rows(room, "first")}
-    assert set(found) == {"floor", "tuned"}
-    assert float(found["floor"]["ratio"]) > 1, "the bare disk is faster than a filesystem on top of it"
-    assert found["floor"]["verdict"].startswith("faster")
-    assert found["tuned"]["verdict"]
+    [floor] = rows(room, "first")
+    assert (floor["baseline"], floor["variant"], floor["blocks"]) == ("baseline", "floor", "6")
+    assert float(floor["ratio_low"]) > 1, "the bare disk is faster than a filesystem on top of it"
+    # On a machine that was never quiet the method gives no verdict, whatever the interval says.
+    assert floor["verdict"].startswith(("faster", "inconclusive"))
     assert (room.root / "results" / "first" / "report.html").stat().st_size > 10_000
-    tuned = [run for run in room.runs("first").values() if run["variant"] == "tuned"]
-    assert {run["mount"]["fstype"] for run in tuned} == {f"fuse.{STRANGER}"}
+    mounted = [run for run in room.runs("first").values() if run["variant"] == "baseline"]
+    assert {run["mount"]["fstype"] for run in mounted} == {f"fuse.{STRANGER}"}
+    assert all("allow_other" in run["argv"] for run in mounted)
 
 
 def test_no_yaml_at_all(room: Workspace):
