@@ -3,7 +3,7 @@
 
 rule metrics:
     input:
-        blocks=lambda wc: lab.blocks(wc.experiment),
+        blocks=lambda wc: lab.blocks(wc.experiment, checkpoints),
     output:
         "results/{experiment}/metrics.csv",
     log:
@@ -22,7 +22,7 @@ rule metrics:
 rule compare:
     input:
         metrics="results/{experiment}/metrics.csv",
-        blocks=lambda wc: lab.blocks(wc.experiment),
+        blocks=lambda wc: lab.blocks(wc.experiment, checkpoints),
         verified=lambda wc: lab.verified(wc.experiment),
     output:
         "results/{experiment}/comparisons.csv",
@@ -37,3 +37,43 @@ rule compare:
         "{wildcards.experiment}: judge every contrast"
     script:
         "../scripts/compare.py"
+
+
+checkpoint look:
+    # `blocks: auto` only: whether a workload needs more blocks, after 12 and after 20 of them.
+    input:
+        blocks=lambda wc: lab.first_blocks(wc.experiment, wc.workload, wc.number),
+    output:
+        "results/{experiment}/looks/{workload}/{spec}/{number}.json",
+    log:
+        "results/{experiment}/logs/looks/{workload}.{spec}.{number}.log",
+    conda:
+        "../envs/environment.yaml"
+    params:
+        code=lambda wc: lab.code("compare", "workloads"),
+        kinds=lambda wc: lab.kinds(wc.experiment),
+        design=lambda wc: lab.design(wc.experiment),
+    message:
+        "{wildcards.experiment}: look at {wildcards.workload} after block {wildcards.number}"
+    script:
+        "../scripts/look.py"
+
+
+rule costs:
+    input:
+        blocks=lambda wc: lab.cost_blocks(wc.experiment),
+    output:
+        "results/{experiment}/costs.csv",
+    log:
+        "results/{experiment}/logs/costs.log",
+    conda:
+        "../envs/environment.yaml"
+    params:
+        code=lambda wc: lab.code("compare", "workloads"),
+        kinds=lambda wc: lab.kinds(wc.experiment),
+        design=lambda wc: lab.design(wc.experiment),
+        steps=lambda wc: lab.cost_steps(wc.experiment),
+    message:
+        "{wildcards.experiment}: judge what profiling costs"
+    script:
+        "../scripts/costs.py"

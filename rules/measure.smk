@@ -45,3 +45,25 @@ rule time_block:
         "{wildcards.experiment}: time block {wildcards.number} of {wildcards.workload}"
     script:
         "../scripts/time_block.py"
+
+
+rule cost_block:
+    input:
+        builds=ancient(lambda wc: lab.cost_builds(wc.experiment)),
+        verified=ancient(lambda wc: lab.verified(wc.experiment)),
+    output:
+        directory("results/{experiment}/costs/{workload}/{spec}/{number}"),
+    log:
+        "results/{experiment}/logs/costs/{workload}.{spec}.{number}.log",
+    priority: 400
+    conda:
+        "../envs/environment.yaml"
+    threads: workflow.cores
+    resources:
+        rig=1,
+    params:
+        run=lambda wc: lab.cost_block(wc.experiment, wc.workload, wc.number),
+    message:
+        "{wildcards.experiment}: time block {wildcards.number} of what profiling costs under {wildcards.workload}"
+    script:
+        "../scripts/time_block.py"

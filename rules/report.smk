@@ -22,13 +22,14 @@ rule report:
         yaml="experiments/{experiment}.yaml",
         metrics="results/{experiment}/metrics.csv",
         comparisons="results/{experiment}/comparisons.csv",
-        blocks=lambda wc: lab.blocks(wc.experiment),
+        blocks=lambda wc: lab.blocks(wc.experiment, checkpoints),
         verified=lambda wc: lab.verified(wc.experiment),
         processed=lambda wc: lab.processed(wc.experiment),
         diffs=lambda wc: lab.diffs(wc.experiment),
         builds=ancient(lambda wc: lab.all_builds(wc.experiment)),
         mounts=lambda wc: lab.mounts(wc.experiment),
         loads=lambda wc: lab.jobs(wc.experiment),
+        costs=lambda wc: lab.costs(wc.experiment),
     output:
         report="results/{experiment}/report.html",
     log:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 import pandas as pd
 
-from fuselab.compare.comparisons import compare
+from fuselab.analysis.tables import write_metrics
+from fuselab.compare.comparisons import compare, decide_look
 from fuselab.compare.design import Design, Withheld
+from fuselab.experiment.plan import CostStep
+from fuselab.files import write_json
 from fuselab.measure import BlockRecord, read_verified
 
 
@@ -74,3 +78,46 @@ def read_blocks(folders: Sequence[Path]) -> list[BlockRecord]:
     return [
         msgspec.json.decode((folder / "block.json").read_bytes(), type=BlockRecord) for folder in folders
     ]  # fmt: skip
+
+
+def take_look(
+    judgement: Judgement, workload: str, blocks: Sequence[Path], kinds: Mapping[str, str], out: Path
+) -> None:
+    """Write `{"blocks": taken, "next": wanted}` to `out`: how many blocks to go on to, null if these are enough."""
+    frame = _metrics(blocks, kinds, out.parent)
+    wanted = decide_look(frame, design(judgement, blocks, ()), workload, len(blocks))
+    write_json(out, {"blocks": len(blocks), "next": wanted})
+
+
+def write_costs(
+    judgement: Judgement,
+    steps: Sequence[CostStep],
+    blocks: Sequence[Path],
+    kinds: Mapping[str, str],
+    out: Path,
+) -> None:
+    """costs.csv: the columns of comparisons.csv, and `profiler` and `step`; every figure of the load, exploratory.
+
+    Each step is one contrast between two runs of the cost blocks: plain and compiled in, or off and on.
+    """
+    frame = _metrics(blocks, kinds, out.parent)
+    tables = []
+    for step in steps:
+        asked = replace(
+            judgement,
+            baseline=step.before,
+            contrasts=((step.before, step.after),),
+            workloads=tuple(sorted(set(frame["workload"]))),
+            blocks=len(blocks) // max(1, frame["workload"].nunique()),
+            controls=(),
+        )
+        table = compare(frame, design(asked, blocks, ()))
+        tables.append(table.assign(profiler=step.profiler, step=step.step))
+    pd.concat(tables).to_csv(out, index=False)
+
+
+def _metrics(blocks: Sequence[Path], kinds: Mapping[str, str], scratch: Path) -> pd.DataFrame:
+    """The metrics of some blocks as the table that metrics.csv is."""
+    with tempfile.NamedTemporaryFile(suffix=".csv", dir=scratch) as file:
+        write_metrics(blocks, kinds, Path(file.name))
+        return pd.read_csv(file.name)

@@ -140,11 +140,11 @@ def time_block(task: BlockTask, verified: Sequence[Path], out: Path) -> None:
         if config.variant in found and found[config.variant].status == "failed"
     }
     voided: list[Void] = []
-    noisy = False
+    patience = _patience(out)
     while True:
         order = [name for name in task.order if name not in failed]
         attempt = _attempt(task.experiment, task.purpose, task.load.workload, *out.parts[-2:])
-        noisy = sum(void.cause == "environment" for void in voided) >= QUIET_ATTEMPTS
+        noisy = sum(void.cause == "environment" for void in voided) >= patience
         void = _block_once(task, order, attempt, int(out.name), len(voided) + 1, keep_noisy=noisy)
         if void is None:
             break
@@ -168,6 +168,17 @@ def time_block(task: BlockTask, verified: Sequence[Path], out: Path) -> None:
     _settle(attempt, out)
 
 
+def _patience(out: Path) -> int:
+    """How often this block may wait for a quiet machine: after one that waited in vain not at all, but for every
+    fourth, so that a busy machine costs hours and not days. It looks at numbers of blocks, never at figures.
+    """
+    number = int(out.name)
+    before = out.with_name(f"{number - 1:03d}") / "block.json"
+    if number % 4 == 1 or not before.is_file():
+        return QUIET_ATTEMPTS
+    return 0 if msgspec.json.decode(before.read_bytes(), type=BlockRecord).noisy else QUIET_ATTEMPTS
+
+
 def _block_once(
     task: BlockTask,
     order: list[str],
@@ -179,8 +190,10 @@ def _block_once(
     """One attempt of a block; None if every run of it counts."""
     load = replace(task.load, randseed=task.randseed)
     for name in order:
+        # Only timed runs count as part of a block for whoever reads run.json: cost runs may carry a profiler.
+        number = {"block": block} if task.purpose == "timed" else {"repeat": block}
         record = _execute(
-            task.purpose, task.experiment, task.mounts[name], load, attempt / name, task.state, block=block
+            task.purpose, task.experiment, task.mounts[name], load, attempt / name, task.state, **number
         )  # fmt: skip
         if record.status == "void" and not keep_noisy:
             return Void(tries, name, "environment", record.reason or "")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 from functools import cache, cached_property
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any, TextIO
 import msgspec
 
 from fuselab import workloads
-from fuselab.compare.schedule import block_order, randseed
+from fuselab.compare.schedule import LOOKS, block_order, randseed
 from fuselab.experiment.errors import ExperimentErrors
 from fuselab.experiment.loading import load_experiment
 from fuselab.experiment.plan import NONE, Plan, make_plan
@@ -24,6 +25,8 @@ from fuselab.report.plan import describe
 from fuselab.target.spec import bench_spec
 
 PACKAGE = Path(__file__).parent
+COST_BLOCKS = 8
+"""Blocks that measure what profiling costs: two more than an interval needs."""
 
 
 class Workflow:
@@ -133,13 +136,18 @@ class Workflow:
 
     def block(self, experiment: str, workload: str, number: str) -> dict[str, Any]:
         """What decides a block: its mounts and its load, the order of its runs, and fio's seed."""
-        plan = self.plan(experiment)
+        mounts = {name: self.mount(experiment, name, NONE) for name in self._variants(experiment)}
+        return self._block_task(self.plan(experiment), "timed", mounts, workload, number)
+
+    def _block_task(
+        self, plan: Plan, purpose: str, mounts: dict[str, Any], workload: str, number: str
+    ) -> dict[str, Any]:
         seed = plan.experiment.seed
         return {
-            "experiment": experiment,
-            "purpose": "timed",
-            "mounts": {name: self.mount(experiment, name, NONE) for name in self._variants(experiment)},
-            "order": list(block_order(self._variants(experiment), int(number), seed)),
+            "experiment": plan.experiment.name,
+            "purpose": purpose,
+            "mounts": mounts,
+            "order": list(block_order(list(mounts), int(number), seed)),
             "load": plain(plan.loads[workload]),
             "randseed": randseed(seed, workload, int(number)),
             "state": plan.experiment.state,
@@ -161,13 +169,66 @@ class Workflow:
         base = f"results/{experiment}/captures/{variant}/{workload}/{capture.profiler}/{capture.spec}"
         return [f"{base}/{number:03d}" for number in range(1, capture.repeats + 1)]
 
-    def blocks(self, experiment: str) -> list[str]:
+    def blocks(self, experiment: str, checkpoints: Any = None) -> list[str]:
+        """Folders of the timed blocks, as many as the looks have asked for so far.
+
+        `checkpoints` is Snakemake's: asking it for a look that has not been taken makes Snakemake take it first.
+        """
         plan = self.plan(experiment)
+        found = []
+        for workload in plan.experiment.workloads:
+            spec, count = plan.timed_spec(workload.name), plan.block_count
+            while plan.experiment.blocks == "auto" and checkpoints is not None and count < LOOKS[-1]:
+                look = checkpoints.look.get(
+                    experiment=experiment, workload=workload.name, spec=spec, number=f"{count:03d}"
+                )
+                wanted = json.loads(Path(look.output[0]).read_text())["next"]
+                if wanted is None:
+                    break
+                count = wanted
+            found += self._block_folders(experiment, "blocks", workload.name, spec, count)
+        return found
+
+    def first_blocks(self, experiment: str, workload: str, number: str) -> list[str]:
+        """Folders of the blocks that the look after block `number` is taken at."""
+        spec = self.plan(experiment).timed_spec(workload)
+        return self._block_folders(experiment, "blocks", workload, spec, int(number))
+
+    def cost_blocks(self, experiment: str) -> list[str]:
+        plan = self.plan(experiment)
+        if len(plan.cost_mounts) < 2:
+            return []
         return [
-            f"results/{experiment}/blocks/{workload.name}/{plan.timed_spec(workload.name)}/{number}"
-            for workload in plan.experiment.workloads
-            for number in plan.blocks(plan.block_count)
+            folder
+            for w in plan.experiment.workloads
+            if workloads.REGISTRY[w.kind].needs_mount
+            for folder in self._block_folders(
+                experiment, "costs", w.name, plan.cost_spec(w.name), COST_BLOCKS
+            )
         ]
+
+    def _block_folders(self, experiment: str, kind: str, workload: str, spec: str, count: int) -> list[str]:
+        return [
+            f"results/{experiment}/{kind}/{workload}/{spec}/{number}"
+            for number in self.plan(experiment).blocks(count)
+        ]
+
+    def costs(self, experiment: str) -> list[str]:
+        """costs.csv, if the experiment asks for it."""
+        return [f"results/{experiment}/costs.csv"] if self.cost_blocks(experiment) else []
+
+    def cost_builds(self, experiment: str) -> list[str]:
+        return sorted(
+            {f"results/builds/{m.build}" for m in self.plan(experiment).cost_mounts.values() if m.build}
+        )
+
+    def cost_block(self, experiment: str, workload: str, number: str) -> dict[str, Any]:
+        plan = self.plan(experiment)
+        mounts = plan.cost_mounts
+        return self._block_task(plan, "cost", plain(mounts), workload, number)
+
+    def cost_steps(self, experiment: str) -> list[dict[str, Any]]:
+        return [plain_dict(step) for step in self.plan(experiment).cost_steps]
 
     def kinds(self, experiment: str) -> dict[str, str]:
         return {workload.name: workload.kind for workload in self.plan(experiment).experiment.workloads}

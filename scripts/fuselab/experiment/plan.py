@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import msgspec
 
@@ -40,6 +41,16 @@ class Capture:
 
 
 @dataclass(frozen=True)
+class CostStep:
+    """One contrast of what profiling costs: `after` against `before`, both names of runs in a cost block."""
+
+    profiler: str
+    step: Literal["compiled in", "switched on"]
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
 class Skipped:
     """A profiler that cannot look at a variant, or not under this workload."""
 
@@ -58,6 +69,9 @@ class Plan:
     """By folder: `<target>/<build>`."""
     captures: tuple[Capture, ...]
     skipped: tuple[Skipped, ...]
+    cost_mounts: Mapping[str, MountConfig]
+    """Runs of a cost block by name, all of the baseline; empty unless the experiment asks for costs."""
+    cost_steps: tuple[CostStep, ...]
 
     @cached_property
     def loads(self) -> dict[str, Load]:
@@ -83,6 +97,9 @@ class Plan:
 
     def capture_spec(self, variant: str, workload: str, profiler: str) -> str:
         return self._spec([self.mounts[variant, profiler]], workload)
+
+    def cost_spec(self, workload: str) -> str:
+        return self._spec(list(self.cost_mounts.values()), workload)
 
     def _spec(self, mounts: list[MountConfig], workload: str) -> str:
         load = self.loads[workload]
@@ -145,14 +162,46 @@ def make_plan(experiment: Experiment, targets: Mapping[str, Target], services: M
             mounts[variant.name, config.profiler] = config
             if build is not None:
                 builds[build.folder] = build
-    plan = Plan(experiment, mounts, builds, (), ())
+    plan = Plan(experiment, mounts, builds, (), (), {}, ())
     for variant in experiment.variants:
         for names in _usable(experiment, targets[variant.target], variant)[0]:
             for workload in experiment.workloads:
                 if all(workload.kind in profilers.REGISTRY[name].workload_kinds for name in names):
                     spec = plan.capture_spec(variant.name, workload.name, "+".join(names))
                     captures.append(Capture(variant.name, workload.name, names, spec, experiment.captures))
-    return Plan(experiment, mounts, builds, tuple(captures), tuple(skipped))
+    costs = _costs(experiment, targets, services, mounts, builds) if experiment.cost else ({}, ())
+    return Plan(experiment, mounts, builds, tuple(captures), tuple(skipped), *costs)
+
+
+PLAIN = "plain"
+
+
+def _costs(
+    experiment: Experiment,
+    targets: Mapping[str, Target],
+    services: Mapping[str, Service],
+    mounts: Mapping[tuple[str, str], MountConfig],
+    builds: Mapping[str, BuildSpec],
+) -> tuple[dict[str, MountConfig], tuple[CostStep, ...]]:
+    """The baseline plain, with each instrumented build but nothing switched on, and with each set switched on."""
+    baseline = experiment.baseline
+    target = targets[baseline.target]
+    plain = mounts[baseline.name, NONE]
+    runs, steps = {PLAIN: plain}, []
+    off: dict[str | None, str] = {plain.build: PLAIN}
+    for (variant, profiler), on in mounts.items():
+        if variant != baseline.name or profiler == NONE:
+            continue
+        if on.build not in off:
+            assert on.build is not None  # targets without a program have one build: none
+            name = f"{profiler}.off"
+            runs[name] = mount_config(experiment, baseline, target, services, (), builds[on.build])
+            off[on.build] = name
+        if off[on.build] != PLAIN:
+            steps.append(CostStep(profiler, "compiled in", PLAIN, off[on.build]))
+        runs[f"{profiler}.on"] = on
+        steps.append(CostStep(profiler, "switched on", off[on.build], f"{profiler}.on"))
+    return runs, tuple(steps)
 
 
 def _usable(

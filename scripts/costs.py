@@ -1,0 +1,18 @@
+"""rule costs: what profiling itself costs, from blocks of their own."""
+
+from pathlib import Path
+
+import msgspec
+
+from fuselab.experiment.plan import CostStep
+from fuselab.job import job
+from fuselab.judging import Judgement, write_costs
+
+with job(snakemake) as step:
+    write_costs(
+        msgspec.convert(dict(step.params.design), Judgement),
+        [msgspec.convert(dict(one), CostStep) for one in step.params.steps],
+        [Path(path) for path in step.input.blocks],
+        dict(step.params.kinds),
+        Path(step.output[0]),
+    )

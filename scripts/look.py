@@ -1,0 +1,17 @@
+"""checkpoint look: whether a workload of a `blocks: auto` experiment needs more blocks."""
+
+from pathlib import Path
+
+import msgspec
+
+from fuselab.job import job
+from fuselab.judging import Judgement, take_look
+
+with job(snakemake) as step:
+    take_look(
+        msgspec.convert(dict(step.params.design), Judgement),
+        step.wildcards.workload,
+        [Path(path) for path in step.input.blocks],
+        dict(step.params.kinds),
+        Path(step.output[0]),
+    )
