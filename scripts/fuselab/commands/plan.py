@@ -80,8 +80,12 @@ def _show(plan: Plan, found: Forecast) -> None:
     if e.blocks == "auto":
         out.print("Blocks are looked at after 12, 20 and 32, and may stop at the first that decides.")
     for find in found.findable:
-        change = "no change at all" if find.change is None else f"a change of {find.change * 100:.1f} %"
-        out.print(f"Found in four of five such experiments {find.machine}: {change} (or more).")
+        change = (
+            "none, whatever its size: it takes more blocks, or fewer comparisons"
+            if find.change is None
+            else f"a change of {find.change * 100:.1f} % or more"
+        )
+        out.print(f"Found in four of five such experiments {find.machine}: {change}.")
     if found.stale:
         total = size(sum(leftover.bytes for leftover in found.stale))
         out.print(
