@@ -1,0 +1,169 @@
+"""The CPU profile that a Criterion bench takes of itself (`--profile-time`), one for each bench.
+
+Criterion leaves it in `<folder of the bench>/profile/`. A bench may write `folded.txt` there (ns on CPU); pprof
+writes `flamegraph.svg` alone, and nothing into it if it caught no sample. inferno, which draws it, keeps each
+frame's exact extent in samples (`fg:x`, `fg:w`), so the stacks can be had back from the picture: a frame's parent
+is the one below that spans it, its own samples are those that none above it covers. Frames narrower than
+inferno's `--minwidth` (0.01 %) are not in the picture; their samples are their parent's here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+from fuselab.analysis.folded import Folded, read_folded, safe_frame
+from fuselab.analysis.refusal import Refusal
+
+CPU_UNIT = "ns on CPU"
+SAMPLES_UNIT = "samples on CPU"
+_FG = "{http://github.com/jonhoo/inferno}"
+_SVG = "{http://www.w3.org/2000/svg}"
+_TITLE = re.compile(r"^(?P<name>.*) \([\d,]+ [^()]*, [\d.]+%.*\)$", re.DOTALL)
+_ROOT = "all"
+_NO_SAMPLES = (
+    "Let the bench run longer (--profile-time), or profile one that uses the CPU: waits leave no sample."
+)
+
+
+@dataclass(frozen=True)
+class BenchProfile:
+    """One bench's profile. `folded` is None where there is none, and `reason` says why."""
+
+    name: str
+    """The bench's full id, as it wrote it."""
+    flamegraph: Path | None
+    folded: Folded | None
+    reason: str = ""
+
+
+def read_profiles(home: Path) -> tuple[BenchProfile, ...]:
+    """Every profile below `home` (CRITERION_HOME), by name.
+
+    Raises Refusal if there is none, or if no bench left a sample.
+    """
+    found = sorted(
+        {path.parent for pattern in ("flamegraph.svg", "folded.txt") for path in home.rglob(pattern)}
+    )
+    folders = [folder for folder in found if folder.name == "profile"]
+    if not folders:
+        raise Refusal(
+            "The bench left no profile.",
+            "Give Criterion a profiler (pprof) and the switch that the target names, for example "
+            "<TARGET>_BENCH_FLAMEGRAPH=1, and run it with --profile-time.",
+        )
+    profiles = tuple(sorted((_read(folder, home) for folder in folders), key=lambda profile: profile.name))
+    if not any(profile.folded for profile in profiles):
+        raise Refusal(f"No sample was taken in any of {len(profiles)} benches.", _NO_SAMPLES)
+    return profiles
+
+
+def _read(folder: Path, home: Path) -> BenchProfile:
+    name = _name(folder.parent, home)
+    picture = folder / "flamegraph.svg"
+    drawn = picture if picture.is_file() and picture.stat().st_size else None
+    stacks = folder / "folded.txt"
+    try:
+        folded = read_folded(stacks, CPU_UNIT) if stacks.is_file() else stacks_of_flamegraph(picture)
+    except (Refusal, ValueError) as error:
+        return BenchProfile(name, drawn, None, str(error))
+    if not folded:
+        return BenchProfile(name, drawn, None, f"{stacks.name} is empty. {_NO_SAMPLES}")
+    return BenchProfile(name, drawn, folded)
+
+
+def _name(bench: Path, home: Path) -> str:
+    """The id from benchmark.json, which a run that only profiles does not write: then the folders' names."""
+    for measured in ("new", "base"):
+        path = bench / measured / "benchmark.json"
+        if path.is_file():
+            return str(json.loads(path.read_text())["full_id"])
+    return str(bench.relative_to(home))
+
+
+@dataclass(frozen=True)
+class _Frame:
+    name: str
+    start: int
+    width: int
+    height: float
+
+    @property
+    def end(self) -> int:
+        return self.start + self.width
+
+
+def stacks_of_flamegraph(svg: Path) -> Folded:
+    """The stacks behind a picture by inferno 0.10 or later; samples.
+
+    Raises Refusal for an empty picture, and ValueError for one that does not hold exact extents or whose frames
+    do not nest.
+    """
+    if svg.stat().st_size == 0:
+        raise Refusal(f"{svg.name} is empty: no sample was taken.", _NO_SAMPLES)
+    frames = _frames(svg)
+    if not frames:
+        raise ValueError(
+            f"{svg.name} does not say how many samples its frames have: redraw it with inferno >= 0.10"
+        )
+    by_height: dict[float, list[_Frame]] = {}
+    for frame in sorted(frames, key=lambda frame: frame.start):
+        by_height.setdefault(frame.height, []).append(frame)
+    root = max(frames, key=lambda frame: (frame.width, frame.name == _ROOT))
+    # The root is at the bottom of a flamegraph and at the top of an icicle graph.
+    levels = sorted(by_height, key=lambda height: abs(height - root.height))[1:]
+    stacks: Counter[tuple[str, ...]] = Counter()
+    level: list[tuple[_Frame, tuple[str, ...]]] = [(root, ())]
+    for height in levels:
+        level = _peel(level, by_height[height], stacks, svg)
+    _peel(level, [], stacks, svg)
+    return Folded({stack: value for stack, value in stacks.items() if value and stack}, SAMPLES_UNIT)
+
+
+def _peel(
+    level: Sequence[tuple[_Frame, tuple[str, ...]]],
+    children: Sequence[_Frame],
+    stacks: Counter[tuple[str, ...]],
+    svg: Path,
+) -> list[tuple[_Frame, tuple[str, ...]]]:
+    """Give each frame of a level what its children do not cover; the children with their stacks."""
+    found: list[tuple[_Frame, tuple[str, ...]]] = []
+    waiting = list(reversed(children))
+    for frame, stack in level:
+        own = frame.width
+        while waiting and waiting[-1].start < frame.end:
+            child = waiting.pop()
+            if child.start < frame.start or child.end > frame.end:
+                raise ValueError(f"{svg.name}: the frame {child.name!r} lies over two others")
+            own -= child.width
+            found.append((child, (*stack, safe_frame(child.name))))
+        if own < 0:
+            raise ValueError(f"{svg.name}: the frames over {frame.name!r} are wider than it is")
+        stacks[stack] += own
+    if waiting:
+        raise ValueError(f"{svg.name}: the frame {waiting[-1].name!r} lies over nothing")
+    return found
+
+
+def _frames(svg: Path) -> list[_Frame]:
+    """Rectangles with a title. Raises ValueError if the file is no XML."""
+    try:
+        tree = ElementTree.parse(svg)
+    except ElementTree.ParseError as error:
+        raise ValueError(f"{svg.name} is no SVG: {error}") from None
+    frames = []
+    for group in tree.iter(f"{_SVG}g"):
+        title, rectangle = group.find(f"{_SVG}title"), group.find(f"{_SVG}rect")
+        if title is None or rectangle is None or f"{_FG}w" not in rectangle.attrib:
+            continue
+        text = title.text or ""
+        match = _TITLE.match(text)
+        extent = rectangle.attrib
+        name = match["name"] if match else text
+        frames.append(_Frame(name, int(extent[f"{_FG}x"]), int(extent[f"{_FG}w"]), float(extent["y"])))
+    return frames

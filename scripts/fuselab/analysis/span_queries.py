@@ -1,0 +1,191 @@
+"""SQL over one variant's spans: the questions everybody asks, ready-made, and a safe way to ask any other.
+
+Whoever writes an experiment writes SQL, and people run experiments of others: a query sees its tables and nothing
+else of the machine, and is bounded in rows, time and memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Timer
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import duckdb
+
+MEMORY = "400MB"
+MOST_ROWS = 1000
+TIMEOUT_S = 60.0
+BUCKETS = 60
+
+
+@dataclass(frozen=True)
+class ReadyQuery:
+    """A question to the table `spans`. Times in the answers are us or s, as their names say."""
+
+    key: str
+    title: str
+    about: str
+    sql: str
+
+
+@dataclass(frozen=True)
+class Rows:
+    """An answer; `truncated` if there would have been more rows."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    truncated: bool
+
+
+class QueryError(ValueError):
+    """A query that cannot be answered, in DuckDB's words."""
+
+
+SLOWEST = ReadyQuery(
+    "slowest",
+    "Slowest operations",
+    "Every span that was closed, by name. Self time is what none of its children covers.",
+    """
+select target, name, count(*) as calls, sum(dur_us) / 1e6 as total_s, sum(self_us) / 1e6 as self_s,
+       quantile_cont(dur_us, 0.5) as p50_us, quantile_cont(dur_us, 0.99) as p99_us, max(dur_us) as max_us
+from spans where closed group by target, name order by total_s desc, target, name limit 50
+""",
+)
+
+CONCURRENCY = ReadyQuery(
+    "concurrency",
+    "Concurrency over time",
+    f"Outermost spans that were open at once, in {BUCKETS} equal steps from the first to the last.",
+    f"""
+with extent as (
+    select min(start_us) as begin_us, greatest((max(start_us + dur_us) - min(start_us)) / {BUCKETS}, 0.001) as step_us
+    from spans where parent is null),
+edges as (
+    select start_us as at_us, 1 as change from spans where parent is null
+    union all select start_us + dur_us, -1 from spans where parent is null),
+running as (
+    select least(floor((at_us - begin_us) / step_us)::integer, {BUCKETS - 1}) as step, change, step_us,
+           begin_us + (step + 1) * step_us - at_us as remaining_us,
+           sum(change) over (order by at_us, change rows unbounded preceding) as open
+    from edges, extent),
+steps as (
+    select step, sum(change) as net, sum(change * remaining_us) as area, max(open) as peak
+    from running group by step),
+whole as (
+    select range as step, coalesce(net, 0) as net, coalesce(area, 0) as area, peak,
+           coalesce(sum(net) over (order by range rows between unbounded preceding and 1 preceding), 0) as before
+    from range({BUCKETS}) left join steps on steps.step = range)
+select round((step + 0.5) * step_us / 1e6, 6) as at_s, round(before + area / step_us, 4) as mean_open,
+       greatest(before, coalesce(peak, 0))::bigint as most_open
+from whole, extent order by step
+""",
+)
+
+CHILDREN = ReadyQuery(
+    "children",
+    "Where a request's time goes",
+    "For each outermost span: the spans directly in it, and what it keeps to itself. "
+    "Children that run at once add up to more than the whole.",
+    """
+with requests as (
+    select target, name, count(*) as requests, sum(dur_us) as wall_us, sum(self_us) as self_us
+    from spans where parent is null group by target, name),
+inside as (
+    select r.target, r.name, c.target as child_target, c.name as child, count(*) as calls, sum(c.dur_us) as child_us
+    from spans c join spans r on c.parent = r.id where r.parent is null group by all
+    union all select target, name, target, '(itself)', requests, self_us from requests)
+select target, name, child_target, child, calls / requests as calls_per_request, child_us / 1e6 as total_s,
+       child_us / requests as us_per_request, child_us / nullif(wall_us, 0) as share
+from inside join requests using (target, name)
+order by wall_us desc, target, name, child_us desc, child_target, child limit 100
+""",
+)
+
+GAPS = ReadyQuery(
+    "gaps",
+    "Gaps between children",
+    "Time in a span that none of its children covers, by the children that began before and after it.",
+    """
+with kids as (
+    select parent, name, start_us, lag(name) over begun as before, lead(start_us) over begun is null as last,
+           max(start_us + dur_us) over begun as covered_us,
+           max(start_us + dur_us) over (begun rows between unbounded preceding and 1 preceding) as free_us
+    from spans where parent is not null window begun as (partition by parent order by start_us)),
+inside as (
+    select p.target, p.name, p.start_us as begin_us, p.start_us + p.dur_us as end_us, before, kids.name as child,
+           kids.start_us, last, covered_us, free_us
+    from kids join spans p on kids.parent = p.id),
+gaps as (
+    select target, name, coalesce(before, '(start)') as after_child, child as before_child,
+           start_us - coalesce(free_us, begin_us) as gap_us from inside
+    union all select target, name, child, '(end)', end_us - covered_us from inside where last)
+select target, name, after_child, before_child, count(*) as gaps, sum(gap_us) / 1e6 as total_s,
+       quantile_cont(gap_us, 0.5) as p50_us, max(gap_us) as max_us
+from gaps where gap_us > 0 group by all order by total_s desc, target, name, after_child, before_child limit 50
+""",
+)
+
+READY = (SLOWEST, CONCURRENCY, CHILDREN, GAPS)
+
+
+@contextmanager
+def opened(tables: Mapping[str, Path], scratch: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database whose views are the given Parquet or CSV files, and which can reach nothing else.
+
+    Large sorts go to a folder in `scratch` (default: the system's).
+    """
+    import duckdb
+
+    with (
+        TemporaryDirectory(prefix="fuselab-sql-", dir=scratch) as folder,
+        duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": folder}) as connection,
+    ):
+        for name, path in tables.items():
+            reader = "read_csv" if path.suffix == ".csv" else "read_parquet"
+            connection.execute(f"create view {_name(name)} as from {reader}({_text(str(path))})")
+        lock(connection, list(map(str, tables.values())))
+        yield connection
+
+
+def lock(connection: duckdb.DuckDBPyConnection, paths: list[str]) -> None:
+    """From here on the connection reads `paths` and touches no other file, and no setting can be changed."""
+    connection.execute(f"set allowed_paths = [{', '.join(map(_text, paths))}]")
+    connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")
+
+
+def run(
+    connection: duckdb.DuckDBPyConnection, sql: str, most_rows: int = MOST_ROWS, timeout_s: float = TIMEOUT_S
+) -> Rows:
+    """Answer one SELECT. Raises QueryError for anything else, for a faulty query and for one that takes too long."""
+    import duckdb
+
+    timer = Timer(timeout_s, connection.interrupt)
+    try:
+        statements = connection.extract_statements(sql)
+        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+            raise QueryError("a query is one SELECT")
+        timer.start()
+        result = connection.execute(statements[0])
+        rows = result.fetchmany(most_rows + 1)
+    except duckdb.InterruptException:
+        raise QueryError(f"the query took longer than {timeout_s:g} s") from None
+    except duckdb.Error as error:
+        raise QueryError(str(error).strip()) from None
+    finally:
+        timer.cancel()
+    columns = tuple(str(column[0]) for column in result.description or ())
+    return Rows(columns, tuple(map(tuple, rows[:most_rows])), len(rows) > most_rows)
+
+
+def _name(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+def _text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
