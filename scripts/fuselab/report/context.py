@@ -28,6 +28,8 @@ class Fact:
 class Column:
     label: str
     numeric: bool = False
+    wide: bool = False
+    """Holds sentences or stacks: it must not be squeezed."""
 
 
 @dataclass(frozen=True)

@@ -123,7 +123,10 @@ def _quality(profile: Profile) -> tuple[Fact, ...]:
         facts.append(Fact("I/O operations", words.count(profile.operations)))
     if profile.bytes:
         facts.append(Fact("moved", words.quantity(profile.bytes, "bytes")))
-    facts += [Fact(name, version) for name, version in profile.tool_versions.items()]
+    versions = profile.tool_versions.items()
+    facts += [
+        Fact(name, said.removeprefix(f"{name} version ")) for name, said in versions if said != "unknown"
+    ]
     return tuple(facts)
 
 

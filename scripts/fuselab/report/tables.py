@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_ROWS = 200
+_LONG_TEXT = 45
 _UNITS = {"ns": "ns", "us": "us", "ms": "ms", "s": "s", "bytes": "bytes", "hz": "Hz"}
 _UNITS |= {"share": "share", "error": "share", "percent": "%"}
 _IN_PROFILE_UNIT = ("self", "total", "baseline", "variant", "change", "difference", "delta")
@@ -52,6 +54,10 @@ def from_records(
     """A table of plain values; columns whose every value is a number are numeric. `total`: rows there are in all."""
     numeric = [_is_numeric([row[i] for row in rows]) for i in range(len(names))]
     heads = [column(name, n) for name, n in zip(names, numeric, strict=True)]
+    wide = [
+        any(isinstance(row[i], str) and len(row[i]) > _LONG_TEXT for row in rows[:MOST_ROWS])
+        for i in range(len(names))
+    ]
     own = profile_unit.split()[0] if profile_unit else None
     units = [
         unit or (own if name in _IN_PROFILE_UNIT else None)
@@ -61,7 +67,8 @@ def from_records(
     count = len(rows) if total is None else total
     more = f"The first {words.count(len(shown))} of {words.count(count)} rows." if count > len(shown) else ""
     cells = tuple(tuple(cell(value, unit) for value, unit in zip(row, units, strict=True)) for row in shown)
-    return Table(key, caption, tuple(head for head, _ in heads), cells, links, more)
+    columns = tuple(replace(head, wide=long) for (head, _), long in zip(heads, wide, strict=True))
+    return Table(key, caption, columns, cells, links, more)
 
 
 def _is_numeric(values: list[object]) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from fuselab.report import words
 from fuselab.report.context import Cell, Column, Fact, Link, Table
 from fuselab.report.plan import PlanFile
@@ -48,57 +51,31 @@ def reading(plan: PlanFile) -> tuple[Fact, ...]:
 
 
 def comparison_table(results: Results, links: tuple[Link, ...]) -> Table | None:
-    """Every row of comparisons.csv, the primary metrics first."""
+    """Every row of comparisons.csv, the primary metrics first. What is alike in all rows stands in the caption."""
     plan, rows = results.plan, list(results.comparisons)
     if not rows:
         return None
     order = {metric: i for i, metric in enumerate(plan.primary)}
-    rows.sort(key=lambda r: (order.get(r.metric, len(order)), is_control(plan, r)))
-    extras = [name for name in EXTRAS if any(row.extras.get(name) for row in rows)]
-    names = [
-        "variant",
-        "baseline",
-        "workload",
-        "metric",
-        "better",
-        "ratio",
-        "interval",
-        "level",
-        "verdict",
-        "family",
-        "blocks",
-    ]
-    numeric = {"ratio", "level", "blocks", *extras}
-    columns = tuple(Column(name.replace("_", " "), name in numeric) for name in [*names, *extras, "note"])
+    rows.sort(key=lambda row: (order.get(row.metric, len(order)), is_control(plan, row)))
+    columns = {name: [cell(plan, row) for row in rows] for name, cell in _COLUMNS.items()}
+    alike = {
+        n: cells[0].text for n, cells in columns.items() if n in _LIFTED and len({c.text for c in cells}) == 1
+    }
+    shown = {
+        name: cells
+        for name, cells in columns.items()
+        if name not in alike and any(cell.text for cell in cells)
+    }
+    said = ", ".join(f"{name} {text}" for name, text in alike.items() if text)
+    heads = tuple(Column(name, name in _NUMERIC, wide=name == "note") for name in shown)
     return Table(
         "comparisons",
-        "Every metric of every contrast. Primary metrics were named before the first run; the others are exploratory: "
-        "they suggest what to look at next, and decide nothing.",
-        columns,
-        tuple(_cells(plan, row, extras) for row in rows),
+        "Every metric of every contrast. Primary metrics were named before the first run; the others are "
+        "exploratory: they suggest what to look at next, and decide nothing."
+        + (f" In all rows: {said}." if said else ""),
+        heads,
+        tuple(zip(*shown.values(), strict=True)),
         links,
-    )
-
-
-def _cells(plan: PlanFile, row: Comparison, extras: list[str]) -> tuple[Cell, ...]:
-    family = row.family or (
-        "control" if is_control(plan, row) else "primary" if row.metric in plan.primary else "exploratory"
-    )
-    interval = words.change_interval(row.low, row.high) if row.has_interval else ""
-    return (
-        Cell(row.variant),
-        Cell(row.baseline),
-        Cell(row.workload),
-        Cell(row.metric, strong=row.metric in plan.primary),
-        Cell(row.better),
-        Cell(words.change(row.ratio) if row.has_interval else "", repr(row.ratio)),
-        Cell(interval, repr(row.low)),
-        Cell(words.level(row.level) if row.level is not None else ""),
-        Cell(row.verdict, strong=row.word in ("faster", "slower", "failed")),
-        Cell(family),
-        Cell(str(row.blocks), str(row.blocks)),
-        *(_extra(name, row.extras.get(name, "")) for name in extras),
-        Cell(first_line(row.note)),
     )
 
 
@@ -115,3 +92,39 @@ def _extra(name: str, text: str) -> Cell:
         else words.number(value, 2)
     )
     return Cell(worded, text)
+
+
+def _extra_of(name: str, plan: PlanFile, row: Comparison) -> Cell:
+    return _extra(name, row.extras.get(name, ""))
+
+
+def _family(plan: PlanFile, row: Comparison) -> str:
+    computed = (
+        "control" if is_control(plan, row) else "primary" if row.metric in plan.primary else "exploratory"
+    )
+    return row.family or computed
+
+
+def _interval(row: Comparison) -> Cell:
+    return Cell(words.change_interval(row.low, row.high), repr(row.low)) if row.has_interval else Cell("")
+
+
+_LIFTED = ("baseline", "workload", "level", "blocks")
+_COLUMNS: dict[str, Callable[[PlanFile, Comparison], Cell]] = {
+    "variant": lambda plan, row: Cell(row.variant),
+    "baseline": lambda plan, row: Cell(row.baseline),
+    "workload": lambda plan, row: Cell(row.workload),
+    "metric": lambda plan, row: Cell(row.metric, strong=row.metric in plan.primary),
+    "better": lambda plan, row: Cell(row.better),
+    "ratio": lambda plan, row: (
+        Cell(words.change(row.ratio), repr(row.ratio)) if row.has_interval else Cell("")
+    ),
+    "interval": lambda plan, row: _interval(row),
+    "level": lambda plan, row: Cell(words.level(row.level) if row.level is not None else ""),
+    "verdict": lambda plan, row: Cell(row.verdict, strong=row.word in ("faster", "slower", "failed")),
+    "family": lambda plan, row: Cell(_family(plan, row)),
+    "blocks": lambda plan, row: Cell(str(row.blocks), str(row.blocks)),
+    **{name.replace("_", " "): partial(_extra_of, name) for name in EXTRAS},
+    "note": lambda plan, row: Cell(first_line(row.note)),
+}
+_NUMERIC = {"ratio", "level", "blocks", *(name.replace("_", " ") for name in EXTRAS)}

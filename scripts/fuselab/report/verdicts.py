@@ -125,7 +125,11 @@ def sentence(row: Comparison, threshold: float) -> str:
     match row.word:
         case "failed":
             why = first_line(row.note)
-            return f"{variant} {why}" if why.startswith("failed") else f"{variant} failed" + (f": {why}" if why else "")
+            return (
+                f"{variant} {why}"
+                if why.startswith("failed")
+                else f"{variant} failed" + (f": {why}" if why else "")
+            )
         case "faster" | "slower" if words.phrase(row.metric).verb:
             size, interval = words.magnitude(row.ratio, row.low, row.high)
             compared = (

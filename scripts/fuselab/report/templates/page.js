@@ -57,7 +57,9 @@ for (const holder of all('.table')) {
 const dark = matchMedia('(prefers-color-scheme: dark)');
 const BRIDGE = `<style>
 #background stop { stop-color: transparent; stop-opacity: 0 }
-.dark > #title, .dark > #subtitle, .dark > #details, .dark > #unzoom, .dark > #search, .dark > #matched { fill: #e8e6e1 }
+@media screen {
+  .dark > #title, .dark > #subtitle, .dark > #details, .dark > #unzoom, .dark > #matched { fill: #e8e6e1 }
+}
 #search { display: none }
 </style><script><![CDATA[
 history.replaceState = function () {};
@@ -88,8 +90,20 @@ history.replaceState = function () {};
     if (begun || !wide()) return begun || setTimeout(init, 50);
     begun = true;
     begin();
-    scrollTo(0, 1e6);
-    tell({ready: true});
+    tell({ready: true, crown: crown()});
+  };
+  // Where the picture begins to be wide: what stands above are thin towers, a fortieth of it in all.
+  var crown = function () {
+    var area = new Map(), whole = 0, above = 0;
+    frames.querySelectorAll('rect').forEach(function (rect) {
+      var y = Number(rect.getAttribute('y')), width = Number(rect.getAttribute('fg:w')) || 0;
+      area.set(y, (area.get(y) || 0) + width);
+      whole += width;
+    });
+    return Array.from(area.keys()).sort(function (a, b) { return a - b; }).find(function (y) {
+      above += area.get(y);
+      return above > whole / 40;
+    }) || 0;
   };
   addEventListener('resize', function (event) {
     if (wide()) return;
@@ -109,7 +123,7 @@ const flame = (frame, svg) => {
   const picture = frame.closest('.picture'), bar = picture.querySelector('.bar');
   const window_ = make('iframe', {title: picture.dataset.title + ', flamegraph'});
   window_.setAttribute('sandbox', 'allow-scripts');
-  window_.style.height = Math.min(Number(frame.dataset.height) + 4, 720) + 'px';
+  window_.style.height = frame.dataset.height + 'px';
   const search = make('input', {type: 'search'}), said = make('output');
   const reset = make('button', {type: 'button'}, 'Reset zoom');
   const ask = message => window_.contentWindow.postMessage(message, '*');
@@ -120,14 +134,16 @@ const flame = (frame, svg) => {
   addEventListener('message', event => {
     if (event.source !== window_.contentWindow) return;
     const told = event.data;
-    if (told.ready) { frame.dataset.ready = ''; ask({dark: dark.matches && !matchMedia('print').matches}); }
+    if (told.ready) { frame.dataset.ready = ''; frame.scrollTop = told.crown - 70; ask({dark: dark.matches}); }
     if (told.focus) search.focus();
     if ('found' in told) found = told.found;
     said.textContent = told.hover || found || HINT;
   });
   dark.addEventListener('change', () => ask({dark: dark.matches}));
-  addEventListener('beforeprint', () => ask({dark: false}));
-  addEventListener('afterprint', () => ask({dark: dark.matches}));
+  // On paper a picture keeps the width it was drawn for, made smaller as a whole (style.css).
+  new ResizeObserver(() => {
+    if (!matchMedia('print').matches) window_.style.setProperty('--drawn', window_.offsetWidth + 'px');
+  }).observe(frame);
   bar.prepend(make('label', {}, 'Search frames ', search), reset);
   bar.append(said);
   const end = svg.lastIndexOf('</svg>');
@@ -135,11 +151,8 @@ const flame = (frame, svg) => {
   frame.append(window_);
 };
 const graph = (frame, svg) => {
-  const sheet = make('div', {className: 'sheet', tabIndex: 0},
-    make('img', {src: address(svg), alt: frame.closest('.picture').dataset.title}));
-  sheet.setAttribute('role', 'region');
-  sheet.setAttribute('aria-label', frame.closest('.picture').dataset.title);
-  frame.append(sheet);
+  const picture = make('img', {src: address(svg), alt: frame.closest('.picture').dataset.title});
+  frame.append(make('div', {className: 'sheet'}, picture));
   frame.dataset.ready = '';
 };
 const draw = async frame => {
@@ -152,7 +165,7 @@ const near = new IntersectionObserver(entries => {
   for (const entry of entries) if (entry.isIntersecting) draw(entry.target);
 }, {rootMargin: '600px'});
 for (const frame of all('.frame')) {
-  frame.style.minHeight = Math.min(Number(frame.dataset.height) + 4, frame.dataset.kind === 'flame' ? 720 : 200) + 'px';
+  if (frame.dataset.kind === 'flame') frame.style.height = Math.min(Number(frame.dataset.height) + 2, 720) + 'px';
   near.observe(frame);
 }
 // What is printed must be there before: the rest is drawn when the page has nothing else to do.
