@@ -144,8 +144,8 @@ def time_block(task: BlockTask, verified: Sequence[Path], out: Path) -> None:
     while True:
         order = [name for name in task.order if name not in failed]
         attempt = _attempt(task.experiment, task.purpose, task.load.workload, *out.parts[-2:])
-        noisy = sum(void.cause == "environment" for void in voided) >= patience
-        void = _block_once(task, order, attempt, int(out.name), len(voided) + 1, keep_noisy=noisy)
+        keep = sum(void.cause == "environment" for void in voided) >= patience
+        void, noisy = _block_once(task, order, attempt, int(out.name), len(voided) + 1, keep_noisy=keep)
         if void is None:
             break
         voided.append(void)
@@ -186,8 +186,9 @@ def _block_once(
     block: int,
     tries: int,
     keep_noisy: bool,
-) -> Void | None:
-    """One attempt of a block; None if every run of it counts."""
+) -> tuple[Void | None, bool]:
+    """One attempt of a block: what stopped it, None if every run of it counts; and whether any was noisy."""
+    noisy = False
     load = replace(task.load, randseed=task.randseed)
     for name in order:
         # Only timed runs count as part of a block for whoever reads run.json: cost runs may carry a profiler.
@@ -196,10 +197,11 @@ def _block_once(
             task.purpose, task.experiment, task.mounts[name], load, attempt / name, task.state, **number
         )  # fmt: skip
         if record.status == "void" and not keep_noisy:
-            return Void(tries, name, "environment", record.reason or "")
+            return Void(tries, name, "environment", record.reason or ""), True
         if record.status == "failed":
-            return Void(tries, name, "target", record.reason or "")
-    return None
+            return Void(tries, name, "target", record.reason or ""), noisy
+        noisy |= record.status == "void"
+    return None, noisy
 
 
 def capture(task: CaptureTask, verified: Sequence[Path], out: Path) -> None:
