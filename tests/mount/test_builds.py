@@ -1,4 +1,4 @@
-"""Builds of a small cargo package in a repository of its own: revisions, features, and errors in the compiler's words."""
+"""Builds of a small cargo package in a repository of its own: revisions, features, errors in the compiler's words."""
 
 from __future__ import annotations
 

@@ -153,11 +153,13 @@ def test_a_target_that_never_mounts_is_an_error_with_its_last_words(workspace: W
 
 @pytest.mark.slow
 def test_a_variant_that_fails_is_a_failed_verdict_and_the_rest_goes_on(workspace: Workspace) -> None:
-    workspace.experiment(
-        "corrupt",
-        TWO_LOADS.replace("waiting: {options: {inject: extend-wait=1ms}}", "corrupting: {options: {inject: corrupt}}\n  waiting: {options: {inject: extend-wait=1ms}}")
-        + "compare: {primary: [write.bw]}\n",
-    )  # fmt: skip
+    waiting = "waiting: {options: {inject: extend-wait=1ms}}"
+    corrupting = "corrupting: {options: {inject: corrupt}}"
+    text = TWO_LOADS.replace(waiting, f"{corrupting}
+  {waiting}").replace("backend: memory
+", "")
+    workspace.experiment("corrupt", f"{text}compare: {{primary: [write.bw]}}
+")
     workspace.make("results/corrupt/report.html")
     rows = workspace.comparisons("corrupt")
     assert rows["corrupting", "write.bw"]["verdict"].startswith("failed")

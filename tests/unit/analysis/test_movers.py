@@ -9,6 +9,7 @@ import numpy as np
 
 from fuselab.analysis.folded import Folded
 from fuselab.analysis.movers import CANNOT_TELL, Side, find_movers, write_movers
+from fuselab.analysis.stacks import Stacks
 
 MS = 1_000_000
 
@@ -23,7 +24,7 @@ def captures(
     """Sampled at 1 kHz: counts are Poisson around costs that drift from capture to capture."""
     folded = []
     for _ in range(repeats):
-        stacks = {}
+        stacks: Stacks = {}
         for name, cost in costs_ns.items():
             samples = random.poisson(cost * operations / MS * np.exp(random.normal(0, drift)))
             stacks["main", "write", name] = int(samples) * MS

@@ -1,0 +1,95 @@
+"""What a block does when a run fails or the machine is busy: blind to figures, nothing lost. The rig is a stand-in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fuselab import measure
+from fuselab.measure import BlockTask, time_block
+from fuselab.rig.request import Load, MountConfig, RunRequest
+from fuselab.target.model import StopSpec
+
+ORDER = ("b", "a")
+
+
+class Record:
+    """As much of a RunRecord as blocks look at."""
+
+    def __init__(self, status: str, reason: str | None = None) -> None:
+        self.status = status
+        self.reason = reason
+
+
+def config(name: str) -> MountConfig:
+    return MountConfig(
+        variant=name, target="t", build=None, binary="", argv=(), env=(), files=(), prepare=(), ready_timeout_s=1.0,
+        stop=StopSpec(), backend="none", persists=True, service=None,
+    )  # fmt: skip
+
+
+def task() -> BlockTask:
+    mounts = {name: config(name) for name in ORDER}
+    return BlockTask("e", "timed", mounts, ORDER, Load("fio", "w", {}), 7, None)
+
+
+@pytest.fixture
+def block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
+    """Time one block with a rig that answers as `statuses` says, run by run."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(statuses: Callable[[RunRequest, int], Record], number: int = 1) -> dict[str, Any]:
+        seen: list[RunRequest] = []
+
+        def execute(request: RunRequest) -> Record:
+            seen.append(request)
+            (Path(request.out) / "run.json").write_text("{}")
+            return statuses(request, len(seen))
+
+        monkeypatch.setattr(measure, "execute", execute)
+        out = Path("results/e/blocks/w/abc") / f"{number:03d}"
+        time_block(task(), (), out)
+        record: dict[str, Any] = json.loads((out / "block.json").read_text())
+        return record | {"runs": [r.mount.variant for r in seen]}
+
+    return run
+
+
+def test_every_variant_runs_once_in_the_blocks_order(block) -> None:
+    record = block(lambda request, n: Record("ok"))
+    assert record["runs"] == ["b", "a"]
+    assert (record["attempts"], record["voided"], record["noisy"]) == (1, [], False)
+    assert not list(Path("results/e/attempts").iterdir())
+
+
+def test_a_failed_run_voids_its_block_which_is_run_again_and_counted(block) -> None:
+    record = block(lambda request, n: Record("failed", "died") if n == 2 else Record("ok"))
+    assert record["runs"] == ["b", "a", "b", "a"]
+    assert record["attempts"] == 2
+    assert record["voided"] == [{"attempt": 1, "variant": "a", "cause": "target", "reason": "died"}]
+    assert {v["status"] for v in record["variants"].values()} == {"ok"}
+    kept = Path("results/e/attempts/timed.w.abc.001/1")
+    assert (kept / "b/run.json").exists()
+
+
+def test_a_variant_that_always_fails_is_left_out_and_the_others_are_measured(block) -> None:
+    record = block(
+        lambda request, n: Record("failed", "died") if request.mount.variant == "b" else Record("ok")
+    )
+    assert record["variants"]["b"] == {"status": "failed", "reason": "died"}
+    assert record["variants"]["a"]["status"] == "ok"
+    assert record["attempts"] == measure.FAILURES + 1
+
+
+def test_a_machine_that_is_never_quiet_is_marked_and_does_not_stop_the_experiment(block) -> None:
+    record = block(lambda request, n: Record("void", "busy"))
+    assert record["noisy"]
+    assert [void["cause"] for void in record["voided"]] == ["environment"] * measure.QUIET_ATTEMPTS
+    # The next block no longer waits; every fourth tries again.
+    assert block(lambda request, n: Record("void", "busy"), 2)["attempts"] == 1
+    assert block(lambda request, n: Record("void", "busy"), 5)["attempts"] == measure.QUIET_ATTEMPTS + 1
+    assert not block(lambda request, n: Record("ok"), 3)["noisy"]
