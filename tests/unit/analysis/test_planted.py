@@ -1,0 +1,87 @@
+"""The planted costs of a real tokio program (tests/golden/make/planted), through every reader of perf and heap dumps.
+
+Slow: cargo compiles tokio, and jemalloc, unless they are in the user's cache from the last time.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fuselab.analysis import perf
+from fuselab.analysis.heap import read_heap
+from fuselab.analysis.offcpu import read_offcpu
+from fuselab.analysis.oncpu import read_oncpu
+from fuselab.analysis.stacks import Stacks
+from fuselab.analysis.symbols import Symbols
+
+pytestmark = pytest.mark.slow
+
+
+def time_in(stacks: Stacks, *names: str) -> int:
+    return sum(value for stack, value in stacks.items() if all(any(n in f for f in stack) for n in names))
+
+
+@pytest.fixture(scope="module")
+def build(golden: Path) -> Callable[..., Path]:
+    """Compile `planted` with features."""
+    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+    def build(*features: str) -> Path:
+        target = root / "fuselab" / "tests" / "-".join(("planted", *features))
+        environment = {
+            **os.environ,
+            "CARGO_TARGET_DIR": str(target),
+            "RUSTFLAGS": "-C force-frame-pointers=yes",
+        }
+        subprocess.run(
+            ["cargo", "build", "--release", "--locked", "--features", ",".join(features)],
+            cwd=golden / "make" / "planted", env=environment, check=True, capture_output=True,
+        )  # fmt: skip
+        return target / "release" / "planted"
+
+    return build
+
+
+def test_cpu_time_of_inlined_async_functions(build, recorder, symbols: Symbols) -> None:
+    data = recorder.record(perf.oncpu_record_argv, [str(build()), "burn", "3"])
+    oncpu = read_oncpu("perf", data, symbols)
+    total = time_in(oncpu.stacks, "planted::light::{{closure}}")
+    assert time_in(oncpu.stacks, "planted::heavy::{{closure}}") / total == pytest.approx(0.6, abs=0.05)
+    assert time_in(oncpu.stacks, "planted::middle::{{closure}}") / total == pytest.approx(0.9, abs=0.05)
+    assert total / oncpu.total_ns > 0.9
+
+
+def test_time_in_memcpy_belongs_to_the_async_function_that_copies(build, recorder, symbols: Symbols) -> None:
+    data = recorder.record(perf.oncpu_record_argv, [str(build()), "copy", "2"])
+    oncpu = read_oncpu("perf", data, symbols)
+    copying = time_in(oncpu.stacks, "memmove")
+    assert copying > 0.5 * oncpu.total_ns
+    assert time_in(oncpu.stacks, "planted::copies::{{closure}}", "memmove") == pytest.approx(
+        copying, rel=0.05
+    )
+
+
+def test_blocking_sleep_on_a_worker_thread(build, recorder, symbols: Symbols) -> None:
+    data = recorder.record(perf.offcpu_record_argv, [str(build()), "block", "250"])
+    off = read_offcpu("perf", data, symbols, recorder.window_ns)
+    asleep = time_in(off.blocked, "planted::blocks_worker::{{closure}}", "nanosleep")
+    # 250 x 10 ms, and never shorter; on a busy machine each wakes up later.
+    assert 2.5e9 <= asleep < 2.5e9 * 1.05 + off.preempted_ns
+
+
+def test_memory_retained_by_a_named_function(build, tmp_path: Path, symbols: Symbols) -> None:
+    settings = "prof:true,prof_active:true,prof_final:true,lg_prof_interval:25,lg_prof_sample:14"
+    environment = {**os.environ, "_RJEM_MALLOC_CONF": f"{settings},prof_prefix:{tmp_path}/heap"}
+    subprocess.run(
+        [str(build("jemalloc-profiling")), "hold", "64"], input=b"go\n", env=environment, check=True,
+        capture_output=True,
+    )  # fmt: skip
+    heap = read_heap(tmp_path.glob("*.heap"), symbols)
+    held = time_in(heap.stacks, "planted::retain")
+    assert held == pytest.approx(64 * 2**20, rel=0.05)
+    assert time_in(heap.stacks, "planted::churn") < 0.01 * held
