@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,7 +71,8 @@ class Heap:
     """What the dumps of one run say."""
 
     stacks: Stacks
-    """Fullest dump (a program that stops cleanly has freed all by its last): functions root first, allocator frames left out -> live bytes (estimated)."""
+    """Fullest dump (a program that stops cleanly has freed all by its last): functions root first, without the
+    allocator's -> live bytes (estimated)."""
     memory: tuple[StackMemory, ...]
     """The same stacks with their growth and error, largest first; also those only in other dumps."""
     timeline: tuple[HeapPoint, ...]
@@ -115,6 +116,8 @@ def read_heap(
     last = dumps[-1]
     timeline = tuple(_point(dump) for dump in dumps)
     peak = dumps[max(range(len(dumps)), key=lambda number: timeline[number].live_bytes)]
+    if not peak.stacks:
+        raise Refusal("no dump holds a sampled object.", "Sample more often: a smaller lg_prof_sample.")
     named = _name_all(dumps, symbols)
     folded = {key: allocator.trim(stack.functions) for key, stack in named.items()}
     weights = [(named[key], size) for key, (_, size) in peak.stacks.items()]

@@ -167,6 +167,15 @@ def test_a_cut_dump_is_refused(golden: Path, tmp_path: Path, symbols: Symbols, k
         read_heap(tmp_path.iterdir(), symbols)
 
 
+def test_dumps_without_a_single_sample_are_refused(golden: Path, tmp_path: Path, symbols: Symbols) -> None:
+    text = (golden / "heap" / "p.27415.5.f.heap").read_text()
+    maps = text[text.index("MAPPED_LIBRARIES") :]
+    (tmp_path / "p.1.0.f.heap").write_text(f"heap_v2/65536\n  t*: 0: 0 [0: 0]\n\n{maps}")
+    with pytest.raises(Refusal, match="no dump holds") as refusal:
+        read_heap(tmp_path.iterdir(), symbols)
+    assert "lg_prof_sample" in refusal.value.fix
+
+
 def test_the_process_that_dumped_most_is_meant_unless_said(
     golden: Path, tmp_path: Path, symbols: Symbols
 ) -> None:
