@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from fuselab.report import tables
-from fuselab.report.context import BlindSpotView, Cell, Column, FigureView, Table
+from fuselab.report.context import BlindSpotView, Cell, Column, Table
 from fuselab.report.distributions import view
 from fuselab.report.drawing import Drawing
 from fuselab.report.embed import data_link
@@ -21,33 +21,44 @@ _PARTS = [column for column, _, _ in stacked.PARTS]
 
 
 def blind_spots(results: Results) -> tuple[BlindSpotView, ...]:
-    return tuple(_views(results))
+    """One view per workload that has an accounting."""
+    return tuple(_view(results, w, found) for w, found in _present(results))
 
 
-def _views(results: Results) -> Iterator[BlindSpotView]:
-    plan = results.plan
-    for w, workload in enumerate(plan.workloads):
-        sides = [(name, results.blindspots.get((name, workload.name))) for name in plan.names()]
-        present = [(name, side) for name, side in sides if side is not None]
-        if not present:
-            continue
-        drawn: list[FigureView] = []
-        shown: list[Table] = []
-        headlines: list[str] = []
-        notes: list[str] = []
-        spans = {name: read(path) for name, (path, _) in present}
-        longest_ns = max(float(totals(table).max()) for table in spans.values())
-        for v, (name, (_, said)) in enumerate(present):
-            key = f"blindspots-{w}-{v}"
-            wide, narrow = (
-                drawing(key + suffix, name, spans[name], longest_ns, width_in)
-                for suffix, width_in in (("", base.WIDE_IN), ("-narrow", base.NARROW_IN))
-            )
-            drawn.append(view(wide, narrow))
-            shown.append(_table(f"{key}-table", name, spans[name]))
-            headlines += [f"`{name}`: {said.headline}"] if said.headline else []
-            notes += [f"`{name}`: {note}" for note in said.notes]
-        yield BlindSpotView(workload.name, tuple(headlines), tuple(drawn), tuple(shown), tuple(notes))
+def drawings(results: Results) -> Iterator[Drawing]:
+    """Every figure, wide."""
+    for w, found in _present(results):
+        yield from _drawings(w, found, base.WIDE_IN, "")
+
+
+def _present(results: Results) -> Iterator[tuple[int, dict[str, pd.DataFrame]]]:
+    """(number of the workload, variant -> its table) of every workload that has any."""
+    for w, workload in enumerate(results.plan.workloads):
+        sides = {name: results.blindspots.get((name, workload.name)) for name in results.plan.names()}
+        found = {name: read(side[0]) for name, side in sides.items() if side is not None}
+        if found:
+            yield w, found
+
+
+def _drawings(w: int, found: dict[str, pd.DataFrame], width_in: float, suffix: str) -> Iterator[Drawing]:
+    longest_ns = max(float(totals(table).max()) for table in found.values())
+    for v, (name, table) in enumerate(found.items()):
+        yield drawing(f"blindspots-{w}-{v}{suffix}", name, table, longest_ns, width_in)
+
+
+def _view(results: Results, w: int, found: dict[str, pd.DataFrame]) -> BlindSpotView:
+    workload = results.plan.workloads[w].name
+    notes = {name: results.blindspots[name, workload][1] for name in found}
+    wide, narrow = _drawings(w, found, base.WIDE_IN, ""), _drawings(w, found, base.NARROW_IN, "-narrow")
+    return BlindSpotView(
+        workload=workload,
+        headlines=tuple(f"`{name}`: {said.headline}" for name, said in notes.items() if said.headline),
+        figures=tuple(view(large, small) for large, small in zip(wide, narrow, strict=True)),
+        tables=tuple(
+            _table(f"blindspots-table-{w}-{v}", name, table) for v, (name, table) in enumerate(found.items())
+        ),
+        notes=tuple(f"`{name}`: {note}" for name, said in notes.items() for note in said.notes),
+    )
 
 
 def read(path: Path) -> pd.DataFrame:

@@ -10,7 +10,6 @@ from fuselab.profilers.base import Profile
 from fuselab.report import tables, words
 from fuselab.report.context import (
     Fact,
-    FigureView,
     Link,
     Picture,
     ProfilerView,
@@ -19,6 +18,7 @@ from fuselab.report.context import (
     Table,
 )
 from fuselab.report.distributions import view
+from fuselab.report.drawing import Drawing
 from fuselab.report.embed import Carrier
 from fuselab.report.figures import base, runs
 from fuselab.report.plan import ContrastPlan, ProfilerPlan
@@ -80,7 +80,12 @@ def _workload(
             if contrast.variant == name:
                 tabs.append(_difference(results, carrier, f"{key}-{len(tabs)}", plan, workload, contrast))
     found = tuple(tab for tab in tabs if tab is not None)
-    return ProfilerWorkload(key, workload, found, tuple(_over_time(results, key, plan.name, workload)))
+    return ProfilerWorkload(
+        key,
+        workload,
+        found,
+        tuple(view(drawing) for drawing in over_time_drawings(results, key, plan.name, workload)),
+    )
 
 
 def _side(
@@ -186,23 +191,27 @@ def _difference(
     )
 
 
-def _over_time(results: Results, key: str, profiler: str, workload: str) -> list[FigureView]:
+def over_time_drawings(results: Results, key: str, profiler: str, workload: str) -> list[Drawing]:
     """Every table of the profiler that has a time column and a byte column, drawn for all variants at once."""
     parts: dict[str, list[pd.DataFrame]] = {}
     for name in results.plan.names():
         processed = results.profiles.get((name, workload, profiler))
-        for title, file in (processed.profile.tables if processed else {}).items():
-            path = processed.folder / file if processed else Path()
-            frame = pd.read_parquet(path) if path.suffix == ".parquet" and path.is_file() else pd.DataFrame()
-            bytes_column = next((c for c in frame.columns if str(c).endswith("_bytes")), None)
-            if "time_s" in frame and bytes_column is not None:
-                run = frame["capture"] if "capture" in frame else pd.Series(1, index=frame.index)
-                part = pd.DataFrame(
-                    {"variant": name, "run": run, "time_s": frame["time_s"], "value": frame[bytes_column]}
-                )
-                parts.setdefault(title, []).append(part)
+        for title, file in processed.profile.tables.items() if processed else ():
+            part = _time_and_bytes(processed.folder / file) if processed else pd.DataFrame()
+            if not part.empty:
+                parts.setdefault(title, []).append(part.assign(variant=name))
     variants = base.places(results.plan.names())
     return [
-        view(runs.over_time(f"{key}-time-{i}", pd.concat(found), variants, title, "bytes", _OVER_TIME))
+        runs.over_time(f"{key}-time-{i}", pd.concat(found), variants, title, "bytes", _OVER_TIME)
         for i, (title, found) in enumerate(parts.items())
     ]
+
+
+def _time_and_bytes(path: Path) -> pd.DataFrame:
+    """run, time_s, value (bytes) of a Parquet table that has them; empty if it has not."""
+    frame = pd.read_parquet(path) if path.suffix == ".parquet" and path.is_file() else pd.DataFrame()
+    bytes_column = next((column for column in frame.columns if str(column).endswith("_bytes")), None)
+    if "time_s" not in frame or bytes_column is None:
+        return pd.DataFrame()
+    run = frame["capture"] if "capture" in frame else pd.Series(1, index=frame.index)
+    return pd.DataFrame({"run": run, "time_s": frame["time_s"], "value": frame[bytes_column]})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -138,9 +138,13 @@ def _decode(path: Path, kind: type[T]) -> T:
 
 
 def read_comparisons(path: Path) -> tuple[Comparison, ...]:
-    """Every row of comparisons.csv, with columns that this report does not know kept as text."""
     with path.open(newline="") as file:
-        return tuple(_comparison(row) for row in csv.DictReader(file))
+        return parse_comparisons(file)
+
+
+def parse_comparisons(lines: Iterable[str]) -> tuple[Comparison, ...]:
+    """Every row of a comparisons.csv, with columns that this report does not know kept as text."""
+    return tuple(_comparison(row) for row in csv.DictReader(lines))
 
 
 def _comparison(row: dict[str, str]) -> Comparison:

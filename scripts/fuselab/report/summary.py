@@ -74,16 +74,16 @@ def summarise(results: Results) -> Summary:
 
 def write_summary(inputs: ReportInputs, markdown: Path, json: Path) -> None:
     """Write both files."""
-    from fuselab.report.render import templates
-
     summary = summarise(Results(inputs))
     write_atomically(json, msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
-    text = (
-        templates()
-        .get_template("summary.md.j2")
-        .render(summary=summary, rows=[_cells(r) for r in summary.comparisons])
-    )
-    write_atomically(markdown, text)
+    write_atomically(markdown, summary_markdown(summary))
+
+
+def summary_markdown(summary: Summary) -> str:
+    from fuselab.report.render import templates
+
+    rows = [_cells(row) for row in summary.comparisons]
+    return templates().get_template("summary.md.j2").render(summary=summary, rows=rows)
 
 
 def _row(results: Results, row: Comparison) -> SummaryRow:

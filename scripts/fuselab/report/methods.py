@@ -1,0 +1,110 @@
+"""The methods paragraph: what was actually done, in the words of a paper."""
+
+from __future__ import annotations
+
+from fuselab.report import provenance, verdicts, words
+from fuselab.report.reading import Results
+
+
+def methods(results: Results) -> str:
+    """Markdown, one paragraph each on what was compared, how it was run, how it was judged, how it was profiled."""
+    paragraphs = [_compared(results), _run(results), _judged(results), _profiled(results)]
+    return "\n\n".join(" ".join(sentences) for sentences in paragraphs if sentences) + "\n"
+
+
+def _compared(results: Results) -> list[str]:
+    plan = results.plan
+    targets = words.listing(list(dict.fromkeys(v.target for v in plan.variants if v.target)))
+    names = words.listing([f"`{v.name}`" for v in plan.variants])
+    loads = words.listing([f"`{w.name}`" for w in plan.workloads])
+    said = [
+        f"We compared {words.plural(len(plan.variants), 'variant')} of {targets} ({names}; baseline "
+        f"`{plan.baseline}`) under {loads}."
+    ]
+    if plan.controls:
+        named = words.listing([f"`{name}`" for name in sorted(plan.controls)])
+        said.append(f"The A/A control {named} is identical to the baseline.")
+    said += [_built(results), _machine(results)]
+    return [sentence for sentence in said if sentence]
+
+
+def _built(results: Results) -> str:
+    built = [
+        f"`{build.target}/{build.build}` from revision {build.revision[:12]}"
+        + (" with uncommitted changes" if build.dirty else "")
+        for build in results.builds
+        if build.revision
+    ]
+    return f"Builds: {words.listing(built)}." if built else ""
+
+
+def _machine(results: Results) -> str:
+    kernels = {run.record.environment.kernel for run in results.runs if run.record.environment}
+    mounts = {run.record.mount.fstype for run in results.runs if run.record.mount}
+    if not kernels:
+        return ""
+    hosts = words.listing(provenance.hosts(results)) or "one machine"
+    where = f"Runs were made on {hosts}, {words.listing(sorted(kernels))}"
+    return where + (f", mounted as {words.listing(sorted(mounts))}." if mounts else ".")
+
+
+def _run(results: Results) -> list[str]:
+    plan = results.plan
+    said = []
+    if results.verifies:
+        failed = [f"`{v.variant}`" for v in results.verifies.values() if v.status != "ok"]
+        outcome = f"{words.listing(failed)} did not pass and was not timed." if failed else "all passed."
+        said.append(
+            f"Each variant first wrote data with checksums and read it back in an untimed run; {outcome}"
+        )
+    caches = words.listing(list(dict.fromkeys(workload.cache for workload in plan.workloads)))
+    said.append(
+        "Timed runs carried no profiler. They were made in blocks: one run of every variant, next to each other in "
+        f"time, in balanced random order (seed {plan.seed}) and with the same random seed of the load; each run began "
+        f"from a fresh backend, fresh data and a fresh mount, with {caches} caches."
+    )
+    for workload, blocks in results.blocks.items():
+        count, voided = verdicts.block_counts(blocks)
+        measured, lost = words.plural(count, "block"), words.plural(voided, "attempt")
+        said.append(f"Of `{workload}`, {measured} measured, {lost} voided and made again.")
+    return said
+
+
+def _judged(results: Results) -> list[str]:
+    plan = results.plan
+    levels = sorted({words.level(row.level) for row in results.comparisons if row.level is not None})
+    said = [
+        "For each metric we took the logarithm of variant / baseline in each block, and report the Hodges-Lehmann "
+        "estimate with its exact signed-rank interval" + (f" at {words.listing(levels)}." if levels else "."),
+        f"A change of ±{words.percent(plan.threshold)} was stated beforehand as the smallest that matters.",
+    ]
+    if plan.primary:
+        said.append(f"Primary metrics: {words.listing([f'`{metric}`' for metric in plan.primary])}.")
+    for family, name in (("primary", "Primary"), ("exploratory", "Exploratory")):
+        corrections = {
+            row.extras.get("correction", "") for row in results.comparisons if row.family == family
+        }
+        used = sorted(corrections - {"", "none"})
+        if used:
+            said.append(f"{name} verdicts are corrected for multiplicity ({words.listing(used)}).")
+    return said
+
+
+def _profiled(results: Results) -> list[str]:
+    plan = results.plan
+    if not plan.captures:
+        return []
+    repeats = max(capture.repeats for capture in plan.captures)
+    names = words.listing([f"`{profiler.name}`" for profiler in plan.profilers])
+    said = [
+        f"Profiles come from captures of their own, apart from every timed run: {names}, "
+        f"{words.plural(repeats, 'capture')} each."
+    ]
+    refused = [
+        f"`{name}` of `{variant}`"
+        for (variant, _, name), found in results.profiles.items()
+        if found.profile.status == "refused"
+    ]
+    if refused:
+        said.append(f"Refused as saying nothing: {words.listing(refused)}.")
+    return said

@@ -1,0 +1,155 @@
+"""`reproduced.html`: the verdicts of a bundle made elsewhere beside those measured here, and which of them held."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+
+from fuselab.files import write_atomically
+from fuselab.report import words
+from fuselab.report.context import Cell, Column, Fact, FigureView, Table
+from fuselab.report.distributions import view
+from fuselab.report.drawing import Drawing
+from fuselab.report.figures import base, intervals
+from fuselab.report.inputs import ReportInputs
+from fuselab.report.reading import Results, parse_comparisons
+from fuselab.report.records import Comparison
+from fuselab.report.summary import Summary, summarise
+
+_THERE, _HERE = "there", "here"
+_OPEN = ("inconclusive", "failed")
+_CAPTION = "Each comparison twice: as the bundle has it, and as it was measured here."
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One primary comparison of the bundle, and the same one here if it was made."""
+
+    there: Comparison
+    here: Comparison | None
+
+    @property
+    def outcome(self) -> str:
+        """`held`, `did not hold`, or why that cannot be said. Nothing is tested: the verdicts are compared."""
+        if self.here is None:
+            return "not measured here"
+        if self.there.word in _OPEN:
+            return "was not decided there"
+        if self.here.word in _OPEN:
+            return "not decided here"
+        return "held" if self.here.word == self.there.word else "did not hold"
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    title: str
+    headline: str
+    facts: tuple[Fact, ...]
+    warnings: tuple[str, ...]
+    figure: FigureView | None
+    table: Table
+
+
+def write_reproduced(bundle: Path, inputs: ReportInputs, out: Path) -> None:
+    """Write the page. Raises ValueError if `bundle` is no bundle of this experiment."""
+    from fuselab.report.render import templates
+
+    context = reproduction(bundle, inputs)
+    write_atomically(out, templates().get_template("reproduced.html.j2").render(page=context))
+
+
+def reproduction(bundle: Path, inputs: ReportInputs) -> Reproduction:
+    try:
+        with zipfile.ZipFile(bundle) as archive:
+            summary = msgspec.json.decode(archive.read("summary.json"), type=Summary)
+            rows = parse_comparisons(io.StringIO(archive.read("comparisons.csv").decode()))
+            yaml = archive.read("experiment.yaml")
+    except (KeyError, zipfile.BadZipFile, msgspec.MsgspecError) as error:
+        raise ValueError(f"{bundle} is no bundle of fuselab: {error}") from error
+    results = Results(inputs)
+    if summary.experiment != results.plan.experiment:
+        raise ValueError(
+            f"{bundle} is of the experiment {summary.experiment}, not of {results.plan.experiment}"
+        )
+    pairs = _pairs(summary, rows, results)
+    here = summarise(results)
+    warnings = [] if yaml == inputs.experiment.read_bytes() else [
+        "The experiment file here differs from the one in the bundle: differences may come from there."
+    ]  # fmt: skip
+    return Reproduction(
+        title=summary.title,
+        headline=_headline(pairs),
+        facts=(Fact("there", _origin(summary)), Fact("here", _origin(here))),
+        warnings=(*warnings, *(f"There: {a}" for a in summary.alarms), *(f"Here: {a}" for a in here.alarms)),
+        figure=_figure(pairs, results.plan.threshold),
+        table=_table(pairs),
+    )
+
+
+def _pairs(summary: Summary, rows: tuple[Comparison, ...], results: Results) -> list[Pair]:
+    """The primary comparisons of the bundle, controls left out: their verdict is about the machine."""
+    ours = {_key(row): row for row in results.comparisons}
+    wanted = {(r.workload, r.baseline, r.variant, r.metric) for r in summary.comparisons if not r.control}
+    return [Pair(row, ours.get(_key(row))) for row in rows if _key(row) in wanted]
+
+
+def _key(row: Comparison) -> tuple[str, str, str, str]:
+    return row.workload, row.baseline, row.variant, row.metric
+
+
+def _headline(pairs: list[Pair]) -> str:
+    outcomes = [pair.outcome for pair in pairs]
+    decided = outcomes.count("held") + outcomes.count("did not hold")
+    said = f"{outcomes.count('held')} of {words.plural(decided, 'verdict')} held."
+    left = len(outcomes) - decided
+    return said + (f" Of {left} more nothing can be said." if left else "")
+
+
+def _origin(summary: Summary) -> str:
+    counted = f"{words.plural(summary.blocks, 'block')}, {summary.voided} voided"
+    return f"{words.listing(list(summary.machines))}, {summary.measured_last} UTC, {counted}"
+
+
+def _figure(pairs: list[Pair], threshold: float) -> FigureView | None:
+    rows = []
+    for pair in pairs:
+        for where, row in ((_THERE, pair.there), (_HERE, pair.here)):
+            if row is not None and row.has_interval:
+                label = f"{row.variant}: {words.phrase(row.metric).noun}, {row.workload}, {where}"
+                rows.append((label, replace(row, variant=where)))
+    if not rows:
+        return None
+    places = {_THERE: 0, _HERE: 2}
+
+    def drawn(name: str, width_in: float) -> Drawing:
+        return intervals.ratios(name, rows, places, threshold, width_in, _CAPTION)
+
+    return view(drawn("reproduced", base.WIDE_IN), drawn("reproduced-narrow", base.NARROW_IN))
+
+
+def _table(pairs: list[Pair]) -> Table:
+    names = ("contrast", "workload", "metric", "there", "verdict there", "here", "verdict here", "outcome")
+    rows = tuple(
+        (
+            Cell(f"{pair.there.variant} against {pair.there.baseline}"),
+            Cell(pair.there.workload),
+            Cell(pair.there.metric),
+            Cell(_change(pair.there)),
+            Cell(pair.there.verdict),
+            Cell(_change(pair.here)),
+            Cell(pair.here.verdict if pair.here else ""),
+            Cell(pair.outcome, strong=True),
+        )
+        for pair in pairs
+    )
+    return Table("reproduced-table", "Every primary verdict of the bundle.", tuple(map(Column, names)), rows)
+
+
+def _change(row: Comparison | None) -> str:
+    if row is None or not row.has_interval:
+        return ""
+    return f"{words.change(row.ratio)} ({words.change_interval(row.low, row.high)})"
