@@ -38,3 +38,22 @@ rule diff:
         "{wildcards.experiment}: difference of {wildcards.variant} against {wildcards.baseline}: {wildcards.profiler} under {wildcards.workload}"
     script:
         "../scripts/diff.py"
+
+
+rule queries:
+    input:
+        processed=lambda wc: lab.processed_cell(wc.experiment, wc.variant, wc.workload),
+    output:
+        "results/{experiment}/processed/{variant}/{workload}/queries.json",
+    log:
+        "results/{experiment}/logs/queries/{variant}.{workload}.log",
+    conda:
+        "../envs/environment.yaml"
+    params:
+        code=lambda wc: lab.code("analysis"),
+        questions=lambda wc: lab.questions(wc.experiment),
+        has_spans=lambda wc: lab.has_spans(wc.experiment, wc.variant, wc.workload),
+    message:
+        "{wildcards.experiment}: ask SQL of {wildcards.variant} under {wildcards.workload}"
+    script:
+        "../scripts/queries.py"

@@ -255,6 +255,25 @@ class Workflow:
             f"results/{experiment}/processed/{v}/{w}/{p}" for v, w, p in self.plan(experiment).processed()
         ]
 
+    def processed_cell(self, experiment: str, variant: str, workload: str) -> list[str]:
+        base = f"results/{experiment}/processed/{variant}/{workload}/"
+        return [folder for folder in self.processed(experiment) if folder.startswith(base)]
+
+    def questions(self, experiment: str) -> list[dict[str, Any]]:
+        return [plain_dict(query) for query in self.plan(experiment).experiment.queries]
+
+    def has_spans(self, experiment: str, variant: str, workload: str) -> bool:
+        """Whether the ready-made queries, all of them over spans, can be asked."""
+        return (variant, workload, "trace-chrome") in self.plan(experiment).processed()
+
+    def queries(self, experiment: str) -> list[str]:
+        """queries.json of every variant and workload that has something to ask and to be asked of."""
+        cells = {(v, w) for v, w, _ in self.plan(experiment).processed()}
+        asked = [
+            cell for cell in sorted(cells) if self.questions(experiment) or self.has_spans(experiment, *cell)
+        ]
+        return [f"results/{experiment}/processed/{v}/{w}/queries.json" for v, w in asked]
+
     def diffs(self, experiment: str) -> list[str]:
         return [
             f"results/{experiment}/diffs/{c.variant}-vs-{c.baseline}/{workload}/{profiler}"

@@ -154,7 +154,7 @@ def test_a_target_that_never_mounts_is_an_error_with_its_last_words(workspace: W
 @pytest.mark.slow
 def test_a_variant_that_fails_is_a_failed_verdict_and_the_rest_goes_on(workspace: Workspace) -> None:
     waiting = "waiting: {options: {inject: extend-wait=1ms}}"
-    corrupting = "corrupting: {options: {inject: corrupt}}"
+    corrupting = "corrupting: {options: {inject: corrupt=1}}"
     text = TWO_LOADS.replace(waiting, f"{corrupting}\n  {waiting}").replace("backend: memory\n", "")
     workspace.experiment("corrupt", f"{text}compare: {{primary: [write.bw]}}\n")
     workspace.make("results/corrupt/report.html")

@@ -42,42 +42,30 @@ class CriterionFlamegraph:
         return whole_run()
 
     def process(self, captures: Sequence[CaptureFolder], out: Path, tools: Tools) -> Profile:
-        from collections import Counter
-
-        from fuselab.analysis.folded import read_folded
-        from fuselab.analysis.refusal import Refusal
+        from fuselab.analysis.criterion import BenchProfile, read_profiles
         from fuselab.profilers.output import Extras, Reading, profile_of
 
-        def graphs(capture: CaptureFolder) -> list[Path]:
-            return sorted(capture.folder.rglob("profile/flamegraph.svg"))
+        found: list[BenchProfile] = []
 
         def read(capture: CaptureFolder) -> Reading:
-            stacks: Counter[tuple[str, ...]] = Counter()
-            sources = sorted(capture.folder.rglob("profile/folded.txt"))
-            for path in sources:
-                bench = path.parent.parent.relative_to(capture.folder / HOME)
-                for stack, value in read_folded(path, self.unit).stacks.items():
-                    stacks[str(bench), *stack] += value
-            if not graphs(capture):
-                raise Refusal(
-                    "Criterion left no profile/flamegraph.svg.",
-                    "Set the variable that switches the bench's pprof profiler on in target.yaml (env of "
-                    "criterion-flamegraph), and let the bench run through Criterion's profiler.",
-                )
-            if not stacks:
-                raise Refusal(
-                    "The bench left its SVG, but no stack: it was not sampled, or it leaves no profile/folded.txt.",
-                    "Let the bench run longer (`args: [--profile-time, 5]`), and write pprof's report as folded lines "
-                    "beside the SVG.",
-                )
-            return Reading(dict(stacks), tuple(sources))
+            profiles = read_profiles(capture.folder / HOME)
+            found.extend(profiles)
+            stacks = {
+                (profile.name, *stack): value
+                for profile in profiles
+                if profile.folded is not None
+                for stack, value in profile.folded.stacks.items()
+            }
+            sources = tuple(profile.flamegraph for profile in profiles if profile.flamegraph is not None)
+            remarks = tuple(f"{profile.name}: {profile.reason}" for profile in profiles if profile.reason)
+            return Reading(stacks, sources, {"benches": len(profiles)}, remarks=remarks)
 
         def extras() -> Extras:
             pictures = {}
-            for number, path in enumerate(graphs(captures[0]), 1):
-                bench = path.parent.parent.relative_to(captures[0].folder / HOME)
+            drawn = {profile.name: profile.flamegraph for profile in reversed(found) if profile.flamegraph}
+            for number, (name, path) in enumerate(sorted(drawn.items()), 1):
                 (out / f"bench.{number:03d}.svg").write_bytes(path.read_bytes())
-                pictures[f"Criterion's own: {bench}"] = f"bench.{number:03d}.svg"
+                pictures[f"Criterion's own: {name}"] = f"bench.{number:03d}.svg"
             return Extras(pictures=pictures)
 
         return profile_of(self, captures, out, tools, read, extras)

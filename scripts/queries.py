@@ -1,0 +1,18 @@
+"""rule queries: SQL over the tables of one variant and workload, ready-made questions first."""
+
+from pathlib import Path
+
+import msgspec
+
+from fuselab.analysis.span_queries import READY
+from fuselab.experiment.model import Query
+from fuselab.files import write_json
+from fuselab.job import job
+from fuselab.queries import answers
+
+with job(snakemake) as step:
+    home = Path("results") / step.wildcards.experiment
+    ready = [Query(query.title, query.sql.strip()) for query in READY if step.params.has_spans]
+    asked = [msgspec.convert(dict(question), Query) for question in step.params.questions]
+    found = answers(home, step.wildcards.variant, step.wildcards.workload, [*ready, *asked])
+    write_json(Path(step.output[0]), found)
