@@ -164,20 +164,7 @@ def _difference(
         return None
     label = f"{contrast.variant} − {contrast.baseline}"
     picture = _picture(carrier, diff.picture, f"{plan.title}: {label}", True) if diff.picture else None
-    movers = []
-    if diff.movers is not None:
-        frame, total = tables.read_head(diff.movers)
-        caption = f"What moved from `{contrast.baseline}` to `{contrast.variant}`."
-        movers.append(
-            tables.from_frame(
-                f"{key}-movers",
-                caption,
-                frame,
-                (Link(carrier.href(diff.movers), diff.movers.name),),
-                total,
-                plan.unit,
-            )
-        )
+    movers = [_movers(carrier, f"{key}-movers", plan.unit, diff.movers, contrast)] if diff.movers else []
     reason = "" if picture else diff.note or "there is no difference to draw"
     return Tab(
         key=key,
@@ -189,6 +176,16 @@ def _difference(
         tables=tuple(movers),
         legend=_LEGEND.format(**vars(contrast)) if picture else "",
     )
+
+
+def _movers(carrier: Carrier, key: str, unit: str, path: Path, contrast: ContrastPlan) -> Table:
+    """movers.csv. Its column `unit` says what the figures are in, which may be per operation or per byte."""
+    frame, total = tables.read_head(path)
+    units = list(frame.pop("unit").unique()) if "unit" in frame else []
+    said = str(units[0]) if len(units) == 1 else unit
+    shown = frame.dropna(axis="columns", how="all")
+    caption = f"What moved from `{contrast.baseline}` to `{contrast.variant}`, in {said}."
+    return tables.from_frame(key, caption, shown, (Link(carrier.href(path), path.name),), total, said)
 
 
 def over_time_drawings(results: Results, key: str, profiler: str, workload: str) -> list[Drawing]:

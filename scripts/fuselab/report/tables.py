@@ -18,8 +18,8 @@ MOST_ROWS = 200
 _LONG_TEXT = 45
 _UNITS = {"ns": "ns", "us": "us", "ms": "ms", "s": "s", "bytes": "bytes", "hz": "Hz"}
 _UNITS |= {"share": "share", "error": "share", "percent": "%"}
-_IN_PROFILE_UNIT = ("self", "total", "baseline", "variant", "change", "difference", "delta")
-"""Columns of a profile's tables that are in the profile's own unit."""
+_IN_PROFILE_UNIT = ("self", "total")
+"""Columns of a profile's tables that end so are in the profile's own unit."""
 
 
 def cell(value: object, unit: str | None = None) -> Cell:
@@ -60,7 +60,7 @@ def from_records(
     ]
     own = profile_unit.split()[0] if profile_unit else None
     units = [
-        unit or (own if name in _IN_PROFILE_UNIT else None)
+        unit or (own if name.split("_")[-1] in _IN_PROFILE_UNIT else None)
         for name, (_, unit) in zip(names, heads, strict=True)
     ]
     shown = rows[:MOST_ROWS]

@@ -518,12 +518,20 @@ class Maker:
         sides = [
             dict(line.rsplit(" ", 1) for line in path.read_text().splitlines()) for path in (left, right)
         ]
-        unit = "bytes" if profiler == "jemalloc-heap" else "ns"
+        unit = "bytes" if profiler == "jemalloc-heap" else f"{PROFILERS[profiler].unit} per operation"
+        found = {stack: [int(side.get(stack, 0)) / 9800 for side in sides] for stack in sides[0]}
         rows: list[dict[str, object]] = [
-            {"frame": stack.split(";")[-1], f"baseline_{unit}": int(sides[0].get(stack, 0)), f"variant_{unit}": int(sides[1].get(stack, 0)),
-             f"change_{unit}": int(sides[1].get(stack, 0)) - int(sides[0].get(stack, 0)), "verdict": "mover" if "extend_file_size" in stack else "within noise"}
-            for stack in sides[0]
-        ]  # fmt: skip
+            {
+                "function": stack.split(";")[-1],
+                "moved": "more" if "extend_file_size" in stack else "within noise",
+                "baseline_self": before,
+                "variant_self": after,
+                "difference_self": after - before,
+                "noise_self": 0.02 * before,
+                "unit": unit,
+            }
+            for stack, (before, after) in found.items()
+        ]
         self._csv(folder / "movers.csv", rows)
         self._json(folder / "diff.json", {"note": "normalised per I/O operation"})
 

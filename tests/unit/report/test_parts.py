@@ -29,6 +29,14 @@ def test_a_profiles_own_columns_are_in_its_unit():
     assert table.rows[0][1].text == "3.00\N{NO-BREAK SPACE}ms"
 
 
+def test_movers_are_in_the_unit_that_their_file_names(standard_page: Path):
+    text = standard_page.read_text()
+    assert (
+        "What moved from <code>baseline</code> to <code>waiting</code>, in ns on CPU per operation." in text
+    )
+    assert ">difference self<" in text
+
+
 def test_a_text_that_ends_like_a_unit_stays_a_text():
     table = tables.from_records("t", "", ["open_s"], [["never"]])
     assert table.columns[0].label == "open s"
