@@ -158,11 +158,10 @@ def _voided(results: Results) -> Table | None:
 def _voided_text(results: Results) -> str:
     blocks = [block for found in results.blocks.values() for block in found]
     voided = sum(len(block.voided) for block in blocks)
-    noisy = [block.block for block in blocks if block.noisy]
+    noisy = sum(block.noisy for block in blocks)
     said = f"{words.plural(len(blocks), 'block')} measured, {words.plural(voided, 'attempt')} voided."
     if noisy:
-        numbers = words.listing([str(number) for number in noisy])
-        said += f" The machine never was quiet enough for block {numbers}: kept and marked."
+        said += f" For {noisy} of them the machine never was quiet enough: they are kept and marked."
     return said
 
 

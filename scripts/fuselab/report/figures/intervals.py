@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import matplotlib
 import pandas as pd
@@ -72,14 +71,15 @@ def ratios(
 
 def _ratio_heading(axes: Axes, y: float, better: str) -> None:
     left, right = ("slower", "faster") if better == "higher" else ("better", "worse")
-    options: dict[str, Any] = {
-        "transform": axes.get_yaxis_transform(),
-        "va": "center",
-        "color": palette.MUTED.light,
-    }
-    axes.text(0, y, f"← {left}", **options)
-    axes.text(0.5, y, f"{better} is better", ha="center", bbox=_BACK, **options)
-    axes.text(1, y, f"{right} →", ha="right", **options)
+    transform = axes.get_yaxis_transform()
+    for x, side, text in (
+        (0, "left", f"← {left}"),
+        (0.5, "center", f"{better} is better"),
+        (1, "right", f"{right} →"),
+    ):
+        axes.text(
+            x, y, text, transform=transform, ha=side, va="center", color=palette.MUTED.light, bbox=_BACK
+        )
 
 
 def _beside(axes: Axes, y: float, label: str, said: str, width_in: float) -> float:
