@@ -1,0 +1,172 @@
+"""The blind-spot account in words, and in the files that the report reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fuselab.analysis.blindspots import LARGEST, OUTSIDE_SPANS, OUTSIDE_TARGET, Account, Captures, Row
+from fuselab.analysis.span_functions import SpanKey
+
+WORTH_SAYING = 0.1
+"""A wait of a smaller share than this of the requests it is in hides nothing."""
+MOST = 0.5
+SHOWN_IN_PLACE = 2
+
+
+@dataclass(frozen=True)
+class Wait:
+    """The span that waits most, seen from the request it is part of."""
+
+    row: Row
+    root: SpanKey
+    wait_ns: int
+    """Of it, in requests of this kind."""
+    share: float
+    """Of the wall time of those requests."""
+
+
+def largest_wait(account: Account) -> Wait | None:
+    """The largest time suspended at an await; None where poll time was not captured."""
+    waits = [row for row in account.rows if row.awaiting_ns is not None]
+    if not waits:
+        return None
+    row = max(waits, key=lambda row: (row.awaiting_ns or 0, row.key))
+    under = next(span.under for span in account.trace.spans if span.key == row.key)
+    root = max(under, key=lambda key: (under[key], key))
+    wait_ns = round((row.awaiting_ns or 0) * under[root] / max(sum(under.values()), 1))
+    _, root_wall_ns = account.trace.roots.get(root, (0, 0))
+    return Wait(row, root, wait_ns, wait_ns / root_wall_ns if root_wall_ns else 0.0)
+
+
+def headline(account: Account) -> str:
+    """One sentence or two: where the largest wait is that no on-CPU profile shows, and what shows in its place."""
+    wait = largest_wait(account)
+    if wait is None:
+        return "Poll time was not captured, so waits cannot be told from work: add trace-flame to the trace's capture."
+    if wait.share < WORTH_SAYING:
+        return (
+            f"No large wait hides from on-CPU profiles: the longest, in `{wait.row.key.name}`, is "
+            f"{wait.share:.0%} of the wall time of `{wait.root.name}`."
+        )
+    return " ".join(_sentences(account, wait))
+
+
+def _sentences(account: Account, wait: Wait) -> Iterator[str]:
+    row = wait.row
+    most = "Most" if wait.share > MOST else "Part"
+    where = "in its own awaits" if row.key == wait.root else f"in `{row.key.name}` (`{row.key.target}`)"
+    yield (
+        f"{most} of the wall time of `{wait.root.name}`, {wait.share:.0%}, is a wait {where} that the on-CPU "
+        f"flamegraph does not show: {duration(row.awaiting_ns or 0)} in {row.calls} calls, "
+        f"{duration(round((row.awaiting_ns or 0) / max(row.calls or 1, 1)))} each."
+    )
+    if row.oncpu_ns is None:
+        return
+    on_cpu = sum(account.on_cpu_leaves.values())
+    shown = list(account.on_cpu_leaves.items())[:SHOWN_IN_PLACE]
+    spent = f"On the CPU `{row.key.name}` has {duration(row.oncpu_ns)}"
+    if not shown or not on_cpu:
+        yield f"{spent}."
+        return
+    names = " and ".join(f"`{short(name)}` ({value / on_cpu:.0%})" for name, value in shown)
+    yield f"{spent}; the flamegraph shows {names} in its place."
+
+
+def notes(captures: Captures, account: Account) -> list[str]:
+    """What a reader of the table must know."""
+    said = [
+        "Shares are of the summed wall time of outermost spans; spans that overlap add up to more than elapsed."
+    ]
+    kinds = {
+        "poll time": captures.polled,
+        "on-CPU time": captures.on_cpu,
+        "blocked time": captures.blocked,
+    }
+    missing = [kind for kind, found in kinds.items() if found is None]
+    if missing:
+        said.append(f"Not captured: {', '.join(missing)}.")
+    unscaled = [kind for kind, found in kinds.items() if found is not None and not found.operations]
+    if unscaled or not captures.operations:
+        said.append(
+            "A load without a count of operations cannot be brought to the speed of another run: "
+            f"{', '.join(unscaled) or 'the trace'}."
+        )
+    excess = [row for row in account.rows if row.poll_excess_ns > 0.05 * max(row.wall_ns or 0, 1)]
+    if excess:
+        said.append(
+            f"tracing-flame charged idle time to {_listed(excess)}: poll time is cut off at wall time there."
+        )
+    unexplained = [
+        row for row in account.rows if abs(row.unexplained_ns or 0) > 0.2 * max(row.wall_ns or 0, 1)
+    ]
+    if unexplained:
+        said.append(
+            f"Poll time of {_listed(unexplained)} is not explained by the stacks: the runs differed there."
+        )
+    if account.outside_leaves:
+        names = ", ".join(f"`{short(name)}`" for name in account.outside_leaves)
+        said.append(f"The largest functions outside any span: {names}.")
+    return [*said, *account.notes]
+
+
+def write(folder: Path, captures: Captures, account: Account) -> None:
+    """blindspots.parquet and blindspots.json (headline, notes) in `folder`."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.Table.from_pylist(
+        [_record(row) for row in account.rows],
+        schema=pa.schema([(name, pa.type_for_alias(kind)) for name, kind in _SCHEMA.items()]),
+    )
+    pq.write_table(table, folder / "blindspots.parquet")
+    said = {"headline": headline(account), "notes": notes(captures, account)}
+    (folder / "blindspots.json").write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+
+
+_SCHEMA = {
+    "target": "string",
+    "name": "string",
+    **dict.fromkeys(
+        (
+            "calls", "wall_ns", "poll_ns", "oncpu_ns", "blocked_ns", "preempted_ns", "awaiting_ns", "unexplained_ns",
+            "poll_excess_ns",
+        ),
+        "int64",
+    ),
+    "wall_share": "double",
+    "merged_into": "string",
+}  # fmt: skip
+
+
+def _record(row: Row) -> Mapping[str, object]:
+    figures = {name: getattr(row, name) for name, kind in _SCHEMA.items() if kind == "int64"}
+    merged = None if row.merged_into is None else str(row.merged_into)
+    return {
+        "target": row.key.target,
+        "name": row.key.name,
+        **figures,
+        "wall_share": row.share,
+        "merged_into": merged,
+    }
+
+
+def _listed(rows: Sequence[Row]) -> str:
+    names = [f"`{row.key}`" for row in rows if row.key not in (OUTSIDE_SPANS, OUTSIDE_TARGET)]
+    more = f" and {len(names) - LARGEST} more" if len(names) > LARGEST else ""
+    return ", ".join(names[:LARGEST]) + more
+
+
+def short(function: str) -> str:
+    """The last two segments of a path that has no generic arguments, else the whole."""
+    return function if "<" in function else "::".join(function.split("::")[-2:])
+
+
+def duration(ns: int) -> str:
+    """Three digits with the unit that suits: `4.02 s`, `4.1 ms`, `310 us`."""
+    for unit, size in (("s", 1e9), ("ms", 1e6), ("us", 1e3)):
+        if abs(ns) >= size:
+            return f"{ns / size:.3g} {unit}"
+    return f"{ns} ns"
