@@ -5,7 +5,12 @@ rule metrics:
     input:
         blocks=lambda wc: lab.blocks(wc.experiment, checkpoints),
     output:
-        "results/{experiment}/metrics.csv",
+        report(
+            "results/{experiment}/metrics.csv",
+            category="{experiment}",
+            labels={"what": "metrics"},
+            caption="captions/metrics.rst",
+        ),
     log:
         "results/{experiment}/logs/metrics.log",
     conda:
@@ -25,7 +30,12 @@ rule compare:
         blocks=lambda wc: lab.blocks(wc.experiment, checkpoints),
         verified=lambda wc: lab.verified(wc.experiment),
     output:
-        "results/{experiment}/comparisons.csv",
+        report(
+            "results/{experiment}/comparisons.csv",
+            category="{experiment}",
+            labels={"what": "comparisons"},
+            caption="captions/comparisons.rst",
+        ),
     log:
         "results/{experiment}/logs/compare.log",
     conda:

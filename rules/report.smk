@@ -32,7 +32,14 @@ rule report:
         queries=lambda wc: lab.queries(wc.experiment),
         costs=lambda wc: lab.costs(wc.experiment),
     output:
-        report="results/{experiment}/report.html",
+        report=report(
+            "results/{experiment}/report.html",
+            category="{experiment}",
+            labels={"what": "report"},
+            caption="captions/report.rst",
+        ),
+        markdown="results/{experiment}/summary.md",
+        json="results/{experiment}/summary.json",
     log:
         "results/{experiment}/logs/report.log",
     conda:
@@ -63,3 +70,42 @@ rule overview:
         "write the overview of all reports"
     script:
         "../scripts/overview.py"
+
+
+rule bundle:
+    # Everything that a paper or a reader elsewhere needs, in one file.
+    input:
+        report="results/{experiment}/report.html",
+        yaml="experiments/{experiment}.yaml",
+    output:
+        "results/{experiment}/bundle.zip",
+    log:
+        "results/{experiment}/logs/bundle.log",
+    conda:
+        "../envs/environment.yaml"
+    params:
+        code=lambda wc: lab.code("report"),
+    message:
+        "{wildcards.experiment}: pack the bundle"
+    script:
+        "../scripts/bundle.py"
+
+
+rule reproduced:
+    # Which verdicts of a bundle from elsewhere hold here: `--config bundle=FILE`.
+    input:
+        report="results/{experiment}/report.html",
+        yaml="experiments/{experiment}.yaml",
+        bundle=lambda wc: config.get("bundle", f"bundles/{wc.experiment}.zip"),
+    output:
+        "results/{experiment}/reproduced.html",
+    log:
+        "results/{experiment}/logs/reproduced.log",
+    conda:
+        "../envs/environment.yaml"
+    params:
+        code=lambda wc: lab.code("report"),
+    message:
+        "{wildcards.experiment}: say which verdicts of {input.bundle} held"
+    script:
+        "../scripts/reproduced.py"

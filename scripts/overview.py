@@ -8,7 +8,8 @@ from fuselab.report.overview import write_overview
 with job(snakemake) as step:
     write_overview(
         Path("results"),
-        [*step.params.listed, *step.params.by_hand],
+        list(step.params.listed),
         dict(step.params.broken),
         Path(step.output[0]),
+        by_hand=list(step.params.by_hand),
     )

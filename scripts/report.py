@@ -1,11 +1,13 @@
-"""rule report: the page of one experiment."""
+"""rule report: the page of one experiment, and the summaries of the same figures."""
 
 from pathlib import Path
 
 from fuselab.job import job
 from fuselab.report.inputs import find
 from fuselab.report.render import write_report
+from fuselab.report.summary import write_summary
 
 with job(snakemake) as step:
     inputs = find(Path("results"), Path(step.input.yaml), step.wildcards.experiment)
     write_report(inputs, Path(step.output.report))
+    write_summary(inputs, Path(step.output.markdown), Path(step.output.json))

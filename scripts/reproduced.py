@@ -1,0 +1,14 @@
+"""rule reproduced: which verdicts of a bundle from elsewhere held here."""
+
+from pathlib import Path
+
+from fuselab.job import JobError, job
+from fuselab.report.inputs import find
+from fuselab.report.reproduced import write_reproduced
+
+with job(snakemake) as step:
+    inputs = find(Path("results"), Path(step.input.yaml), step.wildcards.experiment)
+    try:
+        write_reproduced(Path(step.input.bundle), inputs, Path(step.output[0]))
+    except ValueError as error:
+        raise JobError(str(error)) from None
