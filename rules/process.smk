@@ -57,3 +57,23 @@ rule queries:
         "{wildcards.experiment}: ask SQL of {wildcards.variant} under {wildcards.workload}"
     script:
         "../scripts/queries.py"
+
+
+rule blindspots:
+    input:
+        traces=lambda wc: lab.capture_folders(wc.experiment, wc.variant, wc.workload, "trace-chrome"),
+        processed=lambda wc: lab.processed_cell(wc.experiment, wc.variant, wc.workload),
+    output:
+        table="results/{experiment}/processed/{variant}/{workload}/blindspots.parquet",
+        words="results/{experiment}/processed/{variant}/{workload}/blindspots.json",
+    log:
+        "results/{experiment}/logs/blindspots/{variant}.{workload}.log",
+    conda:
+        "../envs/environment.yaml"
+    params:
+        code=lambda wc: lab.code("analysis"),
+        kind=lambda wc: lab.plan(wc.experiment).loads[wc.workload].kind,
+    message:
+        "{wildcards.experiment}: where the time of {wildcards.variant} under {wildcards.workload} is"
+    script:
+        "../scripts/blindspots.py"

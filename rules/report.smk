@@ -29,6 +29,7 @@ rule report:
         builds=ancient(lambda wc: lab.all_builds(wc.experiment)),
         mounts=lambda wc: lab.mounts(wc.experiment),
         loads=lambda wc: lab.jobs(wc.experiment),
+        blindspots=lambda wc: lab.blindspots(wc.experiment),
         queries=lambda wc: lab.queries(wc.experiment),
         costs=lambda wc: lab.costs(wc.experiment),
     output:

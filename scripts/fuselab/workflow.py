@@ -274,6 +274,11 @@ class Workflow:
         ]
         return [f"results/{experiment}/processed/{v}/{w}/queries.json" for v, w in asked]
 
+    def blindspots(self, experiment: str) -> list[str]:
+        """Accounts of every variant and workload that has spans."""
+        cells = {(v, w) for v, w, _ in self.plan(experiment).processed() if self.has_spans(experiment, v, w)}
+        return [f"results/{experiment}/processed/{v}/{w}/blindspots.parquet" for v, w in sorted(cells)]
+
     def diffs(self, experiment: str) -> list[str]:
         return [
             f"results/{experiment}/diffs/{c.variant}-vs-{c.baseline}/{workload}/{profiler}"

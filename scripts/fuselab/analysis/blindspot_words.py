@@ -114,35 +114,35 @@ def notes(captures: Captures, account: Account) -> list[str]:
 
 def write(folder: Path, captures: Captures, account: Account) -> None:
     """blindspots.parquet and blindspots.json (headline, notes) in `folder`."""
+    _write(folder, account.rows, headline(account), notes(captures, account))
+
+
+def write_nothing(folder: Path, reason: str) -> None:
+    """The same files with no rows, and why."""
+    _write(folder, (), "", [reason])
+
+
+def _write(folder: Path, rows: Sequence[Row], first: str, said_besides: Sequence[str]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pa.Table.from_pylist(
-        [_record(row) for row in account.rows],
-        schema=pa.schema([(name, pa.type_for_alias(kind)) for name, kind in _SCHEMA.items()]),
-    )
+    columns: dict[str, pa.DataType] = {"target": pa.string(), "name": pa.string()}
+    columns |= dict.fromkeys(_FIGURES, pa.int64())
+    schema = pa.schema(columns | {"wall_share": pa.float64(), "merged_into": pa.string()})
+    table = pa.Table.from_pylist([_record(row) for row in rows], schema=schema)
     pq.write_table(table, folder / "blindspots.parquet")
-    said = {"headline": headline(account), "notes": notes(captures, account)}
+    said = {"headline": first, "notes": list(said_besides)}
     (folder / "blindspots.json").write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
 
 
-_SCHEMA = {
-    "target": "string",
-    "name": "string",
-    **dict.fromkeys(
-        (
-            "calls", "wall_ns", "poll_ns", "oncpu_ns", "blocked_ns", "preempted_ns", "awaiting_ns", "unexplained_ns",
-            "poll_excess_ns",
-        ),
-        "int64",
-    ),
-    "wall_share": "double",
-    "merged_into": "string",
-}  # fmt: skip
+_FIGURES = (
+    "calls", "wall_ns", "poll_ns", "oncpu_ns", "blocked_ns", "preempted_ns", "awaiting_ns", "unexplained_ns",
+    "poll_excess_ns",
+)  # fmt: skip
 
 
 def _record(row: Row) -> Mapping[str, object]:
-    figures = {name: getattr(row, name) for name, kind in _SCHEMA.items() if kind == "int64"}
+    figures = {name: getattr(row, name) for name in _FIGURES}
     merged = None if row.merged_into is None else str(row.merged_into)
     return {
         "target": row.key.target,

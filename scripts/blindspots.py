@@ -1,0 +1,9 @@
+"""rule blindspots: where the time of one variant and workload is, and which profiler cannot see it."""
+
+from pathlib import Path
+
+from fuselab.accounting import write_account
+from fuselab.job import job
+
+with job(snakemake) as step:
+    write_account(Path(step.output.table).parent, Path(step.input.traces[0]), step.params.kind)
