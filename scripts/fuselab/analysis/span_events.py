@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
 import pyarrow as pa
@@ -65,9 +65,9 @@ class Spool:
     def batches(self) -> Iterator[tuple[int, pa.StringArray]]:
         """(number of the first event, arguments)."""
         first = 0
-        with pa.OSFile(str(self.path)) as file, pa.ipc.open_stream(file) as reader:
+        with pa.OSFile(str(self.path), "rb") as file, pa.ipc.open_stream(file) as reader:
             for batch in reader:
-                yield first, batch.column(0)
+                yield first, cast("pa.StringArray", batch.column(0))
                 first += len(batch)
 
 
@@ -111,7 +111,12 @@ class RawEvents:
             rows = order[low:high]
             if len(rows):
                 sites, opens = self.events.site[rows], self.events.opens[rows]
-                yield int(low), pa.table({"site": sites, "opens": opens, "args": args.take(rows - first)})
+                columns: dict[str, Any] = {
+                    "site": pa.array(sites),
+                    "opens": pa.array(opens),
+                    "args": args.take(rows - first),
+                }
+                yield int(low), pa.table(columns)
 
 
 _FIELDS_SEEN = "select distinct site, opens, unnest(json_keys(coalesce(args, '{}'))) from late"
@@ -173,7 +178,11 @@ def read_events(trace: TraceFile, scratch: Path, memory: str) -> RawEvents:
 
     spool = scratch / "arguments.arrow"
     collected = _Collected()
-    settings = {"memory_limit": memory, "temp_directory": str(scratch), "preserve_insertion_order": "false"}
+    settings: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": memory,
+        "temp_directory": str(scratch),
+        "preserve_insertion_order": "false",
+    }
     with (
         duckdb.connect(config=settings) as connection,
         pa.OSFile(str(spool), "wb") as sink,
@@ -195,18 +204,18 @@ def _collect(collected: _Collected, batch: pa.RecordBatch) -> pa.RecordBatch:
     """Take the numbers of a batch; what remains, for the spool, are the arguments of its begins and ends."""
     kind = batch["kind"].to_numpy()
     if (kind == _THREAD_NAME).any():
-        for row in np.flatnonzero(kind == _THREAD_NAME):
+        for row in np.flatnonzero(kind == _THREAD_NAME).tolist():
             name = json.loads(batch["args"][row].as_py() or "{}").get("name")
             collected.threads[batch["tid"][row].as_py()] = str(name)
         keep = np.flatnonzero(kind != _THREAD_NAME)
-        batch, kind = batch.take(pa.array(keep)), kind[keep]
+        batch, kind = batch.take(keep), kind[keep]
     if batch["label"].null_count < len(batch):
-        for row in np.flatnonzero(batch["label"].is_valid().to_numpy(zero_copy_only=False)):
+        for row in np.flatnonzero(batch["label"].is_valid().to_numpy(zero_copy_only=False)).tolist():
             collected.labels[batch["site"][row].as_py()] = batch["label"][row].as_py()
     encoded = batch["site"].dictionary_encode()
     numbers = [
         collected.numbers.setdefault(value, len(collected.numbers))
-        for value in encoded.dictionary.to_pylist()
+        for value in cast("list[int]", encoded.dictionary.to_pylist())
     ]
     collected.site.extend(np.array(numbers, dtype=np.int32)[encoded.indices.to_numpy()])
     collected.group.extend(batch["group"].fill_null(0).to_numpy())
