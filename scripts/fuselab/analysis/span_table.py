@@ -145,7 +145,7 @@ class _Columns:
         self._texts = {
             "target": pa.array([site.target for site in sites], pa.string()),
             "name": pa.array([site.name for site in sites], pa.string()),
-            "file": pa.array([site.file or None for site in sites], pa.string()),
+            "file": pa.array([site.file for site in sites], pa.string()),
         }
         self._lines = np.array([site.line for site in sites], dtype=np.int32)
         self._paths = pa.array(tree.texts, pa.string())
@@ -164,7 +164,9 @@ class _Columns:
             "id": pa.array(rows + np.int64(1)),
             "parent": pa.array(parent + np.int64(1), mask=parent == span_tree.NONE),
             "root": pa.array(tree.root[rows] + np.int64(1)),
-            **{name: _encoded(site, texts) for name, texts in self._texts.items()},
+            "target": _encoded(site, self._texts["target"]),
+            "name": _encoded(site, self._texts["name"]),
+            "file": _encoded(site, self._texts["file"], missing=line == 0),
             "line": pa.array(line, mask=line == 0),
             "thread": _encoded(np.searchsorted(self._tids, tid), self._threads),
             "tid": pa.array(tid),
@@ -179,5 +181,7 @@ class _Columns:
         return pa.RecordBatch.from_pydict(columns)
 
 
-def _encoded(numbers: NDArray[np.signedinteger[Any]], texts: pa.StringArray) -> pa.Array:  # type: ignore[type-arg]
-    return pa.DictionaryArray.from_arrays(numbers.astype(np.int32), texts)
+def _encoded(
+    numbers: NDArray[np.signedinteger[Any]], texts: pa.StringArray, missing: Bools | None = None
+) -> pa.Array:  # type: ignore[type-arg]
+    return pa.DictionaryArray.from_arrays(pa.array(numbers, pa.int32(), mask=missing), texts)
