@@ -16,6 +16,7 @@ rule metrics:
     conda:
         "../envs/environment.yaml"
     params:
+        lacking=lambda wc: lab.lacking(lab.blocks(wc.experiment, checkpoints)),
         code=lambda wc: lab.code("workloads", "analysis"),
         kinds=lambda wc: lab.kinds(wc.experiment),
     message:
@@ -79,6 +80,7 @@ rule costs:
     conda:
         "../envs/environment.yaml"
     params:
+        lacking=lambda wc: lab.lacking(lab.cost_blocks(wc.experiment)),
         code=lambda wc: lab.code("compare", "workloads"),
         kinds=lambda wc: lab.kinds(wc.experiment),
         design=lambda wc: lab.design(wc.experiment),

@@ -13,6 +13,9 @@ rule process:
     conda:
         "../envs/environment.yaml"
     params:
+        lacking=lambda wc: lab.lacking(
+            lab.capture_folders(wc.experiment, wc.variant, wc.workload, wc.profiler)
+        ),
         code=lambda wc: lab.code("profilers", "analysis"),
         binary=lambda wc: lab.profiled_binary(wc.experiment, wc.variant, wc.workload, wc.profiler),
         kind=lambda wc: lab.plan(wc.experiment).loads[wc.workload].kind,

@@ -189,6 +189,14 @@ class Workflow:
             found += self._block_folders(experiment, "blocks", workload.name, spec, count)
         return found
 
+    def lacking(self, folders: list[str]) -> list[str]:
+        """Which of `folders` are not there: a parameter of what is derived from them.
+
+        Snakemake does not make again what is missing between its targets and files that are up to date. With this
+        list as a parameter it does: the list is empty when the job runs, and that is what is remembered.
+        """
+        return [folder for folder in folders if not (self.root / folder).is_dir()]
+
     def first_blocks(self, experiment: str, workload: str, number: str) -> list[str]:
         """Folders of the blocks that the look after block `number` is taken at."""
         spec = self.plan(experiment).timed_spec(workload)

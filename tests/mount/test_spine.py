@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -191,6 +192,19 @@ def test_kill_9_leaves_nothing_behind_and_the_next_call_goes_on(workspace: Works
     after = {path: path.stat().st_mtime_ns for path in workspace.runs("killed")}
     assert kept.items() <= after.items()
     assert len(after) == 2 + 16
+
+
+@pytest.mark.slow
+def test_measurements_that_were_deleted_are_made_again(small: Workspace) -> None:
+    before = {path: path.stat().st_mtime_ns for path in small.runs("small")}
+    blocks = sorted((small.root / "results/small/blocks").glob("*/*/*"))
+    shutil.rmtree(blocks[2])
+    small.make("results/small/report.html")
+    after = {path: path.stat().st_mtime_ns for path in small.runs("small")}
+    assert {path for path, made in after.items() if before[path] != made} == {
+        path for path in before if blocks[2] in path.parents
+    }
+    assert "Nothing to be done" in small.make("results/small/report.html")
 
 
 def _wait_until_gone(root: Path, seconds: float) -> None:
