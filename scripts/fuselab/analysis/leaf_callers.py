@@ -52,7 +52,9 @@ class LeafCallers:
         index = bisect_left(times, time_ns)
         around = [i for i in (index - 1, index) if 0 <= i < len(times)]
         nearest = min(around, key=lambda i: abs(times[i] - time_ns))
-        return self._found[tid][nearest] if abs(times[nearest] - time_ns) < _SAME_MOMENT_NS else NOTHING_MISSED
+        return (
+            self._found[tid][nearest] if abs(times[nearest] - time_ns) < _SAME_MOMENT_NS else NOTHING_MISSED
+        )
 
 
 def read_leaf_callers(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import duckdb
 
-MEMORY = "400MB"
+MEMORY = "200MB"
 MOST_ROWS = 1000
 TIMEOUT_S = 60.0
 BUCKETS = 60

@@ -12,7 +12,18 @@ from fuselab.analysis.metrics import rows
 from fuselab.measure import BlockRecord
 from fuselab.rig.record import RunRecord
 
-COLUMNS = ("experiment", "workload", "block", "variant", "metric", "unit", "value", "better", "tail_ios", "noisy")
+COLUMNS = (
+    "experiment",
+    "workload",
+    "block",
+    "variant",
+    "metric",
+    "unit",
+    "value",
+    "better",
+    "tail_ios",
+    "noisy",
+)
 
 
 def write_metrics(blocks: Sequence[Path], kinds: Mapping[str, str], out: Path) -> None:
