@@ -4,6 +4,7 @@
 rule metrics:
     input:
         blocks=lambda wc: lab.blocks(wc.experiment, checkpoints),
+        holders=lambda wc: lab.holders(lab.blocks(wc.experiment, checkpoints)),
     output:
         report(
             "results/{experiment}/metrics.csv",
@@ -16,7 +17,6 @@ rule metrics:
     conda:
         "../envs/environment.yaml"
     params:
-        lacking=lambda wc: lab.lacking(lab.blocks(wc.experiment, checkpoints)),
         code=lambda wc: lab.code("workloads", "analysis"),
         kinds=lambda wc: lab.kinds(wc.experiment),
     message:
@@ -73,6 +73,7 @@ checkpoint look:
 rule costs:
     input:
         blocks=lambda wc: lab.cost_blocks(wc.experiment),
+        holders=lambda wc: lab.holders(lab.cost_blocks(wc.experiment)),
     output:
         "results/{experiment}/costs.csv",
     log:
@@ -80,7 +81,6 @@ rule costs:
     conda:
         "../envs/environment.yaml"
     params:
-        lacking=lambda wc: lab.lacking(lab.cost_blocks(wc.experiment)),
         code=lambda wc: lab.code("compare", "workloads"),
         kinds=lambda wc: lab.kinds(wc.experiment),
         design=lambda wc: lab.design(wc.experiment),

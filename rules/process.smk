@@ -5,6 +5,9 @@
 rule process:
     input:
         captures=lambda wc: lab.capture_folders(wc.experiment, wc.variant, wc.workload, wc.profiler),
+        holders=lambda wc: lab.holders(
+            lab.capture_folders(wc.experiment, wc.variant, wc.workload, wc.profiler)
+        ),
         builds=ancient(lambda wc: lab.profiled_builds(wc.experiment, wc.variant, wc.workload, wc.profiler)),
     output:
         directory("results/{experiment}/processed/{variant}/{workload}/{profiler}"),
@@ -13,9 +16,6 @@ rule process:
     conda:
         "../envs/environment.yaml"
     params:
-        lacking=lambda wc: lab.lacking(
-            lab.capture_folders(wc.experiment, wc.variant, wc.workload, wc.profiler)
-        ),
         code=lambda wc: lab.code("profilers", "analysis"),
         binary=lambda wc: lab.profiled_binary(wc.experiment, wc.variant, wc.workload, wc.profiler),
         kind=lambda wc: lab.plan(wc.experiment).loads[wc.workload].kind,

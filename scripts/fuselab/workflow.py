@@ -189,13 +189,17 @@ class Workflow:
             found += self._block_folders(experiment, "blocks", workload.name, spec, count)
         return found
 
-    def lacking(self, folders: list[str]) -> list[str]:
-        """Which of `folders` are not there: a parameter of what is derived from them.
+    def holders(self, folders: list[str]) -> list[str]:
+        """The folders that hold `folders`: inputs of what is derived from them, so that what is deleted is made again.
 
-        Snakemake does not make again what is missing between its targets and files that are up to date. With this
-        list as a parameter it does: the list is empty when the job runs, and that is what is remembered.
+        Snakemake does not look for what is missing between its targets and files that are up to date; but deleting an
+        entry of a folder makes the folder newer than what was derived. They are made here, because nothing else makes
+        them before the first measurement, and an input that comes later would be a change.
         """
-        return [folder for folder in folders if not (self.root / folder).is_dir()]
+        parents = sorted({str(Path(folder).parent) for folder in folders})
+        for parent in parents:
+            (self.root / parent).mkdir(parents=True, exist_ok=True)
+        return parents
 
     def first_blocks(self, experiment: str, workload: str, number: str) -> list[str]:
         """Folders of the blocks that the look after block `number` is taken at."""
