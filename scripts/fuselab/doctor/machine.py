@@ -85,17 +85,24 @@ def perf() -> Iterator[Line]:
 
 
 def _perf_fails(event: str) -> str | None:
-    """What perf says when it cannot record `event`; None if it can."""
+    """What perf says when it cannot record `event` where a run would; None if it can.
+
+    Behind a run's walls also because perf mounts tracefs where it is missing, and leaves it there.
+    """
+    from fuselab.rig.errors import RigError
+    from fuselab.rig.namespaces import contained
+
     with tempfile.TemporaryDirectory() as folder:
         argv = ["perf", "record", "-q", "-e", event, "-o", f"{folder}/perf.data", "--", "true"]
         try:
-            done = subprocess.run(argv, capture_output=True, text=True, timeout=_PERF_TIMEOUT_S, check=False)
-        except (OSError, subprocess.TimeoutExpired) as error:
+            with contained(argv, mounts=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as child:
+                said, _ = child.communicate(timeout=_PERF_TIMEOUT_S)
+        except (RigError, OSError, subprocess.TimeoutExpired) as error:
             return str(error)
-    if done.returncode == 0:
+    if child.returncode == 0:
         return None
-    lines = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()]
-    return lines[0] if lines else f"exit code {done.returncode}"
+    lines = [line.strip() for line in said.decode(errors="replace").splitlines() if line.strip()]
+    return lines[0] if lines else f"exit code {child.returncode}"
 
 
 def _pmu() -> Iterator[Line]:
