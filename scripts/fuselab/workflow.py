@@ -22,6 +22,7 @@ from fuselab.experiment.errors import ExperimentErrors
 from fuselab.experiment.loading import load_experiment
 from fuselab.experiment.plan import NONE, Plan, make_plan
 from fuselab.report.plan import describe
+from fuselab.rig.namespaces import PARENT
 from fuselab.target.spec import bench_spec
 
 PACKAGE = Path(__file__).parent
@@ -36,6 +37,7 @@ class Workflow:
         self.root = root
         self.listed = listed
         self._plans: dict[str, Plan] = {}
+        os.environ[PARENT] = str(os.getpid())
         if is_main:
             self._guard = release_stale_locks(root)
 

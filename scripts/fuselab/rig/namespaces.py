@@ -23,6 +23,8 @@ from fuselab.rig.errors import RigError
 
 Network = Literal["private", "host"]
 
+PARENT = "FUSELAB_PARENT_PID"
+"""Environment variable in which a Snakemake process tells the jobs it starts whom to follow."""
 _PROBE_TIMEOUT_S = 20.0
 _KILL_WAIT_S = 10.0
 
@@ -132,17 +134,22 @@ _following = threading.Lock()
 def follow_parent() -> None:
     """Kill this process as soon as its parent process has ended, however it ended.
 
-    A thread that watches a pidfd, and not PR_SET_PDEATHSIG: that one fires when the *thread* that started us ends,
-    which says nothing where the parent starts programs from short-lived threads.
+    The parent is the process named by `PARENT`, if it is set: one that was killed while this process was still
+    starting would not be found by asking for our parent. A thread that watches a pidfd, and not PR_SET_PDEATHSIG: that
+    one fires when the *thread* that started us ends, which says nothing where the parent starts programs from
+    short-lived threads.
     """
     if not _following.acquire(blocking=False):
         return
-    parent = os.getppid()
+    named = os.environ.get(PARENT)
+    parent = int(named) if named else os.getppid()
     try:
         descriptor = os.pidfd_open(parent)
-    except OSError:  # ended already, or it is outside our pid namespace and its end is ours anyway
-        return
-    if os.getppid() != parent:
+    except OSError:
+        if named:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return  # outside our pid namespace: its end is ours anyway
+    if not named and os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
     threading.Thread(target=_die_with, args=(descriptor,), name="follow parent", daemon=True).start()
 

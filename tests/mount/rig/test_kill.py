@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from fuselab.rig.namespaces import contained
+from fuselab.rig.namespaces import PARENT, contained
 from fuselab.rig.request import Load
 from fuselab.rig.run import execute
 from fuselab.target.model import Service, StopSpec
@@ -61,6 +61,15 @@ def test_kill_9_of_what_started_the_job_leaves_nothing(rig):
     parent.kill()
     assert rig.nothing_left(within_s=5), rig.left()
     parent.communicate()
+
+
+def test_a_job_whose_snakemake_was_killed_before_the_job_had_started_ends_by_itself(rig):
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    job = rig.job(rig.request(load=LONG), prefix=("env", f"{PARENT}={gone.pid}"))
+    job.communicate(timeout=30)
+    assert job.returncode == -signal.SIGKILL
+    assert rig.nothing_left(within_s=5), rig.left()
 
 
 @pytest.mark.parametrize(
@@ -156,7 +165,7 @@ def two_sleepers(rig: Any) -> list[str]:
 
 def test_a_contained_build_dies_with_its_job(rig):
     code = (
-        "from fuselab.rig.namespaces import contained\n"
+        "from fuselab.rig.namespaces import PARENT, contained\n"
         f"with contained({two_sleepers(rig)!r}) as child: child.wait()"
     )
     job = subprocess.Popen([sys.executable, "-c", code])
