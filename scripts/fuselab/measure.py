@@ -26,6 +26,8 @@ FAILURES = 3
 QUIET_ATTEMPTS = 2
 """How often a block waits for a quiet machine; the next attempt is kept, and marked, however noisy it was."""
 STATE_ROOT = "results/state"
+RECORDS = ("block.json", "verify.json", "capture.json")
+"""What a measurement in its place holds, one of them: whoever finds it there finds the whole measurement."""
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,12 @@ else: it stops only those who wanted it.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import msgspec
 
@@ -23,6 +22,7 @@ from fuselab.experiment.loading import load_experiment
 from fuselab.experiment.plan import NONE, Plan, make_plan
 from fuselab.report.plan import describe
 from fuselab.rig.namespaces import PARENT
+from fuselab.takeover import take_over
 from fuselab.target.spec import bench_spec
 
 PACKAGE = Path(__file__).parent
@@ -39,7 +39,7 @@ class Workflow:
         self._plans: dict[str, Plan] = {}
         os.environ[PARENT] = str(os.getpid())
         if is_main:
-            self._guard = release_stale_locks(root)
+            self._guard = take_over(root)
 
     def plan(self, experiment: str) -> Plan:
         """Of `experiments/<experiment>.yaml`, read once. Ends Snakemake with the file's errors if it is broken."""
@@ -350,25 +350,3 @@ def plain_dict(value: object) -> dict[str, Any]:
     """`plain` of a dataclass."""
     converted: dict[str, Any] = plain(value)
     return converted
-
-
-def release_stale_locks(root: Path) -> TextIO:
-    """Remove Snakemake's locks if no living Snakemake holds them; return what marks this one as living.
-
-    Snakemake's lock files hold no process id, so a killed one locks its successors out. Every main process holds
-    a shared flock on one file; whoever can take it exclusively is alone. The kernel drops a flock with its
-    process, however that died.
-    """
-    folder = root / ".snakemake"
-    folder.mkdir(exist_ok=True)
-    guard = (folder / "fuselab.flock").open("a")
-    os.set_inheritable(guard.fileno(), False)
-    try:
-        fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        pass
-    else:
-        for lock in (folder / "locks").glob("*"):
-            lock.unlink(missing_ok=True)
-    fcntl.flock(guard, fcntl.LOCK_SH)
-    return guard

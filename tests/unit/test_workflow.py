@@ -1,14 +1,11 @@
-"""What the Snakefile does before any job: errors in words, experiments apart from each other, stale locks."""
+"""What the Snakefile does before any job: errors in words, experiments apart from each other."""
 
 from __future__ import annotations
 
-import fcntl
 import subprocess
 from pathlib import Path
 
 import pytest
-
-from fuselab.workflow import release_stale_locks
 
 GOOD = """
 title: good
@@ -52,15 +49,3 @@ def test_a_broken_experiment_does_not_stop_another(root: Path, checkout: Path) -
         assert done.returncode == 0, done.stdout[-2000:]
         assert "time_block" in done.stdout
         assert "results/bad" not in done.stdout
-
-
-def test_locks_of_the_dead_are_released_and_those_of_the_living_are_not(tmp_path: Path) -> None:
-    locks = tmp_path / ".snakemake/locks"
-    locks.mkdir(parents=True)
-    (locks / "0.output.lock").touch()
-    with (tmp_path / ".snakemake/fuselab.flock").open("a") as living:
-        fcntl.flock(living, fcntl.LOCK_SH)
-        release_stale_locks(tmp_path).close()
-        assert list(locks.iterdir())
-    release_stale_locks(tmp_path).close()
-    assert not list(locks.iterdir())
