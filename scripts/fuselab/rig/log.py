@@ -30,6 +30,8 @@ class Log:
         self._cap_bytes = cap_bytes
         self._tail = b""
         self._read_end, self.write_end = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(self._read_end, False)
+        self._reading = threading.Lock()
         with contextlib.suppress(
             OSError
         ):  # beyond the user's quota of pipe memory: the default size works too
@@ -68,7 +70,13 @@ class Log:
         os.close(self._stop_read)
 
     def last_lines(self, count: int = _LAST_LINES) -> str:
-        """The last `count` lines so far; "" if nothing was written."""
+        """The last `count` lines so far; "" if nothing was written.
+
+        What is still in the pipe counts: a program that has just ended has written it, though the thread that
+        copies may not have come to it.
+        """
+        if not self._file.closed:
+            self._read(_PIPE_BYTES)
         lines = self._tail.decode(errors="replace").splitlines()
         return "\n".join(lines[-count:])
 
@@ -79,12 +87,20 @@ class Log:
         while True:
             ready = dict(poller.poll())
             if self._read_end in ready:
-                chunk = os.read(self._read_end, _CHUNK_BYTES)
-                if not chunk:
+                if not self._read(_CHUNK_BYTES):
                     return
-                self._keep(chunk)
             elif self._stop_read in ready:
                 return
+
+    def _read(self, at_most_bytes: int) -> bool:
+        """Keep what is in the pipe, if anything is; False at its end. Never waits."""
+        with self._reading:
+            try:
+                chunk = os.read(self._read_end, at_most_bytes)
+            except BlockingIOError:  # the other thread was quicker
+                return True
+            self._keep(chunk)
+            return bool(chunk)
 
     def _keep(self, chunk: bytes) -> None:
         self.written_bytes += len(chunk)

@@ -37,6 +37,15 @@ def test_last_lines_are_those_of_the_end(tmp_path):
     assert log.last_lines(3) == "99998\n99999\n100000"
 
 
+def test_last_lines_hold_what_was_written_though_nobody_has_copied_it_yet(tmp_path):
+    log = Log(tmp_path / "log")  # not entered: no thread copies
+    subprocess.run(["echo", "my last words"], stdout=log.write_end, check=True)
+    assert log.last_lines() == "my last words"
+    with log:
+        spoken(log, "echo", "and more")
+    assert (tmp_path / "log").read_text() == "my last words\nand more\n"
+
+
 def test_what_is_not_text_is_shown_all_the_same(tmp_path):
     with Log(tmp_path / "log") as log:
         spoken(log, "printf", "a\\377b\\n")
