@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -116,7 +115,8 @@ def _can(name: str, target: Target) -> bool:
 
 def check_workloads(findings: Findings, loads: tuple[Workload, ...], targets: Mapping[str, Target]) -> None:
     for workload in loads:
-        _CHECKS[workload.kind](findings, workload, targets)
+        if workload.kind in _CHECKS:
+            _CHECKS[workload.kind](findings, workload, targets)
 
 
 def _check_fio(findings: Findings, workload: Workload, targets: Mapping[str, Target]) -> None:
@@ -141,16 +141,14 @@ def _check_fio(findings: Findings, workload: Workload, targets: Mapping[str, Tar
 
 
 def check_mounts(findings: Findings, data: Mapping[str, Any], loads: tuple[Workload, ...]) -> None:
-    """Jobs in a mount that the run does not have."""
+    """Loads in a mount that the run does not have."""
     mounts = data.get("mounts", 1)
+    placeholders.check_load(findings, ("workloads",), data.get("workloads"), mounts)
     for workload in loads:
-        if "jobs" not in workload.settings:
-            continue
-        for job, options in complete_jobs(workload.settings).items():
-            number = re.match(r"\$\{FUSELAB_DIRECTORY_([0-9]+)\}", options.get("directory", ""))
-            if number and not 2 <= int(number[1]) <= mounts:
-                at = _place(findings, ("workloads", workload.name, "fio"), job, "directory")
-                findings.add(at, f"there is no mount {number[1]}: 'mounts' says {mounts}")
+        at: Key = ("workloads", workload.name, "fio", "file")
+        if at in findings.source.keys:
+            for options in complete_jobs(workload.settings).values():
+                placeholders.check_load(findings, at, options.get("directory"), mounts)
 
 
 def _place(findings: Findings, at: Key, job: str, option: str | None) -> Key:
@@ -173,12 +171,7 @@ def _check_bench(findings: Findings, workload: Workload, targets: Mapping[str, T
             findings.unknown(at, "bench", target.build.benches, why=f" of '{target.name}'", name=bench)
 
 
-def _check_command(findings: Findings, workload: Workload, targets: Mapping[str, Target]) -> None:
-    at: Key = ("workloads", workload.name, "command", "argv")
-    placeholders.check_command(findings, at, list(workload.settings["argv"]), frozenset({"mountpoint"}))  # type: ignore[call-overload]
-
-
-_CHECKS = {"fio": _check_fio, "criterion": _check_bench, "command": _check_command}
+_CHECKS = {"fio": _check_fio, "criterion": _check_bench}
 
 
 def check_queries(findings: Findings, data: Mapping[str, Any]) -> None:

@@ -26,13 +26,17 @@ class Problem:
     """The lines as they should be."""
 
     def __str__(self) -> str:
-        lines = [f"{self.file}:{self.line}:{self.column}: {self.message}"]
+        lines = [f"{self.file}:{self.line}:{self.column}: {self._of_key()}{self.message}"]
         if self.corrected_yaml is not None:
             lines.append("    write:")
             lines += [f"        {line}" for line in self.corrected_yaml.splitlines()]
         if self.allowed:
             lines += _wrapped("    allowed: ", self.allowed)
         return "\n".join(lines)
+
+    def _of_key(self) -> str:
+        """The key in front of what is wrong with its value; a key that is itself wrong stands in the message."""
+        return f"{self.key}: " if self.key and self.key.rpartition(".")[2] != self.value else ""
 
 
 class ExperimentErrors(Exception):

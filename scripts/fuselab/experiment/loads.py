@@ -27,7 +27,7 @@ _OURS = {
     "randseed": "every block has a seed of its own, from the experiment's 'seed'",
 }
 """fio options that the rig sets, and why nobody else may."""
-_MOUNT = re.compile(r"\$\{FUSELAB_DIRECTORY(_[0-9]+)?\}(/.*)?")
+_MOUNT = re.compile(r"\{mountpoint[0-9]*\}(/.*)?")
 """What `directory` may be: a mount of this run, or a folder in it."""
 
 
@@ -89,9 +89,11 @@ def _refused(name: str, text: str) -> str | None:
     if "\n" in text:
         return "an option is one line"
     if name == "directory" and not _MOUNT.fullmatch(text):
-        return "a job runs in the mount; with 'mounts: 2', ${FUSELAB_DIRECTORY_2} is the second"
-    if name == "filename" and text.startswith("/"):
-        return "a job's files are in the mount: name them without a folder outside"
+        return "a job runs in the mount: write {mountpoint}/sub for a folder in it, {mountpoint2} for the second mount"
+    if name == "filename" and text.startswith(("/", "{mountpoint")):
+        return "a job's files are in its 'directory': name them without a folder outside"
+    if name == "group_reporting" and text == "1":
+        return None  # as it is anyway, and in nearly every job file there is
     return _OURS.get(name)
 
 
@@ -127,12 +129,14 @@ def _job_file(findings: Findings, at: Key, written: str) -> dict[str, dict[str, 
     except ValueError as error:
         findings.add(at, f"the fio job file '{written}': {error}")
         return {}
+    refused = []
     for job, options in jobs.items():
         for option, text in options.items():
             reason = _refused(option, text)
             if reason:
-                message = f"the fio job file '{written}', [{job}]: '{option}' cannot be '{text}': {reason}"
-                findings.add(at, message)
+                refused.append(f"[{job}] {option}={text}: {reason}")
+    if refused:
+        findings.add(at, f"the fio job file '{written}' says what a load may not: " + "; ".join(refused))
     return jobs
 
 

@@ -18,7 +18,7 @@ from fuselab import profilers, workloads
 from fuselab.compare.schedule import LOOKS
 from fuselab.experiment.model import Contrast, Experiment, Variant, Workload
 from fuselab.profilers.base import Capability
-from fuselab.rig.request import RIG_VERSION, Load, MountConfig
+from fuselab.rig.request import RIG_VERSION, CommandLine, Load, MountConfig
 from fuselab.target.model import ProfilerSupport, Service, Target, fill, fill_argv
 from fuselab.target.spec import BuildSpec, build_spec
 
@@ -246,24 +246,15 @@ def mount_config(
     """How `variant` is mounted with `supports` looking: program, arguments and environment resolved."""
     backend = target.backends[variant.backend]
     binary = "" if build is None else build.path()
-    options = [(target.options[name], value) for name, value in variant.options]
-    parts = {
-        "backend": backend.argv,
-        "options": tuple(fill(word, {"value": value}) for option, value in options for word in option.argv),
-        "profiler": tuple(word for support in supports for word in support.argv),
-    }
-    env = dict(target.mount.env) | dict(backend.env)
-    env |= {name: fill(text, {"value": value}) for option, value in options for name, text in option.env}
-    for support in supports:
-        env |= {**profilers.REGISTRY[support.name].environment(support), **dict(support.env)}
-    env |= _log_filter(target, supports) | dict(variant.env)
+    parts = _parts(target, variant, supports)
+    first = _command_line(target, variant, supports, binary)
     return MountConfig(
         variant=variant.name,
         target=target.name,
         build=None if build is None else build.folder,
         binary=binary,
-        argv=fill_argv(target.mount.argv, {"binary": binary}, parts),
-        env=tuple(sorted(env.items())),
+        argv=first.argv,
+        env=first.env,
         files=target.mount.files,
         prepare=tuple(fill_argv(argv, {"binary": binary}, parts) for argv in target.mount.prepare),
         ready_timeout_s=target.mount.ready_timeout_s,
@@ -274,7 +265,37 @@ def mount_config(
         profilers=supports,
         network=experiment.network,
         mounts=experiment.mounts,
+        others=_command_line(target, variant, (), binary) if experiment.mounts > 1 else None,
     )
+
+
+def _command_line(
+    target: Target, variant: Variant, supports: tuple[ProfilerSupport, ...], binary: str
+) -> CommandLine:
+    """Program, arguments and environment of a mount that `supports` look at."""
+    env = dict(target.mount.env) | dict(target.backends[variant.backend].env)
+    for name, value in variant.options:
+        env |= {key: fill(text, {"value": value}) for key, text in target.options[name].env}
+    for support in supports:
+        env |= {**profilers.REGISTRY[support.name].environment(support), **dict(support.env)}
+    env |= _log_filter(target, supports) | dict(variant.env)
+    argv = fill_argv(target.mount.argv, {"binary": binary}, _parts(target, variant, supports))
+    return CommandLine(argv, tuple(sorted(env.items())))
+
+
+def _parts(
+    target: Target, variant: Variant, supports: tuple[ProfilerSupport, ...]
+) -> dict[str, tuple[str, ...]]:
+    """What `{backend}`, `{options}` and `{profiler}` stand for."""
+    return {
+        "backend": target.backends[variant.backend].argv,
+        "options": tuple(
+            fill(word, {"value": value})
+            for name, value in variant.options
+            for word in target.options[name].argv
+        ),
+        "profiler": tuple(word for support in supports for word in support.argv),
+    }
 
 
 def _log_filter(target: Target, supports: tuple[ProfilerSupport, ...]) -> dict[str, str]:

@@ -20,6 +20,14 @@ Purpose = Literal["timed", "capture", "cost", "verify"]
 
 
 @dataclass(frozen=True)
+class CommandLine:
+    """How one mount of a run is started."""
+
+    argv: tuple[str, ...]
+    env: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class MountConfig:
     """`<experiment>/mounts/<variant>.<profilers>.json`: how one variant is mounted for one set of profilers.
 
@@ -45,6 +53,14 @@ class MountConfig:
     profilers: tuple[ProfilerSupport, ...] = ()
     network: Literal["private", "host"] = "private"
     mounts: int = 1
+    others: CommandLine | None = None
+    """The second and further mounts, if any: no profiler looks at them, or they would write the same files."""
+
+    def command_line(self, number: int) -> CommandLine:
+        """Of the mount `number`, from 1."""
+        if number > 1 and self.others is not None:
+            return self.others
+        return CommandLine(self.argv, self.env)
 
     @property
     def profiler(self) -> str:

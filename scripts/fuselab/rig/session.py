@@ -42,16 +42,22 @@ class Place:
     def binary(self) -> Path:
         return binary_path(self.story.request) or Path()
 
-    def filled_env(self, mountpoint: Path) -> dict[str, str]:
-        """The target's whole environment."""
-        values = {**self.values, "mountpoint": str(mountpoint)}
-        return {**self.env, **{name: fill(text, values) for name, text in self.story.request.mount.env}}
+    def filled_env(self, number: int = 1, mountpoint: Path | None = None) -> dict[str, str]:
+        """The target's whole environment, for the mount `number` of the run (at `mountpoint`, if it is elsewhere)."""
+        values = self._values_of(number)
+        if mountpoint is not None:
+            values["mountpoint"] = str(mountpoint)
+        env = self.story.request.mount.command_line(number).env
+        return {**self.env, **{name: fill(text, values) for name, text in env}}
 
-    def filled(self, argv: Sequence[str], mountpoint: Path) -> list[str]:
+    def filled(self, argv: Sequence[str], number: int = 1) -> list[str]:
         """`{binary}` was filled with a path relative to the repository: here it becomes absolute."""
-        values = {**self.values, "mountpoint": str(mountpoint)}
+        values = self._values_of(number)
         relative = self.story.request.mount.binary
         return [str(self.binary) if word == relative else fill(word, values) for word in argv]
+
+    def _values_of(self, number: int) -> dict[str, str]:
+        return {**self.values, "mountpoint": str(self.state.mountpoint(number)), "number": str(number)}
 
 
 @dataclass(frozen=True)
@@ -102,8 +108,8 @@ def _mount(
     story, config = place.story, place.story.request.mount
     name = "target" if number == 1 else f"target-{number}"
     mountpoint = place.state.mountpoint(number)
-    argv = place.filled(config.argv, mountpoint)
-    env = place.filled_env(mountpoint)
+    argv = place.filled(config.command_line(number).argv, number)
+    env = place.filled_env(number)
     if number == 1:
         story.argv, story.env = tuple(argv), env
     started = time.monotonic()
@@ -128,11 +134,12 @@ def _mount(
 
 def _context(place: Place, targets: Sequence[MountedTarget]) -> LoadContext:
     story = place.story
-    directories = tuple(target.mountpoint for target in targets) or (place.state.plain,)
+    plain = (place.state.plain,) * story.request.mount.mounts  # the disk itself is the same by every way in
+    directories = tuple(target.mountpoint for target in targets) or plain
     if not targets:
         # No program to give the variables to but the load itself: a bench takes its profilers' settings from them.
         story.mount = story.mount or mount_of(place.state.path).record
-        story.env = place.filled_env(directories[0])
+        story.env = place.filled_env(mountpoint=directories[0])
     return LoadContext(
         directory=directories[0],
         directories=directories,
@@ -167,7 +174,7 @@ def prepare(place: Place, at: Session) -> None:
     """The load's own preparation, inside the mount. Raises TargetError for a step that fails."""
     load = place.story.request.load
     for number, step in enumerate(load.prepare, 1):
-        argv = [fill(word, {"mountpoint": str(at.context.directory)}) for word in step]
+        argv = [fill(word, at.context.values) for word in step]
         log = place.out / f"prepare-{number}.log"
         with place.story.phase("prepare"):
             run("prepare", argv, env=place.env, cwd=at.context.directory, log=log, timeout_s=load.timeout_s)

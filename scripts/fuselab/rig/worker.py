@@ -83,6 +83,8 @@ def make(request: RunRequest, proc: int) -> RunRecord:
         story.mark(
             "network: host: its ports are the machine's, and others on the machine reach what the run starts"
         )
+    if request.mount.mounts > 1 and request.mount.profilers:
+        story.mark(f"profilers look at the first of {request.mount.mounts} mounts")
     try:
         _run(story, proc, started_s, pressure)
         void = story.noise if request.purpose in VOIDED else None
@@ -143,12 +145,12 @@ def _set_up(place: Place) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(fill(text, {**place.values, "mountpoint": str(mountpoint)}))
     for number, step in enumerate(config.prepare, 1):
-        argv = place.filled(step, mountpoint)
+        argv = place.filled(step)
         log = place.out / f"target.prepare-{number}.log"
         run(
             "prepare",
             argv,
-            env=place.filled_env(mountpoint),
+            env=place.filled_env(),
             cwd=place.state.scratch,
             log=log,
             timeout_s=PREPARE_TIMEOUT_S,

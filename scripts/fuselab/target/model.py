@@ -6,6 +6,7 @@ Strings in `argv`, `env` and `files` are templates. The placeholders, filled by 
 |---|---|
 | `{binary}` | the built or installed program |
 | `{mountpoint}` | where it is to mount; with several mounts, each in turn |
+| `{number}` | which of the run's mounts it is: 1, and with several mounts 2 and so on |
 | `{state}` | the run's own empty folder on disk: data, sqlite files, caches, rendered config files |
 | `{capture}` | where a profiler's files belong |
 | `{port}` | the service's port, inside the rig's own network |
@@ -22,7 +23,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+_PLACEHOLDER = re.compile(r"(?<!\$)\{([a-z_]+[0-9]*)\}")
 
 StopFirst = Literal["unmount", "signal"]
 
@@ -168,8 +169,13 @@ class Service:
     """An account to run as, for servers that refuse root (postgres)."""
 
 
+def mountpoint_name(number: int) -> str:
+    """The placeholder of a load for the mount `number` of its run: `mountpoint`, `mountpoint2`, ..."""
+    return "mountpoint" if number == 1 else f"mountpoint{number}"
+
+
 def fill(template: str, values: Mapping[str, str]) -> str:
-    """Replace `{name}` for every name in `values`, once; other braces stay as they are."""
+    """Replace `{name}` for every name in `values`, once; other braces, and those of `${name}`, stay as they are."""
     return _PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), template)
 
 

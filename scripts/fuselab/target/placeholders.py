@@ -3,35 +3,38 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fuselab.experiment.findings import Findings, near
 from fuselab.experiment.yaml_source import Key
+from fuselab.target.model import mountpoint_name
 
-_WORD = re.compile(r"\{([A-Za-z_-]+)\}")
+_WORD = re.compile(r"(?<!\$)\{([A-Za-z_-]+[0-9]*)\}")
 RUN = frozenset({"binary", "mountpoint", "state", "capture", "port"})
+MOUNT = RUN | {"number"}
 PARTS = frozenset({"backend", "options", "profiler"})
 SERVICE = frozenset({"state", "port"})
+_ELSEWHERE = MOUNT | PARTS | {"value"}
 
 
 def check(findings: Findings, data: Mapping[str, Any]) -> None:
     """Of a target: its mount, backends, options and profilers."""
     mount = data.get("mount", {})
-    _texts(findings, ("mount", "argv"), mount.get("argv"), RUN | PARTS)
-    _texts(findings, ("mount", "env"), mount.get("env"), RUN)
+    _texts(findings, ("mount", "argv"), mount.get("argv"), MOUNT | PARTS)
+    _texts(findings, ("mount", "env"), mount.get("env"), MOUNT)
     _texts(findings, ("mount", "prepare"), mount.get("prepare"), RUN | PARTS)
     for name, text in mount.get("files", {}).items():
         _slips(findings, ("mount", "files", name), text, RUN)
     for name, part in data.get("backends", {}).items():
         for key in ("argv", "env"):
-            _texts(findings, ("backends", name, key), part.get(key), RUN)
+            _texts(findings, ("backends", name, key), part.get(key), MOUNT)
     for name, part in data.get("options", {}).items():
         for key in ("argv", "env"):
-            _texts(findings, ("options", name, key), part.get(key), RUN | {"value"})
+            _texts(findings, ("options", name, key), part.get(key), MOUNT | {"value"})
     for name, part in data.get("profilers", {}).items():
         for key in ("argv", "env"):
-            _texts(findings, ("profilers", name, key), part.get(key), RUN)
+            _texts(findings, ("profilers", name, key), part.get(key), MOUNT)
     _unreachable(findings, data)
 
 
@@ -41,30 +44,48 @@ def check_service(findings: Findings, data: Mapping[str, Any]) -> None:
     _texts(findings, ("ready", "argv"), data.get("ready", {}).get("argv"), SERVICE)
 
 
-def check_command(findings: Findings, at: Key, argv: Any, known: frozenset[str]) -> None:
-    _texts(findings, at, argv, known)
+def check_load(findings: Findings, at: Key, value: Any, mounts: int) -> None:
+    """A command, steps, or the options of fio jobs: these know the run's mounts, and may hold any other braces."""
+    known = frozenset(mountpoint_name(number) for number in range(1, mounts + 1))
+    for place, text in _leaves(at, value):
+        for number in re.findall(r"(?<!\$)\{mountpoint([0-9]+)\}", text):
+            if f"mountpoint{number}" not in known:
+                findings.add(place, no_such_mount(number, mounts))
+        _slips(findings, place, text, known)
+
+
+def no_such_mount(number: str, mounts: int) -> str:
+    if int(number) < 2:
+        return f"there is no mount {number} by that name: the first is '{{mountpoint}}'"
+    return f"there is no mount {number}: 'mounts' says {mounts}"
 
 
 def _texts(findings: Findings, at: Key, value: Any, known: frozenset[str]) -> None:
+    for place, text in _leaves(at, value):
+        for word in _WORD.findall(text):
+            if word not in known:
+                _report(findings, place, text, word, known)
+            elif word in PARTS and text != f"{{{word}}}":
+                message = f"'{{{word}}}' stands for whole arguments: it is an item of its own"
+                findings.add(place, message)
+
+
+def _leaves(at: Key, value: Any) -> Iterator[tuple[Key, str]]:
+    """Every text in `value`, with its place."""
     if isinstance(value, dict):
         for name, inner in value.items():
-            _texts(findings, (*at, name), inner, known)
+            yield from _leaves((*at, name), inner)
     elif isinstance(value, list):
         for i, inner in enumerate(value):
-            _texts(findings, (*at, i), inner, known)
+            yield from _leaves((*at, i), inner)
     elif isinstance(value, str):
-        for word in _WORD.findall(value):
-            if word not in known:
-                _report(findings, at, value, word, known)
-            elif word in PARTS and value != f"{{{word}}}":
-                message = f"'{{{word}}}' stands for whole arguments: it is an item of its own"
-                findings.add(at, message)
+        yield at, value
 
 
 def _slips(findings: Findings, at: Key, text: str, known: frozenset[str]) -> None:
-    """In a configuration file braces may mean anything: speak only of what is nearly a placeholder."""
+    """Where braces may mean anything: speak only of what is nearly a placeholder, or is one in other places."""
     for word in _WORD.findall(text):
-        if word not in known and near(word, sorted(known)):
+        if word not in known and (word in _ELSEWHERE or near(word, sorted(known))):
             _report(findings, at, text, word, known)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from fuselab.rig.request import Load
+from fuselab.target.model import mountpoint_name
 
 Better = Literal["higher", "lower"]
 
@@ -30,6 +31,11 @@ class LoadContext:
     binary: Path
     env: Mapping[str, str] = field(default_factory=dict)
     """What the profilers of this run add to the environment of a load that is itself profiled (a bench)."""
+
+    @property
+    def values(self) -> Mapping[str, str]:
+        """Of the placeholders `{mountpoint}`, `{mountpoint2}` and so on."""
+        return {mountpoint_name(number): str(path) for number, path in enumerate(self.directories, 1)}
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,9 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 class Command:
-    """Settings: `{argv, expect_exit}`. `{mountpoint}` in `argv` is where the filesystem is mounted."""
+    """Settings: `{argv, expect_exit}`. `{mountpoint}` in `argv` is where the filesystem is mounted, `{mountpoint2}`
+    the second mount.
+    """
 
     name = "command"
     needs_mount = True
@@ -44,7 +46,7 @@ class Command:
 
     def run(self, load: Load, context: LoadContext) -> LoadResult:
         words = cast("Sequence[str]", load.settings["argv"])
-        argv = [fill(str(word), {"mountpoint": str(context.directory)}) for word in words]
+        argv = [fill(str(word), context.values) for word in words]
         expected = cast("int", load.settings.get("expect_exit", 0))
         started = time.monotonic()
         ended = finish(argv, context, cwd=context.directory, log="command.log", timeout_s=load.timeout_s)

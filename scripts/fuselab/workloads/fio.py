@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
@@ -32,6 +33,7 @@ _BASE: Options = {
     "log_unix_epoch": "1",
     "per_job_logs": "0",
 }
+_MOUNTPOINT = re.compile(r"\{mountpoint([0-9]*)\}")
 _RATES = ("rate", "rate_iops")
 _VERIFY: Options = {
     "directory": f"${{{_DIRECTORY}}}",
@@ -75,7 +77,8 @@ class Fio:
     def render(self, settings: Mapping[str, object]) -> str:
         """The job file; `FUSELAB_DIRECTORY` and `FUSELAB_RANDSEED` in its environment complete it."""
         jobs, shared = _jobs(settings)
-        return _job_file({**_BASE, **shared}, {name: _timed(job, shared) for name, job in jobs.items()})
+        sections = {name: _timed(job, shared) for name, job in jobs.items()}
+        return _job_file({**_BASE, **_placed(shared)}, {name: _placed(job) for name, job in sections.items()})
 
     def run(self, load: Load, context: LoadContext) -> LoadResult:
         job = context.out / "load.fio"
@@ -110,13 +113,26 @@ class Fio:
     def _fio(self, job: Path, output: str, randseed: int, timeout_s: float, context: LoadContext) -> Ended:
         env = {_RANDSEED: str(randseed)}
         for number, directory in enumerate(context.directories, 1):
-            env[_DIRECTORY if number == 1 else f"{_DIRECTORY}_{number}"] = str(directory)
+            env[_variable(number)] = str(directory)
         argv = ["fio", "--output-format=json", f"--output={output}", "--eta=never", str(job)]
         return finish(argv, context, cwd=context.out, env=env, log="fio.log", timeout_s=timeout_s)
 
 
 def _jobs(settings: Mapping[str, object]) -> tuple[Mapping[str, Options], Options]:
     return cast("Mapping[str, Options]", settings["jobs"]), cast("Options", settings.get("global", {}))
+
+
+def _variable(number: int) -> str:
+    """Name of the variable that holds the place of the mount `number` while fio runs."""
+    return _DIRECTORY if number == 1 else f"{_DIRECTORY}_{number}"
+
+
+def _placed(job: Options) -> Options:
+    """`directory: {mountpoint2}` as a variable, for a job file says the same wherever the mount is."""
+    if "directory" not in job:
+        return job
+    text = _MOUNTPOINT.sub(lambda match: f"${{{_variable(int(match[1] or 1))}}}", job["directory"])
+    return {**job, "directory": text}
 
 
 def _timed(job: Options, shared: Options) -> Options:

@@ -12,7 +12,7 @@ import pytest
 from fuselab.analysis.metrics import rows
 from fuselab.files import sha256
 from fuselab.rig.record import RunRecord
-from fuselab.rig.request import Load
+from fuselab.rig.request import CommandLine, Load
 from fuselab.target.model import StopSpec
 from fuselab.workloads.base import Metric
 
@@ -78,7 +78,7 @@ def test_two_mounts_share_one_state(rig):
         {
             "jobs": {
                 "one": {"rw": "write", "size": "1m", "filename": "here"},
-                "two": {"rw": "write", "size": "2m", "directory": "${FUSELAB_DIRECTORY_2}"},
+                "two": {"rw": "write", "size": "2m", "directory": "{mountpoint2}"},
             },
             "global": {},
         },
@@ -89,6 +89,38 @@ def test_two_mounts_share_one_state(rig):
     assert record.exit_codes == {"target": 0, "target-2": 0, "load": 0}
     assert rows(out, record, "fio")
     assert record.phases.drain_s > 0
+
+
+def test_commands_and_their_preparation_reach_the_second_mount(rig):
+    load = Load(
+        "command", "w", {"argv": ("cat", "{mountpoint2}/file"), "expect_exit": 0},
+        prepare=(("sh", "-c", 'echo hello > "$0"/file', "{mountpoint}"), ("ls", "{mountpoint2}/file")),
+    )  # fmt: skip
+    record, out = rig.run(mounts=2, load=load)
+    assert record.status == "ok", record.reason
+    assert (out / "command.log").read_text() == "hello\n"
+    assert str((out / "prepare-2.log").read_text()).rstrip().endswith("/mount-2/file")
+
+
+def test_no_profiler_looks_at_the_second_mount(rig):
+    """Its files would be those of the first."""
+    shell = 'echo "{number} $LOOK" >> {state}/seen; exec bindfs -f {state} {mountpoint}'
+    load = Load("command", "w", {"argv": ("cat", "{mountpoint}/seen"), "expect_exit": 0})
+    record, out = rig.run(
+        mounts=2, load=load, argv=("sh", "-c", shell), env=(("LOOK", "yes"),),
+        others=CommandLine(("sh", "-c", shell), (("LOOK", "no"),)),
+    )  # fmt: skip
+    assert record.status == "ok", record.reason
+    assert (out / "command.log").read_text() == "1 yes\n2 no\n"
+
+
+def test_the_bare_disk_is_all_mounts_at_once(rig):
+    record, _ = rig.run(
+        argv=(), mounts=2, load=Load("fio", "w", {
+            "jobs": {"two": {"rw": "write", "size": "1m", "directory": "{mountpoint2}"}}, "global": {},
+        }),
+    )  # fmt: skip
+    assert record.status == "ok", record.reason
 
 
 def test_without_a_program_the_load_runs_on_the_disk(rig):

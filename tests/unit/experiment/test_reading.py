@@ -198,8 +198,28 @@ class TestWorkloads:
         (repository / "experiments" / "mixed.fio").write_text(
             "[one]\nrw=read\nsize=1m\nfilename=/etc/passwd\n"
         )
-        with pytest.raises(ExperimentErrors, match="files are in the mount"):
+        with pytest.raises(ExperimentErrors, match="files are in its 'directory'"):
             read(self.variants, "workloads: {w: {fio: {file: mixed.fio}}}\n")
+
+    def test_all_that_a_job_file_may_not_say_is_said_at_once(self, read, repository: Path):
+        (repository / "experiments" / "mixed.fio").write_text(
+            "[global]\nrw=read\nsize=1m\ngroup_reporting\n[one]\ndirectory=/mnt/x\n[two]\nrandseed=7\n"
+        )
+        with pytest.raises(ExperimentErrors) as caught:
+            read(self.variants, "workloads: {w: {fio: {file: mixed.fio}}}\n")
+        [problem] = caught.value.problems
+        assert "[one] directory=/mnt/x: " in problem.message
+        assert "[two] randseed=7: " in problem.message
+        assert "group_reporting" not in problem.message, "it is on anyway"
+
+    def test_a_job_file_may_place_its_jobs_in_the_mounts_there_are(self, read, repository: Path):
+        job = "[one]\nrw=read\nsize=1m\n[two]\nrw=write\nsize=1m\ndirectory={mountpoint2}\n"
+        (repository / "experiments" / "mixed.fio").write_text(job)
+        load = "workloads: {w: {fio: {file: mixed.fio}}}\n"
+        [workload] = read(self.variants, "mounts: 2\n" + load).experiment.workloads
+        assert workload.settings["jobs"]["two"]["directory"] == "{mountpoint2}"
+        with pytest.raises(ExperimentErrors, match="there is no mount 2: 'mounts' says 1"):
+            read(self.variants, load)
 
     def test_preparation_is_commands_and_fio(self, read):
         load = """workloads:

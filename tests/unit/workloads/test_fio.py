@@ -38,6 +38,15 @@ def test_the_job_file_leaves_place_and_seed_to_the_rig():
     assert shared["randseed"] == "${FUSELAB_RANDSEED}"
 
 
+def test_a_job_runs_in_the_mount_that_it_names():
+    text = FIO.render(
+        settings({"directory": "{mountpoint2}/a"}, one={"bs": "4k"}, two={"directory": "{mountpoint}"})
+    )
+    assert section(text, "global")["directory"] == "${FUSELAB_DIRECTORY_2}/a"
+    assert "directory" not in section(text, "one")
+    assert section(text, "two")["directory"] == "${FUSELAB_DIRECTORY}"
+
+
 def test_a_runtime_implies_that_it_is_used_up():
     text = FIO.render(settings(a={"runtime": "3s"}, b={"size": "1m"}))
     assert section(text, "a")["time_based"] == "1"
