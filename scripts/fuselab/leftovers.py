@@ -54,9 +54,7 @@ def named_paths(plan: Plan) -> set[Path]:
     paths |= {home / "captures" / c.variant / c.workload / c.profiler / c.spec for c in plan.captures}
     paths |= {home / "processed" / v / w / p for v, w, p in plan.processed()}
     paths |= {home / "diffs" / f"{c.variant}-vs-{c.baseline}" / w / p for c, w, p in plan.diffs()}
-    if plan.verifies:
-        paths |= {home / "verify" / v.name / plan.verify_spec(v.name) for v in e.variants}
-    return paths
+    return paths | {home / "verify" / name / plan.verify_spec(name) for name in plan.verified}
 
 
 def every_leftover(plans: Mapping[str, Plan], broken: Mapping[str, str], root: Path) -> list[Leftover]:

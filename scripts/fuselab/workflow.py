@@ -123,9 +123,7 @@ class Workflow:
 
     def verified(self, experiment: str, variant: str | None = None) -> list[str]:
         plan = self.plan(experiment)
-        if not plan.verifies:
-            return []
-        names = self._variants(experiment) if variant is None else [variant]
+        names = [name for name in plan.verified if variant in (None, name)]
         return [f"results/{experiment}/verify/{name}/{plan.verify_spec(name)}" for name in names]
 
     def verify(self, experiment: str, variant: str) -> dict[str, Any]:

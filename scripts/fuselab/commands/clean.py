@@ -71,4 +71,5 @@ def _list(found: list[Leftover], broken: dict[str, str]) -> None:
         click.echo(
             f"experiments/{name}.yaml cannot be read (fuselab check {name}): its results and all builds are kept"
         )
-    click.echo(f"{size(sum(leftover.bytes for leftover in found))} in all")
+    total = size(sum(leftover.bytes for leftover in found))
+    click.echo(f"{total} in all" if found else "nothing is left over")

@@ -12,14 +12,17 @@ from fuselab.schemas import schema
 
 @click.command("new")
 @click.argument("name")
-@click.option("--target", "-t", required=True, metavar="TARGET", help="A folder below targets/.")
+@click.option("--target", "-t", metavar="TARGET", help="A folder below targets/.")
 @click.option("--stdout", is_flag=True, help="Print it instead of writing experiments/NAME.yaml.")
-def command(name: str, target: str, stdout: bool) -> None:
+def command(name: str, target: str | None, stdout: bool) -> None:
     """Write experiments/NAME.yaml: a commented experiment on TARGET that runs as it is."""
     from fuselab.experiment.template import experiment_text
     from fuselab.target.loading import load_target
+    from fuselab.target.reading import target_names
 
     root = repository()
+    if target is None:
+        fail(f"say which target with --target (there are: {', '.join(target_names(root))})")
     if not re.fullmatch(schema("common")["$defs"]["name"]["pattern"], name):
         fail(f"'{name}' cannot be a name: {schema('common')['$defs']['name']['x-allowed']}")
     with errors_end_here():

@@ -115,9 +115,11 @@ class Plan:
         return LOOKS[0] if self.experiment.blocks == "auto" else self.experiment.blocks
 
     @property
-    def verifies(self) -> bool:
-        """Only what is mounted can be read back; a bench has nothing to verify."""
-        return any(workloads.REGISTRY[w.kind].needs_mount for w in self.experiment.workloads)
+    def verified(self) -> tuple[str, ...]:
+        """Variants with a verifying run: those that can be written, if there is a load in a mount at all."""
+        if not any(workloads.REGISTRY[w.kind].needs_mount for w in self.experiment.workloads):
+            return ()
+        return tuple(v.name for v in self.experiment.variants if not self.mounts[v.name, NONE].read_only)
 
     def processed(self) -> list[tuple[str, str, str]]:
         """(variant, workload, profiler) of every processed folder."""
@@ -264,6 +266,7 @@ def mount_config(
         service=services[backend.service] if backend.service else None,
         profilers=supports,
         network=experiment.network,
+        read_only=target.mount.read_only,
         mounts=experiment.mounts,
         others=_command_line(target, variant, (), binary) if experiment.mounts > 1 else None,
     )

@@ -26,12 +26,7 @@ def experiment_text(name: str, target: Target) -> str:
         "",
         *_variants(target),
         "",
-        "# Loads by name. Any fio job option can stand here; `criterion:` and `command:` are the other kinds.",
-        "workloads:",
-        "  seq-write:",
-        "    fio: {rw: write, bs: 128k, size: 64m, runtime: 3s}",
-        "  # rand-read:",
-        "  #   fio: {rw: randread, bs: 4k, size: 64m, runtime: 3s}",
+        *_workloads(target),
         "",
         "# A block is one run of every variant, in random order. Fewer than 6 decide nothing.",
         "blocks: 12",
@@ -40,7 +35,7 @@ def experiment_text(name: str, target: Target) -> str:
         "",
         "# Decided before the first run: what counts, and from which size on.",
         "compare:",
-        "  primary: [write.bw]",
+        f"  primary: [{'command.wall_s' if target.mount.read_only else 'write.bw'}]",
         "  threshold: 5%",
     ]
     return "\n".join(lines) + "\n"
@@ -53,6 +48,28 @@ def _target(target: Target) -> list[str]:
         others = f" # or {', '.join(names[1:])}" if names[1:] else ""
         lines.append(f"backend: {names[0]}{others}")
     return lines
+
+
+def _workloads(target: Target) -> list[str]:
+    lines = [
+        "# Loads by name. Any fio job option can stand here; `criterion:` and `command:` are the other kinds.",
+        "workloads:",
+    ]
+    if target.mount.read_only:
+        return [
+            *lines,
+            "  read-all: # every file that is there; its time is the metric",
+            '    command: {argv: [sh, -c, "find . -type f -exec cat {} + > /dev/null"]}',
+            "  # rand-read: # NAME is a file that the target's `prepare` makes",
+            "  #   fio: {rw: randread, bs: 4k, size: 64m, runtime: 3s, filename: NAME}",
+        ]
+    return [
+        *lines,
+        "  seq-write:",
+        "    fio: {rw: write, bs: 128k, size: 64m, runtime: 3s}",
+        "  # rand-read:",
+        "  #   fio: {rw: randread, bs: 4k, size: 64m, runtime: 3s}",
+    ]
 
 
 def _variants(target: Target) -> list[str]:

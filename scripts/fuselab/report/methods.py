@@ -53,10 +53,10 @@ def _run(results: Results) -> list[str]:
     said = []
     if results.verifies:
         failed = [f"`{v.variant}`" for v in results.verifies.values() if v.status != "ok"]
+        unwritten = [f"`{v.name}`" for v in plan.variants if not v.verify_spec]
+        who = f"Each variant but {words.listing(unwritten)} (read-only)" if unwritten else "Each variant"
         outcome = f"{words.listing(failed)} did not pass and was not timed." if failed else "all passed."
-        said.append(
-            f"Each variant first wrote data with checksums and read it back in an untimed run; {outcome}"
-        )
+        said.append(f"{who} first wrote data with checksums and read it back in an untimed run; {outcome}")
     caches = words.listing(list(dict.fromkeys(workload.cache for workload in plan.workloads)))
     said.append(
         "Timed runs carried no profiler. They were made in blocks: one run of every variant, next to each other in "

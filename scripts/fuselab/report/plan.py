@@ -176,5 +176,5 @@ def _variant(plan: Plan, name: str) -> VariantPlan:
         control=variant.control,
         argv=plan.mounts[name, "none"].argv,
         builds={used: m.build for (owner, used), m in plan.mounts.items() if owner == name and m.build},
-        verify_spec=plan.verify_spec(name) if plan.verifies else "",
+        verify_spec=plan.verify_spec(name) if name in plan.verified else "",
     )

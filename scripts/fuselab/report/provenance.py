@@ -203,7 +203,7 @@ def _run(run: Run) -> list[object]:
 def _verifies(results: Results) -> Table | None:
     rows = [[v.variant, v.status, (v.reason or "").split("\n")[0]] for v in results.verifies.values()]
     caption = (
-        "Correct before fast: every variant wrote data with checksums and read it back before it was timed."
+        "Correct before fast: each of these wrote data with checksums and read it back before it was timed."
     )
     return (
         _without_empty(tables.from_records("verifies", caption, ["variant", "status", "reason"], rows))

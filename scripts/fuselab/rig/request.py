@@ -52,6 +52,7 @@ class MountConfig:
     service: Service | None
     profilers: tuple[ProfilerSupport, ...] = ()
     network: Literal["private", "host"] = "private"
+    read_only: bool = False
     mounts: int = 1
     others: CommandLine | None = None
     """The second and further mounts, if any: no profiler looks at them, or they would write the same files."""

@@ -114,6 +114,7 @@ class _TargetReader(Reader):
             env=self.pairs(part, at, "env"),
             files=tuple(part.get("files", {}).items()),
             prepare=self.argvs(part, at, "prepare"),
+            read_only=part.get("read_only", False),
             **ready(part),
         )
 

@@ -87,6 +87,8 @@ class MountSpec:
     prepare: tuple[tuple[str, ...], ...] = ()
     """Argument lists run once before the mount (format the store, say)."""
     ready_timeout_s: float = 30.0
+    read_only: bool = False
+    """Nothing can be written through it: it is not verified by writing, and only loads that read fit."""
 
 
 @dataclass(frozen=True)

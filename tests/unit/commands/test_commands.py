@@ -86,7 +86,7 @@ class TestSchema:
 
 
 class TestNew:
-    @pytest.mark.parametrize("target", ["demo", "plain", "floor"])
+    @pytest.mark.parametrize("target", ["demo", "plain", "floor", "frozen"])
     def test_what_it_writes_is_right_as_it_is(self, fuselab, repository: Path, target):
         assert fuselab("new", "first", "--target", target).exit_code == 0
         done = fuselab("check", "first")
@@ -107,6 +107,16 @@ class TestNew:
 
     def test_an_unknown_target_gets_the_nearest(self, fuselab):
         assert "did you mean 'demo'?" in fuselab("new", "first", "-t", "dmeo").output
+
+    def test_without_a_target_they_are_listed(self, fuselab):
+        done = fuselab("new", "first")
+        assert done.exit_code == 1
+        assert "--target (there are: demo, " in done.output
+
+    def test_a_filesystem_that_cannot_be_written_gets_a_load_that_reads(self, fuselab):
+        text = yaml.safe_load(fuselab("new", "first", "-t", "frozen", "--stdout").output)
+        assert list(text["workloads"]) == ["read-all"]
+        assert text["compare"]["primary"] == ["command.wall_s"]
 
     def test_a_name_that_cannot_be_a_file(self, fuselab):
         done = fuselab("new", "a/b", "-t", "demo")
@@ -195,6 +205,9 @@ class TestClean:
         (home / "state" / "dead" / "lock").touch()
         (home / "trial" / ".run.json.7.half").touch()
         return home
+
+    def test_nothing_to_remove_is_said(self, fuselab):
+        assert fuselab("clean").output == "nothing is left over\n"
 
     def test_it_lists_and_removes_nothing(self, fuselab, results: Path):
         before = sorted(results.rglob("*"))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from fuselab.experiment.loading import load_experiment
 from fuselab.target.loading import load_target
 from fuselab.target.model import CargoBuild, Installed
 
@@ -13,13 +14,31 @@ PAGE = Path(__file__).resolve().parents[3] / "docs" / "bring-your-filesystem.md"
 
 @pytest.mark.parametrize(("name", "lines", "kind"), [("installed", 15, Installed), ("cargo", 40, CargoBuild)])
 def test_an_example_of_the_page_is_a_target(repository: Path, name: str, lines: int, kind: type):
-    found = re.search(rf"<!-- example: {name} -->\n```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    assert found
-    assert len(found[1].splitlines()) < lines
+    text = example(name)
+    assert len(text.splitlines()) < lines
     path = repository / "targets" / "myfs" / "target.yaml"
     path.parent.mkdir()
-    path.write_text(found[1])
+    path.write_text(text)
     assert isinstance(load_target("myfs", repository).build, kind)
+
+
+def example(name: str) -> str:
+    found = re.search(rf"<!-- example: {name} -->\n```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    assert found
+    return found[1]
+
+
+def test_the_read_only_target_is_one(repository: Path):
+    path = repository / "targets" / "myfs" / "target.yaml"
+    path.parent.mkdir()
+    path.write_text("name: myfs\nbuild: {installed: {binary: squashfuse}}\n" + example("read-only"))
+    assert load_target("myfs", repository).mount.read_only
+
+
+def test_the_loads_on_two_mounts_are_read_as_they_stand(repository: Path):
+    path = repository / "experiments" / "shared.yaml"
+    path.write_text("name: shared\ntarget: demo\nvariants: {a: {}, b: {env: {A: b}}}\n" + example("shared"))
+    assert load_experiment(path, repository).experiment.mounts == 2
 
 
 def test_the_page_s_links_lead_somewhere():
