@@ -41,7 +41,7 @@ def check_metrics(findings: Findings, data: Mapping[str, Any], loads: tuple[Work
     primary = data.get("compare", {}).get("primary", ())
     for i, name in enumerate(primary):
         at: Key = ("compare", "primary", i)
-        if name.startswith(_OPEN) and any(not metric_names(workload) for workload in loads):
+        if name.startswith(_OPEN) and any(n.startswith(_OPEN) for n in known):
             continue
         if name not in known:
             findings.unknown(at, "metric", known, why=" (no workload here yields it)")

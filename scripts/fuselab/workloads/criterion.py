@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
@@ -13,6 +14,8 @@ from fuselab.workloads.running import finish
 
 HOME = "criterion"
 """Folder in the run folder that Criterion writes to."""
+GEOMEAN = "bench.geomean"
+"""The one metric whose name is known before the bench has run: what decides unless the experiment says otherwise."""
 
 
 class Criterion:
@@ -26,8 +29,8 @@ class Criterion:
         return True
 
     def metric_names(self, settings: Mapping[str, object]) -> Sequence[str]:
-        """None: a bench's ids are known once it has run."""
-        return []
+        """The mean over all benches; their own ids are known once they have run."""
+        return [GEOMEAN]
 
     def render(self, settings: Mapping[str, object]) -> None:
         return None
@@ -55,11 +58,16 @@ class Criterion:
         return None
 
     def metrics(self, run: Path) -> Sequence[Metric]:
-        """`bench.<id>`, in ns per iteration: the slope, or the mean where Criterion measures no slope."""
-        return [
+        """`bench.<id>`, in ns per iteration: the slope, or the mean where Criterion measures no slope; and the
+        geometric mean of them all, in which every bench weighs alike whatever its own time."""
+        each = [
             Metric(f"bench.{_id(path)}", "ns", "lower", _estimate(path))
             for path in sorted((run / HOME).rglob("new/estimates.json"))
         ]
+        if not each:
+            return []
+        mean = math.exp(math.fsum(math.log(metric.value) for metric in each) / len(each))
+        return [Metric(GEOMEAN, "ns", "lower", mean), *each]
 
     def after_drain(self, run: Path, drain_s: float) -> Sequence[Metric]:
         return []

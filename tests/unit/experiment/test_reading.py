@@ -136,6 +136,12 @@ def test_primary_metrics_follow_the_loads(read):
     assert experiment.compare.primary == ("write.bw", "read.bw", "command.wall_s")
 
 
+def test_an_experiment_of_benches_alone_is_decided_by_their_mean(read):
+    load = "workloads: {core: {criterion: {bench: demo_bench}}}\n"
+    experiment = read("target: demo\nvariants: {a: {}, b: {env: {X: y}}}\n", load).experiment
+    assert experiment.compare.primary == ("bench.geomean",)
+
+
 @pytest.mark.parametrize(("written", "threshold"), [("5%", 0.05), ("0.5%", 0.005), ("0.1", 0.1)])
 def test_a_threshold_is_percent_or_a_fraction(read, written, threshold):
     experiment = read(

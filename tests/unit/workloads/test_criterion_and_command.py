@@ -37,7 +37,7 @@ def bench(context: LoadContext, script: str) -> LoadResult:
 
 def test_a_bench_is_named_by_its_id_and_told_by_its_slope(golden):
     run = golden / "criterion-run"
-    (metric,) = REGISTRY["criterion"].metrics(run)
+    _, metric = REGISTRY["criterion"].metrics(run)
     assert metric.name == "bench.big_file/write"
     assert (metric.unit, metric.better) == ("ns", "lower")
     assert metric.value == json.loads((run / ESTIMATES).read_text())["slope"]["point_estimate"]
@@ -47,8 +47,20 @@ def test_a_flat_bench_has_no_slope_and_is_told_by_its_mean(golden, tmp_path):
     shutil.copytree(golden / "criterion-run" / "criterion", tmp_path / "criterion")
     estimates = json.loads((tmp_path / ESTIMATES).read_text())
     (tmp_path / ESTIMATES).write_text(json.dumps({**estimates, "slope": None}))
-    (metric,) = REGISTRY["criterion"].metrics(tmp_path)
+    _, metric = REGISTRY["criterion"].metrics(tmp_path)
     assert metric.value == estimates["mean"]["point_estimate"]
+
+
+def test_the_mean_over_benches_weighs_each_alike_and_is_known_beforehand(golden, tmp_path):
+    for name, ns in (("quick", 100.0), ("slow", 10_000.0)):
+        folder = tmp_path / "criterion" / name / "new"
+        shutil.copytree((golden / "criterion-run" / ESTIMATES).parent, folder)
+        (folder / "estimates.json").write_text(json.dumps({"slope": {"point_estimate": ns}}))
+    kind = REGISTRY["criterion"]
+    mean, *each = kind.metrics(tmp_path)
+    assert [mean.name] == list(kind.metric_names({}))
+    assert mean.value == pytest.approx(1_000.0)
+    assert [metric.value for metric in each] == [100.0, 10_000.0]
 
 
 def test_a_bench_gets_its_arguments_its_home_and_its_profilers_settings(context):
