@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from fuselab.analysis.refusal import Refusal
+
 Stacks = dict[tuple[str, ...], int]
 """Root first -> value, in ns or bytes."""
 
@@ -18,6 +20,8 @@ _DIGITS = re.compile(r"[-_:#/ ]*\d+$")
 WHOLE_ENOUGH = 0.8
 """Below this share of whole stacks a flamegraph is *limited*: its bottom is not what called its top."""
 NAMED_ENOUGH = 0.8
+NAMED_AT_ALL = 0.02
+"""Below this share of named frames there is nothing to read in a flamegraph: it is refused."""
 
 
 @dataclass(frozen=True)
@@ -63,16 +67,32 @@ class NamedStack:
 
 
 def grade(weighted: Iterable[tuple[NamedStack, int]], problems: Mapping[str, str]) -> Quality:
-    """Quality of a profile of (stack, value) items."""
+    """Quality of a profile of (stack, value) items.
+
+    Raises Refusal where there are values but no stack has a frame, or next to no frame has a name: a picture of
+    addresses says nothing.
+    """
     total = whole = frames_named = frames_all = 0
     for stack, value in weighted:
         total += value
         whole += value if is_whole(stack.functions) else 0
         frames_named += stack.named * value
         frames_all += stack.frames * value
+    named_share = frames_named / frames_all if frames_all else 0.0
+    if total and not frames_all:
+        raise Refusal(
+            "No stack has a frame: call chains were not recorded.",
+            "Record with --call-graph fp (or dwarf), and build with -C force-frame-pointers=yes.",
+        )
+    if total and named_share < NAMED_AT_ALL:
+        why = "; ".join(f"{module}: {reason}" for module, reason in sorted(problems.items()))
+        raise Refusal(
+            f"Only {named_share:.1%} of the frames have a name{f' ({why})' if why else ''}.",
+            "Build with debug = limited, do not strip the binary, and keep it where it was captured.",
+        )
     return Quality(
         whole_stack_share=whole / total if total else 0.0,
-        named_frame_share=frames_named / frames_all if frames_all else 0.0,
+        named_frame_share=named_share,
         problems=dict(problems),
     )
 

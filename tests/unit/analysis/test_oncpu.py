@@ -96,18 +96,48 @@ def test_a_missing_empty_or_cut_file_is_refused(
         read_oncpu("perf", data, symbols)
 
 
-def test_a_program_without_frame_pointers_or_names_is_limited(
+def without_frame_pointers(golden: Path, folder: Path, *options: str) -> Path:
+    """A deep chain of calls as distributions compile it."""
+    binary = folder / "deep"
+    options = ("-O1", "-fomit-frame-pointer", "-fno-optimize-sibling-calls", *options)
+    subprocess.run(["gcc", *options, str(golden / "make" / "deep.c"), "-o", str(binary)], check=True)
+    return binary
+
+
+def test_a_program_without_frame_pointers_is_limited(
     golden: Path, tmp_path: Path, recorder, symbols: Symbols
 ) -> None:
-    binary = tmp_path / "deep"
-    options = ["-O1", "-fomit-frame-pointer", "-fno-optimize-sibling-calls", "-s"]
-    subprocess.run(["gcc", *options, str(golden / "make" / "deep.c"), "-o", str(binary)], check=True)
+    binary = without_frame_pointers(golden, tmp_path)
     oncpu = read_oncpu("perf", recorder.record(perf.oncpu_record_argv, [str(binary)]), symbols)
     assert oncpu.quality.whole_stack_share < 0.2
-    assert oncpu.quality.named_frame_share < 0.2
-    limits = " ".join(oncpu.quality.limits())
-    assert "frame pointers" in limits
-    assert "debug = limited" in limits
+    assert "frame pointers" in " ".join(oncpu.quality.limits())
+
+
+def test_a_stripped_program_is_refused(golden: Path, tmp_path: Path, recorder, symbols: Symbols) -> None:
+    data = recorder.record(perf.oncpu_record_argv, [str(without_frame_pointers(golden, tmp_path, "-s"))])
+    with pytest.raises(Refusal, match=r"of the frames have a name.*debug = limited, do not strip"):
+        read_oncpu("perf", data, symbols)
+
+
+def test_a_recording_without_call_chains_is_refused(
+    golden: Path, monkeypatch: pytest.MonkeyPatch, oncpu_data: Path, symbols: Symbols
+) -> None:
+    heads = [
+        line for line in (golden / "perf" / "oncpu.txt").read_text().splitlines() if "cpu-clock:" in line
+    ]
+    monkeypatch.setattr(perf_script, "run", lambda argv: iter(["\n\n".join(heads * 10) + "\n\n"]))
+    with pytest.raises(Refusal, match=r"No stack has a frame.*--call-graph"):
+        read_oncpu("perf", oncpu_data, symbols)
+
+
+def test_a_recording_without_a_single_name_is_refused(
+    golden: Path, monkeypatch: pytest.MonkeyPatch, oncpu_data: Path, symbols: Symbols
+) -> None:
+    text = (golden / "perf" / "oncpu.txt").read_text()
+    nameless = re.sub(r"^(\s+[0-9a-f]+) \S.* \((\S+)\)$", r"\1 [unknown] (/gone/program)", text, flags=re.M)
+    monkeypatch.setattr(perf_script, "run", lambda argv: iter([nameless] * 10))
+    with pytest.raises(Refusal, match=r"0\.0% of the frames.*/gone/program.*debug = limited"):
+        read_oncpu("perf", oncpu_data, symbols)
 
 
 def read_golden(golden: Path, name: str, piece: int) -> list[tuple[list[str], str]]:
