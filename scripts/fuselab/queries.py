@@ -58,7 +58,7 @@ TABLES: Mapping[str, SqlTable] = {
     "tasks": SqlTable(
         "tokio tasks and what they waited for; times in ns",
         _PLACE
-        | {"label": "VARCHAR", "id": "BIGINT", "spawned_us": "DOUBLE"}
+        | {"label": "VARCHAR", "id": "UBIGINT", "spawned_us": "DOUBLE"}
         | dict.fromkeys(("kind", "name", "location", "function"), "VARCHAR")
         | dict.fromkeys(("size_bytes", "polls", "busy_ns", "scheduled_ns", "idle_ns", "total_ns"), "BIGINT")
         | dict.fromkeys(("longest_poll_ns", "first_poll_after_ns", "wakes", "self_wakes"), "BIGINT")

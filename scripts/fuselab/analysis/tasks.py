@@ -12,11 +12,12 @@ are used again, so a task is an id and its spawn. Definitions, per task:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from fuselab.analysis.console_events import Reader
+from fuselab.analysis.console_state import State, short_place
 from fuselab.analysis.folded import Folded, safe_frame
 from fuselab.analysis.refusal import Refusal
 from fuselab.analysis.task_life import Life, Lives
@@ -46,7 +47,8 @@ class Task:
     kind: str
     name: str
     location: str
-    """`file:line` where the recording has it, which console-subscriber 0.5 does not write."""
+    """`file:line` of its spawn: from the recording, which console-subscriber 0.5 does not write it to, or from the
+    console's live state."""
     function: str
     size_bytes: int
     """Of the future: tells tasks without names apart."""
@@ -68,8 +70,10 @@ class Task:
 
     @property
     def label(self) -> str:
-        """What stands for tasks of one sort: where they were spawned, their name, or their kind and function."""
-        return self.location or self.name or ": ".join(filter(None, (self.kind, self.function)))
+        """What stands for tasks of one sort: their name, their kind and function, or where they were spawned."""
+        if self.name or self.function or not self.location:
+            return self.name or ": ".join(filter(None, (self.kind, self.function)))
+        return f"{self.kind} at {self.location}"
 
 
 @dataclass(frozen=True)
@@ -89,8 +93,8 @@ class Recording:
         return tuple(said)
 
 
-def read_tasks(recording: Path) -> Recording:
-    """Every task of a recording, in the order of their spawns.
+def read_tasks(recording: Path, state: State | None = None) -> Recording:
+    """Every task of a recording, in the order of their spawns; `state` says where those were.
 
     Raises Refusal for a recording without events or without tasks, with the setting that hides them.
     """
@@ -107,7 +111,7 @@ def read_tasks(recording: Path) -> Recording:
         raise Refusal(
             f"The recording {recording.name} has {lives.events} events but no task.", _CONSOLE_FILTER
         )
-    tasks = tuple(_task(life, lives.first_ns, lives.last_ns) for life in lives.all)
+    tasks = tuple(_task(life, lives.first_ns, lives.last_ns, state) for life in lives.all)
     return Recording(tasks, cut=reader.cut, skipped=reader.skipped)
 
 
@@ -129,23 +133,29 @@ def write_tasks(path: Path, tasks: Sequence[Task]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    pq.write_table(pa.Table.from_pylist([{"label": task.label, **asdict(task)} for task in tasks]), path)
+    types: dict[str, pa.DataType] = {
+        "int": pa.int64(), "int | None": pa.int64(), "float": pa.float64(), "bool": pa.bool_()
+    }  # fmt: skip
+    columns = {field.name: types.get(str(field.type), pa.string()) for field in fields(Task)}
+    # Ids of spans have a generation in their uppermost bits.
+    schema = pa.schema([*{"label": pa.string(), **columns, "id": pa.uint64()}.items()])
+    rows = [{"label": task.label, **asdict(task)} for task in tasks]
+    pq.write_table(pa.Table.from_pylist(rows, schema), path)
 
 
-def _task(life: Life, first_ns: int, last_ns: int) -> Task:
+def _task(life: Life, first_ns: int, last_ns: int, state: State | None) -> Task:
     said = {field.name: field.value for field in life.fields}
     kind = str(said.get("kind", "task"))
     woken = kind in WOKEN_KINDS
     scheduled_ns = life.scheduled_ns() if woken else None
     total_ns = life.end_ns(last_ns) - life.spawn_ns
     busy_ns = life.busy_ns(last_ns)
-    file, line = said.get("loc.file"), said.get("loc.line")
     return Task(
         id=life.id,
         spawned_us=(life.spawn_ns - first_ns) / 1000,
         kind=kind,
         name=str(said.get("task.name") or ""),
-        location=f"{file}:{line}" if file else "",
+        location=_location(said, state),
         function=str(said.get("fn") or ""),
         size_bytes=int(said.get("size.bytes") or 0),
         polls=life.polls(),
@@ -160,6 +170,12 @@ def _task(life: Life, first_ns: int, last_ns: int) -> Task:
         dropped=life.closed_ns is not None,
         lints=",".join(_lints(life, last_ns)) if woken else "",
     )
+
+
+def _location(said: Mapping[str, object], state: State | None) -> str:
+    if file := said.get("loc.file"):
+        return short_place(str(file), int(str(said.get("loc.line") or 0)))
+    return state.location_of(said) if state else ""
 
 
 def _lints(life: Life, last_ns: int) -> Iterator[str]:

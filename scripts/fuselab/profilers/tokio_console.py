@@ -1,4 +1,8 @@
-"""tokio-console: what each task did, recorded by console-subscriber without a terminal."""
+"""tokio-console: what each task did, recorded by console-subscriber without a terminal.
+
+The recording has every event but not where a task was spawned: that is asked of the live console, once
+(`console_live`).
+"""
 
 from __future__ import annotations
 
@@ -13,9 +17,9 @@ from fuselab.profilers.base import (
     Profile,
     Tools,
     Window,
-    whole_run,
 )
 from fuselab.profilers.capability import described
+from fuselab.profilers.console_live import PROMPT, REASON, STATE, asked_at_the_end
 from fuselab.target.model import ProfilerSupport, Target
 
 
@@ -35,20 +39,23 @@ class TokioConsole:
         return described(self.name, target)
 
     def environment(self, support: ProfilerSupport) -> Mapping[str, str]:
-        return {}
+        return PROMPT
 
     def attach(self, context: CaptureContext) -> AbstractContextManager[Window]:
-        return whole_run()
+        return asked_at_the_end(context)
 
     def process(self, captures: Sequence[CaptureFolder], out: Path, tools: Tools) -> Profile:
         import pyarrow.parquet as pq
 
+        from fuselab.analysis.console_state import read_state
         from fuselab.analysis.tasks import read_tasks, task_stacks, write_tasks
         from fuselab.profilers.output import Extras, Reading, only_file, profile_of
 
         def read(capture: CaptureFolder) -> Reading:
             recording = only_file(capture, self.name)
-            found = read_tasks(recording)
+            live = capture.raw(STATE)
+            state = read_state(live) if live.is_file() else None
+            found = read_tasks(recording, state)
             write_tasks(out / f"tasks.{capture.repeat:03d}.parquet", found.tasks)
             figures = {
                 "tasks": len(found.tasks),
@@ -62,7 +69,9 @@ class TokioConsole:
                 f"Lint {lint}: {sum(lint in task.lints.split(',') for task in found.tasks)} tasks."
                 for lint in lints
             )
-            return Reading(task_stacks(found.tasks).stacks, (recording,), figures, found.notes(), remarks)
+            remarks += state.remarks() if state else (_no_state(capture),)
+            sources = (recording, live) if state else (recording,)
+            return Reading(task_stacks(found.tasks).stacks, sources, figures, found.notes(), remarks)
 
         def extras() -> Extras:
             # What queries read: the first capture's.
@@ -70,3 +79,9 @@ class TokioConsole:
             return Extras(table=pq.read_table(out / "tasks.parquet"))
 
         return profile_of(self, captures, out, tools, read, extras)
+
+
+def _no_state(capture: CaptureFolder) -> str:
+    reason = capture.raw(REASON)
+    said = reason.read_text().strip() if reason.is_file() else "it was not asked"
+    return f"Where tasks were spawned is not known: {said}."

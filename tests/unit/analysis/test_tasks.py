@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -72,7 +73,15 @@ def test_stacks_hold_the_program_and_not_the_runtime(recording: Recording) -> No
 
 def test_the_table_has_a_row_for_each_task(recording: Recording, tmp_path: Path) -> None:
     write_tasks(tmp_path / "t.parquet", recording.tasks)
-    assert pq.read_table(tmp_path / "t.parquet").num_rows == len(recording.tasks)
+    rows = pq.read_table(tmp_path / "t.parquet").to_pylist()
+    assert rows == [{"label": task.label, **asdict(task)} for task in recording.tasks]
+
+
+def test_the_largest_id_there_is_has_its_row(recording: Recording, tmp_path: Path) -> None:
+    """A registry that reuses a span's slot counts it in the uppermost bits of the id."""
+    task = replace(recording.tasks[0], id=2**64 - 1)
+    write_tasks(tmp_path / "t.parquet", [task])
+    assert pq.read_table(tmp_path / "t.parquet")["id"].to_pylist() == [2**64 - 1]
 
 
 def test_a_cut_tail_is_left_out(golden: Path, recording: Recording, tmp_path: Path) -> None:
