@@ -157,7 +157,8 @@ def make_plan(experiment: Experiment, targets: Mapping[str, Target], services: M
         target = targets[variant.target]
         sets, out = _usable(experiment, target, variant)
         skipped += out
-        for names in [(), *sets]:
+        looking = [_that_look_at(workload, names) for names in sets for workload in experiment.workloads]
+        for names in dict.fromkeys([(), *looking]):
             supports = tuple(_support(target, name) for name in names)
             build = build_spec(target, variant, _instrumentation(experiment, target, sets, supports))
             config = mount_config(experiment, variant, target, services, supports, build)
@@ -168,9 +169,11 @@ def make_plan(experiment: Experiment, targets: Mapping[str, Target], services: M
     for variant in experiment.variants:
         for names in _usable(experiment, targets[variant.target], variant)[0]:
             for workload in experiment.workloads:
-                if all(workload.kind in profilers.REGISTRY[name].workload_kinds for name in names):
-                    spec = plan.capture_spec(variant.name, workload.name, "+".join(names))
-                    captures.append(Capture(variant.name, workload.name, names, spec, experiment.captures))
+                if looking_on := _that_look_at(workload, names):
+                    spec = plan.capture_spec(variant.name, workload.name, "+".join(looking_on))
+                    captures.append(
+                        Capture(variant.name, workload.name, looking_on, spec, experiment.captures)
+                    )
     costs = _costs(experiment, targets, services, mounts, builds) if experiment.cost else ({}, ())
     return Plan(experiment, mounts, builds, tuple(captures), tuple(skipped), *costs)
 
@@ -191,9 +194,11 @@ def _costs(
     plain = mounts[baseline.name, NONE]
     runs, steps = {PLAIN: plain}, []
     off: dict[str | None, str] = {plain.build: PLAIN}
-    for (variant, profiler), on in mounts.items():
-        if variant != baseline.name or profiler == NONE:
-            continue
+    mounted = [w for w in experiment.workloads if workloads.REGISTRY[w.kind].needs_mount]
+    sets = _usable(experiment, target, baseline)[0]
+    looking = dict.fromkeys(_that_look_at(workload, names) for names in sets for workload in mounted)
+    for profiler in ("+".join(names) for names in looking if names):
+        on = mounts[baseline.name, profiler]
         if on.build not in off:
             assert on.build is not None  # targets without a program have one build: none
             name = f"{profiler}.off"
@@ -222,6 +227,11 @@ def _usable(
         if usable:
             sets.append(tuple(usable))
     return sets, skipped
+
+
+def _that_look_at(workload: Workload, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of a set that have something to look at under this kind of load: a bench has no mount to trace."""
+    return tuple(name for name in names if workload.kind in profilers.REGISTRY[name].workload_kinds)
 
 
 def _support(target: Target, name: str) -> ProfilerSupport:
