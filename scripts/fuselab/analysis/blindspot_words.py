@@ -12,6 +12,8 @@ from fuselab.analysis.span_functions import SpanKey
 
 WORTH_SAYING = 0.1
 """A wait of a smaller share than this of the requests it is in hides nothing."""
+WORTH_A_WORD = 0.01
+"""Of the wall time of all requests: rows that are smaller are not spoken of one by one."""
 MOST = 0.5
 SHOWN_IN_PLACE = 2
 
@@ -94,17 +96,17 @@ def notes(captures: Captures, account: Account) -> list[str]:
             "A load without a count of operations cannot be brought to the speed of another run: "
             f"{', '.join(unscaled) or 'the trace'}."
         )
-    excess = [row for row in account.rows if row.poll_excess_ns > 0.05 * max(row.wall_ns or 0, 1)]
+    large = [row for row in account.rows if (row.share or 0) >= WORTH_A_WORD]
+    excess = [row for row in large if row.poll_excess_ns > 0.05 * max(row.wall_ns or 0, 1)]
     if excess:
         said.append(
             f"tracing-flame charged idle time to {_listed(excess)}: poll time is cut off at wall time there."
         )
-    unexplained = [
-        row for row in account.rows if abs(row.unexplained_ns or 0) > 0.2 * max(row.wall_ns or 0, 1)
-    ]
+    unexplained = [row for row in large if abs(row.unexplained_ns or 0) > 0.2 * max(row.wall_ns or 0, 1)]
     if unexplained:
         said.append(
-            f"Poll time of {_listed(unexplained)} is not explained by the stacks: the runs differed there."
+            f"Poll time of {_listed(unexplained)} is not explained by the stacks: writing the trace takes time "
+            "itself, which the runs under perf do not spend, and the runs differ."
         )
     if account.outside_leaves:
         names = ", ".join(f"`{short(name)}`" for name in account.outside_leaves)
