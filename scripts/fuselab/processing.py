@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -12,6 +13,8 @@ from fuselab.files import write_json
 from fuselab.measure import CaptureRecord
 from fuselab.paths import tool
 from fuselab.profilers.base import CaptureFolder, Profile, Tools
+from fuselab.rig.story import REQUEST
+from fuselab.workloads.base import Traffic
 
 
 def tools() -> Tools:
@@ -27,7 +30,8 @@ def tools() -> Tools:
 def process(profiler: str, folders: Sequence[Path], kind: str, binary: Path, out: Path) -> Profile:
     """Make `out` (emptied) from every capture of one variant, workload and profiler; leave profile.json in it.
 
-    A capture that failed, or that says nothing, is a refused profile with the reason.
+    A capture that says nothing is a refused profile with the reason. One that failed is read as far as it came, and
+    marked.
     """
     out.mkdir(parents=True, exist_ok=True)
     module = profilers.REGISTRY[profiler]
@@ -35,22 +39,28 @@ def process(profiler: str, folders: Sequence[Path], kind: str, binary: Path, out
         msgspec.json.decode((folder / "capture.json").read_bytes(), type=CaptureRecord) for folder in folders
     ]  # fmt: skip
     failed = next((record for record in records if record.status == "failed"), None)
+    if failed is not None and not all((folder / REQUEST).is_file() for folder in folders):
+        profile = _never_run(profiler, failed.reason or "", len(folders))
+        write_json(out / "profile.json", profile)
+        return profile
+    captures = [
+        _capture(folder, kind, binary, record) for folder, record in zip(folders, records, strict=True)
+    ]
+    profile = module.process(captures, out, tools())
     if failed is not None:
-        profile = refused(profiler, f"the capture failed: {failed.reason}", "", len(folders))
-    else:
-        captures = [_capture(folder, kind, binary) for folder in folders]
-        profile = module.process(captures, out, tools())
+        profile = _marked(profile, failed.reason or "it does not say why")
     write_json(out / "profile.json", profile)
     return profile
 
 
-def _capture(folder: Path, kind: str, binary: Path) -> CaptureFolder:
-    traffic = workloads.REGISTRY[kind].traffic(folder)
+def _capture(folder: Path, kind: str, binary: Path, record: CaptureRecord) -> CaptureFolder:
+    # What a load did that was cut off is not known: its figures are not to be divided by.
+    traffic = Traffic(0, 0) if record.status == "failed" else workloads.REGISTRY[kind].traffic(folder)
     return CaptureFolder(folder, int(folder.name), binary, traffic.operations, traffic.bytes)
 
 
-def refused(profiler: str, reason: str, fix: str, captures: int) -> Profile:
-    """A profile that could not be made, with the reason and the setting to change."""
+def _never_run(profiler: str, reason: str, captures: int) -> Profile:
+    """Of a variant that failed before anything could look at it."""
     return Profile(
         profiler=profiler,
         status="refused",
@@ -60,9 +70,16 @@ def refused(profiler: str, reason: str, fix: str, captures: int) -> Profile:
         operations=0,
         bytes=0,
         source_files=(),
-        notes=(reason,),
-        fix=fix,
+        notes=(f"The capture failed: {reason}",),
     )
+
+
+def _marked(profile: Profile, reason: str) -> Profile:
+    """A profile of a capture that failed: what it has is limited, and the failure is the first thing said."""
+    if profile.status == "refused":
+        return replace(profile, notes=(f"The capture failed: {reason}", *profile.notes))
+    cut = f"The capture failed, and is shown as far as it came: {reason}"
+    return replace(profile, status="limited", notes=(cut, *profile.notes))
 
 
 def read_profile(folder: Path) -> Profile:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
+from fuselab.rig.story import OUTCOMES
 from fuselab.target.model import ProfilerSupport, Target
 
 Level = Literal["ok", "limited", "unavailable"]
@@ -93,8 +94,9 @@ class CaptureFolder:
         return "".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("target*.log")))
 
     def window_ns(self) -> tuple[int, int] | None:
-        """Start and end of the load on CLOCK_MONOTONIC."""
-        window = json.loads((self.folder / "run.json").read_bytes())["load_window_s"]
+        """Start and end of the load on CLOCK_MONOTONIC; None where the run broke off before its end."""
+        record = next(path for name in OUTCOMES if (path := self.folder / name).is_file())
+        window = json.loads(record.read_bytes())["load_window_s"]
         return None if window is None else (round(window[0] * 1e9), round(window[1] * 1e9))
 
 

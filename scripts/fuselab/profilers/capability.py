@@ -37,31 +37,37 @@ def native(profiler: str, target: Target) -> Capability:
 
 
 def preload(profiler: str, target: Target) -> Capability:
-    """For profilers that come in by LD_PRELOAD: the program must be linked dynamically, to a C library."""
+    """For profilers that come in by LD_PRELOAD: the program must be linked dynamically, and allocate with malloc."""
     known = native(profiler, target)
     if known.level == "unavailable" or not isinstance(target.build, Installed):
         return known
     path = shutil.which(target.build.binary)
-    if path is not None and not is_dynamic(Path(path)):
-        return Capability(
-            "unavailable",
-            f"{target.build.binary} is statically linked: LD_PRELOAD cannot give it another malloc",
-        )
+    obstacle = no_preload(Path(path)) if path is not None else None
+    if obstacle:
+        return Capability("unavailable", f"{target.build.binary} {obstacle}")
     return Capability(
         "limited", "malloc is replaced by jemalloc for the capture (LD_PRELOAD): not the heap that was timed"
     )
 
 
-def is_dynamic(path: Path) -> bool:
-    """Whether an ELF program names a dynamic linker (PT_INTERP). Scripts and what cannot be read count as dynamic."""
-    with path.open("rb") as file:
-        head = file.read(64)
-        if head[:4] != b"\x7fELF" or head[4] != 2:
-            return True
-        table, size, count = (int.from_bytes(head[a:b], "little") for a, b in ((32, 40), (54, 56), (56, 58)))
-        file.seek(table)
-        headers = file.read(size * count)
-    return any(int.from_bytes(headers[i * size : i * size + 4], "little") == _PT_INTERP for i in range(count))
+def no_preload(program: Path) -> str | None:
+    """Why LD_PRELOAD gives `program` no other malloc; None where it does. Scripts are what they start: unknown here."""
+    from elftools.common.exceptions import ELFError
+    from elftools.elf.elffile import ELFFile
+
+    with program.open("rb") as file:
+        try:
+            elf = ELFFile(file)
+        except ELFError:
+            return None
+        if any(elf.get_section_by_name(name) for name in _GO):
+            return (
+                "is a Go program: its runtime has an allocator of its own, which LD_PRELOAD does not replace"
+            )
+        if not any(segment["p_type"] == "PT_INTERP" for segment in elf.iter_segments()):
+            return "is statically linked: LD_PRELOAD cannot give it another malloc"
+    return None
 
 
-_PT_INTERP = 3
+_GO = (".go.buildinfo", ".note.go.buildid", ".gopclntab")
+"""Sections that Go's linker writes; the last stays in a stripped program."""

@@ -19,7 +19,7 @@ from fuselab.profilers.base import (
     Window,
     whole_run,
 )
-from fuselab.profilers.capability import native, preload
+from fuselab.profilers.capability import native, no_preload, preload
 from fuselab.target.model import ProfilerSupport, Target
 
 LIBRARY = "libjemalloc.so.2"
@@ -58,6 +58,7 @@ class JemallocHeap:
     def process(self, captures: Sequence[CaptureFolder], out: Path, tools: Tools) -> Profile:
         from fuselab.analysis import jeprof
         from fuselab.analysis.heap import Heap, read_heap
+        from fuselab.analysis.refusal import Refusal
         from fuselab.analysis.symbols import Symbols
         from fuselab.profilers.heap_tables import memory_table, timeline_table, write_table
         from fuselab.profilers.output import Extras, Reading, profile_of, quality_figures
@@ -67,6 +68,10 @@ class JemallocHeap:
 
         def read(capture: CaptureFolder) -> Reading:
             dumps = sorted(capture.folder.rglob("*.heap"))
+            if not dumps and (obstacle := _obstacle(capture)):
+                raise Refusal(
+                    f"{capture.binary.name} {obstacle}.", "Leave this profiler out for this target."
+                )
             heap = read_heap(dumps, symbols, log=capture.log())
             heaps.append(heap)
             figures = {
@@ -92,3 +97,8 @@ class JemallocHeap:
             )
 
         return profile_of(self, captures, out, tools, read, extras)
+
+
+def _obstacle(capture: CaptureFolder) -> str | None:
+    """Why a program that was built here did not take the preloaded jemalloc: known once it is there."""
+    return no_preload(capture.binary) if capture.binary.is_file() else None

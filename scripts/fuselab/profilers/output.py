@@ -99,10 +99,11 @@ def only_file(capture: CaptureFolder, profiler: str) -> Path:
     """The one raw file of `profiler`. Raises Refusal if it left none."""
     files = capture.left_by(profiler)
     if not files:
+        last = next((line for line in reversed(capture.log().splitlines()) if line.strip()), "")
         raise Refusal(
-            f"{profiler} left no file.",
-            "Look at `env`, `argv` and `files` of this profiler in target.yaml, at the build's features, and at the "
-            "target's log beside the capture.",
+            f"{profiler} left no file." + (f" The target's log ends with: {last[:300]}" if last else ""),
+            "Look at `env`, `argv` and `files` of this profiler in target.yaml, and at the build's `features` and "
+            "`rustflags`.",
         )
     return files[0]
 

@@ -1,0 +1,87 @@
+"""What a profiler can do for a target is said before anything is captured, with the reason, on real programs."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fuselab.processing import tools
+from fuselab.profilers import REGISTRY
+from fuselab.profilers.base import CaptureFolder
+from fuselab.target.loading import load_target
+from fuselab.target.model import Installed, Target
+
+HELLO = 'int main(void) { __builtin_puts("hello"); return 0; }\n'
+GO_PROGRAM = shutil.which("etcd") or ""
+"""Debian's etcd: written in Go."""
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`static` and `dynamic`, compiled from C, and `script`."""
+    folder = tmp_path_factory.mktemp("programs")
+    (folder / "hello.c").write_text(HELLO)
+    for name, options in (("static", ["-static"]), ("dynamic", [])):
+        subprocess.run(["gcc", *options, folder / "hello.c", "-o", folder / name], check=True)
+    (folder / "script").write_text("#!/bin/sh\necho hello\n")
+    (folder / "script").chmod(0o755)
+    return folder
+
+
+def installed(checkout: Path, program: Path | str) -> Target:
+    """bindfs's target.yaml, with another program."""
+    target = load_target("bindfs", checkout)
+    assert isinstance(target.build, Installed)
+    return replace(target, build=replace(target.build, binary=str(program)))
+
+
+@pytest.mark.parametrize(
+    ("name", "level", "reason"),
+    [
+        ("static", "unavailable", "statically linked"),
+        ("dynamic", "limited", "malloc is replaced by jemalloc"),
+        ("script", "limited", "malloc is replaced by jemalloc"),
+        (GO_PROGRAM, "unavailable", "Go program"),
+    ],
+)
+def test_whose_heap_can_be_seen_by_preloading(
+    checkout: Path, programs: Path, name: str, level: str, reason: str
+) -> None:
+    found = REGISTRY["jemalloc-heap"].capability(installed(checkout, programs / name))
+    assert found.level == level
+    assert reason in found.reason
+
+
+@pytest.mark.parametrize("profiler", ["perf-oncpu", "perf-offcpu"])
+def test_stacks_of_a_packaged_program_are_limited(checkout: Path, profiler: str) -> None:
+    found = REGISTRY[profiler].capability(load_target("bindfs", checkout))
+    assert found.level == "limited"
+    assert "frame pointers" in found.reason
+
+
+@pytest.mark.parametrize("profiler", ["trace-chrome", "trace-flame", "tokio-console", "criterion-flamegraph"])
+def test_what_the_program_must_support_is_unavailable_unless_described(checkout: Path, profiler: str) -> None:
+    assert REGISTRY[profiler].capability(load_target("demofs", checkout)).level == "ok"
+    found = REGISTRY[profiler].capability(load_target("bindfs", checkout))
+    assert found.level == "unavailable"
+    assert "does not describe it" in found.reason
+
+
+def test_a_directory_has_no_program_to_look_at(checkout: Path) -> None:
+    found = REGISTRY["perf-oncpu"].capability(load_target("directory", checkout))
+    assert (found.level, "no program" in found.reason) == ("unavailable", True)
+
+
+def test_a_static_program_that_was_built_here_is_refused_with_that_reason(
+    programs: Path, tmp_path: Path
+) -> None:
+    """What a command will build is not known beforehand."""
+    capture = CaptureFolder(tmp_path, 1, programs / "static", 0, 0)
+    profile = REGISTRY["jemalloc-heap"].process([capture], tmp_path / "out", tools())
+    assert profile.status == "refused"
+    assert "static is statically linked" in profile.notes[0]
+    assert profile.fix
