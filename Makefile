@@ -64,8 +64,9 @@ lint-shell: ## one of the linters alone (shellcheck)
 bench: setup ## what fuselab itself adds to a timed run, against a bare shell script
 	@$(RUN) $(PYTHON) tests/bench/overhead.py
 
-bench-method: setup-dev ## what the verdicts find and how often they are wrong, by simulation
+bench-method: setup-dev ## what the verdicts find and how often they are wrong: simulated (2 minutes), and on demofs (20)
 	@$(RUN) $(PYTHON) tests/bench/method_simulated.py
+	@$(RUN) $(PYTHON) tests/bench/method_real.py $(if $(EXPERIMENTS),--experiments $(EXPERIMENTS))
 
 lock: ## pin the requirements again (UPGRADE=1: to the newest versions that fit)
 	cd envs && $(LOCK) requirements.in --output-file requirements.txt

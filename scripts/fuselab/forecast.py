@@ -9,7 +9,6 @@ import base64
 import csv
 import json
 import math
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +19,11 @@ import msgspec
 
 from fuselab.compare.power import NOISY, QUIET, smallest_effect
 from fuselab.compare.schedule import LOOKS
-from fuselab.experiment import units
 from fuselab.experiment.loads import complete_jobs
 from fuselab.experiment.model import Workload
 from fuselab.experiment.plan import Plan
 from fuselab.leftovers import Leftover, size_bytes, stale
+from fuselab.workloads import fio_time
 
 _OVERHEAD_S = 2.0
 """Of a run beyond its load, where none has been measured: gate, mount, unmount, teardown."""
@@ -177,17 +176,8 @@ def _load_seconds(workload: Workload) -> float | None:
     for options in complete_jobs(workload.settings).values():
         if "runtime" not in options:
             return None
-        longest = max(longest, sum(_fio_seconds(options.get(key, "0")) for key in ("runtime", "ramp_time")))
+        longest = max(longest, (fio_time.seconds(options["runtime"]) or 0.0) + fio_time.ramp_s(options))
     return longest + _OVERHEAD_S
-
-
-def _fio_seconds(text: str) -> float:
-    if re.fullmatch(r"[0-9.]+", text):
-        return float(text)
-    try:
-        return units.seconds(text)
-    except ValueError:
-        return 0.0
 
 
 def _findable(plan: Plan, root: Path) -> Iterator[Findable]:

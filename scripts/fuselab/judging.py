@@ -13,7 +13,7 @@ import pandas as pd
 
 from fuselab.analysis.tables import write_metrics
 from fuselab.compare.comparisons import compare, decide_look
-from fuselab.compare.design import Design, Withheld
+from fuselab.compare.design import Design, Failure
 from fuselab.experiment.plan import CostStep
 from fuselab.files import write_json
 from fuselab.measure import BlockRecord, read_verified
@@ -38,14 +38,25 @@ def write_comparisons(
     judgement: Judgement, metrics: Path, blocks: Sequence[Path], verified: Sequence[Path], out: Path
 ) -> None:
     """Compare every contrast; a variant that failed its verifying run or a block's attempts is *failed*."""
-    frame = pd.read_csv(metrics)
-    compare(frame, design(judgement, blocks, verified)).to_csv(out, index=False)
+    compare(read_metrics(metrics), design(judgement, blocks, verified)).to_csv(out, index=False)
+
+
+def read_metrics(path: Path) -> pd.DataFrame:
+    """metrics.csv as `compare` takes it. Names are text even where they look like numbers or gaps: `1`, `NA`."""
+    names = dict.fromkeys(("experiment", "workload", "variant", "metric", "unit", "better"), str)
+    numbers = dict.fromkeys(("value", "tail_ios", "slope"), float)
+    return pd.read_csv(
+        path,
+        dtype={**names, **numbers},
+        keep_default_na=False,
+        na_values={name: ["", "nan"] for name in numbers},
+    )
 
 
 def design(judgement: Judgement, blocks: Sequence[Path], verified: Sequence[Path]) -> Design:
     records = read_blocks(blocks)
     failed = [
-        Withheld(f"failed its verifying run: {v.reason}", variant=v.variant)
+        Failure(f"failed its verifying run: {v.reason}", variant=v.variant)
         for v in read_verified(verified).values()
         if v.status == "failed"
     ]
@@ -55,7 +66,7 @@ def design(judgement: Judgement, blocks: Sequence[Path], verified: Sequence[Path
         for name, outcome in record.variants.items()
         if outcome.status == "failed"
     }
-    failed += [Withheld(f"failed: {reason}", variant=name, workload=w) for (name, w), reason in lost.items()]
+    failed += [Failure(f"failed: {reason}", variant=name, workload=w) for (name, w), reason in lost.items()]
     voided: dict[str, int] = {}
     for record in records:
         voided[record.workload] = voided.get(record.workload, 0) + len(record.voided)
@@ -120,4 +131,4 @@ def _metrics(blocks: Sequence[Path], kinds: Mapping[str, str], scratch: Path) ->
     """The metrics of some blocks as the table that metrics.csv is."""
     with tempfile.NamedTemporaryFile(suffix=".csv", dir=scratch) as file:
         write_metrics(blocks, kinds, Path(file.name))
-        return pd.read_csv(file.name)
+        return read_metrics(Path(file.name))

@@ -22,15 +22,19 @@ COLUMNS = (
     "value",
     "better",
     "tail_ios",
+    "slope",
     "noisy",
+    "busy_start",
 )
 
 
 def write_metrics(blocks: Sequence[Path], kinds: Mapping[str, str], out: Path) -> None:
     """Read every run of every block folder in `blocks`; `kinds` gives each workload's kind.
 
-    `tail_ios` is how many I/Os lie beyond a percentile, empty for other metrics. Variants that failed in a
-    block have no rows for it.
+    `tail_ios` is how many I/Os lie beyond a percentile, `slope` ln(throughput in the second half of the measured
+    time / in the first): both empty where there is none. `noisy` marks blocks that were kept although the machine was
+    never quiet, `busy_start` runs that waited for a quiet machine in vain. Variants that failed in a block have no
+    rows for it.
     """
     with out.open("w", newline="") as file:
         writer = csv.writer(file)
@@ -46,8 +50,11 @@ def _block_rows(folder: Path, kinds: Mapping[str, str]) -> Iterator[tuple[object
             continue
         run = folder / variant
         record = msgspec.json.decode((run / "run.json").read_bytes(), type=RunRecord)
+        gate = record.environment.gate if record.environment else {}
+        busy_start = int(not gate.get("passed", True))
         for m in rows(run, record, kinds[block.workload]):
             yield (
                 record.experiment, block.workload, block.block, variant, m.name, m.unit, repr(float(m.value)), m.better,
-                "" if m.tail_ios is None else m.tail_ios, int(block.noisy),
+                "" if m.tail_ios is None else m.tail_ios, "" if m.slope is None else repr(m.slope), int(block.noisy),
+                busy_start,
             )  # fmt: skip

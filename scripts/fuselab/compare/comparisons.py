@@ -2,8 +2,8 @@
 
 `metrics` is always the tidy table of `metrics.csv`: one row per timed run and metric with the columns
 experiment, workload, block, variant, metric, unit, value, better (`higher` or `lower`) and, for percentiles,
-tail_ios (I/Os beyond it, NaN elsewhere). `noisy` (optional) marks blocks kept although the machine never was
-quiet. Runs of voided blocks are not in it.
+tail_ios (I/Os beyond it, NaN elsewhere). Optional columns say what to doubt (`doubts`): slope, noisy, busy_start.
+Runs of voided blocks are not in it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from itertools import product
 import pandas as pd
 
 from fuselab.compare import gates
-from fuselab.compare.design import Design, Pair, Withheld
+from fuselab.compare.design import Design, Failure, Pair
+from fuselab.compare.doubts import doubts
 from fuselab.compare.estimate import Better, NoRatioError, interval, spread
 from fuselab.compare.looks import next_look
 from fuselab.compare.rows import Comparison, Draft, finish
@@ -91,9 +92,9 @@ def _draft(runs: pd.DataFrame, design: Design, pair: Pair, workload: str, metric
     """What the runs of one workload and metric say of one contrast, not yet corrected for the others."""
     better: Better = runs["better"].iloc[0]
     draft = Draft(pair, workload, metric, str(runs["unit"].iloc[0]), better)
-    failure = _covering(design.failed, draft)
+    failure = _failure(design.failed, draft)
     if failure:
-        return draft.gate(FAILED, failure[0])
+        return draft.gate(FAILED, failure)
     before, after = (runs[runs["variant"] == name].set_index("block") for name in pair)
     values = pd.concat([before["value"], after["value"]], axis=1, join="outer").set_axis(
         ["before", "after"], axis=1
@@ -113,15 +114,14 @@ def _draft(runs: pd.DataFrame, design: Design, pair: Pair, workload: str, metric
         draft = draft.gate(
             INCONCLUSIVE, f"one side has no value in {len(values) - len(pairs)} of {len(values)} blocks"
         )
-    for reason in _covering(design.doubts, draft):
-        draft = draft.gate(INCONCLUSIVE, reason)
-    noisy = runs.loc[runs["noisy"].astype(bool), "block"].nunique() if "noisy" in runs else 0
-    notes = (f"the machine was never quiet for {noisy} of the blocks",) if noisy else ()
-    return replace(draft, notes=draft.notes + notes)
+    return replace(draft, notes=(*draft.notes, *doubts(runs, pair, design)))
 
 
-def _covering(withheld: Iterable[Withheld], draft: Draft) -> list[str]:
-    return [w.reason for w in withheld if w.covers(draft.pair, draft.workload, draft.metric)]
+def _failure(failed: Iterable[Failure], draft: Draft) -> str | None:
+    """Why one side of the draft has failed: its variant's own reason first."""
+    found = [failure for failure in failed if failure.covers(draft.pair, draft.workload)]
+    found.sort(key=lambda failure: failure.variant != draft.pair[1])
+    return found[0].reason_for(draft.pair) if found else None
 
 
 def _tails(runs: pd.DataFrame) -> list[float]:
@@ -138,5 +138,5 @@ def _missing(metrics: pd.DataFrame, design: Design) -> Iterator[Draft]:
         if workload in timed and metric in measured:
             continue
         draft = Draft(pair, workload, metric)
-        failure = _covering(design.failed, draft)
-        yield draft.gate(FAILED, failure[0]) if failure else draft.gate(INCONCLUSIVE, "not measured")
+        failure = _failure(design.failed, draft)
+        yield draft.gate(FAILED, failure) if failure else draft.gate(INCONCLUSIVE, "not measured")

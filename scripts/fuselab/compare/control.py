@@ -1,39 +1,54 @@
-"""The A/A check: a variant identical to the baseline must not look different."""
+"""The A/A check: a variant identical to the baseline must not look different. The report's first line is made of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
-from fuselab.compare.rows import Comparison
+
+class Row(Protocol):
+    """Of comparisons.csv, as judged or as read again."""
+
+    @property
+    def family(self) -> str: ...
+    @property
+    def metric(self) -> str: ...
+    @property
+    def level(self) -> float | None: ...
+    @property
+    def has_interval(self) -> bool: ...
+    @property
+    def excludes_no_change(self) -> bool: ...
+
+
+R = TypeVar("R", bound=Row)
 
 
 @dataclass(frozen=True)
-class ControlCheck:
-    """`alarms` are the controls on primary metrics whose interval leaves out 0 (a ratio of 1), of `total`."""
+class ControlCheck(Generic[R]):
+    """`alarms` are the controls whose interval leaves out "no change", of `total`.
+
+    `expected` is how many of so many do so by chance: at most this, on average.
+    """
 
     total: int
-    alarms: tuple[Comparison, ...]
-    level: float
-
-    @property
-    def expected(self) -> float:
-        """How many of so many intervals leave out 0 by chance: at most this, on average."""
-        return self.total * (1 - self.level)
+    alarms: tuple[R, ...]
+    expected: float
 
 
-def check_controls(rows: Iterable[Comparison], primary: Iterable[str]) -> ControlCheck | None:
-    """The check over all rows of an experiment; None where it has no control or none has an interval."""
+def check_controls(rows: Iterable[R], primary: Iterable[str]) -> ControlCheck[R] | None:
+    """The check over all rows of an experiment and its `primary` metrics (of all metrics if there are none).
+
+    None where it has no control or none has an interval.
+    """
     names = set(primary)
     controls = [
-        row for row in rows if row.family == "control" and row.metric in names and row.ratio_low is not None
+        row
+        for row in rows
+        if row.family == "control" and row.has_interval and (not names or row.metric in names)
     ]
     if not controls:
         return None
-    alarms = tuple(row for row in controls if not _covers_no_change(row))
-    return ControlCheck(len(controls), alarms, controls[0].level)
-
-
-def _covers_no_change(row: Comparison) -> bool:
-    low, high = row.ratio_low, row.ratio_high
-    return low is None or high is None or low <= 1 <= high
+    alarms = tuple(row for row in controls if row.excludes_no_change)
+    return ControlCheck(len(controls), alarms, sum(1 - (row.level or 0.95) for row in controls))

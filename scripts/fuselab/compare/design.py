@@ -12,23 +12,19 @@ Pair = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Withheld:
-    """A variant that failed, or figures on which no verdict may be given: `reason` is shown to the reader.
-
-    An empty `workload` or `metric` means every one.
-    """
+class Failure:
+    """A variant that could not complete, and why: in every workload, or in the one that is named."""
 
     reason: str
-    variant: str = ""
+    variant: str
     workload: str = ""
-    metric: str = ""
 
-    def covers(self, pair: Pair, workload: str, metric: str) -> bool:
-        return (
-            (not self.variant or self.variant in pair)
-            and self.workload in ("", workload)
-            and self.metric in ("", metric)
-        )
+    def covers(self, pair: Pair, workload: str) -> bool:
+        return self.variant in pair and self.workload in ("", workload)
+
+    def reason_for(self, pair: Pair) -> str:
+        """What the row of `pair` says: a variant is not blamed for its baseline."""
+        return self.reason if self.variant == pair[1] else f"its baseline, `{self.variant}`, {self.reason}"
 
 
 @dataclass(frozen=True)
@@ -45,10 +41,8 @@ class Design:
     blocks: Blocks = 12
     controls: tuple[str, ...] = ()
     """A/A variants, identical to the baseline: compared with it whether or not `contrasts` says so."""
-    failed: tuple[Withheld, ...] = ()
+    failed: tuple[Failure, ...] = ()
     """Variants that could not complete: verification or runs. Their verdict is *failed*."""
-    doubts: tuple[Withheld, ...] = ()
-    """Gates that were not passed. The verdict is *inconclusive*; the interval is shown."""
     voided: Mapping[str, int] = field(default_factory=dict)
     """Workload -> how many blocks were voided and run again."""
     closed_loop: tuple[str, ...] = ()

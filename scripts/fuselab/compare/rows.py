@@ -71,6 +71,15 @@ class Comparison:
     """A gate decided the verdict: more blocks would not change it."""
     note: str
 
+    @property
+    def has_interval(self) -> bool:
+        return self.ratio_low is not None and self.ratio_high is not None
+
+    @property
+    def excludes_no_change(self) -> bool:
+        low, high = self.ratio_low, self.ratio_high
+        return low is not None and high is not None and not low <= 1 <= high
+
 
 def finish(drafts: Sequence[Draft], design: Design, family_size: int) -> list[Comparison]:
     """Verdicts for all drafts of an experiment: Holm over the primary ones, a family of `family_size`;

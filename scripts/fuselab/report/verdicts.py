@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from fuselab.compare.control import check_controls
 from fuselab.report import words
 from fuselab.report.context import VerdictView
 from fuselab.report.plan import ContrastPlan, PlanFile
@@ -55,15 +56,15 @@ def shared_notes(views: Sequence[VerdictView]) -> tuple[str, ...]:
 
 def alarms(results: Results) -> tuple[str, ...]:
     """What must be read before any verdict: a control that differs from the baseline it is identical to."""
-    found = [r for r in primary_rows(results) if is_control(results.plan, r) and r.excludes_no_change]
-    if not found:
+    check = check_controls(primary_rows(results), results.plan.primary)
+    if check is None or not check.alarms:
         return ()
-    seen = words.listing([f"{_noun(row)} {_signed(row)} under `{row.workload}`" for row in found])
-    names = words.listing([f"`{name}`" for name in dict.fromkeys(row.variant for row in found)])
+    seen = words.listing([f"{_noun(row)} {_signed(row)} under `{row.workload}`" for row in check.alarms])
+    names = words.listing([f"`{name}`" for name in dict.fromkeys(row.variant for row in check.alarms)])
     return (
         f"The control {names} is identical to the baseline and yet differs from it: {seen}. Something else than the "
-        "variants moves these figures (or this is the one interval in twenty that does so by chance): doubt every "
-        "verdict below that is of this size.",
+        f"variants moves these figures, or it is chance (which is to be expected in {check.expected:.2g} of "
+        f"{words.plural(check.total, 'such interval')}): doubt every verdict below that is of this size.",
     )
 
 

@@ -126,6 +126,9 @@ def environment(before: Sample, after: Sample, folder: Path, passed: Gate | None
         temperature_c=procfs.temperature_c(),
         kernel=f"{platform.system()} {platform.release()} {platform.machine()}",
         gate={} if passed is None else vars(passed),
+        cpu_model=procfs.cpu_model(),
+        cpus=os.cpu_count(),
+        memory_bytes=procfs.memory_bytes().get("MemTotal"),
     )
 
 

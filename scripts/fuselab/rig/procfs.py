@@ -126,6 +126,16 @@ def rss_peak_bytes(pid: int) -> int | None:
     return None
 
 
+def cpu_model() -> str | None:
+    """As the first CPU calls itself; not every architecture has a name for it."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() in ("model name", "cpu model", "uarch"):
+                return value.strip() or None
+    return None
+
+
 def frequency_hz() -> float | None:
     """Mean over the CPUs."""
     found = _numbers("/sys/devices/system/cpu", "cpu[0-9]*/cpufreq/scaling_cur_freq")

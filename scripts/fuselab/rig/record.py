@@ -63,6 +63,11 @@ class Environment:
     kernel: str
     gate: Mapping[str, object] = field(default_factory=dict)
     """How long the gate waited, what it saw, whether it was passed or given up."""
+    cpu_model: str | None = None
+    cpus: int | None = None
+    """That are online."""
+    memory_bytes: int | None = None
+    """Of the whole machine."""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ from fuselab.workloads import REGISTRY
 from fuselab.workloads.base import LoadContext
 
 _SYNC_LIMIT_S = 60.0
+RAMPED = frozenset({"timed", "cost"})
+"""Purposes whose load warms up before its figures count."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,7 @@ def _context(place: Place, targets: Sequence[MountedTarget]) -> LoadContext:
         repository=Path(story.request.repository),
         binary=place.binary,
         env={} if targets else {k: v for k, v in story.env.items() if k not in place.env},
+        ramp=story.request.purpose in RAMPED,
     )
 
 

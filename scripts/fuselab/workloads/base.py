@@ -31,6 +31,9 @@ class LoadContext:
     binary: Path
     env: Mapping[str, str] = field(default_factory=dict)
     """What the profilers of this run add to the environment of a load that is itself profiled (a bench)."""
+    ramp: bool = True
+    """Whether the load warms up before its figures count. Not under a profiler, which sees the ramp too: what it saw
+    is divided by what the load did."""
 
     @property
     def values(self) -> Mapping[str, str]:
@@ -48,13 +51,17 @@ class LoadResult:
 
 @dataclass(frozen=True)
 class Metric:
-    """One number of one run. `tail_ios` is how many I/Os lie beyond a percentile; None for other metrics."""
+    """One number of one run. `tail_ios` is how many I/Os lie beyond a percentile; None for other metrics.
+
+    `slope` is ln(throughput in the second half of the measured time / in the first), where that is known.
+    """
 
     name: str
     unit: str
     better: Better
     value: float
     tail_ios: int | None = None
+    slope: float | None = None
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import cast
 
 from fuselab.rig.request import Load
-from fuselab.workloads import fio_output
+from fuselab.workloads import fio_logs, fio_output, fio_time
 from fuselab.workloads.base import LoadContext, LoadResult, Metric, Traffic
+from fuselab.workloads.fio_time import Options
 from fuselab.workloads.running import Ended, finish
 
-Options = Mapping[str, str]
-
 OUTPUT = "fio.json"
+_BANDWIDTH_LOG = "fio_bw.log"
 _DIRECTORY = "FUSELAB_DIRECTORY"
 _RANDSEED = "FUSELAB_RANDSEED"
 _BASE: Options = {
@@ -29,7 +29,6 @@ _BASE: Options = {
     "clat_percentiles": "0",
     "write_bw_log": "fio",
     "write_lat_log": "fio",
-    "log_avg_msec": "1000",
     "log_unix_epoch": "1",
     "per_job_logs": "0",
 }
@@ -60,7 +59,7 @@ class Fio:
 
     def closed_loop(self, settings: Mapping[str, object]) -> bool:
         jobs, shared = _jobs(settings)
-        return not any(rate in {**shared, **job} for job in jobs.values() for rate in _RATES)
+        return not all(any(rate in {**shared, **job} for rate in _RATES) for job in jobs.values())
 
     def metric_names(self, settings: Mapping[str, object]) -> Sequence[str]:
         jobs, shared = _jobs(settings)
@@ -77,12 +76,15 @@ class Fio:
     def render(self, settings: Mapping[str, object]) -> str:
         """The job file; `FUSELAB_DIRECTORY` and `FUSELAB_RANDSEED` in its environment complete it."""
         jobs, shared = _jobs(settings)
-        sections = {name: _timed(job, shared) for name, job in jobs.items()}
-        return _job_file({**_BASE, **_placed(shared)}, {name: _placed(job) for name, job in sections.items()})
+        step_ms = fio_time.log_step_ms({**shared, **job} for job in jobs.values())
+        return _job_file(
+            {**_BASE, "log_avg_msec": str(step_ms), **_placed(shared)},
+            {name: _placed(fio_time.timed(job, shared)) for name, job in jobs.items()},
+        )
 
     def run(self, load: Load, context: LoadContext) -> LoadResult:
         job = context.out / "load.fio"
-        job.write_text(self.render(load.settings))
+        job.write_text(self.render(load.settings if context.ramp else _without_ramp(load.settings)))
         ended = self._fio(job, OUTPUT, load.randseed, load.timeout_s, context)
         return fio_output.result(context.out / OUTPUT, ended, load.timeout_s)
 
@@ -102,7 +104,7 @@ class Fio:
         return fio_output.result(context.out / output, self._fio(job, output, 0, _VERIFY_TIMEOUT_S, context))
 
     def metrics(self, run: Path) -> Sequence[Metric]:
-        return fio_output.metrics(fio_output.read(run / OUTPUT))
+        return fio_output.metrics(fio_output.read(run / OUTPUT), fio_logs.slopes(run / _BANDWIDTH_LOG))
 
     def after_drain(self, run: Path, drain_s: float) -> Sequence[Metric]:
         return fio_output.drained(fio_output.read(run / OUTPUT), drain_s)
@@ -135,10 +137,9 @@ def _placed(job: Options) -> Options:
     return {**job, "directory": text}
 
 
-def _timed(job: Options, shared: Options) -> Options:
-    """A runtime implies time_based: else fio stops as soon as `size` is done, however long it was to run."""
-    options = {**shared, **job}
-    return {**job, "time_based": "1"} if "runtime" in options and "time_based" not in options else job
+def _without_ramp(settings: Mapping[str, object]) -> Mapping[str, object]:
+    jobs, _ = _jobs(settings)
+    return {**settings, "jobs": {name: {**job, "ramp_time": "0"} for name, job in jobs.items()}}
 
 
 def _moves(mode: str, direction: str) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fuselab.workloads import fio_time
 from fuselab.workloads.base import LoadResult, Metric, Traffic
 from fuselab.workloads.running import Ended
 
@@ -27,6 +28,9 @@ class Group:
     bytes: int
     operations: int
     runtime_s: float
+    ramp_s: float
+    """Before the figures counted."""
+    time_based: bool
     lat_mean_ns: float
     percentiles_ns: Mapping[str, float]
 
@@ -38,12 +42,14 @@ def read(path: Path) -> dict[str, list[Group]]:
     """
     directions: dict[str, list[Group]] = {}
     stage = 0
-    for job in _load(path)["jobs"]:
+    data = _load(path)
+    for job in data["jobs"]:
         options = job.get("job options", {})
         stage += "stonewall" in options or "wait_for_previous" in options
+        complete = {**data.get("global options", {}), **options}
         for direction in ("write", "read"):
             if job[direction]["total_ios"]:
-                directions.setdefault(direction, []).append(_group(job[direction], stage))
+                directions.setdefault(direction, []).append(_group(job[direction], stage, complete))
     return directions
 
 
@@ -57,7 +63,7 @@ def _load(path: Path) -> dict[str, Any]:
     return data
 
 
-def _group(figures: Mapping[str, Any], stage: int) -> Group:
+def _group(figures: Mapping[str, Any], stage: int, options: Mapping[str, str]) -> Group:
     lat = figures["lat_ns"]
     listed = lat.get("percentile") or figures["clat_ns"].get("percentile") or {}
     by_share = {float(share): float(value) for share, value in listed.items()}
@@ -66,42 +72,67 @@ def _group(figures: Mapping[str, Any], stage: int) -> Group:
         bytes=figures["io_bytes"],
         operations=figures["total_ios"],
         runtime_s=figures["runtime"] / 1000,
+        ramp_s=fio_time.seconds(options.get("ramp_time", "0")) or 0.0,
+        time_based=options.get("time_based", "0") != "0",
         lat_mean_ns=lat["mean"],
         percentiles_ns={name: by_share[share] for name, share in _PERCENTILES.items() if share in by_share},
     )
 
 
 def seconds(groups: Sequence[Group]) -> float:
-    """How long fio ran: stages one after the other, the longest group of each."""
+    """How long fio measured: stages one after the other, the longest group of each."""
+    return _longest(groups, lambda group: group.runtime_s)
+
+
+def _longest(groups: Sequence[Group], time_of: Callable[[Group], float]) -> float:
     longest: dict[int, float] = {}
     for group in groups:
-        longest[group.stage] = max(longest.get(group.stage, 0.0), group.runtime_s)
+        longest[group.stage] = max(longest.get(group.stage, 0.0), time_of(group))
     return sum(longest.values())
 
 
-def metrics(directions: Mapping[str, Sequence[Group]]) -> list[Metric]:
-    """All but `drained_bw`. Percentiles only of what fio reports as one group: they cannot be added up."""
+def metrics(
+    directions: Mapping[str, Sequence[Group]], slopes: Mapping[str, float] | None = None
+) -> list[Metric]:
+    """All but `drained_bw`. Percentiles only of what fio reports as one group: they cannot be added up.
+
+    `slopes`: of the throughput in each direction. They count where one stage was measured for a fixed time.
+    """
     found = []
     for direction, groups in directions.items():
         ran_s = seconds(groups)
         operations = sum(group.operations for group in groups)
         mean = sum(group.lat_mean_ns * group.operations for group in groups) / operations
+        slope = (slopes or {}).get(direction) if _fixed_time(directions) else None
         if ran_s > 0:
-            found.append(Metric(f"{direction}.bw", "B/s", "higher", sum(g.bytes for g in groups) / ran_s))
-            found.append(Metric(f"{direction}.iops", "1/s", "higher", operations / ran_s))
-        found.append(Metric(f"{direction}.lat_mean", "ns", "lower", mean))
+            moved = sum(group.bytes for group in groups)
+            found.append(Metric(f"{direction}.bw", "B/s", "higher", moved / ran_s, slope=slope))
+            found.append(Metric(f"{direction}.iops", "1/s", "higher", operations / ran_s, slope=slope))
+        found.append(Metric(f"{direction}.lat_mean", "ns", "lower", mean, slope=slope))
         for name, value in (groups[0].percentiles_ns if len(groups) == 1 else {}).items():
-            beyond = int(operations * (100 - _PERCENTILES[name]) / 100)
-            found.append(Metric(f"{direction}.{name}", "ns", "lower", value, beyond))
+            # In thousandths: 99.9 % of 10,000 leaves 10, in binary fractions 9.99.
+            beyond = operations * round(1000 * (100 - _PERCENTILES[name])) // 100_000
+            found.append(Metric(f"{direction}.{name}", "ns", "lower", value, beyond, slope))
     return found
 
 
+def _fixed_time(directions: Mapping[str, Sequence[Group]]) -> bool:
+    groups = [group for found in directions.values() for group in found]
+    return len({group.stage for group in groups}) == 1 and all(group.time_based for group in groups)
+
+
 def drained(directions: Mapping[str, Sequence[Group]], drain_s: float) -> list[Metric]:
-    """Bytes written / (time that fio wrote + time until the unmount had drained)."""
+    """Bytes written / (time that fio wrote + time until the unmount had drained).
+
+    The unmount drains what the ramp has written too, which is in no figure of fio's: the measured time is charged
+    with its share of the whole time.
+    """
     groups = directions.get("write", ())
-    if not groups:
+    measured_s = seconds(groups)
+    if measured_s <= 0:
         return []
-    value = sum(group.bytes for group in groups) / (seconds(groups) + drain_s)
+    share = measured_s / (measured_s + _longest(groups, lambda group: group.ramp_s))
+    value = sum(group.bytes for group in groups) / (measured_s + share * drain_s)
     return [Metric("write.drained_bw", "B/s", "higher", value)]
 
 

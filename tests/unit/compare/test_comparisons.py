@@ -9,7 +9,7 @@ import pytest
 
 from fuselab.compare.comparisons import COLUMNS, compare, decide_look, family_size, judge
 from fuselab.compare.control import check_controls
-from fuselab.compare.design import Design, Withheld
+from fuselab.compare.design import Design, Failure
 from fuselab.compare.rows import Comparison
 
 DESIGN = Design(
@@ -180,7 +180,7 @@ def test_a_failed_variant_is_failed_and_nothing_else(quickstart):
     design = replace(
         DESIGN,
         contrasts=(("baseline", "waiting"), ("baseline", "broken")),
-        failed=(Withheld("exit code 1: disk full", variant="broken"),),
+        failed=(Failure("exit code 1: disk full", variant="broken"),),
     )
     rows = judge(quickstart, design)
     broken = [r for r in rows if r.variant == "broken"]
@@ -192,9 +192,17 @@ def test_a_failed_variant_is_failed_and_nothing_else(quickstart):
 
 
 def test_a_failed_baseline_fails_every_contrast_even_without_any_run(quickstart):
-    design = replace(DESIGN, failed=(Withheld("does not mount", variant="baseline"),))
+    design = replace(DESIGN, failed=(Failure("does not mount", variant="baseline"),))
     rows = judge(quickstart.iloc[:0], design)
     assert {(r.variant, r.verdict) for r in rows} == {("waiting", "failed"), ("control", "failed")}
+    assert {r.note for r in rows} == {"its baseline, `baseline`, does not mount"}
+
+
+def test_a_variant_is_blamed_for_its_own_failure_first(quickstart):
+    failed = (Failure("failed: no disk", variant="baseline"), Failure("failed: no memory", variant="waiting"))
+    rows = judge(quickstart, replace(DESIGN, failed=failed))
+    assert row(rows, "waiting").note == "failed: no memory"
+    assert "failed: no disk" in row(rows, "control").note
 
 
 def test_a_variant_that_failed_under_one_workload_is_judged_under_the_other():
@@ -203,7 +211,7 @@ def test_a_variant_that_failed_under_one_workload_is_judged_under_the_other():
         DESIGN,
         controls=(),
         workloads=("seq-write", "rand"),
-        failed=(Withheld("hung", variant="waiting", workload="rand"),),
+        failed=(Failure("hung", variant="waiting", workload="rand"),),
     )
     rows = judge(found, design)
     assert row(rows, "waiting").verdict == "slower"
@@ -216,13 +224,6 @@ def test_blocks_that_one_side_did_not_survive_are_not_dropped(quickstart):
     assert (found.verdict, found.gated) == ("inconclusive", True)
     assert "2 of 12 blocks" in found.note
     assert found.ratio_low is not None
-
-
-def test_a_doubt_withholds_the_verdict_and_not_the_interval(quickstart):
-    design = replace(DESIGN, doubts=(Withheld("throughput still rising", workload="seq-write"),))
-    found = row(judge(quickstart, design), "waiting")
-    assert (found.verdict, found.note) == ("inconclusive", "throughput still rising")
-    assert ends(found)[1] < 1
 
 
 def test_notes_tell_of_closed_loops_and_of_noisy_blocks(quickstart):
@@ -300,7 +301,7 @@ def test_controls_failures_and_gates_do_not_keep_an_experiment_going():
     broken = replace(
         AUTO,
         contrasts=(*AUTO.contrasts, ("baseline", "broken")),
-        failed=(Withheld("does not mount", variant="broken"),),
+        failed=(Failure("does not mount", variant="broken"),),
     )
     assert decide_look(found, broken, "seq-write", 12) is None
 

@@ -170,6 +170,10 @@ def test_real_figures_of_this_machine(tmp_path):
     assert found.other_user_cpu_share is not None
     assert found.other_user_cpu_share >= 0
     assert found.gate == {}
+    assert found.cpu_model is None or f": {found.cpu_model}\n" in Path("/proc/cpuinfo").read_text()
+    assert found.cpus == Path("/proc/cpuinfo").read_text().count("processor\t:")
+    assert found.memory_bytes
+    assert found.memory_bytes > 1 << 20
 
 
 def test_unavailable_is_none(tmp_path, monkeypatch):

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from fuselab.workloads import REGISTRY, fio_output
+from fuselab.rig.request import Load
+from fuselab.workloads import REGISTRY, fio_logs, fio_output
+from fuselab.workloads.base import LoadContext
 from fuselab.workloads.running import Ended
 
 FIO = REGISTRY["fio"]
@@ -80,6 +84,45 @@ def test_fio_takes_the_job_file(tmp_path):
 )
 def test_a_load_is_closed_loop_unless_it_has_a_rate(options, closed):
     assert FIO.closed_loop(settings(a={"rw": "write", **options})) is closed
+    assert FIO.closed_loop(settings(options, a={"rw": "write"})) is closed
+
+
+def test_one_job_without_a_rate_closes_the_loop():
+    assert FIO.closed_loop(settings(a={"rw": "write", "rate_iops": "500"}, b={"rw": "read"}))
+    assert not FIO.closed_loop(settings(a={"rate_iops": "500"}, b={"rate": "1m"}))
+
+
+def test_a_tenth_of_the_runtime_is_a_ramp_that_does_not_count():
+    text = FIO.render(settings({"runtime": "3s"}, a={}, b={"runtime": "10m"}, c={"ramp_time": "2s"}))
+    assert section(text, "a")["ramp_time"] == "300ms"
+    assert section(text, "b")["ramp_time"] == "5000ms"
+    assert section(text, "c")["ramp_time"] == "2s"
+    assert section(FIO.render(settings(a={"runtime": "3"})), "a")["ramp_time"] == "300ms"
+
+
+def test_a_load_that_ends_with_its_size_is_measured_whole():
+    for options in ({"size": "1m"}, {"runtime": "3s", "time_based": "0"}):
+        assert "ramp_time" not in section(FIO.render(settings(a=options)), "a")
+
+
+def test_a_load_under_a_profiler_has_no_ramp(tmp_path, monkeypatch):
+    """What the profiler saw is divided by what fio counted: both must be the whole load."""
+    monkeypatch.setattr(type(FIO), "_fio", lambda *_: Ended(0, False, ""))
+    options = {"runtime": "3s", "ramp_time": "1s"}
+    for ramp in (True, False):
+        context = LoadContext(tmp_path, (tmp_path,), tmp_path, tmp_path, tmp_path, Path(), ramp=ramp)
+        FIO.run(Load("fio", "w", settings({"ramp_time": "2s"}, a=options, b={"runtime": "1s"})), context)
+        text = (tmp_path / "load.fio").read_text()
+        assert section(text, "a")["ramp_time"] == ("1s" if ramp else "0")
+        assert section(text, "b").get("ramp_time") == (None if ramp else "0")
+
+
+@pytest.mark.parametrize(
+    ("runtime", "step"), [("3s", "300"), ("500ms", "50"), ("100ms", "50"), ("2m", "1000"), (None, "1000")]
+)
+def test_logs_have_a_point_each_second_or_ten_in_all(runtime, step):
+    shared = section(FIO.render(settings(a={"runtime": runtime} if runtime else {})), "global")
+    assert shared["log_avg_msec"] == step
 
 
 @pytest.mark.parametrize("job", ["mixed", "stages"])
@@ -122,6 +165,88 @@ def test_drained_bandwidth_counts_the_time_of_the_unmount(output):
     assert drained.name == "write.drained_bw"
     assert drained.value == pytest.approx(group.bytes / (group.runtime_s + 1))
     assert fio_output.drained({"read": directions["read"]}, 1.0) == []
+
+
+def test_a_drain_is_charged_to_the_ramp_too(output, tmp_path):
+    """A second that fio does not count wrote as much as each that it counts: a quarter of the drain is its own."""
+    data = json.loads((output / "mixed.json").read_text())
+    data["global options"] |= {"ramp_time": "500ms"}
+    side = data["jobs"][0]["write"]
+    side |= {"runtime": 1500, "io_bytes": 15_000_000}
+    (tmp_path / "fio.json").write_text(json.dumps(data))
+    (drained,) = fio_output.drained(fio_output.read(tmp_path / "fio.json"), 2.0)
+    whole_bytes, whole_s = 20_000_000, 2.0
+    assert drained.value == pytest.approx(whole_bytes / (whole_s + 2.0))
+
+
+@pytest.mark.parametrize(("operations", "beyond"), [(10_000, 10), (9_999, 9), (1_000, 1)])
+def test_ios_beyond_a_percentile_are_counted_exactly(output, operations, beyond):
+    (group,) = fio_output.read(output / "mixed.json")["write"]
+    found = {m.name: m for m in fio_output.metrics({"write": [replace(group, operations=operations)]})}
+    assert found["write.p999"].tail_ios == beyond
+    assert found["write.p99"].tail_ios == 10 * operations // 1000
+
+
+def log_of(path: Path, *jobs: list[tuple[int, int]], direction: int = 1) -> Path:
+    """A bandwidth log as fio writes it: the points (ms, KiB/s) of one job after those of the other."""
+    lines = [f"{at}, {rate}, {direction}, 0, 0" for job in jobs for at, rate in job]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_a_level_throughput_has_no_slope_and_a_planted_one_is_found(tmp_path):
+    start = 1_795_577_130_000
+    level = [(start + 300 * i, 1000) for i in range(1, 11)]
+    falling = [(at, 1000 if i < 5 else 800) for i, (at, _) in enumerate(level)]
+    assert fio_logs.slopes(log_of(tmp_path / "a.log", level)) == {"write": pytest.approx(0)}
+    found = fio_logs.slopes(log_of(tmp_path / "b.log", falling, direction=0))
+    assert found == {"read": pytest.approx(math.log(0.8))}
+
+
+def test_jobs_add_up_in_time_and_one_that_ends_early_is_a_slope(tmp_path):
+    long = [(100 * i, 1000) for i in range(1, 11)]
+    assert fio_logs.slopes(log_of(tmp_path / "a.log", long, long))["write"] == pytest.approx(0)
+    found = fio_logs.slopes(log_of(tmp_path / "b.log", long, long[:5]))["write"]
+    assert found == pytest.approx(math.log(1 / 2))
+
+
+def test_a_point_that_lies_across_the_middle_counts_for_both_halves(tmp_path):
+    odd = [(100 * i, 1000) for i in range(1, 6)]
+    assert fio_logs.slopes(log_of(tmp_path / "a.log", odd))["write"] == pytest.approx(0)
+
+
+def test_too_few_points_say_nothing_and_a_stall_is_finite(tmp_path):
+    assert fio_logs.slopes(log_of(tmp_path / "a.log", [(100, 5), (200, 5), (300, 9)])) == {}
+    assert fio_logs.slopes(tmp_path / "none.log") == {}
+    stalled = [(100 * i, 1000 if i < 5 else 0) for i in range(1, 9)]
+    assert math.isfinite(fio_logs.slopes(log_of(tmp_path / "b.log", stalled))["write"])
+    assert fio_logs.slopes(tmp_path / "b.log")["write"] < -1
+
+
+def test_only_what_is_measured_for_a_fixed_time_has_a_slope(output):
+    mixed, stages = (fio_output.read(output / f"{name}.json") for name in ("mixed", "stages"))
+    slopes = {"write": 0.25, "read": -0.25}
+    assert {m.slope for m in fio_output.metrics(mixed, slopes) if m.name.startswith("write")} == {0.25}
+    assert {m.slope for m in fio_output.metrics(stages, slopes)} == {None}
+
+
+@pytest.mark.skipif(shutil.which("fio") is None, reason="fio is not installed")
+def test_a_real_run_is_measured_after_its_ramp_and_its_slope_is_known(tmp_path):
+    load = Load(
+        "fio",
+        "w",
+        settings(a={"rw": "write", "size": "1m", "rate": "8m", "runtime": "600ms", "numjobs": "2"}),
+    )
+    context = LoadContext(tmp_path, (tmp_path,), tmp_path, tmp_path, tmp_path, Path())
+    assert FIO.run(load, context).reason is None
+    (group,) = fio_output.read(tmp_path / "fio.json")["write"]
+    assert (group.ramp_s, group.time_based) == (0.06, True)
+    assert group.runtime_s == pytest.approx(0.6, abs=0.2)
+    found = {m.name: m for m in FIO.metrics(tmp_path)}
+    slope = found["write.bw"].slope
+    assert slope is not None
+    assert abs(slope) < 1, "two jobs at a fixed rate"
+    assert found["write.p50"].slope == slope
 
 
 def test_traffic_is_what_profiles_are_divided_by(output):

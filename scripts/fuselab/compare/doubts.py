@@ -1,0 +1,46 @@
+"""What a reader should know before believing a verdict that was given all the same. Notes, never gates.
+
+None of this looks at how large the ratio is or whom it favours.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import pandas as pd
+
+from fuselab.compare.design import Design, Pair
+from fuselab.compare.schedule import minimum_blocks
+from fuselab.compare.signed_rank import infer
+
+
+def doubts(runs: pd.DataFrame, pair: Pair, design: Design) -> Iterator[str]:
+    """Of the `runs` of one workload and metric, as far as they speak of `pair`.
+
+    Columns, each optional: `slope` (ln of throughput in the second half of a run / in the first, NaN where
+    unknown), `noisy` (the block was kept though void), `busy_start` (the run waited for a quiet machine in vain).
+    """
+    runs = runs[runs["variant"].isin(pair)]
+    if "noisy" in runs and (noisy := runs.loc[runs["noisy"].astype(bool), "block"].nunique()):
+        yield f"the machine was never quiet for {noisy} of the blocks"
+    if "busy_start" in runs and (busy := int(runs["busy_start"].astype(bool).sum())):
+        yield f"the machine was not quiet before {busy} of {len(runs)} runs, which started all the same"
+    if "slope" in runs:
+        for name in pair:
+            slopes = runs.loc[runs["variant"] == name, "slope"].dropna().tolist()
+            if (change := _slope(slopes, design)) is not None:
+                word = "rises" if change > 0 else "falls"
+                yield (
+                    f"not level: throughput of `{name}` {word} by {abs(change):.0%} from the first to the second "
+                    f"half of a run (typical of {len(slopes)}), so the ratio depends on how long a run is"
+                )
+
+
+def _slope(slopes: list[float], design: Design) -> float | None:
+    """The typical change within a run as a fraction, where it is more than chance and more than what matters."""
+    if len(slopes) < minimum_blocks(design.level):
+        return None
+    found = infer(slopes, design.level)
+    change = math.expm1(found.estimate)
+    return change if found.p <= 1 - design.level and abs(change) > design.threshold else None

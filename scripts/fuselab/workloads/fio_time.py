@@ -1,0 +1,57 @@
+"""What part of a fio job is measured: a fixed time, after a ramp whose figures do not count.
+
+Times are fio's own: a bare number is seconds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+Options = Mapping[str, str]
+
+RAMP_SHARE = 0.1
+"""Of the runtime: how long a job runs before its figures count, unless it says so itself (`ramp_time`)."""
+RAMP_LIMIT_S = 5.0
+_LOG_STEPS = 10
+_LOG_STEP_S = (0.05, 1.0)
+"""Shortest and longest step of fio's logs: a second, or a tenth of a load that is shorter than ten."""
+_UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def seconds(text: str) -> float | None:
+    """`500ms` -> 0.5; None for an expression that fio alone can work out."""
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(us|ms|s|m|h|d|)", text)
+    return float(match[1]) * _UNITS[match[2]] if match else None
+
+
+def ramp_s(options: Options) -> float:
+    """How long a job with these `options` (its own and those for all) runs before its figures count.
+
+    A job that ends with its size and not with its time is measured whole.
+    """
+    if "ramp_time" in options:
+        return seconds(options["ramp_time"]) or 0.0
+    runtime_s = seconds(options.get("runtime", ""))
+    if runtime_s is None or options.get("time_based") in ("0", "false"):
+        return 0.0
+    return min(RAMP_SHARE * runtime_s, RAMP_LIMIT_S)
+
+
+def timed(job: Options, shared: Options) -> Options:
+    """`job` as it is timed: a runtime implies time_based, or fio would stop as soon as `size` is done, and a ramp."""
+    options = {**shared, **job}
+    added: dict[str, str] = {}
+    if "runtime" in options and "time_based" not in options:
+        added["time_based"] = "1"
+    if "ramp_time" not in options and (ramp := ramp_s(options)):
+        added["ramp_time"] = f"{1000 * ramp:.0f}ms"
+    return {**job, **added}
+
+
+def log_step_ms(jobs: Iterable[Options]) -> int:
+    """Step of fio's logs for complete `jobs`, so that even a short load leaves points enough to see a slope."""
+    runtimes = [seconds(options.get("runtime", "")) for options in jobs]
+    shortest = min((runtime for runtime in runtimes if runtime), default=_LOG_STEPS * _LOG_STEP_S[1])
+    low, high = _LOG_STEP_S
+    return round(1000 * min(max(shortest / _LOG_STEPS, low), high))

@@ -1,0 +1,88 @@
+"""What a reader is told of runs that were not level or not left alone, beside a verdict that stands."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fuselab.compare.comparisons import judge
+from fuselab.compare.design import Design
+from fuselab.compare.doubts import doubts
+
+PAIR = ("baseline", "waiting")
+DESIGN = Design("e", "baseline", (PAIR,), ("w",), ("write.bw",))
+
+
+def runs(blocks: int = 12, **slopes: float) -> pd.DataFrame:
+    """Runs of the pair and of a third variant; `slopes`: planted change within a run (-0.2: 20 % less)."""
+    rng = np.random.default_rng(4)
+    rows = [
+        ("w", block, variant, "write.bw", "B/s", 100 * worse * math.exp(rng.normal(0, 0.01)), "higher",
+         math.log1p(slopes.get(variant, 0.0)) + rng.normal(0, 0.02))
+        for block in range(1, blocks + 1)
+        for variant, worse in (("baseline", 1.0), ("waiting", 0.7), ("other", 1.0))
+    ]  # fmt: skip
+    return pd.DataFrame(
+        rows, columns=["workload", "block", "variant", "metric", "unit", "value", "better", "slope"]
+    )
+
+
+def said(frame: pd.DataFrame, design: Design = DESIGN) -> list[str]:
+    return list(doubts(frame, PAIR, design))
+
+
+def test_level_runs_are_not_doubted():
+    assert said(runs()) == []
+
+
+def test_throughput_that_falls_during_the_runs_is_said_of_whom_it_falls():
+    (note,) = said(runs(waiting=-0.2))
+    assert note.startswith("not level: throughput of `waiting` falls by 2")
+    assert "12" in note
+    (note,) = said(runs(baseline=0.3))
+    assert "`baseline` rises by 3" in note
+    assert len(said(runs(baseline=0.3, waiting=0.3))) == 2
+
+
+def test_the_verdict_stands_and_says_so():
+    (found,) = [row for row in judge(runs(waiting=-0.2), DESIGN) if row.variant == "waiting"]
+    assert (found.verdict, found.gated) == ("slower", False)
+    assert "not level" in found.note
+
+
+def test_a_change_smaller_than_what_matters_is_no_doubt():
+    assert said(runs(waiting=-0.08))
+    assert said(runs(waiting=-0.08), replace(DESIGN, threshold=0.10)) == []
+
+
+def test_chance_is_no_doubt():
+    frame = runs()
+    frame["slope"] = np.random.default_rng(5).normal(0, 0.3, len(frame))
+    assert said(frame) == []
+
+
+def test_a_third_variant_does_not_throw_doubt_on_the_pair():
+    frame = runs(other=-0.5).assign(noisy=0, busy_start=0)
+    frame.loc[frame["variant"] == "other", ["noisy", "busy_start"]] = 1
+    assert said(frame) == []
+
+
+@pytest.mark.parametrize("known", [0, 5])
+def test_unknown_slopes_are_not_guessed_from_a_few(known):
+    frame = runs(waiting=-0.5)
+    frame.loc[frame["block"] > known, "slope"] = math.nan
+    assert said(frame) == []
+    assert said(frame.drop(columns="slope")) == []
+
+
+def test_runs_that_started_on_a_busy_machine_are_counted():
+    frame = runs().assign(noisy=0, busy_start=0)
+    frame.loc[(frame["block"] <= 2) & (frame["variant"] == "waiting"), "busy_start"] = 1
+    frame.loc[frame["block"] == 7, "noisy"] = 1
+    noisy, busy = said(frame)
+    assert noisy == "the machine was never quiet for 1 of the blocks"
+    assert busy == "the machine was not quiet before 2 of 24 runs, which started all the same"

@@ -1,0 +1,171 @@
+"""From the folders of blocks to comparisons.csv: whatever things are called, and whatever went wrong in between."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import random
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from fuselab.analysis.tables import write_metrics
+from fuselab.judging import Judgement, read_metrics, take_look, write_comparisons
+from fuselab.measure import BlockRecord, VariantOutcome, Void
+from fuselab.rig.record import Environment, Phases, RunRecord
+from fuselab.workloads.command import Outcome
+
+KINDS = {"w": "command"}
+
+
+def judgement(*variants: str, **changes: Any) -> Judgement:
+    """The first variant is the baseline of the others; all run one command."""
+    said: dict[str, Any] = {
+        "experiment": "e", "baseline": variants[0], "contrasts": tuple((variants[0], v) for v in variants[1:]),
+        "workloads": ("w",), "primary": ("command.wall_s",), "threshold": 0.05, "blocks": 12, "controls": (),
+        "closed_loop": (),
+    }  # fmt: skip
+    return Judgement(**{**said, **changes})
+
+
+def environment(**changes: Any) -> Environment:
+    figures = dict.fromkeys(Environment.__dataclass_fields__)
+    return Environment(
+        **{
+            **figures,
+            "state_device": "/dev/x",
+            "state_fstype": "ext4",
+            "kernel": "Linux",
+            "gate": {},
+            **changes,
+        }
+    )
+
+
+def run(folder: Path, variant: str, block: int, wall_s: float, gate_passed: bool) -> None:
+    folder.mkdir(parents=True)
+    record = RunRecord(
+        purpose="timed", experiment="e", workload="w", variant=variant, profiler="none", block=block, repeat=None,
+        status="ok", reason=None, argv=(), env={}, pids={}, mount=None, phases=Phases(*[0.0] * 8), load_window_s=None,
+        load_started_unix_s=None, exit_codes={}, binary_sha256=None, build=None, network="private", randseed=1,
+        environment=environment(gate={"passed": gate_passed}), target=None, files=(), started_unix_s=0.0,
+        rig_version=1,
+    )  # fmt: skip
+    (folder / "run.json").write_bytes(msgspec.json.encode(record))
+    (folder / "command.json").write_bytes(msgspec.json.encode(Outcome(wall_s, 0)))
+
+
+class Experiment:
+    """Blocks as the rig leaves them: `times[variant]` seconds, a little more in every block."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.blocks: list[Path] = []
+
+    def block(
+        self,
+        times: dict[str, float],
+        failed: dict[str, str] | None = None,
+        voided: tuple[Void, ...] = (),
+        gate_passed: bool = True,
+    ) -> None:
+        number = len(self.blocks) + 1
+        folder = self.root / "blocks" / f"{number:03d}"
+        wobble = 1 + 0.001 * number
+        for place, (variant, wall_s) in enumerate(times.items()):
+            run(folder / variant, variant, number, wall_s * wobble * math.exp(1e-4 * place), gate_passed)
+        outcomes = {name: VariantOutcome("ok") for name in times}
+        outcomes |= {name: VariantOutcome("failed", reason) for name, reason in (failed or {}).items()}
+        record = BlockRecord(
+            number, "w", "timed", tuple(outcomes), 1, outcomes, 1 + len(voided), voided, False
+        )
+        folder.mkdir(exist_ok=True)
+        (folder / "block.json").write_bytes(msgspec.json.encode(record))
+        self.blocks.append(folder)
+
+    def judge(self, said: Judgement) -> dict[str, dict[str, str]]:
+        """Rows of comparisons.csv by variant."""
+        metrics, out = self.root / "metrics.csv", self.root / "comparisons.csv"
+        write_metrics(self.blocks, KINDS, metrics)
+        write_comparisons(said, metrics, self.blocks, [], out)
+        with out.open(newline="") as file:
+            return {row["variant"]: row for row in csv.DictReader(file)}
+
+    def look(self, said: Judgement) -> int | None:
+        out = self.root / "look.json"
+        take_look(said, "w", self.blocks, KINDS, out)
+        found: int | None = json.loads(out.read_text())["next"]
+        return found
+
+
+@pytest.fixture
+def experiment(tmp_path: Path) -> Experiment:
+    return Experiment(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "names", [("1", "2"), ("NA", "null"), ("1.0", "1"), ("nan", "True"), ("0x10", "1e3")]
+)
+def test_variants_may_be_called_what_a_table_takes_for_something_else(experiment, names):
+    for _ in range(12):
+        experiment.block({names[0]: 1.0, names[1]: 1.5})
+    rows = experiment.judge(judgement(*names))
+    assert (rows[names[1]]["verdict"], rows[names[1]]["blocks"]) == ("slower", "12")
+    assert float(rows[names[1]]["ratio"]) == pytest.approx(1.5, rel=1e-3)
+    assert experiment.look(judgement(*names, blocks="auto")) is None
+
+
+def test_a_value_that_is_no_number_is_missing_and_not_dropped(tmp_path):
+    path = tmp_path / "metrics.csv"
+    path.write_text("experiment,workload,block,variant,metric,unit,value,better,tail_ios,slope\n"
+                    "e,w,1,a,m,,nan,lower,,\ne,w,1,b,m,,2.5,lower,7,-0.5\n")  # fmt: skip
+    found = read_metrics(path)
+    assert found["value"].isna().tolist() == [True, False]
+    second = found.to_dict("records")[1]
+    assert (second["unit"], second["value"], second["tail_ios"], second["slope"]) == ("", 2.5, 7.0, -0.5)
+
+
+def test_a_variant_that_failed_in_one_block_has_failed(experiment):
+    """Judging it by the blocks it survived would be judging it by its outcome."""
+    for number in range(12):
+        lost = {"b": "exit code 1"} if number == 7 else None
+        experiment.block({"a": 1.0} if lost else {"a": 1.0, "b": 0.5}, failed=lost)
+    row = experiment.judge(judgement("a", "b"))["b"]
+    assert (row["verdict"], row["ratio"], row["note"]) == ("failed", "", "failed: exit code 1")
+    assert experiment.look(judgement("a", "b", blocks="auto")) is None, "more blocks would not help"
+
+
+def test_a_variant_is_not_blamed_for_its_baseline(experiment):
+    for _ in range(12):
+        experiment.block({"b": 1.0, "c": 1.01}, failed={"a": "hung"})
+    rows = experiment.judge(judgement("a", "b", contrasts=(("a", "b"), ("b", "c"))))
+    assert (rows["b"]["verdict"], rows["b"]["note"]) == ("failed", "its baseline, `a`, failed: hung")
+    assert rows["c"]["verdict"] == "slower, below threshold"
+
+
+def test_repeated_blocks_are_counted_and_change_nothing_else(experiment):
+    void = Void(1, "b", "environment", "busy")
+    for number in range(12):
+        experiment.block({"a": 1.0, "b": 1.5}, voided=(void, void) if number == 3 else ())
+    row = experiment.judge(judgement("a", "b"))["b"]
+    assert (row["verdict"], row["voided"], row["blocks"]) == ("slower", "2", "12")
+
+
+def test_runs_that_a_gate_let_through_in_vain_are_told_of(experiment):
+    for number in range(12):
+        experiment.block({"a": 1.0, "b": 1.5}, gate_passed=number != 0)
+    assert "not quiet before 2 of 24 runs" in experiment.judge(judgement("a", "b"))["b"]["note"]
+
+
+def test_auto_goes_on_where_twelve_blocks_do_not_decide_and_stops_where_they_do(experiment):
+    auto, rng = judgement("a", "b", blocks="auto"), random.Random(6)
+    for number in range(32):
+        if number in (12, 20):
+            assert experiment.look(auto) == {12: 20, 20: 32}[number]
+        experiment.block({"a": 1.0, "b": math.exp(rng.gauss(0, 0.3))})
+    assert experiment.look(auto) is None, "there is no fourth look"
+    row = experiment.judge(auto)["b"]
+    assert (row["verdict"], row["blocks"], row["level"]) == ("inconclusive", "32", "0.978")
