@@ -48,10 +48,14 @@ class Workspace:
         paths = sorted(p for p in base.glob("**/run.json") if "attempts" not in p.parts)
         return {path: json.loads(path.read_text()) for path in paths}
 
+    def rows(self, experiment: str) -> list[dict[str, str]]:
+        """Of comparisons.csv."""
+        with (self.root / "results" / experiment / "comparisons.csv").open() as file:
+            return list(csv.DictReader(file))
+
     def comparisons(self, experiment: str) -> dict[tuple[str, str], dict[str, str]]:
         """Rows of comparisons.csv by (variant, metric)."""
-        with (self.root / "results" / experiment / "comparisons.csv").open() as file:
-            return {(row["variant"], row["metric"]): row for row in csv.DictReader(file)}
+        return {(row["variant"], row["metric"]): row for row in self.rows(experiment)}
 
 
 @pytest.fixture(scope="session")
