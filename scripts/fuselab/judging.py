@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -32,6 +32,7 @@ class Judgement:
     blocks: int | Literal["auto"]
     controls: tuple[str, ...]
     closed_loop: tuple[str, ...]
+    asked: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 def write_comparisons(
@@ -82,6 +83,7 @@ def design(judgement: Judgement, blocks: Sequence[Path], verified: Sequence[Path
         failed=tuple(failed),
         voided=voided,
         closed_loop=judgement.closed_loop,
+        asked=judgement.asked,
     )
 
 

@@ -257,6 +257,7 @@ class Workflow:
             "primary": list(e.compare.primary),
             "threshold": e.compare.threshold,
             "blocks": e.blocks,
+            "asked": {w.name: dict(workloads.REGISTRY[w.kind].asked(w.settings)) for w in e.workloads},
             "closed_loop": [
                 w.name for w in e.workloads if workloads.REGISTRY[w.kind].closed_loop(w.settings)
             ],

@@ -17,7 +17,7 @@ import pandas as pd
 
 from fuselab.compare import gates
 from fuselab.compare.design import Design, Failure, Pair
-from fuselab.compare.doubts import doubts
+from fuselab.compare.doubts import Shortfalls, doubts, overload, shortfalls
 from fuselab.compare.estimate import Better, NoRatioError, interval, spread
 from fuselab.compare.looks import next_look
 from fuselab.compare.rows import Comparison, Draft, finish
@@ -41,8 +41,9 @@ def compare(metrics: pd.DataFrame, design: Design) -> pd.DataFrame:
 def judge(metrics: pd.DataFrame, design: Design) -> list[Comparison]:
     """The rows of `compare`, as records."""
     _check(metrics)
+    short = shortfalls(metrics, design)
     drafts = [
-        _draft(runs, design, pair, str(workload), str(metric))
+        _draft(runs, design, pair, str(workload), str(metric), short)
         for (workload, metric), runs in metrics.groupby(["workload", "metric"], sort=False)
         for pair in design.pairs
     ]
@@ -88,7 +89,9 @@ def _check(metrics: pd.DataFrame) -> None:
         raise ValueError(f"better is higher or lower, not {sorted(map(str, wrong))}")
 
 
-def _draft(runs: pd.DataFrame, design: Design, pair: Pair, workload: str, metric: str) -> Draft:
+def _draft(
+    runs: pd.DataFrame, design: Design, pair: Pair, workload: str, metric: str, short: Shortfalls
+) -> Draft:
     """What the runs of one workload and metric say of one contrast, not yet corrected for the others."""
     better: Better = runs["better"].iloc[0]
     draft = Draft(pair, workload, metric, str(runs["unit"].iloc[0]), better)
@@ -114,7 +117,8 @@ def _draft(runs: pd.DataFrame, design: Design, pair: Pair, workload: str, metric
         draft = draft.gate(
             INCONCLUSIVE, f"one side has no value in {len(values) - len(pairs)} of {len(values)} blocks"
         )
-    return replace(draft, notes=(*draft.notes, *doubts(runs, pair, design)))
+    notes = (*doubts(runs, pair, design), *overload(metric, workload, pair, short))
+    return replace(draft, notes=draft.notes + notes)
 
 
 def _failure(failed: Iterable[Failure], draft: Draft) -> str | None:

@@ -47,6 +47,8 @@ class Design:
     """Workload -> how many blocks were voided and run again."""
     closed_loop: tuple[str, ...] = ()
     """Workloads that send a request only when the one before has been answered."""
+    asked: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Workload -> metric -> the value at which the load was told to keep it (`write.iops`: its rate)."""
 
     @property
     def level(self) -> float:

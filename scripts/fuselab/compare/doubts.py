@@ -6,11 +6,12 @@ None of this looks at how large the ratio is or whom it favours.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
 from fuselab.compare.design import Design, Pair
+from fuselab.compare.gates import is_tail
 from fuselab.compare.schedule import minimum_blocks
 from fuselab.compare.signed_rank import infer
 
@@ -35,6 +36,36 @@ def doubts(runs: pd.DataFrame, pair: Pair, design: Design) -> Iterator[str]:
                     f"not level: throughput of `{name}` {word} by {abs(change):.0%} from the first to the second "
                     f"half of a run (typical of {len(slopes)}), so the ratio depends on how long a run is"
                 )
+
+
+Shortfalls = Mapping[tuple[str, str, str], float]
+"""(workload, variant, direction) -> share of the rate asked for that it reached, where that was too little."""
+KEPT_UP = 0.95
+
+
+def shortfalls(metrics: pd.DataFrame, design: Design) -> Shortfalls:
+    """Variants that did not keep up with a load of a fixed rate: their typical (median) run stayed below it."""
+    found = {}
+    for workload, asked in design.asked.items():
+        for metric, rate in asked.items():
+            runs = metrics[(metrics["workload"] == workload) & (metrics["metric"] == metric)]
+            for variant, reached in runs.groupby("variant")["value"].median().items():
+                if reached < KEPT_UP * rate:
+                    found[workload, str(variant), metric.partition(".")[0]] = float(reached / rate)
+    return found
+
+
+def overload(metric: str, workload: str, pair: Pair, short: Shortfalls) -> Iterator[str]:
+    """What to say of a tail under a rate that one side did not keep up with."""
+    if not is_tail(metric):
+        return
+    for name in pair:
+        share = short.get((workload, name, metric.partition(".")[0]))
+        if share is not None:
+            yield (
+                f"overloaded: `{name}` reached {share:.0%} of the rate that the load asked for, so requests that "
+                "would have queued behind a slow one are not in this tail"
+            )
 
 
 def _slope(slopes: list[float], design: Design) -> float | None:

@@ -40,9 +40,14 @@ def tail_reason(metric: str, tail_ios: Iterable[float]) -> str | None:
     return None
 
 
-def closed_loop_warning(metric: str, closed_loop: bool) -> str | None:
-    """What to say of a percentile above p90 under a load that waits for each reply before it goes on."""
+def is_tail(metric: str) -> bool:
+    """Whether it is a percentile above p90."""
     percentile = percentile_of(metric)
-    if closed_loop and percentile is not None and percentile > 90:
+    return percentile is not None and percentile > 90
+
+
+def closed_loop_warning(metric: str, closed_loop: bool) -> str | None:
+    """What to say of a tail under a load that waits for each reply before it goes on."""
+    if closed_loop and is_tail(metric):
         return "closed-loop load: requests that would have queued behind a slow one are not in this tail"
     return None

@@ -86,6 +86,10 @@ class Kind(Protocol):
         """Whether the next I/O waits for the one before: then latency tails hide queueing (METHOD.md, 7)."""
         ...
 
+    def asked(self, settings: Mapping[str, object]) -> Mapping[str, float]:
+        """Metric -> the value at which the load was told to keep it: a variant below it did not keep up."""
+        ...
+
     def metric_names(self, settings: Mapping[str, object]) -> Sequence[str]:
         """Names that `metrics` will yield, as far as the settings tell, the most telling first."""
         ...

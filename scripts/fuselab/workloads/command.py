@@ -38,6 +38,9 @@ class Command:
     def closed_loop(self, settings: Mapping[str, object]) -> bool:
         return True
 
+    def asked(self, settings: Mapping[str, object]) -> Mapping[str, float]:
+        return {}
+
     def metric_names(self, settings: Mapping[str, object]) -> Sequence[str]:
         return ["command.wall_s"]
 

@@ -28,6 +28,9 @@ class Criterion:
     def closed_loop(self, settings: Mapping[str, object]) -> bool:
         return True
 
+    def asked(self, settings: Mapping[str, object]) -> Mapping[str, float]:
+        return {}
+
     def metric_names(self, settings: Mapping[str, object]) -> Sequence[str]:
         """The mean over all benches; their own ids are known once they have run."""
         return [GEOMEAN]

@@ -61,16 +61,19 @@ class Fio:
         jobs, shared = _jobs(settings)
         return not all(any(rate in {**shared, **job} for rate in _RATES) for job in jobs.values())
 
+    def asked(self, settings: Mapping[str, object]) -> Mapping[str, float]:
+        """Rates of the directions in which every job has one of the same kind; a mixed job may be held by its mix."""
+        jobs, shared = _jobs(settings)
+        return fio_time.asked_rates([{**shared, **job} for job in jobs.values()])
+
     def metric_names(self, settings: Mapping[str, object]) -> Sequence[str]:
         jobs, shared = _jobs(settings)
-        modes = [
-            {**shared, **job}.get("rw", {**shared, **job}.get("readwrite", "read")) for job in jobs.values()
-        ]
+        modes = [fio_time.mode({**shared, **job}) for job in jobs.values()]
         return [
             f"{direction}.{what}"
             for what in fio_output.METRICS
             for direction in ("write", "read")
-            if any(_moves(mode.partition(":")[0], direction) for mode in modes)
+            if any(_moves(mode, direction) for mode in modes)
         ]
 
     def render(self, settings: Mapping[str, object]) -> str:

@@ -1,4 +1,4 @@
-"""What part of a fio job is measured: a fixed time, after a ramp whose figures do not count.
+"""What part of a fio job is measured (a fixed time, after a ramp whose figures do not count), and at which rate.
 
 Times are fio's own: a bare number is seconds.
 """
@@ -6,7 +6,7 @@ Times are fio's own: a bare number is seconds.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 Options = Mapping[str, str]
 
@@ -55,3 +55,33 @@ def log_step_ms(jobs: Iterable[Options]) -> int:
     shortest = min((runtime for runtime in runtimes if runtime), default=_LOG_STEPS * _LOG_STEP_S[1])
     low, high = _LOG_STEP_S
     return round(1000 * min(max(shortest / _LOG_STEPS, low), high))
+
+
+def mode(options: Options) -> str:
+    """`randwrite` of `rw=randwrite:8`."""
+    return options.get("rw", options.get("readwrite", "read")).partition(":")[0]
+
+
+def asked_rates(jobs: Sequence[Options]) -> dict[str, float]:
+    """`write.iops` or `write.bw` -> the rate that complete `jobs` keep to together, where all have one of a kind."""
+    found = {}
+    for number, direction in enumerate(("read", "write")):
+        if any(mode(job).removeprefix("rand") not in ("read", "write") for job in jobs):
+            continue
+        moving = [job for job in jobs if mode(job).endswith(direction)]
+        for option, metric in (("rate_iops", "iops"), ("rate", "bw")):
+            rates = [_rate(job, option, number) for job in moving]
+            if moving and all(rates):
+                found[f"{direction}.{metric}"] = sum(rate for rate in rates if rate)
+    return found
+
+
+def _rate(options: Options, option: str, number: int) -> float | None:
+    """Of all clones of a job; fio takes one rate for every direction, or one for each."""
+    words = options.get(option, "").split(",")
+    match = re.fullmatch(r"([0-9]+)([kmg]?)", words[min(number, len(words) - 1)].lower())
+    clones = options.get("numjobs", "1")
+    if match is None or not clones.isdigit():
+        return None
+    factor = 1000 if option == "rate_iops" else 1024
+    return int(match[1]) * float(factor ** " kmg".index(match[2] or " ")) * int(clones)

@@ -86,3 +86,28 @@ def test_runs_that_started_on_a_busy_machine_are_counted():
     noisy, busy = said(frame)
     assert noisy == "the machine was never quiet for 1 of the blocks"
     assert busy == "the machine was not quiet before 2 of 24 runs, which started all the same"
+
+
+def tails(**reached: float) -> pd.DataFrame:
+    """Runs under a load that asks for 500 I/Os per second, of which each variant reaches so many."""
+    rows = [
+        ("w", block, variant, metric, unit, value + 0.01 * block, better, 50)
+        for block in range(1, 13)
+        for variant in PAIR
+        for metric, unit, better, value in (
+            ("write.iops", "1/s", "higher", reached.get(variant, 499.0)),
+            ("write.p99", "ns", "lower", 1e6),
+            ("write.p50", "ns", "lower", 1e5),
+        )
+    ]
+    columns = ["workload", "block", "variant", "metric", "unit", "value", "better", "tail_ios"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_a_tail_of_a_variant_that_did_not_keep_up_with_the_rate_is_warned_about():
+    design = replace(DESIGN, asked={"w": {"write.iops": 500.0}})
+    notes = {row.metric: row.note for row in judge(tails(waiting=300), design)}
+    assert "`waiting` reached 60% of the rate" in notes["write.p99"]
+    assert "overloaded" not in notes["write.p50"] + notes["write.iops"]
+    assert not any("overloaded" in row.note for row in judge(tails(), design))
+    assert not any("overloaded" in row.note for row in judge(tails(waiting=300), DESIGN))

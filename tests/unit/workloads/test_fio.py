@@ -92,6 +92,22 @@ def test_one_job_without_a_rate_closes_the_loop():
     assert not FIO.closed_loop(settings(a={"rate_iops": "500"}, b={"rate": "1m"}))
 
 
+@pytest.mark.parametrize(
+    ("jobs", "asked"),
+    [
+        ({"a": {"rw": "randwrite:8", "rate_iops": "500"}}, {"write.iops": 500}),
+        ({"a": {"rw": "write", "rate_iops": "1k,200", "numjobs": "2"}}, {"write.iops": 400}),
+        ({"a": {"rate": "8m"}, "b": {"rw": "randread", "rate": "8m"}}, {"read.bw": 16 << 20}),
+        ({"a": {"rw": "write", "rate_iops": "500"}, "b": {"rw": "write"}}, {}),
+        ({"a": {"rw": "randrw", "rate_iops": "500"}}, {}),
+        ({"a": {"rw": "write", "rate_iops": "${RATE}"}}, {}),
+        ({"a": {"rw": "write"}}, {}),
+    ],
+)
+def test_what_a_fixed_rate_asks_for_is_known_where_one_figure_says_it(jobs, asked):
+    assert FIO.asked(settings(**jobs)) == asked
+
+
 def test_a_tenth_of_the_runtime_is_a_ramp_that_does_not_count():
     text = FIO.render(settings({"runtime": "3s"}, a={}, b={"runtime": "10m"}, c={"ramp_time": "2s"}))
     assert section(text, "a")["ramp_time"] == "300ms"
