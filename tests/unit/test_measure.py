@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,9 @@ def block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict
     """Time one block with a rig that answers as `statuses` says, run by run."""
     monkeypatch.chdir(tmp_path)
 
-    def run(statuses: Callable[[RunRequest, int], Record], number: int = 1) -> dict[str, Any]:
+    def run(
+        statuses: Callable[[RunRequest, int], Record], number: int = 1, verified: Sequence[Path] = ()
+    ) -> dict[str, Any]:
         seen: list[RunRequest] = []
 
         def execute(request: RunRequest) -> Record:
@@ -52,9 +54,9 @@ def block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict
 
         monkeypatch.setattr(measure, "execute", execute)
         out = Path("results/e/blocks/w/abc") / f"{number:03d}"
-        time_block(task(), (), out)
+        time_block(task(), verified, out)
         record: dict[str, Any] = json.loads((out / "block.json").read_text())
-        return record | {"runs": [r.mount.variant for r in seen]}
+        return record | {"runs": [r.mount.variant for r in seen], "seeds": {r.load.randseed for r in seen}}
 
     return run
 
@@ -93,3 +95,32 @@ def test_a_machine_that_is_never_quiet_is_marked_and_does_not_stop_the_experimen
     assert block(lambda request, n: Record("void", "busy"), 2)["attempts"] == 1
     assert block(lambda request, n: Record("void", "busy"), 5)["attempts"] == measure.QUIET_ATTEMPTS + 1
     assert not block(lambda request, n: Record("ok"), 3)["noisy"]
+
+
+def test_every_attempt_repeats_the_same_order_and_the_same_offsets(block) -> None:
+    record = block(lambda request, n: Record("void", "busy") if n == 1 else Record("ok"))
+    assert record["runs"] == ["b", "b", "a"], "what is left of a void block is not run"
+    assert record["seeds"] == {7}
+    assert (record["order"], record["noisy"]) == (["b", "a"], False), "the attempt that counts was quiet"
+
+
+def test_a_run_that_fails_now_and_then_on_a_busy_machine_still_ends(block) -> None:
+    answers = iter(["void", "failed", "void", "failed", *["void"] * 10])
+    record = block(lambda request, n: Record(next(answers), "so it was"))
+    assert [void["cause"] for void in record["voided"]] == ["environment", "target"] * 2
+    assert record["noisy"]
+    assert {v["status"] for v in record["variants"].values()} == {"ok"}
+
+
+def test_who_failed_its_verifying_run_is_not_timed_and_the_others_are(block, tmp_path) -> None:
+    verified = tmp_path / "verify/b"
+    verified.mkdir(parents=True)
+    (verified / "verify.json").write_text(
+        json.dumps({"variant": "b", "status": "failed", "reason": "corrupt"})
+    )
+    record = block(lambda request, n: Record("ok"), verified=[verified])
+    assert record["runs"] == ["a"]
+    assert record["variants"] == {
+        "b": {"status": "failed", "reason": "corrupt"},
+        "a": {"status": "ok", "reason": None},
+    }

@@ -16,8 +16,11 @@ _PERCENTILE = re.compile(r"(?:^|[._])p(\d\d?)(?:[._]?(\d+))?$")
 
 
 def percentile_of(metric: str) -> float | None:
-    """99.9 of `write.p99.9`, `write.p99_9` or `write.p999`; None where the metric is not a percentile."""
-    match = _PERCENTILE.search(metric)
+    """99.9 of `write.p99.9`, `write.p99_9` or `write.p999`; None where the metric is not a percentile.
+
+    What follows `bench.` is a name that somebody has chosen: `bench.sort/p99` is a time like every other.
+    """
+    match = None if metric.startswith("bench.") else _PERCENTILE.search(metric)
     return float(f"{match[1]}.{match[2] or 0}") if match else None
 
 

@@ -99,6 +99,8 @@ def test_looks_go_on_until_all_is_decided_or_the_last_is_taken():
         ("write.lat_p99", 99),
         ("write.bw", None),
         ("bench.map1", None),
+        ("bench.sort/p99", None),
+        ("bench.p50", None),
         ("command.step5", None),
     ],
 )
