@@ -46,11 +46,21 @@ def text(jeprof: str, profile: Path, base: Path | None = None) -> str:
 
 
 def svg(jeprof: str, profile: Path, base: Path | None = None) -> str:
-    """`jeprof --svg --show_bytes`, drawn by graphviz. Raises Refusal if jeprof or dot fails."""
-    picture = _run(jeprof, "--svg", profile, base)
-    if "<svg" not in picture:
-        raise Refusal("jeprof drew no graph.", "Install graphviz: jeprof calls its dot.")
-    return _decode(picture, {"<": "&lt;", ">": "&gt;"})
+    """`jeprof --dot --show_bytes`, drawn by graphviz. Raises Refusal if jeprof or dot fails.
+
+    Not `jeprof --svg`: that takes the picture's size away, and a picture without one is cut off wherever its own
+    script does not run.
+    """
+    graph = _run(jeprof, "--dot", profile, base)
+    argv = ["dot", "-Tsvg", "-Nfontname=sans-serif", "-Efontname=sans-serif"]
+    # Its legend, in letters three times the graph's, says what the report says beside it.
+    graph = "".join(line for line in graph.splitlines(True) if not line.startswith("Legend ["))
+    done = subprocess.run(argv, input=graph, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise Refusal(
+            f"dot failed: {done.stderr.strip()[-300:]}", "Install graphviz: its dot draws the graph."
+        )
+    return _decode(done.stdout, {"<": "&lt;", ">": "&gt;"})
 
 
 def _run(jeprof: str, form: str, profile: Path, base: Path | None) -> str:

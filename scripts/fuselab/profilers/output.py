@@ -6,6 +6,7 @@ Imported by processing only: analysis behind it is heavy.
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from fuselab.analysis.stacks import Quality, Stacks
 from fuselab.profilers.base import CaptureFolder, Profile, Profiler, Tools
 
 Figures = Mapping[str, float | int | str]
+_ROOT = Path(__file__).parents[3]
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,13 @@ def _mean_figures(readings: Sequence[Reading]) -> Figures:
 
 
 def versions(tools: Tools) -> dict[str, str]:
-    """inferno has no option that prints its version: its path says which was pinned."""
+    """Of the programs that drew and read: inferno has no option that prints its version, so its pin is told."""
     done = subprocess.run([tools.perf, "--version"], capture_output=True, text=True, timeout=20, check=False)
-    return {"perf": done.stdout.strip(), "inferno": tools.inferno_flamegraph}
+    ours = Path(tools.inferno_flamegraph).parent == Path(sys.executable).parent
+    return {"perf": done.stdout.strip(), "inferno": _pinned("inferno") if ours else "unknown"}
+
+
+def _pinned(crate: str) -> str:
+    """The version in `envs/cargo-tools.txt`, which is what `make setup` has put beside our Python."""
+    lines = (_ROOT / "envs" / "cargo-tools.txt").read_text().splitlines()
+    return next((words[1] for line in lines if (words := line.split())[:1] == [crate]), "unknown")

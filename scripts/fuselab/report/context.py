@@ -30,6 +30,8 @@ class Column:
     numeric: bool = False
     wide: bool = False
     """Holds sentences or stacks: it must not be squeezed."""
+    short: bool = False
+    """Holds a word or two: it need not be broken."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Cell:
     """What to sort by where the text does not sort as it should: a bare number."""
     href: str | None = None
     strong: bool = False
+    stack: tuple[str, ...] = ()
+    """Frames, the innermost first, of which `text` names a few: unfolded on demand."""
 
 
 @dataclass(frozen=True)
@@ -99,9 +103,12 @@ class Picture:
     title: str
     embed: str | None
     height_px: int
-    link: Link
+    links: tuple[Link, ...]
+    """The picture alone, and the data behind it."""
     interactive: bool
     size: str
+    caption: str = ""
+    """What to see."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +126,6 @@ class Tab:
     quality: tuple[Fact, ...] = ()
     notes: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
-    legend: str = ""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,9 @@ LARGEST_BYTES = 2_500_000
 """For one picture, encoded. A larger one takes a browser seconds to draw: it is a link."""
 _HEIGHT = re.compile(r"<svg\b[^>]*?\bheight=\"([\d.]+)(pt|px)?\"")
 _DATA_ROWS = 20_000
+_TABLE_BYTES = 120_000
+"""For the CSV of one table. What is beyond lies in the file beside the page."""
+_INFERNO = b"github.com/jonhoo/inferno"
 
 
 def data_link(data: pd.DataFrame, name: str) -> Link | None:
@@ -30,6 +33,16 @@ def data_link(data: pd.DataFrame, name: str) -> Link | None:
     text = data.to_csv(index=False, float_format="%.6g")
     packed = base64.b64encode(text.encode()).decode()
     return Link(f"data:text/csv;charset=utf-8;base64,{packed}", "data (CSV)", f"{name}.csv")
+
+
+def table_link(data: pd.DataFrame, name: str, total: int) -> Link:
+    """A link that saves the first rows of a table of `total` rows, as many as a page should carry; it says how many."""
+    text = data.to_csv(index=False, float_format="%.6g")
+    kept = text[: text.rindex("\n", 0, _TABLE_BYTES) + 1] if len(text) > _TABLE_BYTES else text
+    rows = len(data) if kept == text else max(1, round(len(data) * len(kept) / len(text)))
+    label = "data (CSV)" if kept == text and rows == total else f"data (CSV, about the first {rows} rows)"
+    packed = base64.b64encode(kept.encode()).decode()
+    return Link(f"data:text/csv;charset=utf-8;base64,{packed}", label, f"{name}.csv")
 
 
 class Carrier:
@@ -50,8 +63,8 @@ class Carrier:
 
         return quote(os.path.relpath(path, self._folder))
 
-    def picture(self, path: Path, title: str, interactive: bool) -> Picture:
-        """The SVG at `path`; carried if it fits."""
+    def picture(self, path: Path, title: str, caption: str = "", data: Path | None = None) -> Picture:
+        """The SVG at `path`, carried if it fits; `data` is the file it was drawn from."""
         content = path.read_bytes()
         payload = base64.b64encode(gzip.compress(content, 9, mtime=0)).decode()
         match = _HEIGHT.search(content[:4000].decode(errors="replace"))
@@ -65,7 +78,15 @@ class Carrier:
             title=title,
             embed=key,
             height_px=round(height),
-            link=Link(self.href(path), "open alone"),
-            interactive=interactive,
+            links=(
+                Link(self.href(path), "open alone"),
+                *(
+                    [Link(self.href(data), "its stacks (text)")]
+                    if data is not None and data.is_file()
+                    else []
+                ),
+            ),
+            interactive=_INFERNO in content[:1000],
             size=words.quantity(len(content), "bytes"),
+            caption=caption,
         )

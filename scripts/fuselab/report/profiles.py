@@ -19,7 +19,7 @@ from fuselab.report.context import (
 )
 from fuselab.report.distributions import view
 from fuselab.report.drawing import Drawing
-from fuselab.report.embed import Carrier
+from fuselab.report.embed import Carrier, table_link
 from fuselab.report.figures import base, runs
 from fuselab.report.plan import ContrastPlan, ProfilerPlan
 from fuselab.report.reading import Results
@@ -27,14 +27,32 @@ from fuselab.report.records import Processed
 
 BADGES = {"limited": "limited", "refused": "refused", "unavailable": "unavailable"}
 TABLE_ROWS = 60
+_DATA_ROWS = 3000
+"""Of a table, behind the link to its data."""
 _QUALITY = {
     "whole_stack_share": "stacks that are whole",
     "named_frame_share": "frames with a name",
     "sampling_error": "sampling error",
 }
-_LEGEND = "Red grew, blue shrank. Widths are those of `{variant}`: what only `{baseline}` has is in the table alone."
+_FLAMEGRAPH = (
+    "A box is a frame and stands on its caller; its width is its share of the total ({unit}). Look for wide "
+    "boxes with little above them: that is where it goes. Left to right is no order in time."
+)
+_DIFFERENCE = (
+    "Red grew, blue shrank, the stronger the more. Widths are those of `{variant}`: what only `{baseline}` has is in "
+    "the table alone."
+)
+_GRAPH = (
+    "A box is a function, the larger the more it holds by itself; arrows lead to what it calls, with what that holds, "
+    "in bytes. What is too small to matter is left out."
+)
+_MOVER_COLUMNS = (
+    "function", "moved", "baseline_self", "variant_self", "difference_self", "noise_self", "difference_total",
+)  # fmt: skip
+"""Those that are shown; movers.csv has more."""
 _OVER_TIME = (
-    "A line that keeps rising holds on to what it allocates; one that levels off has a cache that filled."
+    "A line that keeps rising holds on to what it allocates; one that levels off has a cache that filled. Where it "
+    "falls at the end, the target was stopping and freed what it had."
 )
 
 
@@ -95,10 +113,11 @@ def _side(
     if processed is None:
         return None
     profile, folder = processed.profile, processed.folder
-    pictures = [_picture(carrier, folder / "flamegraph.svg", f"{plan.title}: {variant}", interactive=True)]
+    seen = _FLAMEGRAPH.format(unit=profile.unit)
+    main = folder / "flamegraph.svg"
+    pictures = [_picture(carrier, main, f"{plan.title}: {variant}", seen, folder / "folded.txt")]
     pictures += [
-        _picture(carrier, folder / file, f"{title}: {variant}", False)
-        for title, file in profile.pictures.items()
+        _picture(carrier, folder / file, f"{title}: {variant}") for title, file in profile.pictures.items()
     ]
     shown = tuple(picture for picture in pictures if picture is not None)
     refused = profile.status in ("refused", "unavailable")
@@ -115,8 +134,12 @@ def _side(
     )
 
 
-def _picture(carrier: Carrier, path: Path, title: str, interactive: bool) -> Picture | None:
-    return carrier.picture(path, title, interactive) if path.is_file() and path.suffix == ".svg" else None
+def _picture(
+    carrier: Carrier, path: Path, title: str, caption: str = _GRAPH, data: Path | None = None
+) -> Picture | None:
+    if not path.is_file() or path.suffix != ".svg":
+        return None
+    return carrier.picture(path, title, caption, data)
 
 
 def _quality(profile: Profile) -> tuple[Fact, ...]:
@@ -141,19 +164,28 @@ def _figure(name: str, value: float | int | str) -> tuple[str, str]:
 
 
 def _tables(carrier: Carrier, key: str, processed: Processed) -> list[Table]:
-    named = {"The largest": "table.parquet"} | dict(processed.profile.tables)
+    named = {"": "table.parquet"} | dict(processed.profile.tables)
     found = []
     for i, (title, file) in enumerate(named.items()):
         path = processed.folder / file
         if path.is_file():
-            frame, total = tables.read_head(path, TABLE_ROWS)
-            links = (Link(carrier.href(path), path.name),)
-            found.append(
-                tables.from_frame(
-                    f"{key}-table-{i}", f"{title}.", frame, links, total, processed.profile.unit
-                )
-            )
+            frame, total = tables.read_head(path, _DATA_ROWS)
+            name = f"{key}-table-{i}"
+            links = (table_link(frame, name, total), Link(carrier.href(path), path.name))
+            caption, shown = _caption(title, frame), frame.head(TABLE_ROWS)
+            found.append(tables.from_frame(name, caption, shown, links, total, processed.profile.unit))
     return found
+
+
+def _caption(title: str, frame: pd.DataFrame) -> str:
+    if title:
+        return f"{title}."
+    if "stack" in frame:
+        return "The largest stacks, innermost frame first: open one to see who called whom."
+    if "function" not in frame:
+        return "The largest first."
+    kernel = " `_[k]`: in the kernel." if frame["function"].astype(str).str.endswith("_[k]").any() else ""
+    return f"The largest functions. Self: in the function itself; total: with all that it calls.{kernel}"
 
 
 def _difference(
@@ -163,7 +195,8 @@ def _difference(
     if diff is None:
         return None
     label = f"{contrast.variant} − {contrast.baseline}"
-    picture = _picture(carrier, diff.picture, f"{plan.title}: {label}", True) if diff.picture else None
+    seen, data = _DIFFERENCE.format(**vars(contrast)), diff.folder / "diff.folded"
+    picture = _picture(carrier, diff.picture, f"{plan.title}: {label}", seen, data) if diff.picture else None
     movers = [_movers(carrier, f"{key}-movers", plan.unit, diff.movers, contrast)] if diff.movers else []
     reason = "" if picture else diff.note or "there is no difference to draw"
     return Tab(
@@ -174,18 +207,18 @@ def _difference(
         reason=reason,
         notes=(diff.note,) if diff.note and picture else (),
         tables=tuple(movers),
-        legend=_LEGEND.format(**vars(contrast)) if picture else "",
     )
 
 
 def _movers(carrier: Carrier, key: str, unit: str, path: Path, contrast: ContrastPlan) -> Table:
     """movers.csv. Its column `unit` says what the figures are in, which may be per operation or per byte."""
-    frame, total = tables.read_head(path)
-    units = list(frame.pop("unit").unique()) if "unit" in frame else []
+    frame, total = tables.read_head(path, _DATA_ROWS)
+    links = (table_link(frame, key, total), Link(carrier.href(path), path.name))
+    units = list(frame["unit"].unique()) if "unit" in frame else []
     said = str(units[0]) if len(units) == 1 else unit
-    shown = frame.dropna(axis="columns", how="all")
+    shown = frame[[name for name in _MOVER_COLUMNS if name in frame]].dropna(axis="columns", how="all")
     caption = f"What moved from `{contrast.baseline}` to `{contrast.variant}`, in {said}."
-    return tables.from_frame(key, caption, shown, (Link(carrier.href(path), path.name),), total, said)
+    return tables.from_frame(key, caption, shown.head(TABLE_ROWS), links, total, said)
 
 
 def over_time_drawings(results: Results, key: str, profiler: str, workload: str) -> list[Drawing]:

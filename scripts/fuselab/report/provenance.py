@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import shlex
 from collections.abc import Iterable
+from dataclasses import replace
 
 from fuselab.report import tables, words
 from fuselab.report.context import Cell, Column, CommandView, Fact, Link, Provenance, Table
@@ -69,16 +70,10 @@ def _facts(results: Results) -> Iterable[Fact]:
 
 
 def _machine(known: list[Environment]) -> dict[str, str]:
-    """What later versions of the rig record of the hardware, where they do."""
-    names = {"cpu_model": "processor", "cpus": "processors", "memory_bytes": "memory"}
-    found = {}
-    for name, label in names.items():
-        values = _distinct(getattr(e, name) for e in known if getattr(e, name, None) is not None)
-        if values:
-            found[label] = ", ".join(
-                words.quantity(float(v), "bytes") if name.endswith("bytes") else v for v in values
-            )
-    return found
+    """Its hardware, as far as the kernel tells; records from before this was kept say nothing of it."""
+    processors = (f"{e.cpus or 'some'} × {e.cpu_model or 'unknown'}" for e in known if e.cpus or e.cpu_model)
+    memory = (words.quantity(float(e.memory_bytes), "bytes") for e in known if e.memory_bytes)
+    return {"processors": ", ".join(_distinct(processors)), "memory": ", ".join(_distinct(memory))}
 
 
 def _variants(plan: PlanFile) -> Table:
@@ -99,11 +94,16 @@ def _variants(plan: PlanFile) -> Table:
 
 
 def _without_empty(table: Table) -> Table:
-    """Columns in which no row says anything are left out."""
-    kept = [i for i in range(len(table.columns)) if any(row[i].text for row in table.rows)]
-    columns = tuple(table.columns[i] for i in kept)
-    rows = tuple(tuple(row[i] for i in kept) for row in table.rows)
-    return Table(table.key, table.caption, columns, rows, table.links, table.more)
+    """Columns in which no row says anything are left out; the one workload of them all is said in the caption."""
+    said = [{row[i].text for row in table.rows} for i in range(len(table.columns))]
+    alike = [i for i, c in enumerate(table.columns) if c.label == "workload" and len(said[i]) == 1]
+    kept = [i for i, texts in enumerate(said) if texts != {""} and i not in alike]
+    return replace(
+        table,
+        caption=" ".join([table.caption, *(f"Workload: {table.rows[0][i].text}." for i in alike)]),
+        columns=tuple(table.columns[i] for i in kept),
+        rows=tuple(tuple(row[i] for i in kept) for row in table.rows),
+    )
 
 
 def _builds(results: Results, carrier: Carrier) -> Table | None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 200
 _LONG_TEXT = 45
+_SHORT_TEXT = 16
+_FRAMES_SHOWN = 3
 _UNITS = {"ns": "ns", "us": "us", "ms": "ms", "s": "s", "bytes": "bytes", "hz": "Hz"}
 _UNITS |= {"share": "share", "error": "share", "percent": "%"}
 _IN_PROFILE_UNIT = ("self", "total")
@@ -63,12 +65,29 @@ def from_records(
         unit or (own if name.split("_")[-1] in _IN_PROFILE_UNIT else None)
         for name, (_, unit) in zip(names, heads, strict=True)
     ]
+    stacks = ["stack" in name.split("_") for name in names]
     shown = rows[:MOST_ROWS]
     count = len(rows) if total is None else total
     more = f"The first {words.count(len(shown))} of {words.count(count)} rows." if count > len(shown) else ""
-    cells = tuple(tuple(cell(value, unit) for value, unit in zip(row, units, strict=True)) for row in shown)
-    columns = tuple(replace(head, wide=long) for (head, _), long in zip(heads, wide, strict=True))
+    cells = tuple(
+        tuple(
+            _stack(value) if folded and isinstance(value, str) else cell(value, unit)
+            for value, unit, folded in zip(row, units, stacks, strict=True)
+        )
+        for row in shown
+    )
+    short = [all(len(row[i].text) <= _SHORT_TEXT for row in cells) for i in range(len(names))]
+    columns = tuple(
+        replace(head, wide=w, short=s) for (head, _), w, s in zip(heads, wide, short, strict=True)
+    )
     return Table(key, caption, columns, cells, links, more)
+
+
+def _stack(folded: str) -> Cell:
+    """`root;caller;leaf` as its innermost frames, the others behind them."""
+    frames = tuple(reversed(folded.split(";")))
+    few = " ← ".join(frames[:_FRAMES_SHOWN])
+    return Cell(few, stack=frames) if len(frames) > _FRAMES_SHOWN else Cell(few)
 
 
 def _is_numeric(values: list[object]) -> bool:

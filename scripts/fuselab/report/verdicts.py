@@ -97,14 +97,14 @@ def _view(results: Results, contrast: ContrastPlan, workload: str) -> VerdictVie
     first, control = rows[0], contrast.variant in plan.controls
     kind, mark = MARKS.get(first.word, ("open", "?"))
     where = f", under `{workload}`" if len(plan.workloads) > 1 else ""
-    short = first.word == "failed" or len(plan.contrasts) * len(plan.workloads) > MANY
-    counted = "" if short else f", {tally(results, first)}"
+    short = control or first.word == "failed" or len(plan.contrasts) * len(plan.workloads) > MANY
+    counted = "" if short else f", {tally(results, first)}{_control_said(results, first)}"
     notes = dict.fromkeys(row.note for row in rows if row.note and row.word != "failed")
     return VerdictView(
         kind=kind,
         mark=mark,
         word=first.verdict,
-        sentence=f"{'Control: ' if control else ''}{sentence(first, plan.threshold)}{where}{counted}.",
+        sentence=f"{'Control ' if control else ''}{sentence(first, plan.threshold)}{where}{counted}.",
         others=tuple(
             words.capital(clause(row, plan.threshold)) + "." for row in rows[1:] if row.word != "failed"
         ),
@@ -118,6 +118,17 @@ def tally(results: Results, row: Comparison) -> str:
     """`12 blocks, 0 voided`."""
     _, voided = block_counts(results.blocks.get(row.workload, ()))
     return f"{words.plural(row.blocks, 'block')}, {voided}{words.NBSP}voided"
+
+
+def _control_said(results: Results, row: Comparison) -> str:
+    """`; control: no difference shown`: what was found, in the same figure, where there is nothing to find."""
+    found = [
+        r.verdict
+        for r in results.comparisons
+        if is_control(results.plan, r)
+        and (r.baseline, r.workload, r.metric) == (row.baseline, row.workload, row.metric)
+    ]
+    return f"; control: {words.listing(list(dict.fromkeys(found)))}" if found else ""
 
 
 def sentence(row: Comparison, threshold: float) -> str:
@@ -147,7 +158,8 @@ def sentence(row: Comparison, threshold: float) -> str:
                 f"{variant} against {baseline}: no difference shown in {_noun(row)} {_inside(row, threshold)}"
             )
         case _:
-            return f"{variant} against {baseline}: {clause(row, threshold)}"
+            seen = f" ({_interval(row)})" if row.has_interval else ""
+            return f"{variant} against {baseline}: {row.verdict} in {_noun(row)}{seen}"
 
 
 def clause(row: Comparison, threshold: float) -> str:

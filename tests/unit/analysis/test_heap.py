@@ -199,7 +199,10 @@ def test_jeprof_reads_our_names_and_finds_the_same_bytes(
     flat = {line.split()[-1]: int(line.split()[0]) for line in text.splitlines() if "%" in line}
     assert flat["keep_block"] == pytest.approx(kept, abs=1)
     assert not any(re.match("prof_|_?r?je_|malloc", name) for name in flat)
-    assert "keep_block" in jeprof.svg("jeprof", profile)
+    picture = jeprof.svg("jeprof", profile)
+    assert "keep_block" in picture
+    # A size of its own, so that it is shown whole where no script runs.
+    assert re.search(r'<svg width="\d+pt" height="\d+pt"\s+viewBox="0', picture)
 
 
 def test_jeprof_keeps_rust_generics(tmp_path: Path) -> None:

@@ -366,7 +366,7 @@ class Maker:
                 dirty_after_bytes=2**26, writeback_before_bytes=0, writeback_after_bytes=2**22,
                 disk_free_bytes=81 * 2**30, state_device="8:1", state_fstype="ext4", frequency_hz=None,
                 governor=None, temperature_c=None, kernel="Linux 6.18.2 x86_64",
-                gate={"waited_s": 0.5, "passed": True},
+                gate={"waited_s": 0.5, "passed": True}, cpu_model="EPYC 9355P", cpus=4, memory_bytes=16 * 2**30,
             ),
             target=TargetUse(1.1, 41_000_000, 2048, 2048),
             files=(FileRecord("fio.json", 2048, "ab" * 32),), started_unix_s=started, rig_version=1, hostname="bench-01",

@@ -83,8 +83,8 @@ def test_a_picture_too_large_for_a_page_becomes_a_link(tmp_path: Path, monkeypat
         '<svg height="158" width="1200">' + "".join(f"<g>{i * i}</g>" for i in range(500)) + "</svg>"
     )
     carrier = Carrier(tmp_path / "report.html")
-    picture = carrier.picture(path, "on CPU", True)
-    assert (picture.embed, carrier.embeds, picture.link.href) == (None, (), "flamegraph.svg")
+    picture = carrier.picture(path, "on CPU")
+    assert (picture.embed, carrier.embeds, picture.links[0].href) == (None, (), "flamegraph.svg")
     assert picture.height_px == 158
 
 
@@ -93,12 +93,12 @@ def test_pictures_beyond_the_budget_become_links(tmp_path: Path, monkeypatch: py
     path.write_text('<svg height="10"></svg>')
     carrier = Carrier(tmp_path / "report.html")
     monkeypatch.setattr(carrier, "_left", 2 * len(_payload(path)))
-    assert [carrier.picture(path, "", True).embed is not None for _ in range(3)] == [True, True, False]
+    assert [carrier.picture(path, "").embed is not None for _ in range(3)] == [True, True, False]
 
 
 def _payload(path: Path) -> str:
     carrier = Carrier(path)
-    carrier.picture(path, "", True)
+    carrier.picture(path, "")
     return carrier.embeds[0].payload
 
 

@@ -53,11 +53,11 @@ def plain(text: str) -> str:
         ),
         (
             {"verdict": "inconclusive", "ratio": 0.97, "low": 0.9, "high": 1.04},
-            "`waiting` against `baseline`: write bandwidth: inconclusive (−10 to +4 %, 95 % interval)",
+            "`waiting` against `baseline`: inconclusive in write bandwidth (−10 to +4 %, 95 % interval)",
         ),
         (
             {"verdict": "inconclusive", "ratio": NOTHING, "low": NOTHING, "high": NOTHING},
-            "`waiting` against `baseline`: write bandwidth: inconclusive",
+            "`waiting` against `baseline`: inconclusive in write bandwidth",
         ),
         (
             {"verdict": "failed", "note": "failed its verifying run: bad header\nERROR demofs: ..."},
@@ -76,12 +76,13 @@ def test_the_word_same_is_never_printed(standard_page):
 def test_controls_come_last_and_are_called_controls(results: Results):
     views, _ = verdicts.verdict_views(results)
     assert [view.control for view in views] == [False, True]
-    assert views[-1].sentence.startswith("Control: ")
+    assert views[-1].sentence.startswith("Control `control` against `baseline`")
 
 
-def test_every_sentence_counts_blocks_and_voided_attempts(results: Results):
+def test_the_sentence_ends_with_blocks_voided_attempts_and_what_the_control_says(results: Results):
     views, _ = verdicts.verdict_views(results)
-    assert all(plain(view.sentence).endswith("6 blocks, 1 voided.") for view in views)
+    control = next(row.verdict for row in results.comparisons if row.variant == "control")
+    assert plain(views[0].sentence).endswith(f", 6 blocks, 1 voided; control: {control}.")
 
 
 def test_what_is_noted_of_all_contrasts_is_said_once(results: Results):

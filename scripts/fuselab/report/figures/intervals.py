@@ -16,7 +16,7 @@ from fuselab.report.figures.base import NARROW_IN, Places, figure, short
 from fuselab.report.records import Comparison
 
 _CHARACTERS_PER_IN = 14
-_BACK = {"facecolor": palette.PAPER.light, "edgecolor": "none", "pad": 1, "alpha": 0.8}
+_BACK = {"facecolor": palette.PAPER.light, "edgecolor": "none", "pad": 1}
 _CHANGES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 _TICKS = (*_CHANGES, 1.0, 1.05, 1.1, 1.2, 1.35, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 
@@ -72,14 +72,15 @@ def ratios(
 def _ratio_heading(axes: Axes, y: float, better: str) -> None:
     left, right = ("slower", "faster") if better == "higher" else ("better", "worse")
     transform = axes.get_yaxis_transform()
+    axes.axhspan(
+        y - 0.5, y + 0.5, color=palette.PAPER.light, lw=0, zorder=2
+    )  # neither band nor line behind words
     for x, side, text in (
         (0, "left", f"← {left}"),
         (0.5, "center", f"{better} is better"),
         (1, "right", f"{right} →"),
     ):
-        axes.text(
-            x, y, text, transform=transform, ha=side, va="center", color=palette.MUTED.light, bbox=_BACK
-        )
+        axes.text(x, y, text, transform=transform, ha=side, va="center", color=palette.MUTED.light, zorder=3)
 
 
 def _beside(axes: Axes, y: float, label: str, said: str, width_in: float) -> float:

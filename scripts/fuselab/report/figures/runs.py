@@ -7,7 +7,7 @@ from typing import Any
 import matplotlib
 import pandas as pd
 import seaborn as sns
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
 from fuselab.report import palette, words
 from fuselab.report.drawing import RC, Drawing
@@ -32,6 +32,8 @@ _IN_ORDER = (
     "The same runs in order of time. What moves all variants together is the machine, and cancels within a "
     "block."
 )
+_SPARSE = 12
+"""Points of a line, on average, up to which each is marked: a line between two points claims more than they do."""
 _LATENCY = (
     "Every run is one line; the axis stretches the tail. Curves that part only at the right differ in their "
     "tail alone."
@@ -84,25 +86,28 @@ def percentiles(name: str, curves: pd.DataFrame, variants: Places, noun: str) ->
     """Latency by percentile, one thin line per run. `curves`: variant, block, percentile, latency_ns."""
     with matplotlib.rc_context(RC):
         made, axes = figure(NARROW_IN, 3.0)
-        divisor, unit = words.scale_for("ns", float(curves["latency_ns"].median()))
-        shown = curves.assign(
-            beyond=1 / (1 - curves["percentile"] / 100), value=curves["latency_ns"] / divisor
-        )
+        shown = curves.assign(beyond=1 / (1 - curves["percentile"] / 100), value=curves["latency_ns"])
         shown["run"] = shown["variant"] + shown["block"].astype(str)
         names = present(variants, curves)
         sns.lineplot(
             shown, x="beyond", y="value", hue="variant", hue_order=names, palette=colours(variants), units="run",
             estimator=None, lw=0.9, alpha=0.55, ax=axes,
         )  # fmt: skip
-        axes.set(xscale="log", yscale="log", xlabel="percentile", ylabel="", title=f"{noun} latency [{unit}]")
+        axes.set(xscale="log", yscale="log", xlabel="percentile", ylabel="", title=f"{noun} latency")
         ticks = [(2, "50"), (10, "90"), (100, "99"), (1000, "99.9"), (10_000, "99.99")]
         ticks = [tick for tick in ticks if tick[0] <= shown["beyond"].max() * 1.01]
         axes.set_xticks([t for t, _ in ticks], [label for _, label in ticks])
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: words.number(y)))
+        axes.yaxis.set_major_formatter(FuncFormatter(_duration))
+        axes.yaxis.set_minor_formatter(NullFormatter())
         legend(axes, len(names))
-        alt = f"{noun} latency in {unit} by percentile, one line per timed run, coloured by variant."
+        alt = f"{noun} latency by percentile, one line per timed run, coloured by variant."
         return Drawing(name, made, curves, alt, _LATENCY)
+
+
+def _duration(ns: float, _: int) -> str:
+    divisor, unit = words.scale_for("ns", ns)
+    return f"{ns / divisor:g}{words.NBSP}{unit}"
 
 
 def over_time(
@@ -111,15 +116,17 @@ def over_time(
     """A figure over the seconds of a run, one thin line per run. `series`: variant, run, time_s, value."""
     with matplotlib.rc_context(RC):
         made, axes = figure(NARROW_IN, 3.0)
-        divisor, shown_unit = words.scale_for(unit, float(series["value"].max()))
+        divisor, shown_unit = words.scale_for(unit, float(series["value"].median()))
         shown = series.assign(
             value=series["value"] / divisor, line=series["variant"] + series["run"].astype(str)
         )
         names = present(variants, series)
         alone = len(set(shown["line"])) <= len(names)
+        sparse = len(shown) <= _SPARSE * len(set(shown["line"]))
         sns.lineplot(
             shown, x="time_s", y="value", hue="variant", hue_order=names, palette=colours(variants), units="line",
             estimator=None, lw=1.5 if alone else 0.9, alpha=1 if alone else 0.55, ax=axes,
+            marker="o" if sparse else None, ms=3, mec=palette.PAPER.light, mew=0.3,
         )  # fmt: skip
         axes.set(
             xlabel="time since the load began [s]", ylabel="", title=f"{noun} [{shown_unit}]", ylim=(0, None)

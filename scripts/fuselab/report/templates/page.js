@@ -61,6 +61,7 @@ const BRIDGE = `<style>
   .dark > #title, .dark > #subtitle, .dark > #details, .dark > #unzoom, .dark > #matched { fill: #e8e6e1 }
 }
 #search { display: none }
+#frames rect { stroke: rgba(0, 0, 0, .16); stroke-width: .5 }
 </style><script><![CDATA[
 history.replaceState = function () {};
 (function () {
@@ -72,6 +73,7 @@ history.replaceState = function () {};
     var asked = event.data, found = '';
     if ('dark' in asked) document.documentElement.classList.toggle('dark', asked.dark);
     if (asked.unzoom) unzoom();
+    if (asked.zoom) zoom_widest();
     if ('search' in asked) {
       try {
         if (searching) reset_search();
@@ -82,15 +84,25 @@ history.replaceState = function () {};
       tell({found: found});
     }
   });
-  // A frame far from the window, or behind another tab, has no width, and the picture takes its widths from it.
-  var root = document.documentElement, begin = init, begun = false;
+  var zoom_widest = function () {
+    var found = Array.from(frames.querySelectorAll('rect[fill="' + searchcolor + '"]'));
+    var width = function (rect) { return Number(rect.getAttribute('fg:w')); };
+    if (found.length) zoom(found.reduce(function (a, b) { return width(b) > width(a) ? b : a; }).parentNode);
+  };
+  // A frame far from the window, or behind another tab, has no width, and the picture takes its widths from it: at
+  // once, and once more a moment later.
+  var root = document.documentElement, begin = init, later = window.setTimeout;
   var wide = function () { return innerWidth > 0 && root.width.baseVal.value > 0; };
+  var when_wide = function (then) { if (wide()) then(); else later(when_wide, 50, then); };
   window.init = function () {
+    window.init = function () {};
     root.removeAttribute('width');
-    if (begun || !wide()) return begun || setTimeout(init, 50);
-    begun = true;
-    begin();
-    tell({ready: true, crown: crown()});
+    when_wide(function () {
+      window.setTimeout = function (then) { return later(when_wide, 0, then); };
+      begin();
+      window.setTimeout = later;
+      tell({ready: true, crown: crown()});
+    });
   };
   // Where the picture begins to be wide: what stands above are thin towers, a fortieth of it in all.
   var crown = function () {
@@ -108,7 +120,7 @@ history.replaceState = function () {};
   addEventListener('resize', function (event) {
     if (wide()) return;
     event.stopImmediatePropagation();
-    if (innerWidth) setTimeout(function () { dispatchEvent(new Event('resize')); }, 50);
+    if (innerWidth) later(function () { dispatchEvent(new Event('resize')); }, 50);
   });
 })();
 ]]><\/script>`;
@@ -118,7 +130,7 @@ const unpack = async id => {
   return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'))).text();
 };
 const address = svg => URL.createObjectURL(new Blob([svg], {type: 'image/svg+xml'}));
-const HINT = 'Click a frame to zoom into it; point at one for its figures.';
+const HINT = 'Click a frame to zoom into it, point at one for its figures. From the keyboard: search, and Enter zooms to the widest match.';
 const flame = (frame, svg) => {
   const picture = frame.closest('.picture'), bar = picture.querySelector('.bar');
   const window_ = make('iframe', {title: picture.dataset.title + ', flamegraph'});
@@ -130,6 +142,7 @@ const flame = (frame, svg) => {
   let found = '';
   said.textContent = HINT;
   search.addEventListener('input', () => ask({search: search.value}));
+  search.addEventListener('keydown', event => { if (event.key === 'Enter') ask({zoom: true}); });
   reset.addEventListener('click', () => ask({unzoom: true}));
   addEventListener('message', event => {
     if (event.source !== window_.contentWindow) return;
@@ -153,7 +166,10 @@ const flame = (frame, svg) => {
 const graph = (frame, svg) => {
   const picture = make('img', {src: address(svg), alt: frame.closest('.picture').dataset.title});
   frame.append(make('div', {className: 'sheet'}, picture));
-  frame.dataset.ready = '';
+  picture.addEventListener('load', () => {
+    frame.scrollLeft = (frame.scrollWidth - frame.clientWidth) / 2; // the roots stand in the middle
+    frame.dataset.ready = '';
+  });
 };
 const draw = async frame => {
   if (frame.dataset.drawn !== undefined || frame.closest('[hidden]')) return;
@@ -224,6 +240,6 @@ for (const id of links.keys()) { const part = document.getElementById(id); if (p
 
 // On paper everything is open.
 let closed = [];
-addEventListener('beforeprint', () => { closed = all('details:not([open])'); closed.forEach(d => { d.open = true; }); });
+addEventListener('beforeprint', () => { closed = all('details:not([open], .stack)'); closed.forEach(d => { d.open = true; }); });
 addEventListener('afterprint', () => closed.forEach(d => { d.open = false; }));
 })();
