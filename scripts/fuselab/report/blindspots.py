@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fuselab.report import tables
+from fuselab.report import tables, words
 from fuselab.report.context import BlindSpotView, Cell, Column, Table
 from fuselab.report.distributions import view
 from fuselab.report.drawing import Drawing
@@ -22,40 +22,43 @@ _PARTS = [column for column, _, _ in stacked.PARTS]
 
 def blind_spots(results: Results) -> tuple[BlindSpotView, ...]:
     """One view per workload that has an accounting."""
-    return tuple(_view(results, w, found) for w, found in _present(results))
+    return tuple(_view(results, workload, found) for workload, found in _present(results))
 
 
 def drawings(results: Results) -> Iterator[Drawing]:
     """Every figure, wide."""
-    for w, found in _present(results):
-        yield from _drawings(w, found, base.WIDE_IN, "")
+    for workload, found in _present(results):
+        yield from _drawings(workload, found, base.WIDE_IN, "blindspots")
 
 
-def _present(results: Results) -> Iterator[tuple[int, dict[str, pd.DataFrame]]]:
-    """(number of the workload, variant -> its table) of every workload that has any."""
-    for w, workload in enumerate(results.plan.workloads):
+def _present(results: Results) -> Iterator[tuple[str, dict[str, pd.DataFrame]]]:
+    """(workload, variant -> its table) of every workload that has any."""
+    for workload in results.plan.workloads:
         sides = {name: results.blindspots.get((name, workload.name)) for name in results.plan.names()}
         found = {name: read(side[0]) for name, side in sides.items() if side is not None}
         if found:
-            yield w, found
+            yield workload.name, found
 
 
-def _drawings(w: int, found: dict[str, pd.DataFrame], width_in: float, suffix: str) -> Iterator[Drawing]:
+def _drawings(
+    workload: str, found: dict[str, pd.DataFrame], width_in: float, prefix: str
+) -> Iterator[Drawing]:
     longest_ns = max(float(totals(table).max()) for table in found.values())
-    for v, (name, table) in enumerate(found.items()):
-        yield drawing(f"blindspots-{w}-{v}{suffix}", name, table, longest_ns, width_in)
+    for name, table in found.items():
+        yield drawing(words.slug(prefix, workload, name), name, table, longest_ns, width_in)
 
 
-def _view(results: Results, w: int, found: dict[str, pd.DataFrame]) -> BlindSpotView:
-    workload = results.plan.workloads[w].name
+def _view(results: Results, workload: str, found: dict[str, pd.DataFrame]) -> BlindSpotView:
     notes = {name: results.blindspots[name, workload][1] for name in found}
-    wide, narrow = _drawings(w, found, base.WIDE_IN, ""), _drawings(w, found, base.NARROW_IN, "-narrow")
+    wide = _drawings(workload, found, base.WIDE_IN, "blindspots")
+    narrow = _drawings(workload, found, base.NARROW_IN, "narrow-blindspots")
     return BlindSpotView(
         workload=workload,
         headlines=tuple(f"`{name}`: {said.headline}" for name, said in notes.items() if said.headline),
         figures=tuple(view(large, small) for large, small in zip(wide, narrow, strict=True)),
         tables=tuple(
-            _table(f"blindspots-table-{w}-{v}", name, table) for v, (name, table) in enumerate(found.items())
+            _table(words.slug("blindspots-table", workload, name), name, table)
+            for name, table in found.items()
         ),
         notes=tuple(f"`{name}`: {note}" for name, said in notes.items() for note in said.notes),
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import zipfile
-from collections.abc import Iterator, Sequence
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import matplotlib
@@ -17,8 +18,9 @@ from fuselab.report import blindspots, crate, latex, provenance, verdict_table
 from fuselab.report.context import Table
 from fuselab.report.drawing import RC, Drawing, svg
 from fuselab.report.embed import Carrier
-from fuselab.report.gallery import gallery
+from fuselab.report.gallery import as_pdf, gallery, pictures
 from fuselab.report.inputs import ReportInputs
+from fuselab.report.machine import environment, fuselab_version
 from fuselab.report.methods import methods
 from fuselab.report.reading import Results
 from fuselab.report.render import templates
@@ -28,13 +30,18 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 """A zip's own first moment: the same files make the same bundle."""
 
 
-def write_bundle(inputs: ReportInputs, locks: Sequence[Path], out: Path) -> None:
-    """Write the bundle. `locks` are files or folders that pin what was installed (`envs/`)."""
-    files = dict(_files(inputs, locks, out))
+def write_bundle(inputs: ReportInputs, checkout: Path, out: Path) -> None:
+    """Write the bundle. `checkout` is fuselab's own folder: it has the locks, and what the experiment refers to.
+
+    Raises FileNotFoundError, naming the mend, if the program that turns SVG into PDF is not installed.
+    """
+    files = dict(_files(inputs, checkout, out))
     digests = {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
     files["checksums.sha256"] = "".join(f"{digests[path]}  {path}\n" for path in digests).encode()
     digests["checksums.sha256"] = hashlib.sha256(files["checksums.sha256"]).hexdigest()
-    files["ro-crate-metadata.json"] = crate.metadata(summarise(Results(inputs)), files, digests, _version())
+    files["ro-crate-metadata.json"] = crate.metadata(
+        summarise(Results(inputs)), files, digests, fuselab_version()
+    )
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as bundle:
         for path, content in files.items():
@@ -42,28 +49,31 @@ def write_bundle(inputs: ReportInputs, locks: Sequence[Path], out: Path) -> None
     write_atomically(out, buffer.getvalue())
 
 
-def _files(inputs: ReportInputs, locks: Sequence[Path], out: Path) -> Iterator[tuple[str, bytes]]:
+def _files(inputs: ReportInputs, checkout: Path, out: Path) -> Iterator[tuple[str, bytes]]:
     """(path in the bundle, content), each once."""
     results = Results(inputs)
     drawings, tables = list(gallery(results)), list(_tables(results, Carrier(out)))
-    readme = (
-        templates().get_template("bundle.md.j2").render(plan=results.plan, drawings=drawings, tables=tables)
-    )
+    drawn = list(pictures(results))
+    page = templates().get_template("bundle.md.j2")
+    readme = page.render(plan=results.plan, drawings=drawings, pictures=drawn, tables=tables)
     yield "README.md", readme.encode()
     yield "experiment.yaml", inputs.experiment.read_bytes()
+    for path in _definitions(results, checkout):
+        yield path.relative_to(checkout).as_posix(), path.read_bytes()
     yield "plan.json", inputs.plan_file.read_bytes()
+    yield "environment.json", _json(environment(results, checkout))
     yield "comparisons.csv", inputs.comparisons.read_bytes()
     yield "metrics.csv", inputs.metrics.read_bytes()
     if inputs.costs is not None:
         yield "costs.csv", inputs.costs.read_bytes()
     summary = summarise(results)
-    yield "summary.json", msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n"
+    yield "summary.json", _json(summary)
     yield "summary.md", summary_markdown(summary).encode()
     yield "methods.md", methods(results).encode()
     records = [
         {"folder": str(run.folder.relative_to(inputs.folder)), "run": run.record} for run in results.runs
     ]
-    yield "runs.json", msgspec.json.format(msgspec.json.encode(records), indent=1) + b"\n"
+    yield "runs.json", _json(records)
     for path in inputs.builds:
         yield f"builds/{path.parents[1].name}/{path.parent.name}.json", path.read_bytes()
     for path in (movers for diff in results.diffs.values() if (movers := diff.movers)):
@@ -75,17 +85,33 @@ def _files(inputs: ReportInputs, locks: Sequence[Path], out: Path) -> Iterator[t
         yield f"figures/{drawing.name}.svg", svg(drawing).encode()
         yield f"figures/{drawing.name}.pdf", pdf(drawing)
         yield f"figures/{drawing.name}.csv", drawing.data.to_csv(index=False, float_format="%.6g").encode()
-    for lock in locks:
-        for path in sorted(lock.rglob("*.txt")) if lock.is_dir() else [lock]:
-            yield (
-                f"locks/{path.relative_to(lock.parent if lock.is_file() else lock).as_posix()}",
-                path.read_bytes(),
-            )
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        printed = list(pool.map(as_pdf, (picture.svg for picture in drawn)))
+    for picture, content in zip(drawn, printed, strict=True):
+        yield f"{picture.name}.svg", picture.svg.read_bytes()
+        yield f"{picture.name}.pdf", content
+        if picture.stacks is not None:
+            yield f"{picture.name}.stacks.txt", picture.stacks.read_bytes()
+    for path in sorted((checkout / "envs").rglob("*.txt")):
+        yield f"locks/{path.relative_to(checkout / 'envs').as_posix()}", path.read_bytes()
+
+
+def _definitions(results: Results, checkout: Path) -> list[Path]:
+    """The targets and services that the experiment names: it says nothing without them."""
+    plan = results.plan
+    targets = [checkout / "targets" / v.target / "target.yaml" for v in plan.variants if v.target]
+    services = [checkout / "services" / f"{v.backend}.yaml" for v in plan.variants if v.backend]
+    return [path for path in dict.fromkeys((*targets, *services)) if path.is_file()]
+
+
+def _json(value: object) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
 
 
 def _tables(results: Results, carrier: Carrier) -> Iterator[Table]:
     origin = provenance.provenance(results, carrier)
     found = [
+        verdict_table.primary_table(results),
         verdict_table.comparison_table(results, ()),
         origin.variants,
         origin.builds,
@@ -103,10 +129,3 @@ def pdf(drawing: Drawing) -> bytes:
     with matplotlib.rc_context(RC | {"pdf.fonttype": 42}):
         drawing.figure.savefig(buffer, format="pdf", metadata={"CreationDate": None, "Creator": "fuselab"})
     return buffer.getvalue()
-
-
-def _version() -> str:
-    try:
-        return version("fuselab")
-    except PackageNotFoundError:  # run from a copy of the sources
-        return "unknown"

@@ -39,7 +39,7 @@ def metadata(summary: Summary, files: Mapping[str, bytes], digests: Mapping[str,
             "@type": "Dataset",
             "name": f"{summary.experiment}: {summary.title}",
             "description": "A fuselab experiment: its definition, figures and verdicts, and what they were made with.",
-            "datePublished": summary.measured_last[:10] or "unknown",
+            **({"datePublished": summary.measured_last[:10]} if summary.measured_last else {}),
             "license": {"@id": _LICENSE},
             "hasPart": [{"@id": path} for path in files],
             "mentions": {"@id": "#measurement"},
@@ -63,7 +63,9 @@ def metadata(summary: Summary, files: Mapping[str, bytes], digests: Mapping[str,
         },
     ]
     graph += [_file(path, len(content), digests[path]) for path, content in files.items()]
-    crate = {"@context": "https://w3id.org/ro/crate/1.1/context", "@graph": graph}
+    # schema.org has `sha256`; the context of RO-Crate 1.1 is older than that.
+    context = ["https://w3id.org/ro/crate/1.1/context", {"sha256": "http://schema.org/sha256"}]
+    crate = {"@context": context, "@graph": graph}
     return msgspec.json.format(msgspec.json.encode(crate), indent=2) + b"\n"
 
 

@@ -46,8 +46,8 @@ def block_drawings(results: Results) -> Iterator[Drawn]:
         return
     variants = base.places(plan.names())
     metrics = list(plan.primary) or list(dict.fromkeys(table["metric"]))[:4]
-    for w, workload in enumerate(plan.workloads):
-        for m, metric in enumerate(metrics):
+    for workload in plan.workloads:
+        for metric in metrics:
             here = (table["workload"] == workload.name) & (table["metric"] == metric)
             values = table[here & table["value"].notna()]
             if not values.empty:
@@ -55,8 +55,8 @@ def block_drawings(results: Results) -> Iterator[Drawn]:
                 yield (
                     noun + _under(results, workload.name),
                     [
-                        runs.paired(f"paired-{w}-{m}", values, variants, noun),
-                        runs.over_blocks(f"blocks-{w}-{m}", values, variants, noun),
+                        runs.paired(words.slug("paired", workload.name, metric), values, variants, noun),
+                        runs.over_blocks(words.slug("blocks", workload.name, metric), values, variants, noun),
                     ],
                 )
 
@@ -64,16 +64,15 @@ def block_drawings(results: Results) -> Iterator[Drawn]:
 def run_drawings(results: Results) -> Iterator[Drawn]:
     """Latency by percentile and throughput over time, for loads that fio made."""
     variants = base.places(results.plan.names())
-    for w, workload in enumerate(results.plan.workloads):
+    for workload in results.plan.workloads:
         timed = [run for run in results.runs if run.record.workload == workload.name]
         drawn = []
         for direction, curves in _by_direction(fio_files.latency_curves(timed)):
-            drawn.append(
-                runs.percentiles(f"latency-{w}-{direction}", curves, variants, words.capital(direction))
-            )
+            name = words.slug("latency", workload.name, direction)
+            drawn.append(runs.percentiles(name, curves, variants, words.capital(direction)))
         for direction, series in _by_direction(fio_files.throughput(timed)):
             noun = f"{words.capital(direction)} throughput"
-            name = f"throughput-{w}-{direction}"
+            name = words.slug("throughput", workload.name, direction)
             drawn.append(runs.over_time(name, series, variants, noun, "bytes/s", _THROUGHPUT))
         if drawn:
             yield "Inside the runs" + _under(results, workload.name), drawn

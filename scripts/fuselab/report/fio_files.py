@@ -45,6 +45,15 @@ def _percentiles(path: Path) -> dict[str, list[tuple[float, float]]]:
     return found
 
 
+def fio_version(run: Run) -> str | None:
+    """`3.33`; None if fio made no load in it."""
+    path = run.folder / "fio.json"
+    if not path.is_file():
+        return None
+    text = path.read_text(errors="replace")
+    return str(json.loads(text[text.index("{") :]).get("fio version", "")).removeprefix("fio-") or None
+
+
 def throughput(timed: Sequence[Run]) -> pd.DataFrame:
     """direction, variant, run, time_s, value (bytes/s) from fio's bandwidth logs: `msec, KiB/s, direction, ...`."""
     rows = []

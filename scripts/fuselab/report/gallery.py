@@ -1,13 +1,29 @@
-"""Every figure of a report in a row, for those who save them."""
+"""Every figure of a report in a row, for those who save them: those drawn here, and those that are files already."""
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
+from fuselab.paths import tool
 from fuselab.report import blindspots, costs, distributions, profiles, ratios
 from fuselab.report.drawing import Drawing
 from fuselab.report.figures.base import WIDE_IN
 from fuselab.report.reading import Results
+
+
+@dataclass(frozen=True)
+class PictureFile:
+    """A flamegraph, or another picture of a profile."""
+
+    name: str
+    """Where it stands in a bundle, without its ending."""
+    title: str
+    svg: Path
+    stacks: Path | None
+    """What it was drawn from: folded stacks, two values a line in a difference."""
 
 
 def gallery(results: Results) -> Iterator[Drawing]:
@@ -18,9 +34,47 @@ def gallery(results: Results) -> Iterator[Drawing]:
     for _, drawings in (*distributions.block_drawings(results), *distributions.run_drawings(results)):
         yield from drawings
     yield from blindspots.drawings(results)
-    for p, profiler in enumerate(results.plan.profilers):
-        for w, workload in enumerate(results.plan.workloads):
-            yield from profiles.over_time_drawings(results, f"profiler-{p}-{w}", profiler.name, workload.name)
+    for profiler in results.plan.profilers:
+        for workload in results.plan.workloads:
+            yield from profiles.over_time_drawings(results, profiler.name, workload.name)
     cost = costs.drawing(results, WIDE_IN, "costs")
     if cost is not None:
         yield cost
+
+
+def pictures(results: Results) -> Iterator[PictureFile]:
+    """Of each profiler in turn: every variant's, then the differences."""
+    for profiler in results.plan.profilers:
+        for (variant, workload, name), processed in results.profiles.items():
+            if name == profiler.name:
+                files = {profiler.title: "flamegraph.svg"} | dict(processed.profile.pictures)
+                for title, file in files.items():
+                    place = f"flamegraphs/{variant}.{workload}.{name}.{Path(file).stem}"
+                    said = f"{title}: {variant}, {workload}"
+                    yield from _present(place, said, processed.folder / file, processed.folder / "folded.txt")
+        for (contrast, workload, name), diff in results.diffs.items():
+            if name == profiler.name and diff.picture is not None:
+                place, said = (
+                    f"flamegraphs/{contrast}.{workload}.{name}",
+                    f"{profiler.title}: {contrast}, {workload}",
+                )
+                yield from _present(place, said, diff.picture, diff.folder / "diff.folded")
+
+
+def _present(place: str, title: str, svg: Path, stacks: Path) -> Iterator[PictureFile]:
+    if svg.is_file():
+        drawn = stacks if svg.name in ("flamegraph.svg", "diff.svg") and stacks.is_file() else None
+        yield PictureFile(place, title, svg, drawn)
+
+
+def as_pdf(svg: Path) -> bytes:
+    """The picture as it looks before anybody has clicked, text as text. Raises RuntimeError with what was said."""
+    done = subprocess.run(
+        [tool("rsvg-convert"), "--format=pdf", "--unlimited", str(svg)], capture_output=True, check=False,
+        env={"SOURCE_DATE_EPOCH": "0"},
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise RuntimeError(
+            f"rsvg-convert cannot draw {svg}: {done.stderr.decode(errors='replace').strip()[-300:]}"
+        )
+    return done.stdout

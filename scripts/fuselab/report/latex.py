@@ -6,7 +6,7 @@ import csv
 import io
 import re
 
-from fuselab.report.context import Table
+from fuselab.report.context import Column, Table
 
 _SIGNS = {
     "\\": r"\textbackslash{}",
@@ -40,25 +40,42 @@ def escaped(text: str) -> str:
     return "".join(rf"\texttt{{{part}}}" if i % 2 else part for i, part in enumerate(safe))
 
 
+LONGEST = 40
+"""Rows up to which a table floats on one page."""
+_FIT = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
+
+
 def latex(table: Table) -> str:
-    """A table environment, to `\\input` where booktabs is loaded."""
-    layout = "".join("r" if column.numeric else "l" for column in table.columns)
-    head = " & ".join(escaped(column.label) for column in table.columns)
+    """A table, to `\\input` where booktabs, graphicx and longtable are loaded. One wider than the text is made smaller;
+    one that is longer than a page goes on over the next."""
+    layout = "".join(_layout(column) for column in table.columns)
+    head = " & ".join(escaped(column.label) for column in table.columns) + r" \\"
     rows = [" & ".join(escaped(cell.text) for cell in row) + r" \\" for row in table.rows]
-    return "\n".join([
-        r"\begin{table}",
-        rf"\caption{{{escaped(table.caption)}}}",
-        rf"\label{{tab:{table.key}}}",
-        rf"\begin{{tabular}}{{{layout}}}",
-        r"\toprule",
-        head + r" \\",
-        r"\midrule",
-        *rows,
-        r"\bottomrule",
-        r"\end{tabular}",
-        r"\end{table}",
-        "",
-    ])  # fmt: skip
+    caption = rf"\caption{{{escaped(table.caption)}}}"
+    label = rf"\label{{tab:{table.key}}}"
+    if len(table.rows) <= LONGEST:
+        body = [rf"\begin{{tabular}}{{{layout}}}", r"\toprule", head, r"\midrule", *rows, r"\bottomrule"]
+        lines = [
+            r"\begin{table}",
+            r"\centering",
+            caption,
+            label,
+            _FIT,
+            *body,
+            r"\end{tabular}}",
+            r"\end{table}",
+        ]
+    else:
+        top = [r"\toprule", head, r"\midrule"]
+        lines = [
+            r"{\tiny\setlength{\tabcolsep}{2pt}", rf"\begin{{longtable}}{{{layout}}}", caption + label + r"\\",
+            *top, r"\endfirsthead", *top, r"\endhead", r"\bottomrule", r"\endfoot", *rows, r"\end{longtable}}",
+        ]  # fmt: skip
+    return "\n".join([*lines, ""])
+
+
+def _layout(column: Column) -> str:
+    return "r" if column.numeric else r"p{5cm}" if column.wide else "l"
 
 
 def as_csv(table: Table) -> str:

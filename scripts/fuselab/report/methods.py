@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fuselab.report import provenance, verdicts, words
+from fuselab.report.machine import programs as programs_of
 from fuselab.report.reading import Results
 
 
@@ -24,8 +25,20 @@ def _compared(results: Results) -> list[str]:
     if plan.controls:
         named = words.listing([f"`{name}`" for name in sorted(plan.controls)])
         said.append(f"The A/A control {named} is identical to the baseline.")
-    said += [_built(results), _machine(results)]
+    said += [*_loads(results), _built(results), _machine(results)]
     return [sentence for sentence in said if sentence]
+
+
+def _loads(results: Results) -> list[str]:
+    """Of the loads that fio makes: its options as they were given."""
+    said = []
+    for workload in results.plan.workloads:
+        jobs = workload.settings.get("jobs")
+        for name, options in jobs.items() if isinstance(jobs, dict) else ():
+            job = "" if name == workload.name else f", job `{name}`"
+            given = ", ".join(f"{option}={value}" for option, value in options.items())
+            said.append(f"`{workload.name}`{job} is fio with {given}.")
+    return said
 
 
 def _built(results: Results) -> str:
@@ -35,7 +48,14 @@ def _built(results: Results) -> str:
         for build in results.builds
         if build.revision
     ]
-    return f"Builds: {words.listing(built)}." if built else ""
+    programs = [f"{name} {version}" for name, version in programs_of(results).items() if name != "toolchain"]
+    compilers = list(dict.fromkeys(build.toolchain for build in results.builds if build.toolchain))
+    said = (
+        f"Builds: {words.listing(built)}{f', by {words.listing(compilers)}' if compilers else ''}. "
+        if built
+        else ""
+    )
+    return (said + (f"Programs: {words.listing(programs)}." if programs else "")).strip()
 
 
 def _machine(results: Results) -> str:
@@ -44,7 +64,11 @@ def _machine(results: Results) -> str:
     if not kernels:
         return ""
     hosts = words.listing(provenance.hosts(results)) or "one machine"
-    where = f"Runs were made on {hosts}, {words.listing(sorted(kernels))}"
+    known = [run.record.environment for run in results.runs if run.record.environment]
+    hardware = ", ".join(value for value in provenance.hardware(known).values() if value)
+    where = (
+        f"Runs were made on {hosts} ({hardware or 'hardware not recorded'}), {words.listing(sorted(kernels))}"
+    )
     return where + (f", mounted as {words.listing(sorted(mounts))}." if mounts else ".")
 
 
@@ -66,7 +90,11 @@ def _run(results: Results) -> list[str]:
     for workload, blocks in results.blocks.items():
         count, voided = verdicts.block_counts(blocks)
         measured, lost = words.plural(count, "block"), words.plural(voided, "attempt")
-        said.append(f"Of `{workload}`, {measured} measured, {lost} voided and made again.")
+        noisy = sum(block.noisy for block in blocks)
+        kept = f" {noisy} of the blocks were kept although the machine never was quiet." if noisy else ""
+        said.append(f"Of `{workload}`, {measured} were measured, {lost} voided and made again.{kept}")
+    if plan.blocks == "auto":
+        said.append("How many blocks there are was decided by looks after 12, 20 and 32 of them.")
     return said
 
 

@@ -102,7 +102,7 @@ def _workload(
         key,
         workload,
         found,
-        tuple(view(drawing) for drawing in over_time_drawings(results, key, plan.name, workload)),
+        tuple(view(drawing) for drawing in over_time_drawings(results, plan.name, workload)),
     )
 
 
@@ -221,7 +221,7 @@ def _movers(carrier: Carrier, key: str, unit: str, path: Path, contrast: Contras
     return tables.from_frame(key, caption, shown.head(TABLE_ROWS), links, total, said)
 
 
-def over_time_drawings(results: Results, key: str, profiler: str, workload: str) -> list[Drawing]:
+def over_time_drawings(results: Results, profiler: str, workload: str) -> list[Drawing]:
     """Every table of the profiler that has a time column and a byte column, drawn for all variants at once."""
     parts: dict[str, list[pd.DataFrame]] = {}
     for name in results.plan.names():
@@ -232,8 +232,10 @@ def over_time_drawings(results: Results, key: str, profiler: str, workload: str)
                 parts.setdefault(title, []).append(part.assign(variant=name))
     variants = base.places(results.plan.names())
     return [
-        runs.over_time(f"{key}-time-{i}", pd.concat(found), variants, title, "bytes", _OVER_TIME)
-        for i, (title, found) in enumerate(parts.items())
+        runs.over_time(
+            words.slug(profiler, workload, title), pd.concat(found), variants, title, "bytes", _OVER_TIME
+        )
+        for title, found in parts.items()
     ]
 
 

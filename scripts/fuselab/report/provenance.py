@@ -53,7 +53,7 @@ def _facts(results: Results) -> Iterable[Fact]:
     facts = {
         "machine": ", ".join(hosts(results)),
         "kernel": ", ".join(_distinct(e.kernel for e in known)),
-        **_machine(known),
+        **hardware(known),
         "state folder": ", ".join(_distinct(f"{e.state_fstype} on device {e.state_device}" for e in known)),
         "mounted as": ", ".join(_distinct(r.record.mount.fstype for r in results.runs if r.record.mount)),
         "governor": ", ".join(_distinct(e.governor or "unavailable" for e in known)),
@@ -69,7 +69,7 @@ def _facts(results: Results) -> Iterable[Fact]:
     return [Fact(label, value) for label, value in facts.items() if value]
 
 
-def _machine(known: list[Environment]) -> dict[str, str]:
+def hardware(known: list[Environment]) -> dict[str, str]:
     """Its hardware, as far as the kernel tells; records from before this was kept say nothing of it."""
     processors = (f"{e.cpus or 'some'} × {e.cpu_model or 'unknown'}" for e in known if e.cpus or e.cpu_model)
     memory = (words.quantity(float(e.memory_bytes), "bytes") for e in known if e.memory_bytes)

@@ -10,7 +10,7 @@ from fuselab.report.context import Cell, Column, Fact, Link, Table
 from fuselab.report.plan import PlanFile
 from fuselab.report.reading import Results
 from fuselab.report.records import Comparison
-from fuselab.report.verdicts import first_line, is_control
+from fuselab.report.verdicts import first_line, is_control, primary_rows
 
 EXTRAS = ("mean_ratio", "max_ratio", "stall_rate", "p_adjusted")
 """Columns shown beside the verdict where comparisons.csv has them; what else it has is read there."""
@@ -48,6 +48,22 @@ _READING = (
 def reading(plan: PlanFile) -> tuple[Fact, ...]:
     """How to read the page: its words and what they mean."""
     return tuple(Fact(word, meaning) for word, meaning in _READING if word != "control" or plan.controls)
+
+
+def primary_table(results: Results) -> Table | None:
+    """The primary comparisons alone, as a paper prints them."""
+    plan = results.plan
+    rows = sorted(primary_rows(results), key=lambda row: is_control(plan, row))
+    if not rows:
+        return None
+    workload = "" if len(plan.workloads) > 1 else f" Workload: {rows[0].workload}."
+    names = [name for name in _PRIMARY if name != "workload" or not workload]
+    cells = tuple(tuple(_COLUMNS[name](plan, row) for name in names) for row in rows)
+    caption = (
+        f"Variant against baseline: ratio of each primary metric, with its interval; threshold "
+        f"±{words.percent(plan.threshold)}.{workload}"
+    )
+    return Table("verdicts-table", caption, tuple(Column(n, n in _NUMERIC) for n in names), cells)
 
 
 def comparison_table(results: Results, links: tuple[Link, ...]) -> Table | None:
@@ -109,7 +125,8 @@ def _interval(row: Comparison) -> Cell:
     return Cell(words.change_interval(row.low, row.high), repr(row.low)) if row.has_interval else Cell("")
 
 
-_LIFTED = ("baseline", "workload", "level", "blocks")
+_PRIMARY = ("workload", "variant", "baseline", "metric", "ratio", "interval", "level", "verdict", "blocks")
+_LIFTED = ("baseline", "workload", "level", "blocks", "note")
 _COLUMNS: dict[str, Callable[[PlanFile, Comparison], Cell]] = {
     "variant": lambda plan, row: Cell(row.variant),
     "baseline": lambda plan, row: Cell(row.baseline),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 NBSP = "\N{NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
 TIMES = "\N{MULTIPLICATION SIGN}"
 
+_UNSAFE = re.compile(r"[^A-Za-z0-9]+")
 _TIME = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
 _BYTES = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"), (1, "B"))
 _COUNT = ((1e9, "G"), (1e6, "M"))
@@ -122,6 +124,12 @@ def plural(amount: int, noun: str) -> str:
 def listing(items: list[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     return items[0] if len(items) == 1 else ", ".join(items[:-1]) + " and " + items[-1] if items else ""
+
+
+def slug(*names: str) -> str:
+    """The names as one that is safe in a file's name, an id and a selector: `seq-write`, `write.bw` is
+    `seq-write-write-bw`."""
+    return "-".join(_UNSAFE.sub("-", name).strip("-") for name in names)
 
 
 def capital(text: str) -> str:

@@ -215,7 +215,10 @@ class Maker:
         return PlanFile(
             experiment=shape.name, title=shape.title, path=f"experiments/{shape.name}.yaml",
             variants=variants,
-            workloads=tuple(WorkloadPlan(w, "fio", f"{i:012x}", "cold", job, {}) for i, w in enumerate(shape.workloads)),
+            workloads=tuple(
+                WorkloadPlan(w, "fio", f"{i:012x}", "cold", job, {"jobs": {w: {"rw": "write", "bs": "128k"}}, "global": {}})
+                for i, w in enumerate(shape.workloads)
+            ),
             contrasts=tuple(ContrastPlan(names[0], name) for name in names[1:]),
             primary=("write.bw", "write.p99"), threshold=0.05, blocks=shape.blocks,
             captures=tuple(CapturePlan(v, w, (p,), "abcdef012345", 3) for v in names for w in shape.workloads for p in shape.profilers),

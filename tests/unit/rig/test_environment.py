@@ -166,9 +166,6 @@ def test_real_figures_of_this_machine(tmp_path):
     assert found.disk_free_bytes
     assert found.state_fstype
     assert found.kernel.startswith("Linux ")
-    assert found.cpus
-    assert found.memory_bytes
-    assert found.memory_bytes > 2**26
     assert found.dirty_before_bytes is not None
     assert found.other_user_cpu_share is not None
     assert found.other_user_cpu_share >= 0
