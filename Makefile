@@ -3,7 +3,7 @@ CORES ?= $(shell nproc 2>/dev/null || echo 4)
 PYTHON := .venv/bin/python
 RUN := envs/run.sh
 LINT_CACHE := $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/fuselab/lint
-LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+LOCK = $(shell envs/setup/python.sh uv) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
@@ -27,7 +27,7 @@ test: setup-dev ## run all tests, with real mounts and real loads (at most 20 mi
 	@$(RUN) $(PYTHON) -m pytest tests
 
 test-fast: setup-dev ## run the tests that mount nothing (under a minute)
-	@$(RUN) $(PYTHON) -m pytest tests -m 'not mount and not slow'
+	@$(RUN) $(PYTHON) -m pytest tests -m 'not mount and not slow' --numprocesses auto
 
 LINTERS := lint-ruff lint-format lint-mypy lint-snakefmt lint-workflow lint-rustfmt lint-clippy lint-shell
 
@@ -68,7 +68,7 @@ bench-method: setup-dev ## what the verdicts find and how often they are wrong: 
 	@$(RUN) $(PYTHON) tests/bench/method_simulated.py
 	@$(RUN) $(PYTHON) tests/bench/method_real.py $(if $(EXPERIMENTS),--experiments $(EXPERIMENTS))
 
-lock: ## pin the requirements again (UPGRADE=1: to the newest versions that fit)
+lock: setup-dev ## pin the requirements again (UPGRADE=1: to the newest versions that fit)
 	cd envs && $(LOCK) requirements.in --output-file requirements.txt
 	cd envs && $(LOCK) requirements-dev.in --output-file requirements-dev.txt
 	cd envs && $(LOCK) uv.in --output-file uv.txt

@@ -4,6 +4,7 @@
 #   python.sh install LEVEL   brings it up to date
 #   python.sh has-uv          succeeds if a usable uv is on PATH or was fetched before
 #   python.sh can-start       succeeds if `install` needs nothing from Debian first
+#   python.sh uv              says which uv that is
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 checkout=$PWD
@@ -96,5 +97,6 @@ case $1 in
   install) install_all "$2" ;;
   has-uv) find_uv >/dev/null ;;
   can-start) can_start ;;
-  *) sed -n '2,6p' "$0" >&2; exit 2 ;;
+  uv) find_uv ;;
+  *) sed -n '2,7p' "$0" >&2; exit 2 ;;
 esac

@@ -75,7 +75,7 @@ TABLES: Mapping[str, SqlTable] = {
         "every figure of every timed run",
         {"experiment": "VARCHAR", "workload": "VARCHAR", "block": "INTEGER", "variant": "VARCHAR"}
         | {"metric": "VARCHAR", "unit": "VARCHAR", "value": "DOUBLE", "better": "VARCHAR"}
-        | {"tail_ios": "BIGINT", "noisy": "INTEGER"},
+        | {"tail_ios": "BIGINT", "slope": "DOUBLE", "noisy": "INTEGER", "busy_start": "INTEGER"},
         "metrics.csv",
     ),
     "comparisons": SqlTable(
