@@ -10,6 +10,7 @@ from fuselab.experiment.findings import flow, near
 from fuselab.target.placeholders import RUN
 
 MOUNTPOINT = "{mountpoint}"
+STATE = "{state}"
 
 
 class TrialError(Exception):
@@ -50,6 +51,19 @@ def make_trial(argv: tuple[str, ...], name: str | None, blocks: int, runtime_s: 
         target_text=_target_text(name, argv),
         experiment=Path("experiments") / f"{name}.yaml",
         experiment_text=_experiment_text(name, program, blocks, runtime_s),
+    )
+
+
+def from_here(argv: tuple[str, ...]) -> tuple[str, ...]:
+    """`argv` with the paths that are meant from the caller's folder made absolute: a run has a folder of its own.
+
+    Only what is written as a path (`./myfs`, `../data`, `build/myfs`) and is there: a bare word may mean anything.
+    """
+    return tuple(
+        str(Path(word).absolute())
+        if "/" in word and not word.startswith("/") and Path(word).exists()
+        else word
+        for word in argv
     )
 
 

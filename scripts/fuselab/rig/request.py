@@ -64,6 +64,13 @@ class MountConfig:
         return CommandLine(self.argv, self.env)
 
     @property
+    def fresh(self) -> bool:
+        """Whether its data can be the run's own: in its `{state}`, in its service, or in nothing that is written."""
+        words = (*self.argv, *(text for _, text in self.env), *(text for _, text in self.files))
+        steps = (word for step in self.prepare for word in step)
+        return self.read_only or self.service is not None or any("{state}" in w for w in (*words, *steps))
+
+    @property
     def profiler(self) -> str:
         """`none`, or the names joined by `+`: the word in paths and records."""
         return "+".join(p.name for p in self.profilers) or "none"

@@ -83,6 +83,10 @@ def make(request: RunRequest, proc: int) -> RunRecord:
         story.mark(
             "network: host: its ports are the machine's, and others on the machine reach what the run starts"
         )
+    if request.mount.argv and not request.mount.fresh:
+        story.mark(
+            "the target is not told {state}: unless it keeps its data in memory, earlier runs left theirs"
+        )
     if request.mount.mounts > 1 and request.mount.profilers:
         story.mark(f"profilers look at the first of {request.mount.mounts} mounts")
     try:

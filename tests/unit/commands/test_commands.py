@@ -270,6 +270,25 @@ class TestTry:
         assert again.exit_code == 1
         assert "choose another --name" in again.output
 
+    def test_a_path_means_what_it_means_where_one_stands(
+        self, fuselab, repository: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        (repository / "targets" / "directory").symlink_to(checkout / "targets" / "directory")
+        program = repository / "build" / "myfs"
+        program.parent.mkdir()
+        program.touch(mode=0o755)
+        monkeypatch.chdir(program.parent)
+        done = fuselab("try", "--only-write", "--", "./myfs", "mount", "--in=./x", "{mountpoint}")
+        assert done.exit_code == 0, done.output
+        assert "what it writes stays there" in done.output
+        target = yaml.safe_load((repository / "targets" / "try-myfs" / "target.yaml").read_text())
+        assert target["build"]["installed"]["binary"] == str(program)
+        assert target["mount"]["argv"] == ["{binary}", "mount", "--in=./x", "{mountpoint}"]
+
+    def test_no_blocks_are_refused_before_anything_is_written(self, fuselab, repository: Path):
+        assert fuselab("try", "--blocks", "0", "--", "true", "{mountpoint}").exit_code == 2
+        assert not (repository / "targets" / "try-true").exists()
+
     @pytest.mark.parametrize(
         ("argv", "said"),
         [
