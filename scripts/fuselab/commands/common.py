@@ -28,9 +28,11 @@ def repository(file: Path | None = None) -> Path:
 
 
 def experiment_path(written: str) -> Path:
-    """A file as it is written, or the experiment of that name."""
+    """A file as it is written, that of a target's folder, or the experiment of that name."""
     path = Path(written)
-    if path.suffix in (".yaml", ".yml") or path.exists():
+    if (path / "target.yaml").is_file():
+        return path / "target.yaml"
+    if path.suffix in (".yaml", ".yml") or path.is_file():
         return path
     return repository() / "experiments" / f"{written}.yaml"
 

@@ -63,6 +63,17 @@ class TestCheck:
     def test_an_experiment_by_its_name(self, fuselab):
         assert fuselab("check", "trial").exit_code == 0
 
+    def test_a_target_by_its_folder(self, fuselab, repository: Path, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.chdir(repository)
+        assert fuselab("check", "targets/demo").output == "ok  targets/demo/target.yaml\n"
+
+    def test_a_folder_of_the_same_name_is_not_the_experiment(
+        self, fuselab, repository: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        (repository / "trial").mkdir()
+        monkeypatch.chdir(repository)
+        assert fuselab("check", "trial").output == "ok  experiments/trial.yaml\n"
+
     def test_no_such_experiment(self, fuselab):
         done = fuselab("check", "trail")
         assert done.exit_code == 1
