@@ -15,7 +15,6 @@ RUN = frozenset({"binary", "mountpoint", "state", "capture", "port"})
 MOUNT = RUN | {"number"}
 PARTS = frozenset({"backend", "options", "profiler"})
 SERVICE = frozenset({"state", "port"})
-_ELSEWHERE = MOUNT | PARTS | {"value"}
 
 
 def check(findings: Findings, data: Mapping[str, Any]) -> None:
@@ -51,7 +50,7 @@ def check_load(findings: Findings, at: Key, value: Any, mounts: int) -> None:
         for number in re.findall(r"(?<!\$)\{mountpoint([0-9]+)\}", text):
             if f"mountpoint{number}" not in known:
                 findings.add(place, no_such_mount(number, mounts))
-        _slips(findings, place, text, known)
+        _slips(findings, place, text, known, elsewhere=RUN)
 
 
 def no_such_mount(number: str, mounts: int) -> str:
@@ -82,10 +81,12 @@ def _leaves(at: Key, value: Any) -> Iterator[tuple[Key, str]]:
         yield at, value
 
 
-def _slips(findings: Findings, at: Key, text: str, known: frozenset[str]) -> None:
-    """Where braces may mean anything: speak only of what is nearly a placeholder, or is one in other places."""
+def _slips(
+    findings: Findings, at: Key, text: str, known: frozenset[str], elsewhere: frozenset[str] = frozenset()
+) -> None:
+    """Where braces may mean anything: speak only of what is nearly a placeholder, or is one `elsewhere`."""
     for word in _WORD.findall(text):
-        if word not in known and (word in _ELSEWHERE or near(word, sorted(known))):
+        if word not in known and (word in elsewhere or near(word, sorted(known))):
             _report(findings, at, text, word, known)
 
 
