@@ -123,6 +123,15 @@ def test_the_bare_disk_is_all_mounts_at_once(rig):
     assert record.status == "ok", record.reason
 
 
+def test_data_outside_the_runs_own_state_is_marked(rig, tmp_path):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    record, _ = rig.run(argv=("bindfs", "-f", str(mine), "{mountpoint}"))
+    assert any("is not told {state}" in mark for mark in record.marks)
+    record, _ = rig.run()
+    assert not any("is not told {state}" in mark for mark in record.marks)
+
+
 def test_without_a_program_the_load_runs_on_the_disk(rig):
     record, _ = rig.run(argv=(), persists=True)
     assert record.status == "ok", record.reason
