@@ -87,6 +87,19 @@ def test_profilers_in_one_list_share_a_capture_and_their_log_filter(plan_of) -> 
     assert env["RUST_LOG"].split(",").count("demofs=trace") == 1
 
 
+def test_of_a_set_those_look_that_have_something_to_see(plan_of) -> None:
+    """A bench has no mount: its trace is taken without tracing-flame, and costs are measured for mounts alone."""
+    bench = "  core: {criterion: {bench: demofs_bench}}\n"
+    plan = plan_of(TEXT.replace("profilers:", f"{bench}profilers:") + "cost: true\n")
+    sets = {(c.workload, c.profiler) for c in plan.captures if "trace-chrome" in c.profilers}
+    assert sets == {
+        ("seq", "trace-chrome+trace-flame"), ("rand", "trace-chrome+trace-flame"), ("core", "trace-chrome")
+    }  # fmt: skip
+    assert "DEMOFS_BENCH_CHROME" in dict(plan.mounts["baseline", "trace-chrome"].env)
+    assert "trace-chrome+trace-flame.on" in plan.cost_mounts
+    assert "trace-chrome.on" not in plan.cost_mounts
+
+
 def test_the_mount_of_a_variant_is_what_its_yaml_says(plan_of) -> None:
     argv = plan_of(TEXT).mounts["waiting", NONE].argv
     assert argv[-2:] == ("--inject", "extend-wait=1ms")
