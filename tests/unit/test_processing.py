@@ -1,0 +1,75 @@
+"""From capture folders to profiles: what a failed capture left is read and marked, and one that never ran says why."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from fuselab.processing import process
+
+FIO_DIED = "fio ended with exit code 1: Transport endpoint is not connected"
+
+
+@pytest.fixture
+def capture(tmp_path: Path):
+    """A folder of a capture that failed in the middle of its load, with one raw file."""
+
+    def capture(profiler: str, raw: Path, ran: bool = True) -> Path:
+        folder = tmp_path / "001"
+        folder.mkdir()
+        (folder / "capture.json").write_text(json.dumps({"status": "failed", "reason": FIO_DIED}))
+        if ran:
+            support = {"name": profiler, "files": [raw.name, "*.heap"]}
+            (folder / "request.json").write_text(json.dumps({"mount": {"profilers": [support]}}))
+            (folder / "attempt.json").write_text(json.dumps({"load_window_s": None}))
+            shutil.copy(raw, folder)
+        return folder
+
+    return capture
+
+
+def test_a_trace_cut_by_a_crash_is_read_up_to_the_cut_and_marked(
+    golden: Path, capture, tmp_path: Path
+) -> None:
+    folder = capture("trace-chrome", golden / "chrome/cut.json")
+    profile = process("trace-chrome", [folder], "fio", Path("gone"), tmp_path / "out")
+    assert profile.status == "limited"
+    assert profile.notes[0] == f"The capture failed, and is shown as far as it came: {FIO_DIED}"
+    assert "cut" in profile.notes[1]
+    assert profile.total > 0
+    assert profile.operations == 0, "what the load did until then is not known"
+    assert (tmp_path / "out/flamegraph.svg").is_file()
+
+
+def test_what_a_crash_left_unusable_is_refused_with_both_reasons(
+    golden: Path, capture, tmp_path: Path
+) -> None:
+    folder = capture("jemalloc-heap", golden / "heap/p.27415.0.i0.heap")
+    profile = process("jemalloc-heap", [folder], "fio", Path("gone"), tmp_path / "out")
+    assert profile.status == "refused"
+    assert profile.notes[0] == f"The capture failed: {FIO_DIED}"
+    assert "not the one at exit" in profile.notes[1]
+    assert "through main" in profile.fix
+    assert not (tmp_path / "out/flamegraph.svg").exists()
+
+
+def test_a_variant_that_never_ran_says_why_and_nothing_else(golden: Path, capture, tmp_path: Path) -> None:
+    folder = capture("perf-oncpu", golden / "perf/oncpu.txt", ran=False)
+    profile = process("perf-oncpu", [folder], "fio", Path("gone"), tmp_path / "out")
+    assert (profile.status, profile.notes) == ("refused", (f"The capture failed: {FIO_DIED}",))
+    assert json.loads((tmp_path / "out/profile.json").read_text())["status"] == "refused"
+
+
+def test_a_profiler_that_left_nothing_quotes_the_targets_last_words(
+    golden: Path, capture, tmp_path: Path
+) -> None:
+    folder = capture("tokio-console", golden / "console/filtered.ndjson")
+    (folder / "filtered.ndjson").unlink()
+    (folder / "target.log").write_text("serving\nthis build ignores TOKIO_CONSOLE\n\n")
+    profile = process("tokio-console", [folder], "fio", Path("gone"), tmp_path / "out")
+    assert profile.status == "refused"
+    assert "left no file. The target's log ends with: this build ignores TOKIO_CONSOLE" in profile.notes[1]
+    assert "rustflags" in profile.fix
