@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fuselab.paths import tool
@@ -20,6 +20,7 @@ RecordArgv = Callable[[str, int, Path], list[str]]
 """(perf, pid, output) -> the argument list of one of the recordings in `fuselab.analysis.perf`."""
 _ACK_TIMEOUT_S = 20.0
 _STOP_TIMEOUT_S = 120.0
+_LAST_WORDS_S = 5.0
 
 
 class PerfWindow:
@@ -51,6 +52,12 @@ class PerfWindow:
                 answer += os.read(self._acknowledge, 64)
 
 
+def _end(child: subprocess.Popen[bytes], timeout_s: float) -> None:
+    """Let perf complete its file. Raises TimeoutExpired if it takes too long."""
+    child.send_signal(signal.SIGINT)  # `stop` by the FIFO takes perf a second longer
+    child.wait(timeout_s)
+
+
 @contextmanager
 def recording(context: CaptureContext, record_argv: RecordArgv) -> Iterator[PerfWindow]:
     """Run the `perf record` that `record_argv` spells until the block ends; nothing is sampled outside `open`
@@ -76,11 +83,14 @@ def recording(context: CaptureContext, record_argv: RecordArgv) -> Iterator[Perf
             window = PerfWindow(control, acknowledge, log, child)
             window.command("ping")
             yield window
-            child.send_signal(signal.SIGINT)  # `stop` by the FIFO takes perf a second longer
-            child.wait(_STOP_TIMEOUT_S)
+            _end(child, _STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             raise RigError(f"perf did not stop within {_STOP_TIMEOUT_S:.0f} s after the load") from None
         finally:
+            if child.poll() is None:
+                # The run has failed, but what perf saw until then may say why.
+                with suppress(subprocess.TimeoutExpired):
+                    _end(child, _LAST_WORDS_S)
             if child.poll() is None:
                 child.kill()
                 child.wait()
