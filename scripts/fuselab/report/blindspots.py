@@ -14,9 +14,12 @@ from fuselab.report.drawing import Drawing
 from fuselab.report.embed import data_link
 from fuselab.report.figures import base, stacked
 from fuselab.report.reading import Results
+from fuselab.report.records import BlindSpotNote
 
 SHOWN = 12
 """Operations in the figure; the table has them all."""
+_OUTSIDE = "(outside"
+"""How rows begin that are no operation: threads that wait for work, and time outside the target. The table has them."""
 _PARTS = [column for column, _, _ in stacked.PARTS]
 
 
@@ -43,8 +46,9 @@ def _present(results: Results) -> Iterator[tuple[str, dict[str, pd.DataFrame]]]:
 def _drawings(
     workload: str, found: dict[str, pd.DataFrame], width_in: float, prefix: str
 ) -> Iterator[Drawing]:
-    longest_ns = max(float(totals(table).max()) for table in found.values())
-    for name, table in found.items():
+    drawn = {name: table for name, table in found.items() if totals(table).sum() > 0}
+    longest_ns = max((float(totals(table).max()) for table in drawn.values()), default=0.0)
+    for name, table in drawn.items():
         yield drawing(words.slug(prefix, workload, name), name, table, longest_ns, width_in)
 
 
@@ -60,8 +64,14 @@ def _view(results: Results, workload: str, found: dict[str, pd.DataFrame]) -> Bl
             _table(words.slug("blindspots-table", workload, name), name, table)
             for name, table in found.items()
         ),
-        notes=tuple(f"`{name}`: {note}" for name, said in notes.items() for note in said.notes),
+        notes=tuple(_notes(notes)),
     )
+
+
+def _notes(said: dict[str, BlindSpotNote]) -> Iterator[str]:
+    """What is noted of several variants alike is said once."""
+    for note in dict.fromkeys(note for one in said.values() for note in one.notes):
+        yield f"{words.listing([f'`{name}`' for name, one in said.items() if note in one.notes])}: {note}"
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -69,9 +79,10 @@ def read(path: Path) -> pd.DataFrame:
 
 
 def totals(table: pd.DataFrame) -> pd.Series[float]:
-    """Self time of each row, in ns, of the kinds that are drawn."""
+    """Self time of each operation, in ns, of the kinds that are drawn; 0 for rows that are no operation."""
     parts = [column for column in _PARTS if column in table]
-    return table[parts].fillna(0).clip(lower=0).sum(axis=1)
+    own = table[parts].fillna(0).clip(lower=0).sum(axis=1)
+    return own.where(~table["name"].astype(str).str.startswith(_OUTSIDE), 0.0)
 
 
 def drawing(name: str, variant: str, table: pd.DataFrame, longest_ns: float, width_in: float) -> Drawing:

@@ -42,6 +42,10 @@ _DIFFERENCE = (
     "Red grew, blue shrank, the stronger the more. Widths are those of `{variant}`: what only `{baseline}` has is in "
     "the table alone."
 )
+_BUSY = "busy_ns"
+_LABELLED = (
+    "id", "kind", "name", "location", "function", "size_bytes", "dropped", "total_ns", "first_poll_after_ns",
+)  # fmt: skip
 _GRAPH = (
     "A box is a function, the larger the more it holds by itself; arrows lead to what it calls, with what that holds, "
     "in bytes. What is too small to matter is left out."
@@ -169,12 +173,23 @@ def _tables(carrier: Carrier, key: str, processed: Processed) -> list[Table]:
     for i, (title, file) in enumerate(named.items()):
         path = processed.folder / file
         if path.is_file():
-            frame, total = tables.read_head(path, _DATA_ROWS)
+            frame, total = _read(path)
             name = f"{key}-table-{i}"
             links = (table_link(frame, name, total), Link(carrier.href(path), path.name))
-            caption, shown = _caption(title, frame), frame.head(TABLE_ROWS)
+            caption, shown = _caption(title, frame), frame.drop(columns=_not_shown(frame)).head(TABLE_ROWS)
             found.append(tables.from_frame(name, caption, shown, links, total, processed.profile.unit))
     return found
+
+
+def _read(path: Path) -> tuple[pd.DataFrame, int]:
+    """Tables come with the largest first, but those of tasks, which come as the tasks were spawned."""
+    frame, total = tables.read_head(path, _DATA_ROWS)
+    return tables.read_largest(path, _BUSY, _DATA_ROWS) if _BUSY in frame else (frame, total)
+
+
+def _not_shown(frame: pd.DataFrame) -> list[str]:
+    """Of tasks: what their label says already, and ids that mean nothing to a reader."""
+    return [name for name in _LABELLED if name in frame] if _BUSY in frame else []
 
 
 def _caption(title: str, frame: pd.DataFrame) -> str:
@@ -182,7 +197,9 @@ def _caption(title: str, frame: pd.DataFrame) -> str:
         return f"{title}."
     if "stack" in frame:
         return "The largest stacks, innermost frame first: open one to see who called whom."
-    if "function" not in frame:
+    if _BUSY in frame:
+        return "The busiest tasks. Busy: inside a poll; scheduled: woken, and waiting for a thread; idle: the rest."
+    if not {"function", "self", "total"} <= set(frame.columns):
         return "The largest first."
     kernel = " `_[k]`: in the kernel." if frame["function"].astype(str).str.endswith("_[k]").any() else ""
     return f"The largest functions. Self: in the function itself; total: with all that it calls.{kernel}"

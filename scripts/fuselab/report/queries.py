@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from fuselab.report import tables
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from fuselab.report import tables, words
 from fuselab.report.context import Answer, QueryView, Table
+from fuselab.report.embed import table_link
 from fuselab.report.reading import Results
 from fuselab.report.records import Query
 
@@ -34,7 +40,12 @@ def side_by_side(key: str, title: str, sql: str, answers: dict[str, Query]) -> Q
 
 
 def _table(key: str, label: str, query: Query) -> Table | None:
-    return None if query.error else tables.from_records(key, f"`{label}`", query.columns, query.rows)
+    return None if query.error else _linked(key, f"`{label}`.", query.columns, query.rows)
+
+
+def _linked(key: str, caption: str, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
+    data = pd.DataFrame(list(rows), columns=list(names))
+    return tables.from_records(key, caption, names, rows, (table_link(data, key, len(rows)),))
 
 
 def _joined(key: str, answers: dict[str, Query]) -> Table | None:
@@ -59,4 +70,5 @@ def _joined(key: str, answers: dict[str, Query]) -> Table | None:
     empty = (None,) * len(columns)
     body = [[*name, *(found[label].get(name, empty)[i] for i, label in figures)] for name in keys]
     heads = [*columns[:leading], *(f"{label}: {columns[i]}" for i, label in figures)]
-    return tables.from_records(key, "Side by side.", heads, body)
+    said = words.listing([f"`{label}`" for label in answers])
+    return _linked(key, f"{said}, side by side.", heads, body)

@@ -116,6 +116,17 @@ def _plain(value: Any) -> object:
     return value if value is None or isinstance(value, str | int | float | bool) else str(value)
 
 
+def read_largest(path: Path, column: str, rows: int) -> tuple[pd.DataFrame, int]:
+    """The `rows` rows of a Parquet file with the most in `column`, the largest first, and how many it has."""
+    import duckdb
+    import pyarrow.parquet as pq
+
+    order = f'order by "{column}" desc nulls last limit {int(rows)}'
+    with duckdb.connect(config={"memory_limit": "256MB"}) as connection:
+        frame = connection.execute(f"select * from read_parquet($1) {order}", [str(path)]).df()
+    return frame, pq.read_metadata(path).num_rows
+
+
 def read_head(path: Path, rows: int = MOST_ROWS) -> tuple[pd.DataFrame, int]:
     """The first `rows` rows of a Parquet or CSV file, and how many it has. A trace's table may have millions."""
     import pandas as pd

@@ -1,5 +1,6 @@
 """Tables, queries side by side, and what a page carries."""
 
+import base64
 from pathlib import Path
 
 import pandas as pd
@@ -7,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from fuselab.report import embed, queries, tables
+from fuselab.report import blindspots, embed, queries, tables
 from fuselab.report.embed import Carrier
 from fuselab.report.reading import Results
 from fuselab.report.records import Query
@@ -53,6 +54,40 @@ def test_a_table_of_millions_of_rows_is_not_read_whole(tmp_path: Path):
     pq.write_table(pa.table({"n": list(range(50_000))}), path)
     frame, total = tables.read_head(path, 10)
     assert (list(frame["n"]), total) == (list(range(10)), 50_000)
+
+
+def test_the_rows_with_the_most_are_found_wherever_they_stand(tmp_path: Path):
+    path = tmp_path / "tasks.parquet"
+    pq.write_table(pa.table({"label": ["a", "b", "c", "d"], "busy_ns": [1, None, 9, 4]}), path)
+    frame, total = tables.read_largest(path, "busy_ns", 2)
+    assert (list(frame["label"]), total) == (["c", "d"], 4)
+
+
+def test_a_stack_shows_its_innermost_frames_and_unfolds_the_others():
+    table = tables.from_records("t", "", ["stack"], [["main;serve;write;copy"], ["main;idle"]])
+    folded, short = table.rows[0][0], table.rows[1][0]
+    assert folded.text == "copy ← write ← serve"
+    assert folded.stack == ("copy", "write", "serve", "main")
+    assert (short.text, short.stack) == ("idle ← main", ())
+
+
+def test_the_data_behind_a_table_is_carried_up_to_a_limit_and_says_so(monkeypatch: pytest.MonkeyPatch):
+    data = pd.DataFrame({"n": range(1000)})
+    assert embed.table_link(data, "t", 1000).label == "data (CSV)"
+    assert embed.table_link(data.head(10), "t", 1000).label == "data (CSV, about the first 10 rows)"
+    monkeypatch.setattr(embed, "_TABLE_BYTES", 200)
+    cut = embed.table_link(data, "t", 1000)
+    rows = base64.b64decode(cut.href.partition("base64,")[2]).decode().splitlines()
+    assert 40 < len(rows) < 110
+    assert "about the first" in cut.label
+    assert rows[-1].isdigit()
+
+
+def test_threads_that_wait_for_work_are_no_operation(tmp_path: Path):
+    table = pd.DataFrame(
+        {"name": ["write", "(outside any span)"], "blocked_ns": [5.0, 9e9], "oncpu_ns": [2.0, 1.0]}
+    )
+    assert list(blindspots.totals(table)) == [7.0, 0.0]
 
 
 def answers(**rows) -> dict[str, Query]:

@@ -10,9 +10,10 @@ from fuselab.report.drawing import RC, Drawing
 from fuselab.report.figures.base import NARROW_IN, figure, short
 
 _CAPTION = (
-    "Self time, so that the bars add up: time on a processor, blocked in the kernel or pushed off it, and "
-    "suspended at an await. No sampler of stacks, on the processor or off it, sees what is awaiting. All variants "
-    "have the same axis."
+    "Self time, so that the bars add up: time on a processor, blocked in the kernel or pushed off it, and suspended at "
+    "an await. No sampler of stacks, on the processor or off it, sees what is awaiting. Unexplained: in a poll, and in "
+    "no sample. All variants have the same axis. What threads do outside every operation, waiting for work above "
+    "all, is in the table alone."
 )
 PARTS = (
     ("oncpu_ns", "on CPU", palette.ON_CPU),

@@ -163,11 +163,18 @@ const flame = (frame, svg) => {
   window_.src = address(svg.slice(0, end) + BRIDGE + svg.slice(end));
   frame.append(window_);
 };
+// Where the topmost box of a graph stands, as a share of the width: callers stand above those they call.
+const root = svg => {
+  const boxes = [...svg.matchAll(/<polygon fill="none"[^>]* points="(-?[\d.]+),(-?[\d.]+)/g)];
+  const top = boxes.map(box => [Number(box[2]), Number(box[1])]).sort((a, b) => a[0] - b[0])[0];
+  const width = /viewBox="[\d.]+ [\d.]+ ([\d.]+)/.exec(svg);
+  return top && width ? top[1] / Number(width[1]) : 0;
+};
 const graph = (frame, svg) => {
   const picture = make('img', {src: address(svg), alt: frame.closest('.picture').dataset.title});
   frame.append(make('div', {className: 'sheet'}, picture));
   picture.addEventListener('load', () => {
-    frame.scrollLeft = (frame.scrollWidth - frame.clientWidth) / 2; // the roots stand in the middle
+    frame.scrollLeft = root(svg) * picture.naturalWidth - frame.clientWidth / 2;
     frame.dataset.ready = '';
   });
 };
