@@ -97,7 +97,7 @@ rule reproduced:
     input:
         report="results/{experiment}/report.html",
         yaml="experiments/{experiment}.yaml",
-        bundle=lambda wc: config.get("bundle", f"bundles/{wc.experiment}.zip"),
+        bundle=lambda wc: lab.bundle(wc.experiment, config.get("bundle")),
     output:
         "results/{experiment}/reproduced.html",
     log:

@@ -328,6 +328,16 @@ class Workflow:
     def reports(self) -> list[str]:
         return [f"results/{name}/report.html" for name in self._readable[0]]
 
+    def bundle(self, experiment: str, given: str | None) -> str:
+        """The bundle to hold this experiment against. Ends Snakemake, saying where to put it, if it is not there."""
+        path = given or f"bundles/{experiment}.zip"
+        if not (self.root / path).is_file():
+            raise SystemExit(
+                f"\n{path} is not there: put the bundle to compare with at bundles/{experiment}.zip, or name it with "
+                "--config bundle=FILE"
+            )
+        return path
+
     def by_hand(self) -> list[str]:
         """Experiments that are not listed but have a report: shown on the overview, never made again for it."""
         made = {path.parent.name for path in self.root.glob("results/*/report.html")}

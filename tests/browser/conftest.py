@@ -1,6 +1,6 @@
 """A real Chromium with no network, and the pages to look at.
 
-Screenshots are kept in `.pytest_cache/d/screenshots/`.
+Screenshots are kept in `tests/output/screenshots/`.
 """
 
 from collections.abc import Iterator
@@ -12,9 +12,11 @@ from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 from tests.unit.report.fixture import SHAPES, make, shaped
 
 from fuselab.paths import tool
+from fuselab.report.bundle import write_bundle
 from fuselab.report.inputs import find
 from fuselab.report.overview import write_overview
 from fuselab.report.render import write_report
+from fuselab.report.reproduced import write_reproduced
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -48,6 +50,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         inputs = find(results, make(results, shape), shape.name)
         write_report(inputs, inputs.folder / "report.html")
     names = [shape.name for shape in SHAPES.values()]
+    standard = find(results, results.parent / "experiments" / "hidden-wait.yaml", "hidden-wait")
+    (results.parent / "envs").mkdir()
+    write_bundle(standard, results.parent, results / "bundle.zip")
+    write_reproduced(results / "bundle.zip", standard, standard.folder / "reproduced.html")
     write_overview(
         results, names[:2], {"misspelt": "misspelt.yaml:7: unknown key"}, results / "report.html", names[2:]
     )
@@ -55,10 +61,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def screenshots(request: pytest.FixtureRequest) -> Path:
-    cache = request.config.cache
-    assert cache is not None, "run without -p no:cacheprovider"
-    return cache.mkdir("screenshots")
+def screenshots() -> Path:
+    folder = Path(__file__).parents[1] / "output" / "screenshots"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 @dataclass

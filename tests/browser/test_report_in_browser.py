@@ -98,6 +98,44 @@ def test_a_flamegraph_is_searched_from_the_keyboard(opened: Opened, site: Path):
     assert frame.locator('#frames rect[fill="rgb(230,0,230)"]').count() == 0
 
 
+def test_a_flamegraph_is_zoomed_from_the_keyboard(opened: Opened, site: Path):
+    page = opened.show(report(site)).page
+    panel = profiler(page, "On CPU (perf)").get_by_role("tabpanel")
+    frame = flamegraph(panel)
+    copying = frame.locator("#frames > g", has_text="copy_nonoverlapping").first.locator("rect")
+    before = width(copying)
+    field = panel.get_by_role("searchbox", name="Search frames")
+    field.fill("copy_nonoverlapping")
+    expect(panel.locator("output").first).to_contain_text("Matched: ")
+    field.press("Enter")
+    expect(frame.locator("#unzoom")).not_to_have_class("hide")
+    assert width(copying) > 1.5 * before
+
+
+def test_switching_at_once_leaves_no_picture_without_its_width(opened: Opened, site: Path):
+    page = opened.show(report(site)).page
+    seen = profiler(page, "On CPU (perf)")
+    seen.scroll_into_view_if_needed()
+    for label in ("waiting", "baseline", "waiting − baseline", "waiting", "control", "waiting"):
+        seen.get_by_role("tab", name=label, exact=True).click()
+    frame = flamegraph(seen.get_by_role("tabpanel"))
+    assert width(frame.locator("#frames")) > 500
+
+
+def test_the_graph_of_the_heap_shows_its_root_first(opened: Opened, site: Path, screenshots: Path):
+    page = opened.show(report(site)).page
+    panel = profiler(page, "Heap (jemalloc)").get_by_role("tabpanel")
+    graph = panel.locator(".frame[data-kind=graph]")
+    graph.scroll_into_view_if_needed()
+    expect(graph).to_have_attribute("data-ready", "")
+    shown = graph.evaluate(
+        "f => [f.scrollLeft, f.scrollLeft + f.clientWidth, f.querySelector('img').naturalWidth]"
+    )
+    root = 2600 / 3000 * shown[2]
+    assert shown[0] < root < shown[1]
+    page.screenshot(path=screenshots / "heap-graph.png")
+
+
 def test_pointing_at_a_frame_tells_its_figures(opened: Opened, site: Path):
     page = opened.show(report(site)).page
     panel = profiler(page, "On CPU (perf)").get_by_role("tabpanel")
@@ -187,9 +225,10 @@ def test_frames_can_reach_neither_the_page_nor_its_files(opened: Opened, site: P
 
 
 @pytest.mark.parametrize("opened", ["desktop", "desktop dark", "phone"], indirect=True)
-@pytest.mark.parametrize("name", ["hidden-wait", "awkward", "overview"])
+@pytest.mark.parametrize("name", ["hidden-wait", "awkward", "overview", "reproduced"])
 def test_axe_finds_nothing_serious(opened: Opened, site: Path, name: str):
-    path = site / "report.html" if name == "overview" else report(site, name)
+    beside = {"overview": site / "report.html", "reproduced": site / "hidden-wait" / "reproduced.html"}
+    path = beside.get(name) or report(site, name)
     page = opened.show(path).page
     page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
     page.wait_for_timeout(500)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-LINKED = ("Snakefile", "rules", "scripts", "targets", "services", "profiles", ".venv")
+LINKED = ("Snakefile", "rules", "scripts", "targets", "services", "profiles", "envs", ".venv")
 
 
 @dataclass(frozen=True)

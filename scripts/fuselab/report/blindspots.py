@@ -93,6 +93,7 @@ def drawing(name: str, variant: str, table: pd.DataFrame, longest_ns: float, wid
 
 
 def _table(key: str, variant: str, table: pd.DataFrame) -> Table:
+    table = table.dropna(axis="columns", how="all")
     link = data_link(table, key)
     caption = f"Every operation of `{variant}`: self time by what it was, summed over the run."
     return tables.from_frame(key, caption, table, (link,) if link else ())

@@ -6,8 +6,11 @@ Text is plain, with names between backticks as in Markdown; the filter `ticks` e
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from markupsafe import Markup
+
+_SHORT_TEXT = 16
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,6 @@ class Column:
     numeric: bool = False
     wide: bool = False
     """Holds sentences or stacks: it must not be squeezed."""
-    short: bool = False
-    """Holds a word or two: it need not be broken."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,13 @@ class Table:
     links: tuple[Link, ...] = ()
     more: str = ""
     """Said below the table, where rows were left out."""
+
+    @cached_property
+    def short(self) -> tuple[bool, ...]:
+        """Of each column: whether it holds a word or two, which need not be broken."""
+        return tuple(
+            all(len(row[i].text) <= _SHORT_TEXT for row in self.rows) for i in range(len(self.columns))
+        )
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,12 @@ def table_link(data: pd.DataFrame, name: str, total: int) -> Link:
     return Link(f"data:text/csv;charset=utf-8;base64,{packed}", label, f"{name}.csv")
 
 
+def is_flamegraph(path: Path) -> bool:
+    """Whether inferno drew it, so that its own script zooms and searches."""
+    with path.open("rb") as file:
+        return _INFERNO in file.read(1000)
+
+
 class Carrier:
     """Collects what the page at `page` carries."""
 
@@ -86,7 +92,7 @@ class Carrier:
                     else []
                 ),
             ),
-            interactive=_INFERNO in content[:1000],
+            interactive=is_flamegraph(path),
             size=words.quantity(len(content), "bytes"),
             caption=caption,
         )

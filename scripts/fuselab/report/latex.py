@@ -60,6 +60,7 @@ def latex(table: Table) -> str:
             r"\centering",
             caption,
             label,
+            r"\medskip",
             _FIT,
             *body,
             r"\end{tabular}}",

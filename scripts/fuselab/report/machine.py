@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import msgspec
-
 from fuselab.report.fio_files import fio_version
 from fuselab.report.reading import Results
 
@@ -61,9 +59,8 @@ def _machines(results: Results) -> list[dict[str, object]]:
     """Each machine once, however many runs it made."""
     found = {}
     for run in results.runs:
-        if run.record.environment is not None:
-            figures = msgspec.to_builtins(run.record.environment)
-            machine = {"hostname": run.record.hostname, **{name: figures[name] for name in _FIXED}}
+        if (moment := run.record.environment) is not None:
+            machine = {"hostname": run.record.hostname, **{name: getattr(moment, name) for name in _FIXED}}
             found[json.dumps(machine)] = machine
     return list(found.values())
 

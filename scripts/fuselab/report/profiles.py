@@ -19,7 +19,7 @@ from fuselab.report.context import (
 )
 from fuselab.report.distributions import view
 from fuselab.report.drawing import Drawing
-from fuselab.report.embed import Carrier, table_link
+from fuselab.report.embed import Carrier, is_flamegraph, table_link
 from fuselab.report.figures import base, runs
 from fuselab.report.plan import ContrastPlan, ProfilerPlan
 from fuselab.report.reading import Results
@@ -121,7 +121,8 @@ def _side(
     main = folder / "flamegraph.svg"
     pictures = [_picture(carrier, main, f"{plan.title}: {variant}", seen, folder / "folded.txt")]
     pictures += [
-        _picture(carrier, folder / file, f"{title}: {variant}") for title, file in profile.pictures.items()
+        _picture(carrier, folder / file, f"{title}: {variant}", _seen(folder / file, seen))
+        for title, file in profile.pictures.items()
     ]
     shown = tuple(picture for picture in pictures if picture is not None)
     refused = profile.status in ("refused", "unavailable")
@@ -138,8 +139,12 @@ def _side(
     )
 
 
+def _seen(path: Path, flamegraph: str) -> str:
+    return flamegraph if path.is_file() and is_flamegraph(path) else _GRAPH
+
+
 def _picture(
-    carrier: Carrier, path: Path, title: str, caption: str = _GRAPH, data: Path | None = None
+    carrier: Carrier, path: Path, title: str, caption: str, data: Path | None = None
 ) -> Picture | None:
     if not path.is_file() or path.suffix != ".svg":
         return None

@@ -106,6 +106,10 @@ def _headline(pairs: list[Pair]) -> str:
     decided = outcomes.count("held") + outcomes.count("did not hold")
     said = f"{outcomes.count('held')} of {words.plural(decided, 'verdict')} held."
     left = len(outcomes) - decided
+    if not decided:
+        return (
+            f"No verdict can be compared: of {words.plural(left, 'verdict')} none was decided on both sides."
+        )
     return said + (f" Of {left} more nothing can be said." if left else "")
 
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 200
 _LONG_TEXT = 45
-_SHORT_TEXT = 16
 _FRAMES_SHOWN = 3
 _UNITS = {"ns": "ns", "us": "us", "ms": "ms", "s": "s", "bytes": "bytes", "hz": "Hz"}
 _UNITS |= {"share": "share", "error": "share", "percent": "%"}
@@ -76,10 +75,7 @@ def from_records(
         )
         for row in shown
     )
-    short = [all(len(row[i].text) <= _SHORT_TEXT for row in cells) for i in range(len(names))]
-    columns = tuple(
-        replace(head, wide=w, short=s) for (head, _), w, s in zip(heads, wide, short, strict=True)
-    )
+    columns = tuple(replace(head, wide=long) for (head, _), long in zip(heads, wide, strict=True))
     return Table(key, caption, columns, cells, links, more)
 
 

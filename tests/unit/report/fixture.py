@@ -608,11 +608,13 @@ def _flamegraph(argv: list[str]) -> str:
 
 
 def _graph() -> str:
+    """As graphviz writes it: y goes up from the bottom, so a caller's is the more negative. The root stands far right."""
     return (
-        '<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" width="400pt" height="200pt" viewBox="0 0 400 200">'
-        '<rect x="130" y="10" width="140" height="40" fill="none" stroke="black"/><text x="140" y="35">main 35.4 MiB</text>'
-        '<path d="M200 50 L200 120" stroke="black"/><rect x="90" y="120" width="220" height="40" fill="none" stroke="black"/>'
-        '<text x="100" y="145">Chunks::buffer 32.0 MiB (90 %)</text></svg>'
+        '<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" width="3000pt" height="200pt" viewBox="0.00 0.00 3000.00 200.00">'
+        '<g transform="translate(4 196)"><polygon fill="white" stroke="transparent" points="-4,4 -4,-196 2996,-196 2996,4 -4,4"/>'
+        '<polygon fill="none" stroke="black" points="2670,-190 2530,-190 2530,-150 2670,-150"/><text x="2540" y="-165">main 35.4 MiB</text>'
+        '<path d="M2600 -150 L300 -80" stroke="black"/><polygon fill="none" stroke="black" points="410,-80 190,-80 190,-40 410,-40"/>'
+        '<text x="200" y="-55">Chunks::buffer 32.0 MiB (90 %)</text></g></svg>'
     )
 
 
