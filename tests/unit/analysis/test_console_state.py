@@ -60,7 +60,7 @@ def test_what_is_no_state_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "shown"),
     [
-        ("/home/user/.cargo/registry/src/index.crates.io-1949/fuse3-0.10.0/src/raw/a.rs", "fuse3-0.10.0/src/raw/a.rs:3"),
+        ("/home/user/.cargo/registry/src/index.crates.io-1949/fuse3-0.10.0/src/a.rs", "fuse3-0.10.0/src/a.rs:3"),
         ("/home/user/.cargo/git/checkouts/fuse3-ab12/ff00/src/a.rs", "ff00/src/a.rs:3"),
         ("/rustc/0123abc/library/std/src/thread.rs", "library/std/src/thread.rs:3"),
         ("src/main.rs", "src/main.rs:3"),
