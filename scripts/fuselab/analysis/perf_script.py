@@ -119,6 +119,7 @@ class Frame:
     """Function as perf names it, or `[module]`; kernel functions end in `_[k]`."""
     named: bool
     """Whether the fallback is a function's name."""
+    kernel: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ def parse_stack(raw: RawStack) -> list[Frame]:
         address, symbol, module = int(match[1], 16), match[2], match[3]
         known = symbol != "[unknown]"
         if address >= _KERNEL_HALF:
-            frames.append(Frame(None, (foldable(symbol) if known else "[kernel]") + "_[k]", known))
+            frames.append(Frame(None, (foldable(symbol) if known else "[kernel]") + "_[k]", known, True))
             continue
         fallback = foldable(symbol) if known else f"[{Path(module.strip('[]')).name}]"
         place = Place(module, address if first_user else address - 1) if module.startswith("/") else None
@@ -163,7 +164,7 @@ _NOWHERE = Frame(None, "[unknown]", False)
 
 
 def name_stacks(stacks: Iterable[RawStack], symbols: Symbols) -> dict[RawStack, NamedStack]:
-    """All stacks named in one batch."""
+    """All stacks named in one batch. Kernel frames do not count as named: their names say nothing of the program."""
     parsed = {raw: parse_stack(raw) for raw in stacks}
     names = symbols.name({frame.place for frames in parsed.values() for frame in frames if frame.place})
     named: dict[RawStack, NamedStack] = {}
@@ -173,6 +174,6 @@ def name_stacks(stacks: Iterable[RawStack], symbols: Symbols) -> dict[RawStack, 
         for frame in reversed(frames):
             found = names.get(frame.place, ()) if frame.place else ()
             functions.extend(found or (frame.fallback,))
-            known += bool(found) or frame.named
-        named[raw] = NamedStack(tuple(functions), known, len(frames))
+            known += not frame.kernel and (bool(found) or frame.named)
+        named[raw] = NamedStack(tuple(functions), known, sum(not frame.kernel for frame in frames))
     return named

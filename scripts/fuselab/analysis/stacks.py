@@ -31,7 +31,7 @@ class Quality:
     whole_stack_share: float
     """Stacks that reach the start of their thread (`_start`, `clone`, `start_thread`, `main`, ...)."""
     named_frame_share: float
-    """Frames that carry a function's name."""
+    """Frames of the program and its libraries that carry a function's name."""
     problems: Mapping[str, str] = field(default_factory=dict)
     """Modules without usable symbols -> why."""
 
@@ -62,7 +62,7 @@ class NamedStack:
     functions: tuple[str, ...]
     """Root first, inlined ones included."""
     named: int
-    """Frames (inlined ones not counted) that have a function's name, of `frames` in all."""
+    """Frames that have a function's name, of `frames` in all; inlined ones and the kernel's are not counted."""
     frames: int
 
 
@@ -72,14 +72,15 @@ def grade(weighted: Iterable[tuple[NamedStack, int]], problems: Mapping[str, str
     Raises Refusal where there are values but no stack has a frame, or next to no frame has a name: a picture of
     addresses says nothing.
     """
-    total = whole = frames_named = frames_all = 0
+    total = whole = frames_named = frames_all = functions = 0
     for stack, value in weighted:
         total += value
+        functions += len(stack.functions)
         whole += value if is_whole(stack.functions) else 0
         frames_named += stack.named * value
         frames_all += stack.frames * value
-    named_share = frames_named / frames_all if frames_all else 0.0
-    if total and not frames_all:
+    named_share = frames_named / frames_all if frames_all else float(functions > 0)
+    if total and not functions:
         raise Refusal(
             "No stack has a frame: call chains were not recorded.",
             "Record with --call-graph fp (or dwarf), and build with -C force-frame-pointers=yes.",
