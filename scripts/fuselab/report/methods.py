@@ -5,6 +5,7 @@ from __future__ import annotations
 from fuselab.report import provenance, verdicts, words
 from fuselab.report.machine import programs as programs_of
 from fuselab.report.reading import Results
+from fuselab.rig.request import NOT_FRESH
 
 
 def methods(results: Results) -> str:
@@ -87,6 +88,12 @@ def _run(results: Results) -> list[str]:
         f"time, in balanced random order (seed {plan.seed}) and with the same random seed of the load; each run began "
         f"from a fresh backend, fresh data and a fresh mount, with {caches} caches."
     )
+    stale = dict.fromkeys(run.record.variant for run in results.runs if NOT_FRESH in run.record.marks)
+    if stale:
+        whose = words.listing([f"`{name}`" for name in stale])
+        said.append(
+            f"Not so the data of {whose}: unless kept in memory, it lies where earlier runs left theirs."
+        )
     for workload, blocks in results.blocks.items():
         count, voided = verdicts.block_counts(blocks)
         measured, lost = words.plural(count, "block"), words.plural(voided, "attempt")

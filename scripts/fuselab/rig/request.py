@@ -16,6 +16,9 @@ from fuselab.target.model import ProfilerSupport, Service, StopSpec
 RIG_VERSION = 1
 """Part of every spec: raise it when a change of the rig makes old figures incomparable with new ones."""
 
+NOT_FRESH = "the target is not told {state}: unless it keeps its data in memory, earlier runs left theirs"
+"""The mark of a run whose mount is not `fresh`."""
+
 Purpose = Literal["timed", "capture", "cost", "verify"]
 
 

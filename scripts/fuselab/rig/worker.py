@@ -21,7 +21,7 @@ from fuselab.rig.errors import Interrupted, RigError, TargetError
 from fuselab.rig.load import do_load
 from fuselab.rig.process import plain_env, run
 from fuselab.rig.record import RunRecord
-from fuselab.rig.request import RunRequest
+from fuselab.rig.request import NOT_FRESH, RunRequest
 from fuselab.rig.service import serving
 from fuselab.rig.session import Place, make_cold, prepare, session
 from fuselab.rig.state import free_bytes, state_folder
@@ -84,9 +84,7 @@ def make(request: RunRequest, proc: int) -> RunRecord:
             "network: host: its ports are the machine's, and others on the machine reach what the run starts"
         )
     if request.mount.argv and not request.mount.fresh:
-        story.mark(
-            "the target is not told {state}: unless it keeps its data in memory, earlier runs left theirs"
-        )
+        story.mark(NOT_FRESH)
     if request.mount.mounts > 1 and request.mount.profilers:
         story.mark(f"profilers look at the first of {request.mount.mounts} mounts")
     try:

@@ -16,6 +16,7 @@ from fuselab.report.inputs import ReportInputs
 from fuselab.report.methods import methods
 from fuselab.report.reading import Results
 from fuselab.report.reproduced import reproduction, write_reproduced
+from fuselab.rig.request import NOT_FRESH
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +91,14 @@ def test_the_methods_say_what_was_done(standard: ReportInputs):
         "±5 %",
     ):
         assert part in said
+
+
+def test_the_methods_claim_no_fresh_data_for_what_lies_outside_the_runs(standard: ReportInputs):
+    results = Results(standard)
+    assert "earlier runs" not in methods(results)
+    marked = Results(standard)
+    marked.runs = tuple(replace(run, record=replace(run.record, marks=(NOT_FRESH,))) for run in results.runs)
+    assert "Not so the data of" in methods(marked)
 
 
 def test_every_flamegraph_is_there_to_click_to_print_and_to_draw_again(files):
