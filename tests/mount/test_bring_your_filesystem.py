@@ -96,3 +96,25 @@ def test_no_yaml_at_all(room: Workspace):
     }
     assert profiles == {"perf-oncpu", "perf-offcpu", "jemalloc-heap"}
     fuselab(room, "check", name)
+
+
+def test_a_filesystem_that_can_only_be_read(room: Workspace):
+    target = room.root / "targets" / "frozen" / "target.yaml"
+    target.parent.mkdir()
+    text = example("read-only").replace("[mksquashfs", "[cp, -r").replace("{state}/image", "{state}/tree-2")
+    assert "mksquashfs" not in text
+    text = text.replace('["{binary}", -f', '["{binary}", -r, -f')
+    target.write_text("name: frozen\nbuild: {installed: {binary: bindfs}}\n" + text)
+    fuselab(room, "new", "still", "--target", "frozen")
+    experiment = room.root / "experiments" / "still.yaml"
+    text = experiment.read_text().replace("blocks: 12", "blocks: 1")
+    load = "  read: {fio: {rw: read, bs: 128k, size: 64m, filename: data}}\n"
+    experiment.write_text(text.replace("workloads:\n", "workloads:\n" + load))
+    fuselab(room, "check", "still")
+    room.make("results/still/report.html")
+    runs = room.runs("still").values()
+    assert {run["purpose"] for run in runs} == {"timed", "capture"}, "nothing is verified by writing"
+    assert {run["status"] for run in runs} == {"ok"}
+    assert all(run["mount"]["options"].startswith("ro,") for run in runs)
+    [read] = {run["build"] for run in runs}
+    assert read.startswith("frozen/installed-")

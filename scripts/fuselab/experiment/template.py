@@ -91,7 +91,8 @@ def _variants(target: Target) -> list[str]:
     for other in list(target.backends)[1:]:
         lines.append(f"  # on-{other}: {{backend: {other}}}")
     if not isinstance(target.build, NoBuild):
-        lines.append("  # disk: {target: directory} # the bare disk, as the floor")
+        if not target.mount.read_only:  # the bare disk would not have what `prepare` has made
+            lines.append("  # disk: {target: directory} # the bare disk, as the floor")
         lines.append("  # env: {env: {NAME: value}}")
     lines += ["# Adds `control`, identical to the baseline: it must not be found different.", "control: true"]
     return lines

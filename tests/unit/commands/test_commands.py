@@ -125,7 +125,9 @@ class TestNew:
         assert "--target (there are: demo, " in done.output
 
     def test_a_filesystem_that_cannot_be_written_gets_a_load_that_reads(self, fuselab):
-        text = yaml.safe_load(fuselab("new", "first", "-t", "frozen", "--stdout").output)
+        written = fuselab("new", "first", "-t", "frozen", "--stdout").output
+        assert "target: directory" not in written, "the bare disk holds nothing to read"
+        text = yaml.safe_load(written)
         assert list(text["workloads"]) == ["read-all"]
         assert text["compare"]["primary"] == ["command.wall_s"]
 
