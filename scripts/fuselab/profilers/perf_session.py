@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import signal
 import subprocess
@@ -13,11 +14,16 @@ from pathlib import Path
 
 from fuselab.paths import tool
 from fuselab.profilers.base import CaptureContext
-from fuselab.rig.errors import RigError
+from fuselab.rig.errors import NotPermittedError, RigError
 
 DATA = "perf.data"
 RecordArgv = Callable[[str, int, Path], list[str]]
 """(perf, pid, output) -> the argument list of one of the recordings in `fuselab.analysis.perf`."""
+PERMIT_ALL = (
+    "run as root, or: sudo sysctl kernel.perf_event_paranoid=-1; sudo chmod -R a+rX /sys/kernel/tracing"
+)
+"""What lets a user without root see the scheduler."""
+_FORBIDDEN = re.compile(r"permission|not permitted|can't access|paranoid", re.IGNORECASE)
 _ACK_TIMEOUT_S = 20.0
 _STOP_TIMEOUT_S = 120.0
 _LAST_WORDS_S = 5.0
@@ -39,15 +45,21 @@ class PerfWindow:
         self.command("disable")
 
     def command(self, word: str) -> None:
-        """Send one command and wait for perf's `ack`. Raises RigError with perf's own words if none comes."""
+        """Send one command and wait for perf's `ack`.
+
+        If none comes, raises NotPermittedError where perf says that it may not look, else RigError with its words.
+        """
         os.write(self._control, f"{word}\n".encode())
         deadline = time.monotonic() + _ACK_TIMEOUT_S
         answer = b""
         while b"ack" not in answer:
             if self._child.poll() is not None or time.monotonic() > deadline:
-                raise RigError(
-                    f"perf did not answer `{word}`. It said:\n{self._log.read_text(errors='replace').strip()}"
-                )
+                said = self._log.read_text(errors="replace").strip()
+                if _FORBIDDEN.search(said):
+                    telling = max((line for line in said.splitlines() if _FORBIDDEN.search(line)), key=len)
+                    why = telling.removeprefix("Error:").strip()
+                    raise NotPermittedError(f"perf may not look ({why}): {PERMIT_ALL}")
+                raise RigError(f"perf did not answer `{word}`. It said:\n{said}")
             if select.select([self._acknowledge], [], [], 0.05)[0]:
                 answer += os.read(self._acknowledge, 64)
 
@@ -63,7 +75,8 @@ def recording(context: CaptureContext, record_argv: RecordArgv) -> Iterator[Perf
     """Run the `perf record` that `record_argv` spells until the block ends; nothing is sampled outside `open`
     and `close`.
 
-    Leaves perf's log beside its data. Raises RigError if perf cannot attach (the kernel forbids it, say).
+    Leaves perf's log beside its data. Raises NotPermittedError if the kernel forbids it, RigError if perf cannot
+    attach for another reason.
     """
     folder = context.folder
     fifos = (folder / "perf.control", folder / "perf.acknowledge")

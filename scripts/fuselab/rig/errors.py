@@ -17,5 +17,12 @@ class TargetError(Exception):
     """
 
 
+class NotPermittedError(TargetError):
+    """The kernel does not let this user look at the variant: a failed capture whose reason the report shows.
+
+    Everything else of the experiment can still be made.
+    """
+
+
 class Interrupted(BaseException):
     """SIGINT or SIGTERM came: take everything down in order. Not an Exception, so that nothing swallows it."""

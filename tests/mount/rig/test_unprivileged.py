@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from fuselab.rig.request import Load, RunRequest
-from fuselab.target.model import Service, StopSpec
+from fuselab.target.model import ProfilerSupport, Service, StopSpec
 
 pytestmark = [
     pytest.mark.mount,
@@ -71,6 +71,16 @@ def test_a_user_without_root_mounts_and_measures(users_rig):
     assert record["environment"]["other_user_cpu_share"] is not None
     out = next(users_rig.root.glob("out-*"))
     assert {path.stat().st_uid for path in out.iterdir()} == {65534}
+
+
+def test_what_the_kernel_forbids_a_user_fails_its_capture_alone(users_rig):
+    """The scheduler is hidden from users where perf_event_paranoid is at its default: the mend is in the record."""
+    if int(Path("/proc/sys/kernel/perf_event_paranoid").read_text()) < 0:
+        pytest.skip("users may see the scheduler here")
+    record = run(users_rig, users_rig.request(profilers=(ProfilerSupport("perf-offcpu"),)))
+    assert record["status"] == "failed"
+    assert "perf may not look" in record["reason"]
+    assert "sudo sysctl kernel.perf_event_paranoid=-1" in record["reason"]
 
 
 def test_a_hung_target_is_ended_though_its_connection_cannot_be_aborted(users_rig):
