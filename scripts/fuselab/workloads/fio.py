@@ -79,9 +79,10 @@ class Fio:
     def render(self, settings: Mapping[str, object]) -> str:
         """The job file; `FUSELAB_DIRECTORY` and `FUSELAB_RANDSEED` in its environment complete it."""
         jobs, shared = _jobs(settings)
-        step_ms = fio_time.log_step_ms({**shared, **job} for job in jobs.values())
+        step_ms = str(fio_time.log_step_ms({**shared, **job} for job in jobs.values()))
+        # With fio's own 500 ms for bwavgtime the log of a short load begins in its middle.
         return _job_file(
-            {**_BASE, "log_avg_msec": str(step_ms), **_placed(shared)},
+            {**_BASE, "log_avg_msec": step_ms, "bwavgtime": step_ms, **_placed(shared)},
             {name: _placed(fio_time.timed(job, shared)) for name, job in jobs.items()},
         )
 
