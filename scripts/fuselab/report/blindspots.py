@@ -14,7 +14,6 @@ from fuselab.report.drawing import Drawing
 from fuselab.report.embed import data_link
 from fuselab.report.figures import base, stacked
 from fuselab.report.reading import Results
-from fuselab.report.records import BlindSpotNote
 
 SHOWN = 12
 """Operations in the figure; the table has them all."""
@@ -58,20 +57,20 @@ def _view(results: Results, workload: str, found: dict[str, pd.DataFrame]) -> Bl
     narrow = _drawings(workload, found, base.NARROW_IN, "narrow-blindspots")
     return BlindSpotView(
         workload=workload,
-        headlines=tuple(f"`{name}`: {said.headline}" for name, said in notes.items() if said.headline),
+        headlines=tuple(_together({name: (said.headline,) for name, said in notes.items() if said.headline})),
         figures=tuple(view(large, small) for large, small in zip(wide, narrow, strict=True)),
         tables=tuple(
             _table(words.slug("blindspots-table", workload, name), name, table)
             for name, table in found.items()
         ),
-        notes=tuple(_notes(notes)),
+        notes=tuple(_together({name: said.notes for name, said in notes.items()})),
     )
 
 
-def _notes(said: dict[str, BlindSpotNote]) -> Iterator[str]:
-    """What is noted of several variants alike is said once."""
-    for note in dict.fromkeys(note for one in said.values() for note in one.notes):
-        yield f"{words.listing([f'`{name}`' for name, one in said.items() if note in one.notes])}: {note}"
+def _together(said: dict[str, tuple[str, ...]]) -> Iterator[str]:
+    """What is said of several variants alike is said once, of them all."""
+    for text in dict.fromkeys(text for texts in said.values() for text in texts):
+        yield f"{words.listing([f'`{name}`' for name, texts in said.items() if text in texts])}: {text}"
 
 
 def read(path: Path) -> pd.DataFrame:
