@@ -160,8 +160,8 @@ class ProfilerView:
 class QueryView:
     title: str
     sql: str
-    joined: Table | None
-    """The answers of all variants side by side, where their rows can be told to belong together."""
+    joined: tuple[Table, ...]
+    """Of each workload: the answers of all variants side by side, where their rows can be told to belong together."""
     answers: tuple[Answer, ...]
     """Those that are not in `joined`."""
 

@@ -15,28 +15,38 @@ from fuselab.report.records import Query
 
 
 def queries(results: Results) -> tuple[QueryView, ...]:
-    """Each query once, with the answers of every variant and workload."""
-    asked: dict[tuple[str, str], dict[str, Query]] = {}
+    """Each query once: for every workload the answers of all variants, side by side where rows belong together."""
+    asked: dict[tuple[str, str], dict[str, dict[str, Query]]] = {}
     for workload in results.plan.workloads:
         for name in results.plan.names():
-            label = name + (f", {workload.name}" if len(results.plan.workloads) > 1 else "")
             for query in results.queries.get((name, workload.name), ()):
-                asked.setdefault((query.title, query.sql), {})[label] = query
+                by_workload = asked.setdefault((query.title, query.sql), {})
+                by_workload.setdefault(workload.name, {})[name] = query
     return tuple(
-        side_by_side(f"query-{i}", title, sql, answers)
-        for i, ((title, sql), answers) in enumerate(asked.items())
+        _view(f"query-{i}", title, sql, found) for i, ((title, sql), found) in enumerate(asked.items())
     )
 
 
-def side_by_side(key: str, title: str, sql: str, answers: dict[str, Query]) -> QueryView:
+def _view(key: str, title: str, sql: str, found: dict[str, dict[str, Query]]) -> QueryView:
+    joined: list[Table] = []
+    apart: list[Answer] = []
+    for w, (workload, answers) in enumerate(found.items()):
+        under = f", {workload}" if len(found) > 1 else ""
+        table, others = side_by_side(f"{key}-{w}", answers, under)
+        joined += [table] if table else []
+        apart += others
+    return QueryView(title, sql, tuple(joined), tuple(apart))
+
+
+def side_by_side(key: str, answers: dict[str, Query], under: str = "") -> tuple[Table | None, list[Answer]]:
+    """One table of the answers whose rows belong together, if they do, and those that are not in it."""
     good = {label: query for label, query in answers.items() if not query.error}
-    joined = _joined(key, good)
+    joined = _joined(key, good, under)
     apart = [label for label in answers if label not in good] if joined else list(answers)
-    views = tuple(
-        Answer(label, _table(f"{key}-{i}", label, answers[label]), answers[label].error)
+    return joined, [
+        Answer(label + under, _table(f"{key}-{i}", label + under, answers[label]), answers[label].error)
         for i, label in enumerate(apart)
-    )
-    return QueryView(title, sql, joined, views)
+    ]
 
 
 def _table(key: str, label: str, query: Query) -> Table | None:
@@ -48,7 +58,7 @@ def _linked(key: str, caption: str, names: Sequence[str], rows: Sequence[Sequenc
     return tables.from_records(key, caption, names, rows, (table_link(data, key, len(rows)),))
 
 
-def _joined(key: str, answers: dict[str, Query]) -> Table | None:
+def _joined(key: str, answers: dict[str, Query], under: str) -> Table | None:
     """One table of all answers: rows by their leading text columns, a column for each figure and variant.
 
     None where answers have other columns than the first, or where no text tells one row from the next.
@@ -71,4 +81,4 @@ def _joined(key: str, answers: dict[str, Query]) -> Table | None:
     body = [[*name, *(found[label].get(name, empty)[i] for i, label in figures)] for name in keys]
     heads = [*columns[:leading], *(f"{label}: {columns[i]}" for i, label in figures)]
     said = words.listing([f"`{label}`" for label in answers])
-    return _linked(key, f"{said}, side by side.", heads, body)
+    return _linked(key, f"{said}, side by side{under}.", heads, body)
