@@ -12,7 +12,17 @@ list=envs/cargo-tools.txt
 stamp=.venv/.fuselab/cargo-tools
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/fuselab/tools
 
-fingerprint() { sha256sum <"$list" | cut -d' ' -f1; }
+# sources FOLDER...: what the tools that are our own are made of, as text.
+sources() { find "$@" -type f \( -name '*.rs' -o -name 'Cargo.*' \) -not -path '*/target/*' -print0 | sort -z | xargs -0r cat; }
+
+fingerprint() { { cat "$list" && { [ ! -d tools ] || sources tools; }; } | sha256sum | cut -d' ' -f1; }
+
+# folder CRATE VERSION FLAGS: where the cache keeps it; a tool of our own (--path FOLDER) goes by its content, too.
+folder() {
+  local content=
+  case $3 in --path\ *) content=-$(sources "${3#--path }" | sha256sum | cut -c1-12) ;; esac
+  echo "$cache/$1-$2$content"
+}
 
 # for_each FUNCTION: calls it with crate, version, programs and flags of every line.
 for_each() {
@@ -22,12 +32,13 @@ for_each() {
   done < <(sed -E 's/[[:space:]]*#.*//; /^$/d' "$list")
 }
 
-# is_built CRATE VERSION PROGRAMS. cargo writes .crates.toml last: a tool that was cut off half-way does not count.
+# is_built CRATE VERSION PROGRAMS FLAGS. cargo writes .crates.toml last: a tool that was cut off half-way does not count.
 is_built() {
-  local program
-  grep -qs "^\"$1 $2 " "$cache/$1-$2/.crates.toml" || return 1
+  local program root
+  root=$(folder "$1" "$2" "$4")
+  grep -qs "^\"$1 $2 " "$root/.crates.toml" || return 1
   for program in $3; do
-    [ -x "$cache/$1-$2/bin/$program" ] || return 1
+    [ -x "$root/bin/$program" ] || return 1
   done
 }
 
@@ -47,11 +58,13 @@ todo() {
 }
 
 build_one() {
-  local crate=$1 version=$2 program bins=()
+  local program bins=() which=("$1" --version "=$2") root
   ! is_built "$@" || return 0
+  root=$(folder "$1" "$2" "$4")
+  case $4 in --path\ *) which=(--target-dir "$cache/building/$1") ;; esac
   for program in $3; do bins+=(--bin "$program"); done
   # shellcheck disable=SC2086  # flags are words
-  cargo install --locked --force --root "$cache/$crate-$version" "$crate" --version "=$version" "${bins[@]}" $4
+  cargo install --locked --force --root "$root" "${which[@]}" "${bins[@]}" $4
 }
 
 build() {
@@ -64,9 +77,10 @@ build() {
 }
 
 copy_one() {
-  local program
+  local program root
+  root=$(folder "$1" "$2" "$4")
   for program in $3; do
-    install -m 755 "$cache/$1-$2/bin/$program" ".venv/bin/.$program.new"
+    install -m 755 "$root/bin/$program" ".venv/bin/.$program.new"
     mv ".venv/bin/.$program.new" ".venv/bin/$program"
   done
 }

@@ -305,9 +305,10 @@ class Workflow:
     @cache  # noqa: B019  one object, as long as Snakemake lives
     def code(self, *packages: str) -> str:
         """Short hash of the package's own files that a derived result is made by: it is made again when they change."""
-        found = (
-            path for package in packages for path in (PACKAGE / package).rglob("*") if path.suffix in _CODE
-        )
+        rooms = [PACKAGE / package for package in packages]
+        if "analysis" in packages:
+            rooms += (PACKAGE.parent.parent / "tools").glob("*/src")
+        found = (path for room in rooms for path in room.rglob("*") if path.suffix in _CODE)
         digest = hashlib.sha256()
         for path in sorted(found):
             digest.update(path.read_bytes())
@@ -347,7 +348,7 @@ class Workflow:
         return self._readable[1]
 
 
-_CODE = {".py", ".html", ".css", ".js", ".j2", ".md", ".sql"}
+_CODE = {".py", ".rs", ".html", ".css", ".js", ".j2", ".md", ".sql"}
 
 
 def plain(value: object) -> Any:

@@ -1,49 +1,30 @@
-"""Begins and ends of spans as arrays of numbers, straight from the JSON; their arguments go to a scratch file.
+"""What fuselab-spans (tools/spans, installed by `make setup`) makes of a trace: columns of numbers in files.
 
-DuckDB does the parsing and the hashing, in batches: neither the texts nor the JSON are ever in memory at once.
+It parses the JSON on all processors and pairs nearly all begins and ends while they go by; what it cannot tell is
+left as events for span_pairs. Arguments, the only large part, stay on disk and are read in batches.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar, cast
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from fuselab.analysis.arrow_arrays import joined, numbers, texts
 from fuselab.analysis.refusal import Refusal
-from fuselab.analysis.span_pairs import Events, Keys, Rows
+from fuselab.analysis.span_pairs import Events, Ints, Keys, Rows
 from fuselab.analysis.trace_file import TraceFile
+from fuselab.paths import tool
 
 Sites = NDArray[np.int32]
-_T = TypeVar("_T", bound=np.generic)
 _BATCH = 1 << 17
-_LONGEST_RECORD_BYTES = 2 << 20
-_SEPARATOR = "\x1f"
-
-_KINDS = ("e", "b", "E", "B", "M")
-"""Odd numbers open a span; M names a thread."""
-_THREAD_NAME = 4
-_FIELDS = """{ph: 'VARCHAR', ts: 'DOUBLE', name: 'VARCHAR', cat: 'VARCHAR', tid: 'INTEGER', id: 'UBIGINT',
-    '.file': 'VARCHAR', '.line': 'INTEGER', args: 'VARCHAR'}"""
-_LABEL = """concat_ws(chr(31), name, cat, coalesce(".file", ''), coalesce(".line", 0))"""
-_SITE = """hash(name, cat, ".file", ".line")"""
-
-
-def _query(files: Sequence[str], known: Iterable[int]) -> str:
-    """The label is made only for places that are not `known`: a text for each of millions of rows takes long."""
-    kinds = " ".join(f"when '{ph}' then {number}::tinyint" for number, ph in enumerate(_KINDS))
-    return f"""
-    select kind, "group", tid, ts_ns, site, hash("group", site, args) as key, args,
-           case when kind % 2 = 1 and site not in {(*known, 0)} then {_LABEL} end as label
-    from (select case ph {kinds} end as kind, tid, args, round(ts * 1000)::bigint as ts_ns, {_SITE} as site,
-                 case when ph in ('b', 'e') then id else tid::ubigint end as "group", name, cat, ".file", ".line"
-          from read_json({files}, format = 'array', maximum_object_size = {_LONGEST_RECORD_BYTES}, columns = {_FIELDS})
-          where ph in {_KINDS})"""
 
 
 @dataclass(frozen=True)
@@ -58,28 +39,43 @@ class Site:
 
 @dataclass(frozen=True)
 class Spool:
-    """The arguments (JSON text) of events, in an Arrow IPC stream on disk."""
+    """Arguments (JSON text, null where there are none) on disk: the texts end to end, and where each ends."""
 
-    path: Path
+    texts: Path
+    ends: Path
 
     def batches(self) -> Iterator[tuple[int, pa.StringArray]]:
-        """(number of the first event, arguments)."""
-        first = 0
-        with pa.OSFile(str(self.path), "rb") as file, pa.ipc.open_stream(file) as reader:
-            for batch in reader:
-                yield first, cast("pa.StringArray", batch.column(0))
-                first += len(batch)
+        """(number of the first row, arguments)."""
+        first, start = 0, 0
+        with self.texts.open("rb") as lying, self.ends.open("rb") as file:
+            while len(ends := np.fromfile(file, dtype=np.int64, count=_BATCH)):
+                empty = np.diff(ends, prepend=start) == 0
+                data = lying.read(int(ends[-1]) - start)
+                yield first, joined(data, (ends - start).astype(np.int32), empty)
+                first, start = first + len(ends), int(ends[-1])
 
 
 @dataclass(frozen=True)
-class RawEvents:
-    """Begins and ends of spans in no particular order."""
+class PairedSpans:
+    """Spans whose begin and end are known, in the order of their ends. One entry per span."""
+
+    group: Keys
+    """Root span id (async style) or thread (threaded style)."""
+    site: Sites
+    tid: Sites
+    """Where it was opened."""
+    start_ns: Ints
+    end_ns: Ints
+    spool: Spool
+    """Arguments of the ends."""
+
+
+@dataclass(frozen=True)
+class LeftEvents:
+    """Begins and ends whose partners are not known."""
 
     events: Events
     tid: Sites
-    sites: Sequence[Site]
-    threads: dict[int, str]
-    threaded: bool
     spool: Spool
     """Arguments of each event, in the order of the arrays."""
 
@@ -97,7 +93,7 @@ class RawEvents:
             for _, late in self._late(order):
                 connection.register("late", late)
                 seen.update(connection.sql(_FIELDS_SEEN).fetchall())
-            patches = _patches(seen, len(self.sites))
+            patches = _patches(seen, int(self.events.site.max(initial=-1)) + 1)
             for first, late in self._late(order):
                 connection.register("late", late.append_column("patch", patches.take(late["site"])))
                 keys[first : first + len(late)] = connection.sql(_PATCHED).fetchnumpy()["key"]
@@ -112,9 +108,9 @@ class RawEvents:
             if len(rows):
                 sites, opens = self.events.site[rows], self.events.opens[rows]
                 columns: dict[str, Any] = {
-                    "site": pa.array(sites),
-                    "opens": pa.array(opens),
-                    "args": args.take(rows - first),
+                    "site": numbers(sites),
+                    "opens": numbers(opens),
+                    "args": args.take(numbers(rows - first)),
                 }
                 yield int(low), pa.table(columns)
 
@@ -131,121 +127,65 @@ def _patches(seen: set[tuple[int, bool, str]], sites: int) -> pa.StringArray:
     for site, opens, field_name in seen:
         if not opens and (site, True, field_name) not in seen:
             late[site][field_name] = None
-    return pa.array([json.dumps(fields) if fields else None for fields in late], pa.string())
+    return texts([json.dumps(fields) if fields else None for fields in late])
 
 
-class _Column(Generic[_T]):
-    """An array that grows in place. A list of small parts would leave their room behind in the heap."""
+@dataclass(frozen=True)
+class RawSpans:
+    """A whole trace."""
 
-    def __init__(self, kind: type[_T]) -> None:
-        self._data: NDArray[_T] = np.empty(1 << 19, dtype=kind)
-        self._length = 0
-
-    def extend(self, values: NDArray[Any]) -> None:
-        length = self._length + len(values)
-        while length > len(self._data):
-            self._data.resize(len(self._data) + (1 << 19), refcheck=False)
-        self._data[self._length : length] = values
-        self._length = length
-
-    def array(self) -> NDArray[_T]:
-        """The whole column; it must not be extended any more."""
-        self._data.resize(self._length, refcheck=False)
-        return self._data
+    paired: PairedSpans
+    left: LeftEvents
+    sites: Sequence[Site]
+    threads: Mapping[int, str]
+    """Names by tid."""
+    threaded: bool
 
 
-@dataclass
-class _Collected:
-    """What the batches bring."""
-
-    labels: dict[int, str] = field(default_factory=dict)
-    """Hash of a place -> its texts."""
-    numbers: dict[int, int] = field(default_factory=dict)
-    """Hash of a place -> its number."""
-    threads: dict[int, str] = field(default_factory=dict)
-    threaded: bool = False
-    group: _Column[np.uint64] = field(default_factory=lambda: _Column(np.uint64))
-    site: _Column[np.int32] = field(default_factory=lambda: _Column(np.int32))
-    key: _Column[np.uint64] = field(default_factory=lambda: _Column(np.uint64))
-    ts_ns: _Column[np.int64] = field(default_factory=lambda: _Column(np.int64))
-    opens: _Column[np.bool_] = field(default_factory=lambda: _Column(np.bool_))
-    tid: _Column[np.int32] = field(default_factory=lambda: _Column(np.int32))
-
-
-def read_events(trace: TraceFile, scratch: Path, memory: str) -> RawEvents:
-    """Parse a trace. Raises Refusal where it is no JSON, with DuckDB's own words."""
-    import duckdb
-
-    spool = scratch / "arguments.arrow"
-    collected = _Collected()
-    settings: dict[str, str | bool | int | float | list[str]] = {
-        "memory_limit": memory,
-        "temp_directory": str(scratch),
-        "preserve_insertion_order": "false",
-    }
-    with (
-        duckdb.connect(config=settings) as connection,
-        pa.OSFile(str(spool), "wb") as sink,
-        pa.ipc.new_stream(sink, pa.schema([("args", pa.string())])) as writer,
-    ):
-        try:
-            for files in trace.slices():
-                for batch in connection.sql(_query(files, collected.labels)).to_arrow_reader(_BATCH):
-                    writer.write_batch(_collect(collected, batch))
-        except duckdb.Error as error:
-            raise Refusal(
-                f"The trace is no valid JSON: {str(error).splitlines()[0][:300]}",
-                "Write it with tracing-chrome, and leave arguments of more than 2 MB out of the spans.",
-            ) from None
-    return _raw(collected, spool)
-
-
-def _collect(collected: _Collected, batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Take the numbers of a batch; what remains, for the spool, are the arguments of its begins and ends."""
-    kind = batch["kind"].to_numpy()
-    if (kind == _THREAD_NAME).any():
-        for row in np.flatnonzero(kind == _THREAD_NAME).tolist():
-            name = json.loads(batch["args"][row].as_py() or "{}").get("name")
-            collected.threads[batch["tid"][row].as_py()] = str(name)
-        keep = np.flatnonzero(kind != _THREAD_NAME)
-        batch, kind = batch.take(keep), kind[keep]
-    if batch["label"].null_count < len(batch):
-        for row in np.flatnonzero(batch["label"].is_valid().to_numpy(zero_copy_only=False)).tolist():
-            collected.labels[batch["site"][row].as_py()] = batch["label"][row].as_py()
-    encoded = batch["site"].dictionary_encode()
-    numbers = [
-        collected.numbers.setdefault(value, len(collected.numbers))
-        for value in cast("list[int]", encoded.dictionary.to_pylist())
-    ]
-    collected.site.extend(np.array(numbers, dtype=np.int32)[encoded.indices.to_numpy()])
-    collected.group.extend(batch["group"].fill_null(0).to_numpy())
-    collected.key.extend(batch["key"].to_numpy())
-    collected.ts_ns.extend(batch["ts_ns"].to_numpy())
-    collected.tid.extend(batch["tid"].fill_null(0).to_numpy())
-    collected.opens.extend(kind % 2 == 1)
-    collected.threaded |= bool((kind >= 2).any())
-    return pa.RecordBatch.from_arrays([batch["args"]], names=["args"])
-
-
-def _raw(collected: _Collected, spool: Path) -> RawEvents:
-    sites = []
-    for value in collected.numbers:
-        # A place with ends only (a trace without its start) has no label, and no span.
-        name, target, file, line = collected.labels.get(value, _SEPARATOR * 2 + _SEPARATOR + "0").split(
-            _SEPARATOR
+def read_events(trace: TraceFile, scratch: Path) -> RawSpans:
+    """Parse a trace into files in `scratch`. Raises Refusal where it is no JSON, with the parser's own words."""
+    done = subprocess.run(
+        [tool("fuselab-spans"), str(trace.path), str(scratch)],
+        input="".join(f"{start} {end}\n" for start, end in trace.slices()),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise Refusal(
+            f"The trace {trace.path.name} is no valid JSON: {done.stderr.strip()[:300]}",
+            "Write it with tracing-chrome.",
         )
-        sites.append(Site(name, target, file, int(line)))
-    return RawEvents(
+    meanings = json.loads(done.stdout)
+    return RawSpans(
+        paired=_paired(scratch),
+        left=_left(scratch),
+        sites=tuple(Site(**site) for site in meanings["sites"]),
+        threads={int(tid): name for tid, name in meanings["threads"].items()},
+        threaded=meanings["threaded"],
+    )
+
+
+def _paired(folder: Path) -> PairedSpans:
+    return PairedSpans(
+        group=np.fromfile(folder / "spans.group", dtype=np.uint64),
+        site=np.fromfile(folder / "spans.site", dtype=np.int32),
+        tid=np.fromfile(folder / "spans.tid", dtype=np.int32),
+        start_ns=np.fromfile(folder / "spans.start_ns", dtype=np.int64),
+        end_ns=np.fromfile(folder / "spans.end_ns", dtype=np.int64),
+        spool=Spool(folder / "spans.args", folder / "spans.args_end"),
+    )
+
+
+def _left(folder: Path) -> LeftEvents:
+    return LeftEvents(
         events=Events(
-            group=collected.group.array(),
-            site=collected.site.array(),
-            key=collected.key.array(),
-            ts_ns=collected.ts_ns.array(),
-            opens=collected.opens.array(),
+            group=np.fromfile(folder / "left.group", dtype=np.uint64),
+            site=np.fromfile(folder / "left.site", dtype=np.int32),
+            key=np.fromfile(folder / "left.key", dtype=np.uint64),
+            ts_ns=np.fromfile(folder / "left.ts_ns", dtype=np.int64),
+            opens=np.fromfile(folder / "left.opens", dtype=np.bool_),
         ),
-        tid=collected.tid.array(),
-        sites=tuple(sites),
-        threads=collected.threads,
-        threaded=collected.threaded,
-        spool=Spool(spool),
+        tid=np.fromfile(folder / "left.tid", dtype=np.int32),
+        spool=Spool(folder / "left.args", folder / "left.args_end"),
     )

@@ -112,18 +112,18 @@ GAPS = ReadyQuery(
     "Time in a span that none of its children covers, by the children that began before and after it.",
     """
 with kids as (
-    select parent, name, start_us, lag(name) over begun as before, lead(start_us) over begun is null as last,
-           max(start_us + dur_us) over begun as covered_us,
+    select parent, name, start_us, start_us + dur_us as end_us, lag(name) over begun as before,
+           lead(1) over begun is null as last,
            max(start_us + dur_us) over (begun rows between unbounded preceding and 1 preceding) as free_us
     from spans where parent is not null window begun as (partition by parent order by start_us)),
-inside as (
-    select p.target, p.name, p.start_us as begin_us, p.start_us + p.dur_us as end_us, before, kids.name as child,
-           kids.start_us, last, covered_us, free_us
+inside as materialized (
+    select p.target, p.name, coalesce(before, '(start)') as before, kids.name as child,
+           kids.start_us - coalesce(free_us, p.start_us) as gap_us,
+           if(last, p.start_us + p.dur_us - greatest(kids.end_us, free_us), null) as rest_us
     from kids join spans p on kids.parent = p.id),
 gaps as (
-    select target, name, coalesce(before, '(start)') as after_child, child as before_child,
-           start_us - coalesce(free_us, begin_us) as gap_us from inside
-    union all select target, name, child, '(end)', end_us - covered_us from inside where last)
+    select target, name, before as after_child, child as before_child, gap_us from inside
+    union all select target, name, child, '(end)', rest_us from inside where rest_us is not null)
 select target, name, after_child, before_child, count(*) as gaps, sum(gap_us) / 1e6 as total_s,
        quantile_cont(gap_us, 0.5) as p50_us, max(gap_us) as max_us
 from gaps where gap_us > 0 group by all order by total_s desc, target, name, after_child, before_child limit 50

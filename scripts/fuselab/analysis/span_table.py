@@ -1,7 +1,7 @@
 """Spans as columns, and the Parquet file made of them.
 
 Texts stay numbers with a dictionary beside them from end to end; the arguments are copied through from the
-scratch file, batch by batch, in the order in which they lie there.
+scratch files, batch by batch, in the order in which they lie there.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from fuselab.analysis import span_tree
+from fuselab.analysis.arrow_arrays import encoded, numbers, texts
 from fuselab.analysis.folded import safe_frame
-from fuselab.analysis.span_events import RawEvents, Site, Spool
-from fuselab.analysis.span_pairs import Bools, Ints, Keys, Pairs, Rows
+from fuselab.analysis.span_events import RawSpans, Site, Spool
+from fuselab.analysis.span_pairs import Bools, Ints, Pairs, Rows
 from fuselab.analysis.span_tree import Sites
 
 _ROW_GROUP = 1 << 17
@@ -34,33 +35,45 @@ class OpenedSpans:
     tid: Sites
     closed: Bools
     carrier: Rows
-    """Event whose arguments are the span's: its end, or its begin if it has none."""
-    events: int
-    spool: Spool
+    """Where the arguments are, counted through all `spools`: the end's, or the begin's if it has no end."""
+    carriers: int
+    """How many arguments the spools hold."""
+    spools: Sequence[Spool]
     sites: Sequence[Site]
     threads: Mapping[int, str]
     threaded: bool
 
 
-def opened(raw: RawEvents, pairs: Pairs) -> OpenedSpans:
-    """Bring paired events into the order of spans. One that is not closed lasts to the end of the trace."""
-    events = raw.events
+def opened(raw: RawSpans, pairs: Pairs) -> OpenedSpans:
+    """Bring spans into their order: those of `raw`, and `pairs` of the events that it left.
+
+    One that is not closed lasts to the end of the trace.
+    """
+    paired, left = raw.paired, raw.left
+    count, tail = len(paired.start_ns), len(pairs.unclosed)
     begin = np.concatenate([pairs.begins, pairs.unclosed])
-    carrier = np.concatenate([pairs.ends, pairs.unclosed])
-    start_ns, end_ns = events.ts_ns[begin], events.ts_ns[carrier]
-    end_ns[len(pairs.begins) :] = events.ts_ns.max()
-    closed = np.ones(len(begin), dtype=np.bool_)
-    closed[len(pairs.begins) :] = False
-    group = _dense(events.group[begin], start_ns)
-    order = span_tree.order(group, start_ns, end_ns)
-    begin = begin[order]
+    end = np.concatenate([pairs.ends, pairs.unclosed])
+    start_ns = np.concatenate([paired.start_ns, left.events.ts_ns[begin]])
+    end_ns = np.concatenate([paired.end_ns, left.events.ts_ns[end]])
+    closed = np.ones(len(end_ns), dtype=np.bool_)
+    if tail:
+        closed[-tail:] = False
+        end_ns[-tail:] = max(int(end_ns.max()), int(left.events.ts_ns.max()))
+    group, order = span_tree.ordered(
+        np.concatenate([paired.group, left.events.group[begin]]), start_ns, end_ns
+    )
     return OpenedSpans(
-        spans=span_tree.Spans(group[order], events.site[begin], start_ns[order], end_ns[order]),
-        tid=raw.tid[begin],
+        spans=span_tree.Spans(
+            group,
+            np.concatenate([paired.site, left.events.site[begin]])[order],
+            start_ns[order],
+            end_ns[order],
+        ),
+        tid=np.concatenate([paired.tid, left.tid[begin]])[order],
         closed=closed[order],
-        carrier=carrier[order],
-        events=len(events.ts_ns),
-        spool=raw.spool,
+        carrier=np.concatenate([np.arange(count, dtype=np.int32), end + np.int32(count)])[order],
+        carriers=count + len(left.tid),
+        spools=(paired.spool, left.spool),
         sites=raw.sites,
         threads=raw.threads,
         threaded=raw.threaded,
@@ -71,27 +84,17 @@ def write(table: OpenedSpans, allowed: Bools | None, out: Path) -> int:
     """Find parents, paths and self times, write everything to `out`; the number of roots. See spans.read_trace."""
     tree = _Tree.grown(table, allowed)
     columns = _Columns(table, tree)
-    span_of = np.full(table.events, -1, dtype=np.int32)
+    span_of = np.full(table.carriers, -1, dtype=np.int32)
     span_of[table.carrier] = np.arange(len(table.carrier), dtype=np.int32)
     options: dict[str, Any] = {"compression": "lz4", "use_dictionary": _TEXTS}
     with pq.ParquetWriter(out, columns.schema, **options) as writer:
-        for first, args in table.spool.batches():
-            mine = span_of[first : first + len(args)]
-            here = np.flatnonzero(mine >= 0)
-            writer.write_batch(columns.batch(mine[here], args.take(here)), row_group_size=_ROW_GROUP)
+        for args in (args for spool in table.spools for _, args in spool.batches()):
+            mine, span_of = span_of[: len(args)], span_of[len(args) :]
+            if (mine < 0).any():
+                here = np.flatnonzero(mine >= 0)
+                mine, args = mine[here], args.take(here)
+            writer.write_batch(columns.batch(mine, args), row_group_size=_ROW_GROUP)
     return int((tree.parent == span_tree.NONE).sum())
-
-
-def _dense(group: Keys, start_ns: Ints) -> Rows:
-    """The group of each span as a number from 0 on, in the order in which the groups began."""
-    encoded = pa.array(group).dictionary_encode()
-    number = encoded.indices.to_numpy()
-    began_ns = np.full(len(encoded.dictionary), np.iinfo(np.int64).max)
-    np.minimum.at(began_ns, number, start_ns)
-    rank = np.empty(len(began_ns), dtype=np.int32)
-    rank[np.argsort(began_ns, kind="stable")] = np.arange(len(rank))
-    dense: Rows = rank[number]
-    return dense
 
 
 @dataclass(frozen=True)
@@ -143,17 +146,15 @@ class _Columns:
         self._tree = tree
         sites = table.sites
         self._texts = {
-            "target": pa.array([site.target for site in sites], pa.string()),
-            "name": pa.array([site.name for site in sites], pa.string()),
-            "file": pa.array([site.file for site in sites], pa.string()),
+            "target": texts([site.target for site in sites]),
+            "name": texts([site.name for site in sites]),
+            "file": texts([site.file for site in sites]),
         }
         self._lines = np.array([site.line for site in sites], dtype=np.int32)
-        self._paths = pa.array(tree.texts, pa.string())
+        self._paths = texts(tree.texts)
         self._tids = np.unique(table.tid)
-        self._threads = pa.array(
-            [table.threads.get(tid, str(tid)) for tid in self._tids.tolist()], pa.string()
-        )
-        self.schema = self.batch(np.zeros(0, dtype=np.int32), pa.array([], pa.string())).schema
+        self._threads = texts([table.threads.get(tid, str(tid)) for tid in self._tids.tolist()])
+        self.schema = self.batch(np.zeros(0, dtype=np.int32), texts([])).schema
 
     def batch(self, rows: Rows, args: pa.StringArray) -> pa.RecordBatch:
         table, tree = self._table, self._tree
@@ -161,27 +162,21 @@ class _Columns:
         start_ns = table.spans.start_ns[rows]
         line = self._lines[site]
         columns = {
-            "id": pa.array(rows + np.int64(1)),
-            "parent": pa.array(parent + np.int64(1), mask=parent == span_tree.NONE),
-            "root": pa.array(tree.root[rows] + np.int64(1)),
-            "target": _encoded(site, self._texts["target"]),
-            "name": _encoded(site, self._texts["name"]),
-            "file": _encoded(site, self._texts["file"], missing=line == 0),
-            "line": pa.array(line, mask=line == 0),
-            "thread": _encoded(np.searchsorted(self._tids, tid), self._threads),
-            "tid": pa.array(tid),
-            "start_us": pa.array(start_ns / 1000),
-            "dur_us": pa.array((table.spans.end_ns[rows] - start_ns) / 1000),
-            "self_us": pa.array(tree.self_ns[rows] / 1000),
-            "depth": pa.array(tree.depth[rows]),
-            "path": _encoded(tree.path[rows], self._paths),
-            "closed": pa.array(table.closed[rows]),
+            "id": numbers(rows + np.int64(1)),
+            "parent": numbers(parent + np.int64(1), missing=parent == span_tree.NONE),
+            "root": numbers(tree.root[rows] + np.int64(1)),
+            "target": encoded(site, self._texts["target"]),
+            "name": encoded(site, self._texts["name"]),
+            "file": encoded(site, self._texts["file"], missing=line == 0),
+            "line": numbers(line, missing=line == 0),
+            "thread": encoded(np.searchsorted(self._tids, tid), self._threads),
+            "tid": numbers(tid),
+            "start_us": numbers(start_ns / 1000),
+            "dur_us": numbers((table.spans.end_ns[rows] - start_ns) / 1000),
+            "self_us": numbers(tree.self_ns[rows] / 1000),
+            "depth": numbers(tree.depth[rows]),
+            "path": encoded(tree.path[rows], self._paths),
+            "closed": numbers(table.closed[rows]),
             "args": args,
         }
         return pa.RecordBatch.from_pydict(columns)
-
-
-def _encoded(
-    numbers: NDArray[np.signedinteger[Any]], texts: pa.StringArray, missing: Bools | None = None
-) -> pa.Array:  # type: ignore[type-arg]
-    return pa.DictionaryArray.from_arrays(pa.array(numbers, pa.int32(), mask=missing), texts)

@@ -24,7 +24,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fuselab.analysis.span_pairs import Bools, Ints, Rows
+from fuselab.analysis.arrow_arrays import ranks
+from fuselab.analysis.span_pairs import Bools, Ints, Keys, Rows
 
 SIBLING_SHARE = 0.05
 RECURSION_SPANS = 50
@@ -52,15 +53,19 @@ class _Rules:
     """What lies in it is refused, too."""
 
 
-def order(group: Rows, start_ns: Ints, end_ns: Ints) -> Ints:
-    """The order that the functions here ask for: by group, then start, then longest first."""
-    span_ns = int(start_ns.max() - start_ns.min()) + 1 if len(start_ns) else 1
-    if int(group.max(initial=0)) < (1 << 62) // span_ns:
-        key = group.astype(np.int64) * span_ns + (start_ns - start_ns.min(initial=np.iinfo(np.int64).max))
-        by_key = np.argsort(key)
-        if not (np.diff(key[by_key]) == 0).any():
-            return by_key
-    return np.lexsort((-end_ns, start_ns, group))
+def ordered(group: Keys, start_ns: Ints, end_ns: Ints) -> tuple[Rows, Ints]:
+    """(number of each group, order) as the functions here ask for: by group, then start, then longest first.
+
+    Groups are numbered in the order in which they began; the numbers are in the order returned.
+    """
+    by_start = np.argsort(start_ns, kind="stable")
+    number = ranks(group[by_start])
+    by_group = np.argsort(number, kind="stable")
+    order, number = by_start[by_group], number[by_group]
+    same = (number[1:] == number[:-1]) & (start_ns[order[1:]] == start_ns[order[:-1]])
+    if same.any():
+        order = order[np.lexsort((-end_ns[order], start_ns[order], number))]
+    return number, order
 
 
 def parents(spans: Spans, sites: int, allowed: Bools | None) -> Rows:

@@ -1,8 +1,9 @@
 """Spans of a tracing-chrome trace as one Parquet table, and wall-time stacks from it.
 
-DuckDB parses the file on all processors and hands over numbers in batches; what needs an order (which end
-belongs to which begin, which span is inside which) is done on arrays of numbers, about 100 bytes an event. The
-arguments, the only large part, wait in a scratch file and are copied through.
+A program of ours, fuselab-spans, parses the file on all processors and pairs begins with ends as they go by; what
+needs an order (which span is inside which, and which end belongs to which begin where that is not plain) is done on
+arrays of numbers, about 100 bytes a span. The arguments, the only large part, wait in scratch files and are copied
+through.
 
 Columns of spans.parquet, times in us since the trace began:
 
@@ -34,15 +35,13 @@ from fuselab.analysis import span_table
 from fuselab.analysis.folded import Folded
 from fuselab.analysis.refusal import Refusal
 from fuselab.analysis.span_events import Site, read_events
-from fuselab.analysis.span_pairs import Bools, pair
+from fuselab.analysis.span_pairs import Bools, Ints, pair
 from fuselab.analysis.span_table import OpenedSpans
 from fuselab.analysis.trace_file import TraceFile
 
 if TYPE_CHECKING:
     import duckdb
 
-MEMORY = "160MB"
-"""What DuckDB may use; beyond it, it spills into the scratch folder."""
 WALL_UNIT = "ns of span wall time"
 
 
@@ -117,24 +116,32 @@ def read_trace(
 def _opened(trace: Path, scratch: Path) -> tuple[OpenedSpans, TraceSummary]:
     """The events die here: only what is kept of each span goes on."""
     with TraceFile(trace) as file:
-        raw = read_events(file, scratch, MEMORY)
-    if not len(raw.events.ts_ns):
+        raw = read_events(file, scratch)
+    paired, left = raw.paired, raw.left.events
+    if not len(paired.start_ns) + len(left.ts_ns):
         raise Refusal(
             f"The trace {trace.name} has events but no span.",
             "Set RUST_LOG to the level of the spans (`<target>=trace`).",
         )
-    pairs = pair(raw.events, raw.first_arguments)
-    if not len(pairs.begins) + len(pairs.unclosed):
+    pairs = pair(left, raw.left.first_arguments)
+    spans = len(paired.start_ns) + len(pairs.begins) + len(pairs.unclosed)
+    if not spans:
         raise Refusal(f"The trace {trace.name} has no begin of a span.", "Write it from the program's start.")
     return span_table.opened(raw, pairs), TraceSummary(
-        spans=len(pairs.begins) + len(pairs.unclosed),
+        spans=spans,
         roots=0,
         unclosed=len(pairs.unclosed),
         orphan_ends=pairs.orphans,
         cut=file.cut,
         style="threaded" if raw.threaded else "async",
-        duration_us=float(raw.events.ts_ns.max() - raw.events.ts_ns.min()) / 1000,
+        duration_us=_extent_ns(paired.start_ns, paired.end_ns, left.ts_ns) / 1000,
     )
+
+
+def _extent_ns(*times_ns: Ints) -> int:
+    """From the first to the last of all."""
+    some = [column for column in times_ns if len(column)]
+    return max(int(column.max()) for column in some) - min(int(column.min()) for column in some)
 
 
 def wall_stacks(connection: duckdb.DuckDBPyConnection, spans: str = "spans") -> Folded:

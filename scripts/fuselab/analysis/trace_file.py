@@ -1,7 +1,6 @@
 """The raw file of tracing-chrome: `[`, one JSON object a line joined by `,` and a line break, `]`.
 
-DuckDB reads one JSON array on one thread, so a trace is handed to it as several arrays at a time, cut at line
-borders, in memory files of `_SLICE_BYTES`: then all processors parse, and the raw file is not copied anywhere.
+A trace is cut at line borders into slices of `_SLICE_BYTES`, so that all processors can parse it and none holds much.
 The same cut leaves out the broken tail of a file that a crash left.
 """
 
@@ -11,18 +10,15 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from fuselab.analysis.refusal import Refusal
 
 _TAIL_BYTES = 8 << 20
 """A record cut in the middle is looked for this far from the end."""
-_SLICE_BYTES = 16 << 20
-_SLICES = 4
-"""At a time."""
+_SLICE_BYTES = 4 << 20
 _FIRST_BYTES = 1 << 20
-"""The first slice is small, so that a reader soon knows what there is."""
+"""The first slice is small, so that what comes after parsing soon has something to do."""
 NOT_FINISHED = (
     "The program must drop tracing-chrome's guard: let it leave through `main` after SIGINT or SIGTERM, "
     "without process::exit, and give it time to stop."
@@ -41,6 +37,7 @@ class TraceFile:
 
     def __init__(self, trace: Path) -> None:
         """Raises Refusal for a file of 0 bytes, one that is no JSON array, and one that holds no whole record."""
+        self.path = trace
         self._source = trace.open("rb")
         try:
             self._extent = _extent(self._source.fileno(), trace)
@@ -59,18 +56,16 @@ class TraceFile:
     def __exit__(self, *_: object) -> None:
         self._source.close()
 
-    def slices(self) -> Iterator[list[str]]:
-        """Paths of a few JSON arrays at a time, which together hold every whole record. They last until the next."""
-        source = self._source.fileno()
-        borders = iter(_borders(source, self._extent))
-        slots = [os.memfd_create(f"fuselab-slice-{number}") for number in range(_SLICES)]
-        try:
-            yield [_fill(slots[0], source, *next(borders))]
-            while taken := list(islice(borders, _SLICES)):
-                yield [_fill(slot, source, *part) for slot, part in zip(slots, taken, strict=False)]
-        finally:
-            for slot in slots:
-                os.close(slot)
+    def slices(self) -> Iterator[tuple[int, int]]:
+        """(start, end) of each slice in bytes of the file, in order. Each holds whole records with commas between.
+
+        The comma between one slice and the next is in neither.
+        """
+        source, start, length = self._source.fileno(), self._extent.start, _FIRST_BYTES
+        while start < self._extent.end:
+            border = _next_comma(source, start + length, self._extent.end)
+            yield start, border
+            start, length = border + 2, _SLICE_BYTES
 
 
 def _extent(fd: int, trace: Path) -> _Extent:
@@ -108,15 +103,6 @@ def _whole(tail: bytes) -> int:
     return len(tail.rstrip())
 
 
-def _borders(fd: int, extent: _Extent) -> Iterator[tuple[int, int]]:
-    """(start, end) of each slice, without the comma between one and the next."""
-    start, length = extent.start, _FIRST_BYTES
-    while start < extent.end:
-        border = _next_comma(fd, start + length, extent.end)
-        yield start, border
-        start, length = border + 2, _SLICE_BYTES
-
-
 def _next_comma(fd: int, offset: int, end: int) -> int:
     """Where the line that `offset` lies in ends: at its comma. A line break never stands inside a record."""
     while offset < end:
@@ -126,14 +112,3 @@ def _next_comma(fd: int, offset: int, end: int) -> int:
             return offset + found
         offset += max(1, len(chunk) - 1)
     return end
-
-
-def _fill(slot: int, source: int, start: int, end: int) -> str:
-    """Put an array into a memory file; its path for this process."""
-    os.ftruncate(slot, 0)
-    os.lseek(slot, 0, os.SEEK_SET)
-    os.write(slot, b"[")
-    while start < end:
-        start += os.sendfile(slot, source, start, end - start)
-    os.write(slot, b"]")
-    return f"/proc/self/fd/{slot}"

@@ -36,6 +36,7 @@ PROGRAMS = (
     ),
     Program("inferno-flamegraph", (), "draws flamegraphs", "make setup", needed=False),
     Program("inferno-diff-folded", (), "compares flamegraphs", "make setup", needed=False),
+    Program("fuselab-spans", (), "reads traces of spans", "make setup", needed=False),
     Program(
         "jeprof", ("--version",), "reads heap profiles", "sudo apt-get install libjemalloc-dev", needed=False
     ),
