@@ -8,7 +8,8 @@ LOCK = $(shell envs/setup/python.sh uv) pip compile --quiet --universal --python
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev report test test-fast bench bench-method lock clean \
+.PHONY: help setup setup-dev report test test-fast bench bench-overhead bench-perf bench-heap bench-spans bench-method \
+	lock clean \
 	lint lint-ruff lint-format lint-mypy lint-snakefmt lint-workflow lint-rustfmt lint-clippy lint-shell
 
 help: ## list these commands
@@ -64,8 +65,22 @@ lint-clippy: ## one of the linters alone (plain, and with every feature)
 lint-shell: ## one of the linters alone (shellcheck)
 	shellcheck $(shell git ls-files '*.sh' .ci/run)
 
-bench: setup ## what fuselab itself adds to a timed run, against a bare shell script
+BENCHES := bench-overhead bench-perf bench-heap bench-spans
+# No prerequisites: make would run them side by side under -j, and they are timed.
+bench: setup-dev ## measure each promise about speed, size and cost (5 minutes; 10 when the heap's binaries are not built yet)
+	@for bench in $(BENCHES); do echo "== $$bench"; $(RUN) $(MAKE) --no-print-directory $$bench || exit; done
+
+bench-overhead: setup ## what fuselab itself adds to a timed run, against a bare shell script (half a minute)
 	@$(RUN) $(PYTHON) tests/bench/overhead.py
+
+bench-perf: setup ## from perf.data of 16 threads to a flamegraph (half a minute)
+	@$(RUN) $(PYTHON) tests/bench/perf.py
+
+bench-heap: setup ## heap dumps of large binaries, against jeprof (2 minutes; the first time 7, and 3 GB of cache)
+	@$(RUN) $(PYTHON) tests/bench/heap.py
+
+bench-spans: setup ## a trace of 3 million events, against json.load and pandas (2 minutes)
+	@$(RUN) $(PYTHON) tests/bench/spans.py
 
 bench-method: setup-dev ## what the verdicts find and how often they are wrong: simulated (2 minutes), and on demofs (20)
 	@$(RUN) $(PYTHON) tests/bench/method_simulated.py
