@@ -1,4 +1,4 @@
-"""Which end belongs to which begin of a span, in a trace that names neither.
+"""Which end belongs to which begin of a span, for the events that fuselab-spans could not pair as they went by.
 
 tracing-chrome writes the id of the *root* span with each event, so all spans of one request share it, and
 two concurrent calls of one function share everything except their arguments. Events are matched in four steps,
