@@ -8,6 +8,7 @@ out the binary with 700 MB of debug information.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -118,12 +119,15 @@ def bench(copies: int, rounds: int) -> None:
         print(
             f"  jeprof --text, one dump                {once:6.1f} s, for each of {len(dumps)}: {each:.0f} s"
         )
+        promise("all heap dumps of a run, after the first time", second, AFTER_S, "s")
+        promise("jeprof for each dump / fuselab", each / second, RATIO, at_least=True)
+        if shutil.which("llvm-symbolizer") is None:
+            print("  llvm-symbolizer is not installed (Debian: llvm): not compared")
+            return
         places = places_of(binary, dumps)
         theirs, ours, alike = against_llvm(binary, places)
         print(f"  llvm-symbolizer, {len(places)} addresses        {theirs:6.1f} s")
         print(f"  symbolic, symbols cached               {ours:6.2f} s, {alike:.1%} named alike")
-        promise("all heap dumps of a run, after the first time", second, AFTER_S, "s")
-        promise("jeprof for each dump / fuselab", each / second, RATIO, at_least=True)
 
 
 if __name__ == "__main__":
