@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -49,6 +49,8 @@ class BlockTask:
     load: Load
     randseed: int
     state: str | None
+    own_loads: dict[str, Load] = field(default_factory=dict)
+    """Of the runs whose variant changes a setting of `load`."""
 
 
 @dataclass(frozen=True)
@@ -191,8 +193,8 @@ def _block_once(
 ) -> tuple[Void | None, bool]:
     """One attempt of a block: what stopped it, None if every run of it counts; and whether any was noisy."""
     noisy = False
-    load = replace(task.load, randseed=task.randseed)
     for name in order:
+        load = replace(task.own_loads.get(name, task.load), randseed=task.randseed)
         # Only timed runs count as part of a block for whoever reads run.json: cost runs may carry a profiler.
         number = {"block": block} if task.purpose == "timed" else {"repeat": block}
         record = _execute(

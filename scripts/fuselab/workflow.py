@@ -22,6 +22,7 @@ from fuselab.experiment.loading import load_experiment
 from fuselab.experiment.plan import NONE, Plan, make_plan
 from fuselab.report.plan import describe
 from fuselab.rig.namespaces import PARENT
+from fuselab.rig.request import Load
 from fuselab.takeover import take_over
 from fuselab.target.spec import bench_spec
 
@@ -137,10 +138,17 @@ class Workflow:
     def block(self, experiment: str, workload: str, number: str) -> dict[str, Any]:
         """What decides a block: its mounts and its load, the order of its runs, and fio's seed."""
         mounts = {name: self.mount(experiment, name, NONE) for name in self._variants(experiment)}
-        return self._block_task(self.plan(experiment), "timed", mounts, workload, number)
+        plan = self.plan(experiment)
+        return self._block_task(plan, "timed", mounts, workload, number, plan.own_loads(workload))
 
     def _block_task(
-        self, plan: Plan, purpose: str, mounts: dict[str, Any], workload: str, number: str
+        self,
+        plan: Plan,
+        purpose: str,
+        mounts: dict[str, Any],
+        workload: str,
+        number: str,
+        own: dict[str, Load],
     ) -> dict[str, Any]:
         seed = plan.experiment.seed
         return {
@@ -149,6 +157,7 @@ class Workflow:
             "mounts": mounts,
             "order": list(block_order(list(mounts), int(number), seed)),
             "load": plain(plan.loads[workload]),
+            "own_loads": plain(own),
             "randseed": randseed(seed, workload, int(number)),
             "state": plan.experiment.state,
         }
@@ -159,7 +168,7 @@ class Workflow:
         return {
             "experiment": experiment,
             "mount": self.mount(experiment, variant, profilers),
-            "load": plain(plan.loads[workload]),
+            "load": plain(plan.load_of(variant, workload)),
             "randseed": randseed(plan.experiment.seed, workload, 0),
             "state": plan.experiment.state,
         }
@@ -236,8 +245,9 @@ class Workflow:
 
     def cost_block(self, experiment: str, workload: str, number: str) -> dict[str, Any]:
         plan = self.plan(experiment)
-        mounts = plan.cost_mounts
-        return self._block_task(plan, "cost", plain(mounts), workload, number)
+        mine = plan.own_loads(workload).get(plan.experiment.baseline.name)
+        own = {} if mine is None else dict.fromkeys(plan.cost_mounts, mine)
+        return self._block_task(plan, "cost", plain(plan.cost_mounts), workload, number, own)
 
     def cost_steps(self, experiment: str) -> list[dict[str, Any]]:
         return [plain_dict(step) for step in self.plan(experiment).cost_steps]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,21 @@ def test_every_variant_runs_once_in_the_blocks_order(block) -> None:
     assert record["runs"] == ["b", "a"]
     assert (record["attempts"], record["voided"], record["noisy"]) == (1, [], False)
     assert not list(Path("results/e/attempts").iterdir())
+
+
+def test_a_variant_with_a_load_of_its_own_gets_that_and_the_blocks_seed(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    seen: dict[str, Load] = {}
+
+    def execute(request: RunRequest) -> Record:
+        seen[request.mount.variant] = request.load
+        (Path(request.out) / "run.json").write_text("{}")
+        return Record("ok")
+
+    monkeypatch.setattr(measure, "execute", execute)
+    own = Load("fio", "w", {"jobs": {"w": {"bs": "1m"}}})
+    time_block(replace(task(), own_loads={"a": own}), [], Path("results/e/blocks/w/abc/001"))
+    assert seen == {"a": replace(own, randseed=7), "b": Load("fio", "w", {}, randseed=7)}
 
 
 def test_a_failed_run_voids_its_block_which_is_run_again_and_counted(block) -> None:

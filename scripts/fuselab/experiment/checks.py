@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
 from fuselab import workloads
 from fuselab.experiment.findings import Findings, near
-from fuselab.experiment.fio_check import complaints
-from fuselab.experiment.loads import complete_jobs
-from fuselab.experiment.model import Workload
+from fuselab.experiment.fio_check import Complaint, complaints
+from fuselab.experiment.loads import complete_jobs, refusal
+from fuselab.experiment.model import Variant, Workload
+from fuselab.experiment.variants import Draft
 from fuselab.experiment.yaml_source import Key
 from fuselab.target import placeholders
 from fuselab.target.model import CargoBuild, Target
@@ -129,18 +131,49 @@ def _check_fio(findings: Findings, workload: Workload, targets: Mapping[str, Tar
     rendered = workloads.REGISTRY[workload.kind].render(workload.settings) or ""
     for job, said in complaints(rendered, jobs).items():
         for complaint in said:
-            close = complaint.suggestion
-            if complaint.of_value:
-                close = near(jobs[job].get(complaint.option or "", ""), complaint.allowed)
-            hint = f"; did you mean '{close}'?" if close else ""
             place = _place(findings, at, job, complaint.option)
-            findings.add(
-                place,
-                complaint.message + hint,
-                of_key=not complaint.of_value,
-                allowed=complaint.allowed,
-                suggestion=close if findings.source.keys.get(place) else None,
-            )
+            _complain(findings, place, complaint, jobs[job].get(complaint.option or "", ""))
+
+
+def _complain(findings: Findings, place: Key, complaint: Complaint, written: str) -> None:
+    """What fio says of an option whose value is `written`, with the nearest right spelling."""
+    close = near(written, complaint.allowed) if complaint.of_value else complaint.suggestion
+    hint = f"; did you mean '{close}'?" if close else ""
+    findings.add(
+        place,
+        complaint.message + hint,
+        of_key=not complaint.of_value,
+        allowed=complaint.allowed,
+        suggestion=close if findings.source.keys.get(place) else None,
+    )
+
+
+def check_own_options(
+    findings: Findings, drafts: list[Draft], variants: Mapping[str, Variant], loads: tuple[Workload, ...]
+) -> None:
+    """fio options of single variants: taken by fio in every job that they are laid over."""
+    fio = [workload for workload in loads if "jobs" in workload.settings]
+    for draft in drafts:
+        variant = variants.get(draft.name)
+        if variant is None or not variant.fio or findings.broken_below(draft.place("fio")):
+            continue
+        if not fio and not findings.broken_below(("workloads",)):
+            findings.add(draft.place("fio"), "no load here is a fio job", of_key=True)
+        for name, text in variant.fio:
+            reason = _MODE if name in ("rw", "readwrite") else refusal(name, text)
+            if reason:
+                message = f"'{name}' cannot be '{text}' here: {reason}"
+                findings.add(draft.place("fio", name), message, of_key=True)
+        for workload in fio:
+            own = workload.for_variant(variant).settings
+            rendered = workloads.REGISTRY[workload.kind].render(own) or ""
+            for complaint in itertools.chain(*complaints(rendered, complete_jobs(own)).values()):
+                written = dict(variant.fio).get(complaint.option or "")
+                if complaint.option is not None and written is not None:
+                    _complain(findings, draft.place("fio", complaint.option), complaint, written)
+
+
+_MODE = "it decides what is measured; make it a load of its own"
 
 
 def check_mounts(findings: Findings, data: Mapping[str, Any], loads: tuple[Workload, ...]) -> None:

@@ -58,6 +58,7 @@ def load_experiment(path: Path, repository: Path) -> Loaded:
     workloads = read_workloads(findings, data)
     compare = _compare(data, checks.default_primary(workloads))
     checks.check_workloads(findings, workloads, targets.found)
+    checks.check_own_options(findings, drafts, variants, workloads)
     checks.check_mounts(findings, data, workloads)
     checks.check_metrics(findings, data, workloads)
     profilers = checks.read_profilers(findings, data, workloads, targets.found)

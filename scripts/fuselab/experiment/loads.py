@@ -76,7 +76,7 @@ def _options(findings: Findings, at: Key, part: Mapping[str, Any]) -> dict[str, 
             findings.add((*at, name), f"'{name}' is not an option of one fio job", of_key=True)
             continue
         text = str(int(value)) if isinstance(value, bool) else _text(findings, (*at, name), value)
-        reason = _refused(name, text)
+        reason = refusal(name, text)
         if reason:
             findings.add((*at, name), f"'{name}' cannot be '{text}': {reason}", of_key=True)
         else:
@@ -84,7 +84,7 @@ def _options(findings: Findings, at: Key, part: Mapping[str, Any]) -> dict[str, 
     return options
 
 
-def _refused(name: str, text: str) -> str | None:
+def refusal(name: str, text: str) -> str | None:
     """Why an option may not be set like this; None if it may."""
     if "\n" in text:
         return "an option is one line"
@@ -132,7 +132,7 @@ def _job_file(findings: Findings, at: Key, written: str) -> dict[str, dict[str, 
     refused = []
     for job, options in jobs.items():
         for option, text in options.items():
-            reason = _refused(option, text)
+            reason = refusal(option, text)
             if reason:
                 refused.append(f"[{job}] {option}={text}: {reason}")
     if refused:

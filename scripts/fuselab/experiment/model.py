@@ -7,9 +7,9 @@ plan made from them can be compared and hashed. Sizes are bytes, times seconds, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 WORKTREE = "worktree"
 
@@ -36,6 +36,8 @@ class Variant:
     options: tuple[tuple[str, str], ...] = ()
     """Mount options by the names that the target declares, in the order written."""
     env: tuple[tuple[str, str], ...] = ()
+    fio: tuple[tuple[str, str], ...] = ()
+    """Options laid over those of every fio job."""
     control: bool = False
     """An A/A control: identical to the baseline on purpose."""
 
@@ -53,6 +55,14 @@ class Workload:
     """Argument lists run inside the mount before the load, never measured."""
     cache: CacheState = "cold"
     timeout_s: float = 600.0
+
+    def for_variant(self, variant: Variant) -> Workload:
+        """This load as `variant` gets it: with the variant's own fio options in every fio job."""
+        if "jobs" not in self.settings or not variant.fio:
+            return self
+        jobs = cast("Mapping[str, Mapping[str, str]]", self.settings["jobs"])
+        own = {name: {**options, **dict(variant.fio)} for name, options in jobs.items()}
+        return replace(self, settings={**self.settings, "jobs": own})
 
 
 @dataclass(frozen=True)

@@ -78,16 +78,29 @@ class Plan:
         """By workload, without the seed of a block."""
         return {w.name: load(w) for w in self.experiment.workloads}
 
+    def own_loads(self, workload: str) -> dict[str, Load]:
+        """By variant: the loads of those that change a setting of `workload`."""
+        asked = self.experiment.workload(workload)
+        own = {v.name: load(asked.for_variant(v)) for v in self.experiment.variants}
+        return {name: made for name, made in own.items() if made != self.loads[workload]}
+
+    def load_of(self, variant: str, workload: str) -> Load:
+        return self.own_loads(workload).get(variant, self.loads[workload])
+
     @cached_property
     def jobs(self) -> dict[str, str]:
-        """By workload: the text of its job file, for the kinds that have one."""
-        rendered = {w.name: workloads.REGISTRY[w.kind].render(w.settings) for w in self.experiment.workloads}
+        """The text of each job file, by workload, or `workload.variant` for those that change a setting of it."""
+        loads: dict[str, Load] = {}
+        for name in self.loads:
+            loads |= {f"{name}.{variant}": own for variant, own in self.own_loads(name).items()}
+        loads |= self.loads
+        rendered = {name: workloads.REGISTRY[made.kind].render(made.settings) for name, made in loads.items()}
         return {name: text for name, text in rendered.items() if text is not None}
 
     def timed_spec(self, workload: str) -> str:
         """Spec of the blocks of `workload`: every variant's mount, the load, the seed, the rig."""
         mounts = [self.mounts[variant.name, NONE] for variant in self.experiment.variants]
-        return self._spec(mounts, workload)
+        return self._spec(mounts, workload, self.own_loads(workload))
 
     def verify_spec(self, variant: str) -> str:
         """Spec of the verifying run of `variant`. Whether it is the baseline decides what its failure means."""
@@ -96,15 +109,17 @@ class Plan:
         return _short(["verify", RIG_VERSION, experiment.state, essential, self.mounts[variant, NONE]])
 
     def capture_spec(self, variant: str, workload: str, profiler: str) -> str:
-        return self._spec([self.mounts[variant, profiler]], workload)
+        own = {name: made for name, made in self.own_loads(workload).items() if name == variant}
+        return self._spec([self.mounts[variant, profiler]], workload, own)
 
     def cost_spec(self, workload: str) -> str:
-        return self._spec(list(self.cost_mounts.values()), workload)
+        own = {n: made for n, made in self.own_loads(workload).items() if n == self.experiment.baseline.name}
+        return self._spec(list(self.cost_mounts.values()), workload, own)
 
-    def _spec(self, mounts: list[MountConfig], workload: str) -> str:
-        load = self.loads[workload]
-        experiment = self.experiment
-        return _short([RIG_VERSION, experiment.seed, experiment.state, mounts, load, self.jobs.get(workload)])
+    def _spec(self, mounts: list[MountConfig], workload: str, own: Mapping[str, Load]) -> str:
+        e = self.experiment
+        deciding = [RIG_VERSION, e.seed, e.state, mounts, self.loads[workload], self.jobs.get(workload)]
+        return _short([*deciding, own] if own else deciding)
 
     def blocks(self, count: int) -> list[str]:
         return [f"{number:03d}" for number in range(1, count + 1)]

@@ -91,6 +91,7 @@ def read_variant(findings: Findings, draft: Draft, target: Target) -> Variant:
         profile=values.get("profile"),
         options=tuple(values.get("options", {}).items()),
         env=tuple(values.get("env", {}).items()),
+        fio=tuple(values.get("fio", {}).items()),
         control=bool(values.get("control", False)),
     )
 

@@ -14,7 +14,7 @@ from fuselab.experiment.yaml_source import Key
 
 INHERITED = ("target", "backend", "rev", "features", "rustflags", "profile", "options", "env")
 CONTROL = "control"
-_MAPS = ("options", "env")
+_MAPS = ("options", "env", "fio")
 
 
 @dataclass
@@ -37,6 +37,8 @@ class Draft:
             if key in _MAPS:
                 for name, inner in value.items():
                     text = findings.source.texts.get((*at, key, name), str(inner))
+                    if key == "fio" and isinstance(inner, bool):
+                        text = str(int(inner))
                     self.values.setdefault(key, {})[name] = text
                     self.places[key, name] = (*at, key, name)
             else:
@@ -203,4 +205,6 @@ def check_twins(findings: Findings, drafts: list[Draft], variants: Mapping[str, 
 
 
 def _essence(variant: Variant) -> Variant:
-    return replace(variant, name="", control=False, env=tuple(sorted(variant.env)))
+    return replace(
+        variant, name="", control=False, env=tuple(sorted(variant.env)), fio=tuple(sorted(variant.fio))
+    )

@@ -27,6 +27,7 @@ class VariantPlan:
     rustflags: tuple[str, ...] = ()
     profile: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+    fio: Mapping[str, str] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     control: bool = False
     argv: tuple[str, ...] = ()
@@ -173,6 +174,7 @@ def _variant(plan: Plan, name: str) -> VariantPlan:
         profile=variant.profile,
         options=dict(variant.options),
         env=dict(variant.env),
+        fio=dict(variant.fio),
         control=variant.control,
         argv=plan.mounts[name, "none"].argv,
         builds={used: m.build for (owner, used), m in plan.mounts.items() if owner == name and m.build},

@@ -77,7 +77,16 @@ def hardware(known: list[Environment]) -> dict[str, str]:
 
 
 def _variants(plan: PlanFile) -> Table:
-    names = ["variant", "target", "backend", "revision", "build", "mount options", "environment"]
+    names = [
+        "variant",
+        "target",
+        "backend",
+        "revision",
+        "build",
+        "mount options",
+        "environment",
+        "fio options",
+    ]
     rows = [
         [
             variant.name + (" (A/A control)" if variant.control else ""),
@@ -87,6 +96,7 @@ def _variants(plan: PlanFile) -> Table:
             variant.builds.get("none", "none"),
             " ".join(f"{k}={v}" for k, v in variant.options.items()),
             " ".join(f"{k}={v}" for k, v in variant.env.items()),
+            " ".join(f"{k}={v}" for k, v in variant.fio.items()),
         ]
         for variant in plan.variants
     ]

@@ -64,6 +64,22 @@ def test_every_variant_is_part_of_a_blocks_spec_and_only_its_own_of_a_captures(p
     )
 
 
+def test_a_variant_may_change_a_setting_of_the_load(plan_of) -> None:
+    before = plan_of(TEXT)
+    after = plan_of(TEXT.replace("waiting: {", "waiting: {fio: {bs: 1m}, "))
+    own = after.own_loads("seq")
+    assert list(own) == ["waiting"]
+    [options] = own["waiting"].settings["jobs"].values()
+    assert (options["bs"], options["rw"]) == ("1m", "write")
+    assert after.load_of("baseline", "seq") == before.loads["seq"]
+    assert "bs=1m" in after.jobs["seq.waiting"]
+    assert "bs=1m" not in after.jobs["seq"]
+    assert before.timed_spec("seq") != after.timed_spec("seq")
+    for variant, same in (("baseline", True), ("waiting", False)):
+        specs = [plan.capture_spec(variant, "seq", "perf-oncpu") for plan in (before, after)]
+        assert (specs[0] == specs[1]) is same
+
+
 def test_perf_looks_at_the_binary_that_was_timed(plan_of) -> None:
     plan = plan_of(TEXT)
     assert plan.mounts["baseline", "perf-oncpu"].build == plan.mounts["baseline", NONE].build
