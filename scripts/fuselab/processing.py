@@ -49,6 +49,8 @@ def process(profiler: str, folders: Sequence[Path], kind: str, binary: Path, out
     profile = module.process(captures, out, tools())
     if failed is not None:
         profile = _marked(profile, failed.reason or "it does not say why")
+    elif module.written_by_target and (ending := next(filter(None, (c.ending() for c in captures)), "")):
+        profile = _incomplete(profile, ending)
     write_json(out / "profile.json", profile)
     return profile
 
@@ -80,6 +82,14 @@ def _marked(profile: Profile, reason: str) -> Profile:
         return replace(profile, notes=(f"The capture failed: {reason}", *profile.notes))
     cut = f"The capture failed, and is shown as far as it came: {reason}"
     return replace(profile, status="limited", notes=(cut, *profile.notes))
+
+
+def _incomplete(profile: Profile, ending: str) -> Profile:
+    """A file that was never completed may look whole: some layers write whole lines only."""
+    if profile.status == "refused":
+        return profile
+    note = f"The {ending}, so its file may lack the end: let it leave through main on the stop signal."
+    return replace(profile, status="limited", notes=(note, *profile.notes))
 
 
 def read_profile(folder: Path) -> Profile:

@@ -56,6 +56,19 @@ def test_what_a_crash_left_unusable_is_refused_with_both_reasons(
     assert not (tmp_path / "out/flamegraph.svg").exists()
 
 
+def test_a_file_of_a_target_that_was_killed_may_lack_its_end(golden: Path, capture, tmp_path: Path) -> None:
+    """tracing-flame's buffer holds whole lines: what a kill leaves looks complete."""
+    folder = capture("trace-flame", golden / "flame/flame.folded")
+    (folder / "capture.json").write_text(json.dumps({"status": "ok", "reason": None}))
+    for code, status in ((0, "ok"), (-9, "limited")):
+        record = {"exit_codes": {"target": code, "load": 0}, "load_window_s": None}
+        (folder / "attempt.json").write_text(json.dumps(record))
+        profile = process("trace-flame", [folder], "criterion", Path("gone"), tmp_path / f"out{code}")
+        assert profile.status == status, profile.notes
+    assert "target ended with exit code -9" in profile.notes[0]
+    assert "leave through main" in profile.notes[0]
+
+
 def test_a_variant_that_never_ran_says_why_and_nothing_else(golden: Path, capture, tmp_path: Path) -> None:
     folder = capture("perf-oncpu", golden / "perf/oncpu.txt", ran=False)
     profile = process("perf-oncpu", [folder], "fio", Path("gone"), tmp_path / "out")

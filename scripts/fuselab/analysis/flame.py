@@ -29,7 +29,7 @@ _FRAME = re.compile(r"^(?P<path>.*?):(?P<file>[^:;]+):(?P<line>\d+)$")
 _THREAD_ID = re.compile(r"^ThreadId\(\d+\)-")
 _FLUSHED = (
     "The program must drop tracing-flame's guard: let it leave through `main` after SIGINT or SIGTERM, without "
-    "process::exit."
+    "process::exit. RUST_LOG must let its spans through (`<target>=trace`)."
 )
 _TAIL_BYTES = 1 << 16
 
@@ -77,7 +77,10 @@ def read_flame(recording: Path) -> Flame:
     Raises Refusal for a file that is empty, holds no folded line, or names no span, with what to change.
     """
     if recording.stat().st_size == 0:
-        raise Refusal(f"The recording {recording.name} has 0 bytes: it was never flushed.", _FLUSHED)
+        raise Refusal(
+            f"The recording {recording.name} has 0 bytes: it was never flushed, or no span came through.",
+            _FLUSHED,
+        )
     sums = _aggregated(recording)
     partial = _partial_line(recording)
     if partial:

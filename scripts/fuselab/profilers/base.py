@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from fuselab.rig.story import OUTCOMES
 from fuselab.target.model import ProfilerSupport, Target
@@ -93,11 +93,22 @@ class CaptureFolder:
         """What the target wrote to its own log, as far as it was kept."""
         return "".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("target*.log")))
 
+    def ending(self) -> str:
+        """How a target of this run ended that did not end in order; "" if all did."""
+        codes = self._record()["exit_codes"].items()
+        ended = {name: code for name, code in codes if name.startswith("target") and code != 0}
+        return ", ".join(f"{name} ended with exit code {code}" for name, code in ended.items())
+
     def window_ns(self) -> tuple[int, int] | None:
         """Start and end of the load on CLOCK_MONOTONIC; None where the run broke off before its end."""
-        record = next(path for name in OUTCOMES if (path := self.folder / name).is_file())
-        window = json.loads(record.read_bytes())["load_window_s"]
+        window = self._record()["load_window_s"]
         return None if window is None else (round(window[0] * 1e9), round(window[1] * 1e9))
+
+    def _record(self) -> dict[str, Any]:
+        """run.json, or what a failed run left instead."""
+        path = next(path for name in OUTCOMES if (path := self.folder / name).is_file())
+        record: dict[str, Any] = json.loads(path.read_bytes())
+        return record
 
 
 @dataclass(frozen=True)
@@ -147,6 +158,8 @@ class Profiler(Protocol):
     needs_target_support: bool
     """True if target.yaml must describe it; False for those that work on any native binary."""
     workload_kinds: frozenset[str]
+    written_by_target: bool
+    """Whether the target itself writes its files, and completes them only when it ends in order."""
 
     def capability(self, target: Target) -> Capability: ...
 

@@ -31,6 +31,7 @@ class CriterionFlamegraph:
     grows_with_load = True
     needs_target_support = True
     workload_kinds = frozenset({"criterion"})
+    written_by_target = False
 
     def capability(self, target: Target) -> Capability:
         return described(self.name, target)

@@ -24,8 +24,9 @@ from fuselab.target.model import ProfilerSupport, Target
 
 LIBRARY = "libjemalloc.so.2"
 """Debian's libjemalloc2, found by the dynamic linker."""
+ERROR_ENOUGH = 0.2
 _CONF = (
-    "prof:true,prof_active:true,prof_final:true,lg_prof_interval:27,lg_prof_sample:17,"
+    "prof:true,prof_active:true,prof_final:true,lg_prof_interval:27,lg_prof_sample:14,"
     "prof_prefix:{capture}/jeprof"
 )
 
@@ -41,6 +42,7 @@ class JemallocHeap:
     grows_with_load = False
     needs_target_support = False
     workload_kinds = frozenset({"fio", "command"})
+    written_by_target = True
 
     def capability(self, target: Target) -> Capability:
         if self.name in target.profilers:
@@ -81,8 +83,10 @@ class JemallocHeap:
                 "last_live_bytes": heap.last.live_bytes,
                 "sampling_error": heap.relative_error,
             }
-            named = tuple(note for note in heap.quality.limits() if "names from" in note)
-            return Reading(heap.stacks, tuple(dumps), figures, remarks=named)
+            limits = heap.quality.limits()
+            remarks = tuple(note for note in limits if "names from" in note)
+            notes = tuple(note for note in limits if note not in remarks) + _thin(heap.relative_error)
+            return Reading(heap.stacks, tuple(dumps), figures, notes, remarks)
 
         def extras() -> Extras:
             profile = out / "symbolised.heap"
@@ -97,6 +101,16 @@ class JemallocHeap:
             )
 
         return profile_of(self, captures, out, tools, read, extras)
+
+
+def _thin(error: float) -> tuple[str, ...]:
+    """What to say of a total whose standard error, as a share of it, is too large to compare anything with."""
+    if error <= ERROR_ENOUGH:
+        return ()
+    return (
+        f"So little was sampled that the total has a standard error of {error:.0%}: sample more often "
+        "(a smaller lg_prof_sample).",
+    )
 
 
 def _obstacle(capture: CaptureFolder) -> str | None:

@@ -23,6 +23,7 @@ class PerfOnCpu:
     grows_with_load = True
     needs_target_support = False
     workload_kinds = frozenset({"fio", "command"})
+    written_by_target = False
 
     def capability(self, target: Target) -> Capability:
         return native(self.name, target)

@@ -30,6 +30,7 @@ class TraceFlame:
     grows_with_load = True
     needs_target_support = True
     workload_kinds = frozenset({"fio", "command"})
+    written_by_target = True
 
     def capability(self, target: Target) -> Capability:
         return described(self.name, target)
