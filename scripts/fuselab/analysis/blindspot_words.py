@@ -28,6 +28,8 @@ class Wait:
     """Of it, in requests of this kind."""
     share: float
     """Of the wall time of those requests."""
+    share_of_all: float
+    """Of the wall time of all requests, for the waits in requests of every kind."""
 
 
 def largest_wait(account: Account) -> Wait | None:
@@ -40,18 +42,29 @@ def largest_wait(account: Account) -> Wait | None:
     root = max(under, key=lambda key: (under[key], key))
     wait_ns = round((row.awaiting_ns or 0) * under[root] / max(sum(under.values()), 1))
     _, root_wall_ns = account.trace.roots.get(root, (0, 0))
-    return Wait(row, root, wait_ns, wait_ns / root_wall_ns if root_wall_ns else 0.0)
+    all_ns = account.trace.root_wall_ns
+    return Wait(
+        row,
+        root,
+        wait_ns,
+        share=wait_ns / root_wall_ns if root_wall_ns else 0.0,
+        share_of_all=(row.awaiting_ns or 0) / all_ns if all_ns else 0.0,
+    )
 
 
 def headline(account: Account) -> str:
     """One sentence or two: where the largest wait is that no on-CPU profile shows, and what shows in its place."""
     wait = largest_wait(account)
     if wait is None:
-        return "Poll time was not captured, so waits cannot be told from work: add trace-flame to the trace's capture."
-    if wait.share < WORTH_SAYING:
+        return (
+            "Poll time was not captured, so waits cannot be told from work: that takes trace-flame in the trace's "
+            "capture, which looks at mounts and not at benches."
+        )
+    if min(wait.share, wait.share_of_all) < WORTH_SAYING:
         return (
             f"No large wait hides from on-CPU profiles: the longest, in `{wait.row.key.name}`, is "
-            f"{wait.share:.0%} of the wall time of `{wait.root.name}`."
+            f"{wait.share:.0%} of the wall time of `{wait.root.name}` and {wait.share_of_all:.0%} of that of all "
+            "requests."
         )
     return " ".join(_sentences(account, wait))
 

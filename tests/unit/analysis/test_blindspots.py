@@ -196,6 +196,17 @@ def test_no_wait_is_invented_where_there_is_none(story: Captures) -> None:
     assert said.startswith("No large wait hides")
 
 
+def test_a_long_wait_in_one_rare_request_is_no_headline(story: Captures) -> None:
+    """One fsync at the end of the load waits for the disk; it is nothing beside ten thousand writes."""
+    sync = SpanKey("vfs::fs", "fsync")
+    once = SpanTotal(sync, frozenset({("fs.rs", 50)}), 1, 80 * MS, None, {sync: 80 * MS})
+    trace = TraceTotals([span(WRITE, 5050, None), once], {WRITE: (1000, 5050 * MS), sync: (1, 80 * MS)})
+    busy = Polled([frame(WRITE, 5040)], 1000)
+    said = headline(account(replace(story, trace=trace, polled=busy)))
+    assert said.startswith("No large wait hides from on-CPU profiles: the longest, in `fsync`, is 100%")
+    assert "2% of that of all requests" in said
+
+
 def test_the_files_hold_what_the_report_reads(story: Captures, tmp_path: Path) -> None:
     made = account(story)
     write(tmp_path, story, made)
