@@ -243,6 +243,7 @@ const here = new IntersectionObserver(entries => {
     links.get(entry.target.id)?.setAttribute('aria-current', 'true');
   }
 }, {rootMargin: '-15% 0px -75% 0px'});
+links.values().next().value?.setAttribute('aria-current', 'true');
 for (const id of links.keys()) { const part = document.getElementById(id); if (part) here.observe(part); }
 
 // On paper everything is open.
