@@ -15,8 +15,10 @@ from fuselab.report.context import Embed, Link, Picture
 if TYPE_CHECKING:
     import pandas as pd
 
-BUDGET_BYTES = 11_000_000
-"""For all pictures of a page, encoded: the page as a whole stays under 15 MB."""
+BUDGET_BYTES = 10_000_000
+"""For all pictures of a page, encoded: with the data behind its tables the page stays under 15 MB."""
+TABLES_BYTES = 2_500_000
+"""For the data behind all tables of a page, encoded."""
 LARGEST_BYTES = 2_500_000
 """For one picture, encoded. A larger one takes a browser seconds to draw: it is a link."""
 _HEIGHT = re.compile(r"<svg\b[^>]*?\bheight=\"([\d.]+)(pt|px)?\"")
@@ -35,16 +37,6 @@ def data_link(data: pd.DataFrame, name: str) -> Link | None:
     return Link(f"data:text/csv;charset=utf-8;base64,{packed}", "data (CSV)", f"{name}.csv")
 
 
-def table_link(data: pd.DataFrame, name: str, total: int) -> Link:
-    """A link that saves the first rows of a table of `total` rows, as many as a page should carry; it says how many."""
-    text = data.to_csv(index=False, float_format="%.6g")
-    kept = text[: text.rindex("\n", 0, _TABLE_BYTES) + 1] if len(text) > _TABLE_BYTES else text
-    rows = len(data) if kept == text else max(1, round(len(data) * len(kept) / len(text)))
-    label = "data (CSV)" if kept == text and rows == total else f"data (CSV, about the first {rows} rows)"
-    packed = base64.b64encode(kept.encode()).decode()
-    return Link(f"data:text/csv;charset=utf-8;base64,{packed}", label, f"{name}.csv")
-
-
 def is_flamegraph(path: Path) -> bool:
     """Whether inferno drew it, so that its own script zooms and searches."""
     with path.open("rb") as file:
@@ -57,6 +49,7 @@ class Carrier:
     def __init__(self, page: Path) -> None:
         self._folder = page.parent
         self._left = BUDGET_BYTES
+        self._left_for_tables = TABLES_BYTES
         self._embeds: list[Embed] = []
 
     @property
@@ -96,3 +89,19 @@ class Carrier:
             size=words.quantity(len(content), "bytes"),
             caption=caption,
         )
+
+    def table(
+        self, data: pd.DataFrame, name: str, total: int, beside: Path | None = None
+    ) -> tuple[Link, ...]:
+        """Links to the data of a table of `total` rows: what of `data` fits the page, which says how many rows that
+        is, and the file `beside` it."""
+        text = data.to_csv(index=False, float_format="%.6g")
+        kept = text[: text.rindex("\n", 0, _TABLE_BYTES) + 1] if len(text) > _TABLE_BYTES else text
+        packed = base64.b64encode(kept.encode()).decode()
+        others = () if beside is None else (Link(self.href(beside), beside.name),)
+        if len(packed) > self._left_for_tables:
+            return others
+        self._left_for_tables -= len(packed)
+        rows = len(data) if kept == text else max(1, round(len(data) * len(kept) / len(text)))
+        label = "data (CSV)" if kept == text and rows == total else f"data (CSV, about the first {rows} rows)"
+        return (Link(f"data:text/csv;charset=utf-8;base64,{packed}", label, f"{name}.csv"), *others)

@@ -10,7 +10,6 @@ from fuselab.profilers.base import Profile
 from fuselab.report import tables, words
 from fuselab.report.context import (
     Fact,
-    Link,
     Picture,
     ProfilerView,
     ProfilerWorkload,
@@ -19,7 +18,7 @@ from fuselab.report.context import (
 )
 from fuselab.report.distributions import view
 from fuselab.report.drawing import Drawing
-from fuselab.report.embed import Carrier, is_flamegraph, table_link
+from fuselab.report.embed import Carrier, is_flamegraph
 from fuselab.report.figures import base, runs
 from fuselab.report.plan import ContrastPlan, ProfilerPlan
 from fuselab.report.reading import Results
@@ -180,7 +179,7 @@ def _tables(carrier: Carrier, key: str, processed: Processed) -> list[Table]:
         if path.is_file():
             frame, total = _read(path)
             name = f"{key}-table-{i}"
-            links = (table_link(frame, name, total), Link(carrier.href(path), path.name))
+            links = carrier.table(frame, name, total, path)
             caption, shown = _caption(title, frame), frame.drop(columns=_not_shown(frame)).head(TABLE_ROWS)
             found.append(tables.from_frame(name, caption, shown, links, total, processed.profile.unit))
     return found
@@ -235,7 +234,7 @@ def _difference(
 def _movers(carrier: Carrier, key: str, unit: str, path: Path, contrast: ContrastPlan) -> Table:
     """movers.csv. Its column `unit` says what the figures are in, which may be per operation or per byte."""
     frame, total = tables.read_head(path, _DATA_ROWS)
-    links = (table_link(frame, key, total), Link(carrier.href(path), path.name))
+    links = carrier.table(frame, key, total, path)
     units = list(frame["unit"].unique()) if "unit" in frame else []
     said = str(units[0]) if len(units) == 1 else unit
     shown = frame[[name for name in _MOVER_COLUMNS if name in frame]].dropna(axis="columns", how="all")

@@ -9,12 +9,12 @@ import pandas as pd
 
 from fuselab.report import tables, words
 from fuselab.report.context import Answer, QueryView, Table
-from fuselab.report.embed import table_link
+from fuselab.report.embed import Carrier
 from fuselab.report.reading import Results
 from fuselab.report.records import Query
 
 
-def queries(results: Results) -> tuple[QueryView, ...]:
+def queries(results: Results, carrier: Carrier) -> tuple[QueryView, ...]:
     """Each query once: for every workload the answers of all variants, side by side where rows belong together."""
     asked: dict[tuple[str, str], dict[str, dict[str, Query]]] = {}
     for workload in results.plan.workloads:
@@ -23,42 +23,49 @@ def queries(results: Results) -> tuple[QueryView, ...]:
                 by_workload = asked.setdefault((query.title, query.sql), {})
                 by_workload.setdefault(workload.name, {})[name] = query
     return tuple(
-        _view(f"query-{i}", title, sql, found) for i, ((title, sql), found) in enumerate(asked.items())
+        _view(carrier, f"query-{i}", title, sql, found)
+        for i, ((title, sql), found) in enumerate(asked.items())
     )
 
 
-def _view(key: str, title: str, sql: str, found: dict[str, dict[str, Query]]) -> QueryView:
+def _view(carrier: Carrier, key: str, title: str, sql: str, found: dict[str, dict[str, Query]]) -> QueryView:
     joined: list[Table] = []
     apart: list[Answer] = []
     for w, (workload, answers) in enumerate(found.items()):
         under = f", {workload}" if len(found) > 1 else ""
-        table, others = side_by_side(f"{key}-{w}", answers, under)
+        table, others = side_by_side(carrier, f"{key}-{w}", answers, under)
         joined += [table] if table else []
         apart += others
     return QueryView(title, sql, tuple(joined), tuple(apart))
 
 
-def side_by_side(key: str, answers: dict[str, Query], under: str = "") -> tuple[Table | None, list[Answer]]:
+def side_by_side(
+    carrier: Carrier, key: str, answers: dict[str, Query], under: str = ""
+) -> tuple[Table | None, list[Answer]]:
     """One table of the answers whose rows belong together, if they do, and those that are not in it."""
     good = {label: query for label, query in answers.items() if not query.error}
-    joined = _joined(key, good, under)
+    joined = _joined(carrier, key, good, under)
     apart = [label for label in answers if label not in good] if joined else list(answers)
     return joined, [
-        Answer(label + under, _table(f"{key}-{i}", label + under, answers[label]), answers[label].error)
+        Answer(
+            label + under, _table(carrier, f"{key}-{i}", label + under, answers[label]), answers[label].error
+        )
         for i, label in enumerate(apart)
     ]
 
 
-def _table(key: str, label: str, query: Query) -> Table | None:
-    return None if query.error else _linked(key, f"`{label}`.", query.columns, query.rows)
+def _table(carrier: Carrier, key: str, label: str, query: Query) -> Table | None:
+    return None if query.error else _linked(carrier, key, f"`{label}`.", query.columns, query.rows)
 
 
-def _linked(key: str, caption: str, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
+def _linked(
+    carrier: Carrier, key: str, caption: str, names: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> Table:
     data = pd.DataFrame(list(rows), columns=list(names))
-    return tables.from_records(key, caption, names, rows, (table_link(data, key, len(rows)),))
+    return tables.from_records(key, caption, names, rows, carrier.table(data, key, len(rows)))
 
 
-def _joined(key: str, answers: dict[str, Query], under: str) -> Table | None:
+def _joined(carrier: Carrier, key: str, answers: dict[str, Query], under: str) -> Table | None:
     """One table of all answers: rows by their leading text columns, a column for each figure and variant.
 
     None where answers have other columns than the first, or where no text tells one row from the next.
@@ -81,4 +88,4 @@ def _joined(key: str, answers: dict[str, Query], under: str) -> Table | None:
     body = [[*name, *(found[label].get(name, empty)[i] for i, label in figures)] for name in keys]
     heads = [*columns[:leading], *(f"{label}: {columns[i]}" for i, label in figures)]
     said = words.listing([f"`{label}`" for label in answers])
-    return _linked(key, f"{said}, side by side{under}.", heads, body)
+    return _linked(carrier, key, f"{said}, side by side{under}.", heads, body)

@@ -81,7 +81,7 @@ def page(inputs: ReportInputs, out: Path) -> Page:
         blindspots=spots,
         sight=blindspots.sight(results),
         profilers=views,
-        queries=queries.queries(results),
+        queries=queries.queries(results, carrier),
         costs=costs.figure(results),
         cost_table=costs.table(results, cost_links),
         cost_text=costs.text(results),

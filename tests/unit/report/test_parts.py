@@ -71,16 +71,23 @@ def test_a_stack_shows_its_innermost_frames_and_unfolds_the_others():
     assert (short.text, short.stack) == ("idle ← main", ())
 
 
-def test_the_data_behind_a_table_is_carried_up_to_a_limit_and_says_so(monkeypatch: pytest.MonkeyPatch):
-    data = pd.DataFrame({"n": range(1000)})
-    assert embed.table_link(data, "t", 1000).label == "data (CSV)"
-    assert embed.table_link(data.head(10), "t", 1000).label == "data (CSV, about the first 10 rows)"
+def test_the_data_behind_a_table_is_carried_up_to_a_limit_and_says_so(tmp_path: Path, monkeypatch):
+    carrier, data = Carrier(tmp_path / "report.html"), pd.DataFrame({"n": range(1000)})
+    assert [link.label for link in carrier.table(data, "t", 1000)] == ["data (CSV)"]
+    assert carrier.table(data.head(10), "t", 1000)[0].label == "data (CSV, about the first 10 rows)"
     monkeypatch.setattr(embed, "_TABLE_BYTES", 200)
-    cut = embed.table_link(data, "t", 1000)
+    (cut,) = carrier.table(data, "t", 1000)
     rows = base64.b64decode(cut.href.partition("base64,")[2]).decode().splitlines()
     assert 40 < len(rows) < 110
     assert "about the first" in cut.label
     assert rows[-1].isdigit()
+
+
+def test_data_beyond_what_a_page_may_carry_lies_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(embed, "TABLES_BYTES", 6000)
+    carrier, data = Carrier(tmp_path / "report.html"), pd.DataFrame({"n": range(1000)})
+    labels = [[link.label for link in carrier.table(data, "t", 1000, tmp_path / "t.csv")] for _ in range(2)]
+    assert labels == [["data (CSV)", "t.csv"], ["t.csv"]]
 
 
 def test_threads_that_wait_for_work_are_no_operation(tmp_path: Path):
@@ -95,7 +102,9 @@ def answers(**rows) -> dict[str, Query]:
 
 
 def test_answers_with_the_same_rows_stand_side_by_side():
-    joined, apart = queries.side_by_side("q", answers(one=[("write", 1), ("read", 2)], two=[("write", 3)]))
+    joined, apart = queries.side_by_side(
+        Carrier(Path("report.html")), "q", answers(one=[("write", 1), ("read", 2)], two=[("write", 3)])
+    )
     assert joined is not None
     assert [column.label for column in joined.columns] == ["name", "one: n", "two: n"]
     assert [[cell.text for cell in row] for row in joined.rows] == [
@@ -107,7 +116,10 @@ def test_answers_with_the_same_rows_stand_side_by_side():
 
 def test_answers_whose_rows_cannot_be_told_apart_stand_alone():
     joined, apart = queries.side_by_side(
-        "q", answers(one=[("write", 1), ("write", 2)], two=[("write", 3)]), ", rand"
+        Carrier(Path("report.html")),
+        "q",
+        answers(one=[("write", 1), ("write", 2)], two=[("write", 3)]),
+        ", rand",
     )
     assert joined is None
     assert [answer.label for answer in apart] == ["one, rand", "two, rand"]
