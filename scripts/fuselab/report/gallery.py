@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fuselab.paths import tool
-from fuselab.report import blindspots, costs, distributions, profiles, ratios
+from fuselab.report import blindspots, costs, distributions, over_time, ratios
 from fuselab.report.drawing import Drawing
 from fuselab.report.figures.base import WIDE_IN
 from fuselab.report.reading import Results
@@ -36,7 +36,7 @@ def gallery(results: Results) -> Iterator[Drawing]:
     yield from blindspots.drawings(results)
     for profiler in results.plan.profilers:
         for workload in results.plan.workloads:
-            yield from profiles.over_time_drawings(results, profiler.name, workload.name)
+            yield from over_time.drawings(results, profiler.name, workload.name)
     cost = costs.drawing(results, WIDE_IN, "costs")
     if cost is not None:
         yield cost

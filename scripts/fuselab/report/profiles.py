@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from fuselab.profilers.base import Profile
-from fuselab.report import tables, words
+from fuselab.report import over_time, tables, words
 from fuselab.report.context import (
     Fact,
     Picture,
@@ -17,9 +17,7 @@ from fuselab.report.context import (
     Table,
 )
 from fuselab.report.distributions import view
-from fuselab.report.drawing import Drawing
 from fuselab.report.embed import Carrier, is_flamegraph
-from fuselab.report.figures import base, runs
 from fuselab.report.plan import ContrastPlan, ProfilerPlan
 from fuselab.report.reading import Results
 from fuselab.report.records import Processed
@@ -53,10 +51,6 @@ _MOVER_COLUMNS = (
     "function", "moved", "baseline_self", "variant_self", "difference_self", "noise_self", "difference_total",
 )  # fmt: skip
 """Those that are shown; movers.csv has more."""
-_OVER_TIME = (
-    "A line that keeps rising holds on to what it allocates; one that levels off has a cache that filled. Where it "
-    "falls at the end, the target was stopping and freed what it had."
-)
 
 
 def profilers(results: Results, carrier: Carrier) -> tuple[ProfilerView, ...]:
@@ -105,7 +99,7 @@ def _workload(
         key,
         workload,
         found,
-        tuple(view(drawing) for drawing in over_time_drawings(results, plan.name, workload)),
+        tuple(view(drawing) for drawing in over_time.drawings(results, plan.name, workload)),
     )
 
 
@@ -240,31 +234,3 @@ def _movers(carrier: Carrier, key: str, unit: str, path: Path, contrast: Contras
     shown = frame[[name for name in _MOVER_COLUMNS if name in frame]].dropna(axis="columns", how="all")
     caption = f"What moved from `{contrast.baseline}` to `{contrast.variant}`, in {said}."
     return tables.from_frame(key, caption, shown.head(TABLE_ROWS), links, total, said)
-
-
-def over_time_drawings(results: Results, profiler: str, workload: str) -> list[Drawing]:
-    """Every table of the profiler that has a time column and a byte column, drawn for all variants at once."""
-    parts: dict[str, list[pd.DataFrame]] = {}
-    for name in results.plan.names():
-        processed = results.profiles.get((name, workload, profiler))
-        for title, file in processed.profile.tables.items() if processed else ():
-            part = _time_and_bytes(processed.folder / file) if processed else pd.DataFrame()
-            if not part.empty:
-                parts.setdefault(title, []).append(part.assign(variant=name))
-    variants = base.places(results.plan.names())
-    return [
-        runs.over_time(
-            words.slug(profiler, workload, title), pd.concat(found), variants, title, "bytes", _OVER_TIME
-        )
-        for title, found in parts.items()
-    ]
-
-
-def _time_and_bytes(path: Path) -> pd.DataFrame:
-    """run, time_s, value (bytes) of a Parquet table that has them; empty if it has not."""
-    frame = pd.read_parquet(path) if path.suffix == ".parquet" and path.is_file() else pd.DataFrame()
-    bytes_column = next((column for column in frame.columns if str(column).endswith("_bytes")), None)
-    if "time_s" not in frame or bytes_column is None:
-        return pd.DataFrame()
-    run = frame["capture"] if "capture" in frame else pd.Series(1, index=frame.index)
-    return pd.DataFrame({"run": run, "time_s": frame["time_s"], "value": frame[bytes_column]})
