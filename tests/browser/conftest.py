@@ -13,7 +13,7 @@ from tests.unit.report.fixture import SHAPES, make, shaped
 
 from fuselab.paths import tool
 from fuselab.report.bundle import write_bundle
-from fuselab.report.inputs import find
+from fuselab.report.inputs import ReportInputs, find
 from fuselab.report.overview import write_overview
 from fuselab.report.render import write_report
 from fuselab.report.reproduced import write_reproduced
@@ -41,23 +41,44 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
+@dataclass(frozen=True)
+class Site:
+    """`results/` with pages that are made when they are first asked for."""
+
+    results: Path
+
+    def report(self, name: str = "hidden-wait") -> Path:
+        page = self.results / name / "report.html"
+        if not page.exists():
+            write_report(self._inputs(name), page)
+        return page
+
+    def reproduced(self) -> Path:
+        page = self.results / "hidden-wait" / "reproduced.html"
+        if not page.exists():
+            inputs, checkout = self._inputs("hidden-wait"), self.results.parent
+            write_bundle(inputs, checkout, self.results / "bundle.zip")
+            write_reproduced(self.results / "bundle.zip", inputs, page)
+        return page
+
+    def overview(self) -> Path:
+        for shape in SHAPES.values():
+            self.report(shape.name)
+        page, names = self.results / "report.html", [shape.name for shape in SHAPES.values()]
+        write_overview(self.results, names[:2], {"misspelt": "misspelt.yaml:7: unknown key"}, page, names[2:])
+        return page
+
+    def _inputs(self, name: str) -> ReportInputs:
+        yaml = self.results.parent / "experiments" / f"{name}.yaml"
+        if not yaml.exists():
+            kind = next(kind for kind, shape in SHAPES.items() if shape.name == name)
+            make(self.results, shaped(kind, blocks=6))
+        return find(self.results, yaml, name)
+
+
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`results/` with a report of every shape and the front page."""
-    results = tmp_path_factory.mktemp("site") / "results"
-    for name in SHAPES:
-        shape = shaped(name, blocks=6)
-        inputs = find(results, make(results, shape), shape.name)
-        write_report(inputs, inputs.folder / "report.html")
-    names = [shape.name for shape in SHAPES.values()]
-    standard = find(results, results.parent / "experiments" / "hidden-wait.yaml", "hidden-wait")
-    (results.parent / "envs").mkdir()
-    write_bundle(standard, results.parent, results / "bundle.zip")
-    write_reproduced(results / "bundle.zip", standard, standard.folder / "reproduced.html")
-    write_overview(
-        results, names[:2], {"misspelt": "misspelt.yaml:7: unknown key"}, results / "report.html", names[2:]
-    )
-    return results
+def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    return Site(tmp_path_factory.mktemp("site") / "results")
 
 
 @pytest.fixture(scope="session")

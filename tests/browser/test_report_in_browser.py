@@ -6,15 +6,11 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import FrameLocator, Locator, Page, expect
-from tests.browser.conftest import SIZES, Opened
+from tests.browser.conftest import SIZES, Opened, Site
 
 pytestmark = pytest.mark.slow
 SHAPES = ("hidden-wait", "awkward", "bare", "wide")
 SERIOUS = ("serious", "critical")
-
-
-def report(site: Path, name: str = "hidden-wait") -> Path:
-    return site / name / "report.html"
 
 
 def profiler(page: Page, title: str) -> Locator:
@@ -29,8 +25,8 @@ def flamegraph(panel: Locator) -> FrameLocator:
 
 @pytest.mark.parametrize("opened", ["desktop", "phone", "desktop dark"], indirect=True)
 @pytest.mark.parametrize("name", SHAPES)
-def test_the_page_fits_its_window(opened: Opened, site: Path, name: str, request, screenshots: Path):
-    page = opened.show(report(site, name)).page
+def test_the_page_fits_its_window(opened: Opened, site: Site, name: str, request, screenshots: Path):
+    page = opened.show(site.report(name)).page
     page.wait_for_timeout(500)
     kind = request.node.callspec.params["opened"].replace(" ", "-")
     assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[kind.split("-")[0]]["width"]
@@ -38,16 +34,16 @@ def test_the_page_fits_its_window(opened: Opened, site: Path, name: str, request
     page.screenshot(path=screenshots / f"{name}-{kind}-whole.png", full_page=True)
 
 
-def test_the_verdict_and_the_plot_are_on_the_first_screen(opened: Opened, site: Path):
-    page = opened.show(report(site)).page
+def test_the_verdict_and_the_plot_are_on_the_first_screen(opened: Opened, site: Site):
+    page = opened.show(site.report()).page
     expect(page.locator(".sentence").first).to_be_in_viewport()
     expect(page.locator("#ratios svg").first).to_be_in_viewport(ratio=0.9)
 
 
 def test_one_click_leads_from_baseline_to_variant_to_difference(
-    opened: Opened, site: Path, screenshots: Path
+    opened: Opened, site: Site, screenshots: Path
 ):
-    page = opened.show(report(site)).page
+    page = opened.show(site.report()).page
     seen = profiler(page, "On CPU (perf)")
     for label, title in (
         ("baseline", "baseline: ns on CPU"),
@@ -67,8 +63,8 @@ def width(element: Locator) -> float:
     return box["width"]
 
 
-def test_a_flamegraph_zooms_and_comes_back(opened: Opened, site: Path):
-    page = opened.show(report(site)).page
+def test_a_flamegraph_zooms_and_comes_back(opened: Opened, site: Site):
+    page = opened.show(site.report()).page
     panel = profiler(page, "On CPU (perf)").get_by_role("tabpanel")
     frame = flamegraph(panel)
     group = frame.locator("#frames > g", has_text="copy_nonoverlapping").first
@@ -81,8 +77,8 @@ def test_a_flamegraph_zooms_and_comes_back(opened: Opened, site: Path):
     assert width(copying) == pytest.approx(before, rel=0.01)
 
 
-def test_a_flamegraph_is_searched_from_the_keyboard(opened: Opened, site: Path):
-    page = opened.show(report(site)).page
+def test_a_flamegraph_is_searched_from_the_keyboard(opened: Opened, site: Site):
+    page = opened.show(site.report()).page
     panel = profiler(page, "On CPU (perf)").get_by_role("tabpanel")
     frame = flamegraph(panel)
     field = panel.get_by_role("searchbox", name="Search frames")
@@ -98,8 +94,8 @@ def test_a_flamegraph_is_searched_from_the_keyboard(opened: Opened, site: Path):
     assert frame.locator('#frames rect[fill="rgb(230,0,230)"]').count() == 0
 
 
-def test_a_flamegraph_is_zoomed_from_the_keyboard(opened: Opened, site: Path):
-    page = opened.show(report(site)).page
+def test_a_flamegraph_is_zoomed_from_the_keyboard(opened: Opened, site: Site):
+    page = opened.show(site.report()).page
     panel = profiler(page, "On CPU (perf)").get_by_role("tabpanel")
     frame = flamegraph(panel)
     copying = frame.locator("#frames > g", has_text="copy_nonoverlapping").first.locator("rect")
@@ -112,8 +108,8 @@ def test_a_flamegraph_is_zoomed_from_the_keyboard(opened: Opened, site: Path):
     assert width(copying) > 1.5 * before
 
 
-def test_switching_at_once_leaves_no_picture_without_its_width(opened: Opened, site: Path):
-    page = opened.show(report(site)).page
+def test_switching_at_once_leaves_no_picture_without_its_width(opened: Opened, site: Site):
+    page = opened.show(site.report()).page
     seen = profiler(page, "On CPU (perf)")
     seen.scroll_into_view_if_needed()
     for label in ("waiting", "baseline", "waiting − baseline", "waiting", "control", "waiting"):
@@ -122,8 +118,8 @@ def test_switching_at_once_leaves_no_picture_without_its_width(opened: Opened, s
     assert width(frame.locator("#frames")) > 500
 
 
-def test_the_graph_of_the_heap_shows_its_root_first(opened: Opened, site: Path, screenshots: Path):
-    page = opened.show(report(site)).page
+def test_the_graph_of_the_heap_shows_its_root_first(opened: Opened, site: Site, screenshots: Path):
+    page = opened.show(site.report()).page
     panel = profiler(page, "Heap (jemalloc)").get_by_role("tabpanel")
     graph = panel.locator(".frame[data-kind=graph]")
     graph.scroll_into_view_if_needed()
@@ -136,15 +132,15 @@ def test_the_graph_of_the_heap_shows_its_root_first(opened: Opened, site: Path, 
     page.screenshot(path=screenshots / "heap-graph.png")
 
 
-def test_pointing_at_a_frame_tells_its_figures(opened: Opened, site: Path):
-    page = opened.show(report(site)).page
+def test_pointing_at_a_frame_tells_its_figures(opened: Opened, site: Site):
+    page = opened.show(site.report()).page
     panel = profiler(page, "On CPU (perf)").get_by_role("tabpanel")
     flamegraph(panel).locator("#frames > g", has_text="copy_nonoverlapping").first.locator("text").hover()
     expect(panel.locator("output").first).to_contain_text("core::ptr::copy_nonoverlapping (")
 
 
-def test_tabs_answer_to_arrow_keys(opened: Opened, site: Path):
-    page = opened.show(report(site)).page
+def test_tabs_answer_to_arrow_keys(opened: Opened, site: Site):
+    page = opened.show(site.report()).page
     seen = profiler(page, "On CPU (perf)")
     seen.get_by_role("tab", name="baseline", exact=True).focus()
     page.keyboard.press("ArrowRight")
@@ -161,8 +157,8 @@ def column(table: Locator, number: int) -> list[float]:
     return [float(value) for value in cells.evaluate_all("cells => cells.map(c => c.dataset.v)")]
 
 
-def test_a_table_sorts_by_number_both_ways(opened: Opened, site: Path):
-    page = opened.show(report(site)).page
+def test_a_table_sorts_by_number_both_ways(opened: Opened, site: Site):
+    page = opened.show(site.report()).page
     table = page.locator("#timed-runs")
     heading = table.get_by_role("columnheader", name="steal")
     number = 1 + heading.evaluate("h => h.cellIndex")
@@ -174,8 +170,8 @@ def test_a_table_sorts_by_number_both_ways(opened: Opened, site: Path):
     assert column(table, number) == sorted(column(table, number), reverse=True)
 
 
-def test_a_table_filters_by_words_and_unfolds(opened: Opened, site: Path):
-    page = opened.show(report(site)).page
+def test_a_table_filters_by_words_and_unfolds(opened: Opened, site: Site):
+    page = opened.show(site.report()).page
     table = page.locator("#timed-runs")
     rows = table.locator("tbody tr:visible")
     expect(rows).to_have_count(15)
@@ -186,8 +182,8 @@ def test_a_table_filters_by_words_and_unfolds(opened: Opened, site: Path):
     expect(table.get_by_role("status")).to_have_text("6 of 18 rows")
 
 
-def test_a_refused_capture_is_a_reason_and_no_frame(opened: Opened, site: Path, screenshots: Path):
-    page = opened.show(report(site, "awkward")).page
+def test_a_refused_capture_is_a_reason_and_no_frame(opened: Opened, site: Site, screenshots: Path):
+    page = opened.show(site.report("awkward")).page
     seen = profiler(page, "Heap (jemalloc)")
     panel = seen.get_by_role("tabpanel")
     expect(panel).to_contain_text("No picture:")
@@ -197,8 +193,8 @@ def test_a_refused_capture_is_a_reason_and_no_frame(opened: Opened, site: Path, 
     page.screenshot(path=screenshots / "refused.png")
 
 
-def test_a_variant_called_script_is_text(opened: Opened, site: Path):
-    page = opened.show(report(site, "awkward")).page
+def test_a_variant_called_script_is_text(opened: Opened, site: Site):
+    page = opened.show(site.report("awkward")).page
     asked: list[str] = []
     page.on("dialog", lambda dialog: asked.append(dialog.message))
     expect(page.locator(".sentence").first).to_contain_text("<script>alert(1)<b> writes")
@@ -207,16 +203,16 @@ def test_a_variant_called_script_is_text(opened: Opened, site: Path):
     assert asked == []
 
 
-def test_the_data_of_a_figure_can_be_saved_from_the_file_alone(opened: Opened, site: Path):
-    page = opened.show(report(site)).page
+def test_the_data_of_a_figure_can_be_saved_from_the_file_alone(opened: Opened, site: Site):
+    page = opened.show(site.report()).page
     with page.expect_download() as saved:
         page.locator("#ratios").get_by_role("link", name="data (CSV)").click()
     assert saved.value.suggested_filename == "ratios.csv"
     assert saved.value.path().read_text().splitlines()[0].startswith("workload,baseline,variant,metric")
 
 
-def test_frames_can_reach_neither_the_page_nor_its_files(opened: Opened, site: Path):
-    page = opened.show(report(site)).page
+def test_frames_can_reach_neither_the_page_nor_its_files(opened: Opened, site: Site):
+    page = opened.show(site.report()).page
     flamegraph(profiler(page, "On CPU (perf)").get_by_role("tabpanel"))
     drawn = next(frame for frame in page.frames if frame != page.main_frame)
     reach = "() => { try { return parent.document.title } catch (error) { return error.name } }"
@@ -226,9 +222,9 @@ def test_frames_can_reach_neither_the_page_nor_its_files(opened: Opened, site: P
 
 @pytest.mark.parametrize("opened", ["desktop", "desktop dark", "phone"], indirect=True)
 @pytest.mark.parametrize("name", ["hidden-wait", "awkward", "overview", "reproduced"])
-def test_axe_finds_nothing_serious(opened: Opened, site: Path, name: str):
-    beside = {"overview": site / "report.html", "reproduced": site / "hidden-wait" / "reproduced.html"}
-    path = beside.get(name) or report(site, name)
+def test_axe_finds_nothing_serious(opened: Opened, site: Site, name: str):
+    beside = {"overview": site.overview, "reproduced": site.reproduced}
+    path = beside[name]() if name in beside else site.report(name)
     page = opened.show(path).page
     page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
     page.wait_for_timeout(500)
@@ -237,8 +233,8 @@ def test_axe_finds_nothing_serious(opened: Opened, site: Path, name: str):
     assert grave == []
 
 
-def test_it_prints_whole(opened: Opened, site: Path, screenshots: Path):
-    page = opened.show(report(site)).page
+def test_it_prints_whole(opened: Opened, site: Site, screenshots: Path):
+    page = opened.show(site.report()).page
     for frame in page.locator(".panel:not([hidden]) .frame").all():
         frame.scroll_into_view_if_needed()
         expect(frame).to_have_attribute("data-ready", "")
@@ -248,10 +244,10 @@ def test_it_prints_whole(opened: Opened, site: Path, screenshots: Path):
     expect(page.locator(".toc")).to_be_hidden()
 
 
-def test_without_a_script_every_panel_stands_open(browser, site: Path):
+def test_without_a_script_every_panel_stands_open(browser, site: Site):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
-    page.goto(report(site).as_uri())
+    page.goto(site.report().as_uri())
     panels = page.locator(".panel")
     assert panels.count() > 20
     expect(panels.last).to_be_visible()
@@ -259,8 +255,8 @@ def test_without_a_script_every_panel_stands_open(browser, site: Path):
 
 
 @pytest.mark.parametrize("opened", ["desktop", "phone"], indirect=True)
-def test_the_front_page_leads_to_a_report(opened: Opened, site: Path, request, screenshots: Path):
-    page = opened.show(site / "report.html").page
+def test_the_front_page_leads_to_a_report(opened: Opened, site: Site, request, screenshots: Path):
+    page = opened.show(site.overview()).page
     page.screenshot(
         path=screenshots / f"overview-{request.node.callspec.params['opened']}.png", full_page=True
     )
