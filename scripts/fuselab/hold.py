@@ -20,7 +20,8 @@ from pathlib import Path
 
 from fuselab import profilers
 from fuselab.experiment.loading import Loaded
-from fuselab.experiment.plan import NONE, Plan, make_plan
+from fuselab.experiment.plan import NONE, Plan
+from fuselab.experiment.planning import make_plan
 from fuselab.rig.record import RunRecord
 from fuselab.rig.request import Load, RunRequest
 from fuselab.rig.run import execute

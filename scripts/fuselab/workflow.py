@@ -19,7 +19,8 @@ from fuselab import workloads
 from fuselab.compare.schedule import LOOKS, block_order, randseed
 from fuselab.experiment.errors import ExperimentErrors
 from fuselab.experiment.loading import load_experiment
-from fuselab.experiment.plan import NONE, Plan, make_plan
+from fuselab.experiment.plan import NONE, Plan
+from fuselab.experiment.planning import make_plan
 from fuselab.report.plan import describe
 from fuselab.rig.namespaces import PARENT
 from fuselab.rig.request import Load

@@ -36,7 +36,7 @@ def command(file: str, as_json: bool) -> None:
 def read_plan(path: Path, root: Path) -> Plan:
     """The plan of one experiment file. Raises ExperimentErrors."""
     from fuselab.experiment.loading import load_experiment
-    from fuselab.experiment.plan import make_plan
+    from fuselab.experiment.planning import make_plan
 
     loaded = load_experiment(path, root)
     return make_plan(loaded.experiment, loaded.targets, loaded.services)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from fuselab.experiment.loading import load_experiment
-from fuselab.experiment.plan import NONE, Plan, make_plan
+from fuselab.experiment.plan import NONE, Plan
+from fuselab.experiment.planning import make_plan
 
 TEXT = """
 name: planned
