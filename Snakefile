@@ -5,6 +5,7 @@
 # scripts/, and what they mean in docs/design.md.
 from pathlib import Path
 
+from fuselab.layout import holders
 from fuselab.workflow import Workflow
 
 

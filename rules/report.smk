@@ -9,7 +9,7 @@ rule plan:
     conda:
         "../envs/environment.yaml"
     params:
-        plan=lambda wc: lab.plan_data(wc.experiment),
+        plan=lambda wc: lab.tasks(wc.experiment).description,
     message:
         "{wildcards.experiment}: write down the plan"
     script:
@@ -22,16 +22,16 @@ rule report:
         yaml="experiments/{experiment}.yaml",
         metrics="results/{experiment}/metrics.csv",
         comparisons="results/{experiment}/comparisons.csv",
-        blocks=lambda wc: lab.blocks(wc.experiment, checkpoints),
-        verified=lambda wc: lab.verified(wc.experiment),
-        processed=lambda wc: lab.processed(wc.experiment),
-        diffs=lambda wc: lab.diffs(wc.experiment),
-        builds=ancient(lambda wc: lab.all_builds(wc.experiment)),
-        mounts=lambda wc: lab.mounts(wc.experiment),
-        loads=lambda wc: lab.jobs(wc.experiment),
-        blindspots=lambda wc: lab.blindspots(wc.experiment),
-        queries=lambda wc: lab.queries(wc.experiment),
-        costs=lambda wc: lab.costs(wc.experiment),
+        blocks=lambda wc: lab.files(wc.experiment).blocks(checkpoints),
+        verified=lambda wc: lab.files(wc.experiment).verified(),
+        processed=lambda wc: lab.files(wc.experiment).processed,
+        diffs=lambda wc: lab.files(wc.experiment).diffs,
+        builds=ancient(lambda wc: lab.files(wc.experiment).all_builds),
+        mounts=lambda wc: lab.files(wc.experiment).mounts,
+        loads=lambda wc: lab.files(wc.experiment).jobs,
+        blindspots=lambda wc: lab.files(wc.experiment).blindspots,
+        queries=lambda wc: lab.files(wc.experiment).queries,
+        costs=lambda wc: lab.files(wc.experiment).costs,
     output:
         report=report(
             "results/{experiment}/report.html",

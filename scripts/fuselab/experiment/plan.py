@@ -139,6 +139,10 @@ class Plan:
         """(variant, workload, profiler) of every processed folder."""
         return [(c.variant, c.workload, profiler) for c in self.captures for profiler in c.profilers]
 
+    def has_spans(self, variant: str, workload: str) -> bool:
+        """Whether the ready-made queries, all of them over spans, can be asked."""
+        return (variant, workload, "trace-chrome") in self.processed()
+
     def capture_of(self, variant: str, workload: str, profiler: str) -> Capture:
         return next(
             c
