@@ -39,6 +39,14 @@ def plain(text: str) -> str:
             "`waiting` writes 2.4 × as fast as `baseline` (2.2 to 2.6 ×, 95 % interval)",
         ),
         (
+            {"metric": "command.wall_s", "better": "lower", "ratio": 9.4, "low": 7.6, "high": 13},
+            "`waiting` runs the command in 9.4 × the time of `baseline` (7.6 to 13 ×, 95 % interval)",
+        ),
+        (
+            {"metric": "command.wall_s", "better": "lower", "verdict": "faster"},
+            "`waiting` runs the command in 31 % less time than `baseline` (28 to 35 %, 95 % interval)",
+        ),
+        (
             {"verdict": "slower, below threshold", "ratio": 0.98, "low": 0.97, "high": 0.99},
             "`waiting` writes 2 % slower than `baseline` (1.0 to 3.0 %, 95 % interval), below threshold",
         ),

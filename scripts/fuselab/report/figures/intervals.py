@@ -73,7 +73,7 @@ def _ratio_heading(axes: Axes, y: float, better: str) -> None:
     left, right = ("slower", "faster") if better == "higher" else ("better", "worse")
     transform = axes.get_yaxis_transform()
     axes.axhspan(
-        y - 0.5, y + 0.5, color=palette.PAPER.light, lw=0, zorder=2
+        y - 0.6, y + 0.5, color=palette.PAPER.light, lw=0, zorder=2
     )  # neither band nor line behind words
     for x, side, text in (
         (0, "left", f"← {left}"),
