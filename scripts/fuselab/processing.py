@@ -127,7 +127,7 @@ def compare_profiles(baseline: Path, variant: Path, sides: Sequence[Profile], ou
         Side(stacks, profile.operations_by_capture, profile.bytes_by_capture)
         for stacks, profile in zip(captured, sides, strict=True)
     ]
-    rows, note = find_movers(pair[0], pair[1], grows)
+    rows, note = find_movers(pair[0], pair[1], grows, max(profile.sample_value for profile in sides))
     write_movers(out / "movers.csv", rows)
     whole = [read_folded(folder / "folded.txt", after.unit) for folder in (baseline, variant)]
     if grows and before.operations and after.operations:

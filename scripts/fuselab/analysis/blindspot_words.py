@@ -103,7 +103,12 @@ def notes(captures: Captures, account: Account) -> list[str]:
     missing = [kind for kind, found in kinds.items() if found is None]
     if missing:
         said.append(f"Not captured: {', '.join(missing)}.")
-    unscaled = [kind for kind, found in kinds.items() if found is not None and not found.operations]
+    shared = captures.polled is not None and captures.polled.operations == captures.operations
+    unscaled = [
+        kind
+        for kind, found in kinds.items()
+        if found is not None and not found.operations and not (shared and found is captures.polled)
+    ]
     if unscaled or not captures.operations:
         said.append(
             "A load without a count of operations cannot be brought to the speed of another run: "

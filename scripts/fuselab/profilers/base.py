@@ -132,6 +132,8 @@ class Profile:
     source_files: tuple[str, ...]
     operations_by_capture: tuple[int, ...] = ()
     bytes_by_capture: tuple[int, ...] = ()
+    sample_value: float = 0.0
+    """What one sample stands for, in the unit; 0 where everything is counted."""
     tool_versions: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     fix: str = ""

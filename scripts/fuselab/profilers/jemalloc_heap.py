@@ -86,7 +86,7 @@ class JemallocHeap:
             limits = heap.quality.limits()
             remarks = tuple(note for note in limits if "names from" in note)
             notes = tuple(note for note in limits if note not in remarks) + _thin(heap.relative_error)
-            return Reading(heap.stacks, tuple(dumps), figures, notes, remarks)
+            return Reading(heap.stacks, tuple(dumps), figures, notes, remarks, heap.mean_sample_bytes)
 
         def extras() -> Extras:
             profile = out / "symbolised.heap"

@@ -35,6 +35,8 @@ class Reading:
     """Caveats: a reading with any is *limited*."""
     remarks: tuple[str, ...] = ()
     """What a reader should know that takes nothing from the picture."""
+    sample_value: float = 0.0
+    """What one sample stands for, in the profiler's unit; 0 where everything is counted."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ def profile_of(
         bytes_by_capture=tuple(capture.bytes for capture in captures),
         tool_versions=versions(tools),
         notes=(*notes, *dict.fromkeys(remark for reading in readings for remark in reading.remarks)),
+        sample_value=max(reading.sample_value for reading in readings),
         figures=_mean_figures(readings),
         pictures=added.pictures,
         tables=added.tables,

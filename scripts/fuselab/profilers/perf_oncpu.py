@@ -53,6 +53,7 @@ class PerfOnCpu:
                 "kernel_ns": found.kernel_ns,
                 "event": found.event,
             }
-            return Reading(found.stacks, (data,), figures, found.quality.limits())
+            limits, period_ns = found.quality.limits(), found.total_ns / found.samples
+            return Reading(found.stacks, (data,), figures, limits, sample_value=period_ns)
 
         return profile_of(self, captures, out, tools, read)

@@ -189,6 +189,21 @@ def test_runs_that_cannot_be_brought_to_one_load_give_no_figure(story: Captures)
     assert any("without a count of operations" in note and "on-CPU" in note for note in notes(captures, made))
 
 
+def test_poll_time_of_the_traces_own_run_needs_no_count_of_operations(story: Captures) -> None:
+    """A command has none; spans and polls of one run still belong together."""
+    assert story.on_cpu is not None
+    assert story.polled is not None
+    captures = replace(
+        story, operations=0, fio=(), polled=replace(story.polled, operations=0),
+        on_cpu=replace(story.on_cpu, operations=0), blocked=None, preempted=None,
+    )  # fmt: skip
+    made = account(captures)
+    assert row(made, EXTEND).awaiting_ns == 4005 * MS
+    (said,) = (note for note in notes(captures, made) if "without a count of operations" in note)
+    assert "on-CPU time" in said
+    assert "poll time" not in said
+
+
 def test_no_wait_is_invented_where_there_is_none(story: Captures) -> None:
     assert story.polled is not None
     busy = [frame(WRITE, 515), frame(EXTEND, 4015), frame(COPY, 505)]

@@ -1,0 +1,218 @@
+"""What is planted in demofs is what the whole workflow finds: from one YAML file, through real mounts, to tables.
+
+One experiment holds the faults, and captures are made of those that a test looks at: each fault is looked at by a
+profiler that its neighbours in a variant leave alone. Figures are held to
+5 % of what was planted, the promise of every profiler. Where a figure can only be longer than what was planted (a
+sleep never ends early), the machine's own delay is within the 5 % too, so the planted times are long.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from fuselab.workloads import REGISTRY
+
+from .conftest import Workspace
+
+pytestmark = [pytest.mark.mount, pytest.mark.slow]
+
+WAIT_NS, HELD_NS, BLOCKED_NS = 10_000_000, 10_000_000, 5_000_000
+COPY_NS, CHECKSUM_NS = 600_000, 600_000
+KEPT_BYTES = 64 << 20
+TASKS, SELF_WAKES = 123, 456
+JOBS = 4
+WITHIN = 0.05
+
+PROFILERS = "profilers: [[trace-chrome, trace-flame], tokio-console, jemalloc-heap, perf-oncpu, perf-offcpu]"
+TRUTH = f"""
+title: what is planted
+target: demofs
+backend: sqlite
+variants:
+  nothing: {{}}
+  waiting: {{options: {{inject: "extend-wait=10ms,block=5ms"}}}}
+  burning: {{options: {{inject: "copy-cpu=600us,checksum-cpu=600us"}}}}
+  queueing: {{options: {{inject: lock=10ms}}}}
+  keeping: {{options: {{inject: "heap=64MiB,tasks={TASKS},self-wakes={SELF_WAKES}"}}}}
+workloads:
+  one: {{fio: {{rw: write, bs: 64k, size: 16m, runtime: 2s}}}}
+  four: {{fio: {{rw: write, bs: 64k, size: 4m, runtime: 2s, numjobs: {JOBS}}}}}
+blocks: 1
+{PROFILERS}
+"""
+LOOKED_AT = (
+    "waiting/one/trace-chrome", "waiting/one/perf-oncpu", "waiting/one/perf-offcpu", "burning/four/perf-oncpu",
+    "queueing/four/trace-chrome", "queueing/four/tokio-console", "keeping/one/jemalloc-heap",
+    "keeping/one/tokio-console",
+)  # fmt: skip
+NOTHING = f"""
+title: two sides with nothing between them
+target: demofs
+backend: sqlite
+variants: {{baseline: {{}}}}
+control: true
+workloads:
+  seq: {{fio: {{rw: write, bs: 64k, size: 16m, runtime: 500ms}}}}
+blocks: 1
+captures: 3
+{PROFILERS}
+"""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The processed folders of the experiment, and what its loads did."""
+
+    home: Path
+
+    def folder(self, cell: str) -> Path:
+        return self.home / "processed" / cell
+
+    def profile(self, cell: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.folder(cell) / "profile.json").read_text())
+        assert found["status"] == "ok", (cell, found["status"], found["notes"])
+        return found
+
+    def writes(self, cell: str) -> int:
+        """I/O operations of the load under which a cell was captured, by fio's own count."""
+        variant, workload, profiler = cell.split("/")
+        runs = (self.home / "captures" / variant / workload).glob("*/*/*/run.json")
+        run = next(path for path in runs if profiler in path.parts[-4].split("+"))
+        return REGISTRY["fio"].traffic(run.parent).operations
+
+    def rows(self, cell: str, table: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = pq.read_table(self.folder(cell) / table).to_pylist()
+        return found
+
+    def spans(self, cell: str, name: str) -> list[dict[str, Any]]:
+        return [row for row in self.rows(cell, "spans.parquet") if row["name"] == name]
+
+    def time_in(self, cell: str, function: str) -> int:
+        """Sum of the folded stacks in which `function` stands."""
+        return sum(value for stack, value in self.stacks(cell) if any(function in frame for frame in stack))
+
+    def stacks(self, cell: str) -> Iterable[tuple[list[str], int]]:
+        for line in (self.folder(cell) / "folded.txt").read_text().splitlines():
+            stack, _, value = line.rpartition(" ")
+            yield stack.split(";"), int(value)
+
+
+@pytest.fixture(scope="module")
+def truth(shared_workspace: Workspace) -> Truth:
+    shared_workspace.experiment("truth", TRUTH)
+    asked = (*LOOKED_AT, "waiting/one/blindspots.json")
+    shared_workspace.make(*(f"results/truth/processed/{name}" for name in asked))
+    return Truth(shared_workspace.root / "results/truth")
+
+
+def test_a_wait_is_in_its_spans_in_all_and_for_each_call(truth: Truth) -> None:
+    spans = truth.spans("waiting/one/trace-chrome", "extend_file_size")
+    writes = truth.writes("waiting/one/trace-chrome")
+    assert len(spans) == writes > 100
+    waited_us = [span["self_us"] for span in spans]
+    assert sum(waited_us) == pytest.approx(writes * WAIT_NS / 1000, rel=WITHIN)
+    assert sorted(waited_us)[writes // 2] == pytest.approx(WAIT_NS / 1000, rel=WITHIN)
+    assert min(waited_us) >= WAIT_NS / 1000 * 0.999
+
+
+def test_a_wait_is_absent_from_on_cpu(truth: Truth) -> None:
+    cell = "waiting/one/perf-oncpu"
+    waited_ns = truth.writes(cell) * WAIT_NS
+    assert truth.time_in(cell, "extend_file_size") < 0.02 * waited_ns
+    assert truth.profile(cell)["total"] > 0
+
+
+def test_the_account_says_in_words_where_the_wait_is(truth: Truth) -> None:
+    account = json.loads((truth.folder("waiting/one") / "blindspots.json").read_text())
+    assert account["headline"].startswith("Most of the wall time of `write`")
+    assert (
+        "is a wait in `extend_file_size` (`demofs::file`) that the on-CPU flamegraph does not show"
+        in account["headline"]
+    )
+    (row,) = (
+        row for row in truth.rows("waiting/one", "blindspots.parquet") if row["name"] == "extend_file_size"
+    )
+    assert row["awaiting_ns"] == pytest.approx(row["calls"] * WAIT_NS, rel=WITHIN)
+    assert row["oncpu_ns"] < 0.02 * row["wall_ns"]
+    assert row["blocked_ns"] < 0.02 * row["wall_ns"]
+    (blocking,) = (
+        row for row in truth.rows("waiting/one", "blindspots.parquet") if row["name"] == "block_thread"
+    )
+    assert blocking["blocked_ns"] == pytest.approx(blocking["calls"] * BLOCKED_NS, rel=WITHIN)
+    assert blocking["awaiting_ns"] < 0.02 * blocking["wall_ns"]
+
+
+def test_cpu_time_is_found_in_inlined_async_functions(truth: Truth) -> None:
+    cell = "burning/four/perf-oncpu"
+    copied, summed = (truth.time_in(cell, f"planted::{name}") for name in ("burn_copy", "burn_checksum"))
+    assert copied / (copied + summed) == pytest.approx(0.5, rel=WITHIN)
+    assert copied + summed == pytest.approx(truth.writes(cell) * (COPY_NS + CHECKSUM_NS), rel=WITHIN)
+
+
+def test_a_blocked_worker_is_off_cpu(truth: Truth) -> None:
+    cell = "waiting/one/perf-offcpu"
+    assert truth.time_in(cell, "block_thread") == pytest.approx(truth.writes(cell) * BLOCKED_NS, rel=WITHIN)
+
+
+def test_kept_memory_is_live_and_has_its_error(truth: Truth) -> None:
+    cell = "keeping/one/jemalloc-heap"
+    rows = [row for row in truth.rows(cell, "table.parquet") if "plant_heap" in row["stack"]]
+    assert sum(row["live_bytes"] for row in rows) == pytest.approx(KEPT_BYTES, rel=WITHIN)
+    error = sum(row["sampling_sd_bytes"] ** 2 for row in rows) ** 0.5 / KEPT_BYTES
+    assert error < WITHIN / 2, "the sampling rate allows the claim"
+    assert truth.time_in(cell, "plant_heap") == pytest.approx(KEPT_BYTES, rel=WITHIN)
+
+
+def test_a_contended_lock_is_a_wait_in_its_spans(truth: Truth) -> None:
+    cell = "queueing/four/trace-chrome"
+    writes = truth.writes(cell)
+    held = truth.spans(cell, "hold_lock")
+    assert len(held) == writes
+    assert sum(span["self_us"] for span in held) == pytest.approx(writes * HELD_NS / 1000, rel=WITHIN)
+    # With every job always at the lock, each write waits while the others hold it, one after the other.
+    queued = [span["self_us"] for span in truth.spans(cell, "contend_lock")]
+    assert sum(queued) == pytest.approx(writes * (JOBS - 1) * HELD_NS / 1000, rel=WITHIN)
+
+
+def test_a_contended_lock_leaves_tasks_idle(truth: Truth) -> None:
+    cell = "queueing/four/tokio-console"
+    writes = truth.writes(cell)
+    rows = truth.rows(cell, "tasks.parquet")
+    # fuse3 spawns a task for each request, all in one place.
+    ((place, tasks),) = Counter(row["location"] for row in rows).most_common(1)
+    assert "fuse3" in place
+    assert tasks >= writes
+    idle_ns = sum(row["idle_ns"] for row in rows if row["location"] == place)
+    assert idle_ns == pytest.approx(writes * JOBS * HELD_NS, rel=WITHIN)
+
+
+def test_tasks_and_self_wakes_are_exact(truth: Truth) -> None:
+    rows = truth.rows("keeping/one/tokio-console", "tasks.parquet")
+    assert sum(row["name"] == "planted_task" for row in rows) == TASKS
+    (waker,) = (row for row in rows if row["name"] == "wake_itself")
+    assert (waker["self_wakes"], waker["wakes"], waker["polls"]) == (SELF_WAKES, SELF_WAKES, SELF_WAKES + 1)
+    assert "self-wake-storm" in waker["lints"]
+
+
+def test_nothing_planted_names_no_mover(shared_workspace: Workspace) -> None:
+    shared_workspace.experiment("nothing", NOTHING)
+    profilers = ("trace-chrome", "trace-flame", "tokio-console", "jemalloc-heap", "perf-oncpu", "perf-offcpu")
+    base = "results/nothing/diffs/control-vs-baseline/seq"
+    shared_workspace.make(*(f"{base}/{profiler}" for profiler in profilers))
+    for profiler in profilers:
+        folder = shared_workspace.root / base / profiler
+        with (folder / "movers.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        moved = [row for row in rows if row["moved"] != "no"]
+        assert rows, profiler
+        assert not moved, (profiler, moved)
+        assert "0 of" in json.loads((folder / "diff.json").read_text())["note"]
