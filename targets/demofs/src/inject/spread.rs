@@ -36,7 +36,8 @@ mod tests {
     fn durations_differ_and_keep_their_mean() {
         let (spread, mean) = (Spread::new(1), Duration::from_micros(100));
         let durations: Vec<_> = (0..100_000).map(|_| spread.next(mean)).collect();
-        assert!(durations.iter().all(|one| *one >= mean / 2 && *one < mean * 3 / 2));
+        // Durations are whole nanoseconds: the longest may be rounded up to the bound.
+        assert!(durations.iter().all(|one| *one >= mean / 2 && *one <= mean * 3 / 2));
         let total: Duration = durations.iter().sum();
         let error = total.as_secs_f64() / (mean * 100_000).as_secs_f64() - 1.0;
         assert!(error.abs() < 0.01, "{error}");
