@@ -63,6 +63,10 @@ can_start() {
 fetch_uv() {
   local half
   mkdir -p "$(dirname "$own_uv")"
+  # Another checkout may be fetching it too: whoever comes second finds it there.
+  exec 8>"$own_uv.lock"
+  flock 8
+  ! find_uv >/dev/null || return 0
   half=$(mktemp -d "$own_uv.XXXXXX")
   "$1" -m venv "$half"
   "$half/bin/python" -m pip install --quiet --require-hashes --requirement envs/uv.txt
