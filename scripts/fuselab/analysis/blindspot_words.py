@@ -75,8 +75,7 @@ def _sentences(account: Account, wait: Wait) -> Iterator[str]:
     where = "in its own awaits" if row.key == wait.root else f"in `{row.key.name}` (`{row.key.target}`)"
     yield (
         f"{most} of the wall time of `{wait.root.name}`, {wait.share:.0%}, is a wait {where} that the on-CPU "
-        f"flamegraph does not show: {duration(row.awaiting_ns or 0)} in {row.calls} calls, "
-        f"{duration(round((row.awaiting_ns or 0) / max(row.calls or 1, 1)))} each."
+        f"flamegraph does not show: {duration(row.awaiting_ns or 0)} in {_calls(row.calls or 1, row.awaiting_ns or 0)}."
     )
     if row.oncpu_ns is None:
         return
@@ -88,6 +87,10 @@ def _sentences(account: Account, wait: Wait) -> Iterator[str]:
         return
     names = " and ".join(f"`{short(name)}` ({value / on_cpu:.0%})" for name, value in shown)
     yield f"{spent}; the flamegraph shows {names} in its place."
+
+
+def _calls(calls: int, total_ns: int) -> str:
+    return "one call" if calls == 1 else f"{calls} calls, {duration(round(total_ns / calls))} each"
 
 
 def notes(captures: Captures, account: Account) -> list[str]:
