@@ -61,7 +61,7 @@ def test_a_bundle_holds_the_experiment_its_figures_and_its_machine(here: Workspa
     for name in (
         "figures/ratios",
         "figures/paired-seq-write-bw",
-        "flamegraphs/waiting.seq.perf-oncpu.flamegraph",
+        "flamegraphs/baseline.seq.perf-oncpu.flamegraph",
     ):
         assert files[f"{name}.pdf"].startswith(b"%PDF"), name
         assert b"<svg" in files[f"{name}.svg"], name
