@@ -1,4 +1,4 @@
-"""What an experiment has, what it still takes, and what it can find: all that `fuselab plan` says.
+"""What an experiment has, and what it still takes: with `findable`, all that `fuselab plan` says.
 
 Times come from runs that are there; without any, from the load's own runtime, and that is said.
 """
@@ -6,10 +6,8 @@ Times come from runs that are there; without any, from the load's own runtime, a
 from __future__ import annotations
 
 import base64
-import csv
 import json
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
@@ -17,11 +15,12 @@ from typing import Any
 
 import msgspec
 
-from fuselab.compare.power import NOISY, QUIET, smallest_effect
 from fuselab.compare.schedule import LOOKS
 from fuselab.experiment.loads import complete_jobs
 from fuselab.experiment.model import Workload
 from fuselab.experiment.plan import Plan
+from fuselab.findable import Findable, findable
+from fuselab.layout import Layout
 from fuselab.leftovers import Leftover, size_bytes, stale
 from fuselab.workloads import fio_time
 
@@ -29,8 +28,6 @@ _OVERHEAD_S = 2.0
 """Of a run beyond its load, where none has been measured: gate, mount, unmount, teardown."""
 _SAMPLE = 24
 """How many of the newest runs of one kind are looked at for their times."""
-_ENOUGH = 6
-"""Blocks from which on their scatter says something."""
 
 
 @dataclass(frozen=True)
@@ -49,14 +46,6 @@ class Part:
     @property
     def left(self) -> int:
         return max(0, self.wanted - self.done)
-
-
-@dataclass(frozen=True)
-class Findable:
-    """The smallest change that four of five experiments of this design find; None: no change is."""
-
-    machine: str
-    change: float | None
 
 
 @dataclass(frozen=True)
@@ -87,12 +76,13 @@ class _Ran(msgspec.Struct):
 
 def forecast(plan: Plan, root: Path) -> Forecast:
     """Of one experiment, from its plan and what lies below `root/results`."""
-    parts = (*_builds(plan, root), *_verifies(plan, root), *_blocks(plan, root), *_captures(plan, root))
-    return Forecast(plan.experiment.name, parts, tuple(stale(plan, root)), tuple(_findable(plan, root)))
+    kinds = (_builds, _verifies, _blocks, _captures, _cost_blocks)
+    parts = tuple(part for kind in kinds for part in kind(plan, root))
+    return Forecast(plan.experiment.name, parts, tuple(stale(plan, root)), tuple(findable(plan, root)))
 
 
 def _builds(plan: Plan, root: Path) -> Iterator[Part]:
-    for folder, spec in plan.builds.items():
+    for folder, spec in {**plan.builds, **plan.bench_builds}.items():
         path = root / "results" / "builds" / folder
         seconds = 1.0 if spec.kind == "installed" else _build_seconds(root, spec.target)
         there = path / "build.json"
@@ -154,6 +144,23 @@ def _captures(plan: Plan, root: Path) -> Iterator[Part]:
         )
 
 
+def _cost_blocks(plan: Plan, root: Path) -> Iterator[Part]:
+    """Blocks that measure what profiling costs, by workload."""
+    folders: dict[Path, list[Path]] = {}
+    for folder in Layout(plan).cost_blocks:
+        path = root / folder
+        folders.setdefault(path.parent, []).append(path)
+    for home, blocks in folders.items():
+        workload = plan.experiment.workload(home.parent.name)
+        done = sum((block / "block.json").exists() for block in blocks)
+        each = _mean_seconds(home.glob("*/*/run.json"))
+        guess = each or _load_seconds(workload)
+        seconds = None if guess is None else guess * len(plan.cost_mounts)
+        example = next(home.glob("*"), None)
+        size = size_bytes(example) if example else None
+        yield Part("cost blocks", workload.name, done, len(blocks), seconds, size, each is not None)
+
+
 def _size_near(path: Path) -> int | None:
     """Of a build's folder, or of another build of the same target."""
     known = path if path.is_dir() else next(path.parent.glob("*"), None)
@@ -178,49 +185,3 @@ def _load_seconds(workload: Workload) -> float | None:
             return None
         longest = max(longest, (fio_time.seconds(options["runtime"]) or 0.0) + fio_time.ramp_s(options))
     return longest + _OVERHEAD_S
-
-
-def _findable(plan: Plan, root: Path) -> Iterator[Findable]:
-    """From the scatter of the blocks that are there; before any, for a quiet and a noisy machine."""
-    e = plan.experiment
-    controls = {variant.name for variant in e.variants if variant.control}
-    contrasts = sum(pair.variant not in controls for pair in e.contrasts)
-    design: dict[str, Any] = {
-        "family": max(1, contrasts * len(e.workloads) * len(e.compare.primary)),
-        "variants": len(e.variants),
-        "threshold": e.compare.threshold,
-    }
-    if len(e.variants) < 2:
-        return
-    measured = _differences(plan, root)
-    for name, differences in measured.items():
-        yield Findable(f"here, {name}", smallest_effect(e.blocks, differences, **design))
-    if not measured:
-        yield Findable("on a quiet machine", smallest_effect(e.blocks, QUIET, **design))
-        yield Findable("on a noisy machine", smallest_effect(e.blocks, NOISY, **design))
-
-
-def _differences(plan: Plan, root: Path) -> dict[str, Sequence[float]]:
-    """`workload metric` -> ln(variant / baseline) by block: of an A/A control, or else of the first contrast."""
-    path = root / "results" / plan.experiment.name / "metrics.csv"
-    if not path.exists():
-        return {}
-    values: dict[tuple[str, str, str], dict[str, float]] = {}
-    with path.open(newline="") as file:
-        for row in csv.DictReader(file):
-            if row["metric"] in plan.experiment.compare.primary:
-                by_block = values.setdefault((row["workload"], row["metric"], row["variant"]), {})
-                by_block[row["block"]] = float(row["value"])
-    controls = {variant.name for variant in plan.experiment.variants if variant.control}
-    contrasts = sorted(plan.experiment.contrasts, key=lambda pair: pair.variant not in controls)
-    found: dict[str, Sequence[float]] = {}
-    for workload, metric in sorted({key[:2] for key in values}):
-        for pair in contrasts:
-            base = values.get((workload, metric, pair.baseline), {})
-            other = values.get((workload, metric, pair.variant), {})
-            logs = [
-                math.log(other[block] / base[block]) for block in base if base[block] and other.get(block)
-            ]
-            if len(logs) >= _ENOUGH:
-                found.setdefault(f"{workload} {metric}", logs)
-    return found

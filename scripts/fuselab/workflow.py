@@ -19,7 +19,6 @@ from fuselab.experiment.planning import make_plan
 from fuselab.layout import Layout
 from fuselab.rig.namespaces import PARENT
 from fuselab.takeover import take_over
-from fuselab.target.spec import bench_spec
 from fuselab.tasks import Tasks, plain_dict
 
 PACKAGE = Path(__file__).parent
@@ -60,14 +59,9 @@ class Workflow:
     def build(self, folder: str) -> dict[str, Any]:
         """Build spec of `<target>/<build>` as plain data, from whichever experiment asks for it."""
         for plan in self._plans.values():
-            for spec in plan.builds.values():
-                for made in (spec, *(bench_spec(spec, bench) for bench in self._benches(plan))):
-                    if made.folder == folder:
-                        return plain_dict(made)
+            if spec := plan.builds.get(folder) or plan.bench_builds.get(folder):
+                return plain_dict(spec)
         raise SystemExit(f"no experiment that was asked for has the build {folder}")
-
-    def _benches(self, plan: Plan) -> list[str]:
-        return sorted({str(w.settings["bench"]) for w in plan.experiment.workloads if "bench" in w.settings})
 
     @cache  # noqa: B019  one object, as long as Snakemake lives
     def code(self, *packages: str) -> str:

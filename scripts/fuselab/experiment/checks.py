@@ -26,6 +26,14 @@ def metric_names(workload: Workload) -> tuple[str, ...]:
     return tuple(workloads.REGISTRY[workload.kind].metric_names(workload.settings))
 
 
+def yields(workload: Workload, metric: str) -> bool:
+    """Whether runs of `workload` will have `metric`."""
+    names = metric_names(workload)
+    if metric in _TARGET:
+        return workloads.REGISTRY[workload.kind].needs_mount
+    return metric in names or (metric.startswith(_OPEN) and any(name.startswith(_OPEN) for name in names))
+
+
 def default_primary(loads: tuple[Workload, ...]) -> tuple[str, ...]:
     """The most telling metric of each load, in every direction that it has: `write.bw`, `read.bw`."""
     names: list[str] = []
@@ -43,9 +51,7 @@ def check_metrics(findings: Findings, data: Mapping[str, Any], loads: tuple[Work
     primary = data.get("compare", {}).get("primary", ())
     for i, name in enumerate(primary):
         at: Key = ("compare", "primary", i)
-        if name.startswith(_OPEN) and any(n.startswith(_OPEN) for n in known):
-            continue
-        if name not in known:
+        if not any(yields(workload, name) for workload in loads):
             findings.unknown(at, "metric", known, why=" (no workload here yields it)")
         elif name in primary[:i]:
             findings.add(at, f"the metric '{name}' is in the list already")

@@ -19,7 +19,7 @@ from fuselab.compare.schedule import LOOKS
 from fuselab.experiment.model import Contrast, Experiment, Workload
 from fuselab.profilers.base import Capability
 from fuselab.rig.request import RIG_VERSION, Load, MountConfig
-from fuselab.target.spec import BuildSpec
+from fuselab.target.spec import BuildSpec, bench_spec
 
 NONE = "none"
 
@@ -95,6 +95,21 @@ class Plan:
         loads |= self.loads
         rendered = {name: workloads.REGISTRY[made.kind].render(made.settings) for name, made in loads.items()}
         return {name: text for name, text in rendered.items() if text is not None}
+
+    @cached_property
+    def bench_builds(self) -> dict[str, BuildSpec]:
+        """By folder: builds of the benches that workloads run, with everything else as in the program's own build."""
+        found = {}
+        for workload in self.experiment.workloads:
+            if (bench := workload.settings.get("bench")) is None:
+                continue
+            runs = {(variant.name, NONE) for variant in self.experiment.variants}
+            runs |= {(c.variant, c.profiler) for c in self.captures if c.workload == workload.name}
+            for variant, profilers in sorted(runs):
+                if spec := self.build_of(variant, profilers):
+                    made = bench_spec(spec, str(bench))
+                    found[made.folder] = made
+        return found
 
     def timed_spec(self, workload: str) -> str:
         """Spec of the blocks of `workload`: every variant's mount, the load, the seed, the rig."""

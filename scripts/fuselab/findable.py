@@ -1,0 +1,78 @@
+"""What an experiment can find: the smallest change that its design will probably call faster or slower."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fuselab.compare.power import NOISY, QUIET, smallest_effect
+from fuselab.experiment.checks import yields
+from fuselab.experiment.model import Experiment
+from fuselab.experiment.plan import Plan
+
+_ENOUGH = 6
+"""Blocks from which on their scatter says something."""
+
+
+@dataclass(frozen=True)
+class Findable:
+    """The smallest change that four of five experiments of this design find; None: no change is."""
+
+    machine: str
+    change: float | None
+
+
+def findable(plan: Plan, root: Path) -> Iterator[Findable]:
+    """From the scatter of the blocks that are there; before any, for a quiet and a noisy machine."""
+    e = plan.experiment
+    design: dict[str, Any] = {
+        "family": family(plan.experiment),
+        "variants": len(e.variants),
+        "threshold": e.compare.threshold,
+    }
+    if len(e.variants) < 2:
+        return
+    measured = _differences(plan, root)
+    for name, differences in measured.items():
+        yield Findable(f"here, {name}", smallest_effect(e.blocks, differences, **design))
+    if not measured:
+        yield Findable("on a quiet machine", smallest_effect(e.blocks, QUIET, **design))
+        yield Findable("on a noisy machine", smallest_effect(e.blocks, NOISY, **design))
+
+
+def family(experiment: Experiment) -> int:
+    """Comparisons that are corrected together: contrasts, without controls, by the primary metrics of each workload."""
+    controls = {variant.name for variant in experiment.variants if variant.control}
+    contrasts = sum(pair.variant not in controls for pair in experiment.contrasts)
+    primary = sum(yields(w, metric) for w in experiment.workloads for metric in experiment.compare.primary)
+    return max(1, contrasts * primary)
+
+
+def _differences(plan: Plan, root: Path) -> dict[str, Sequence[float]]:
+    """`workload metric` -> ln(variant / baseline) by block: of an A/A control, or else of the first contrast."""
+    path = root / "results" / plan.experiment.name / "metrics.csv"
+    if not path.exists():
+        return {}
+    values: dict[tuple[str, str, str], dict[str, float]] = {}
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            if row["metric"] in plan.experiment.compare.primary:
+                by_block = values.setdefault((row["workload"], row["metric"], row["variant"]), {})
+                by_block[row["block"]] = float(row["value"])
+    controls = {variant.name for variant in plan.experiment.variants if variant.control}
+    contrasts = sorted(plan.experiment.contrasts, key=lambda pair: pair.variant not in controls)
+    found: dict[str, Sequence[float]] = {}
+    for workload, metric in sorted({key[:2] for key in values}):
+        for pair in contrasts:
+            base = values.get((workload, metric, pair.baseline), {})
+            other = values.get((workload, metric, pair.variant), {})
+            logs = [
+                math.log(other[block] / base[block]) for block in base if base[block] and other.get(block)
+            ]
+            if len(logs) >= _ENOUGH:
+                found.setdefault(f"{workload} {metric}", logs)
+    return found

@@ -1,0 +1,64 @@
+"""What `fuselab plan` counts is what Snakemake will make, and what it promises to find is what will be judged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fuselab.experiment.loading import load_experiment
+from fuselab.experiment.plan import Plan
+from fuselab.experiment.planning import make_plan
+from fuselab.findable import family
+from fuselab.forecast import Part, forecast
+from fuselab.layout import COST_BLOCKS
+
+
+def plan_of(text: str, tmp_path: Path, checkout: Path) -> Plan:
+    path = tmp_path / "e.yaml"
+    path.write_text(f"name: e\ntarget: demofs\n{text}")
+    loaded = load_experiment(path, checkout)
+    return make_plan(loaded.experiment, loaded.targets, loaded.services)
+
+
+@pytest.fixture
+def tour(checkout: Path) -> Plan:
+    loaded = load_experiment(checkout / "experiments/tour.yaml", checkout)
+    return make_plan(loaded.experiment, loaded.targets, loaded.services)
+
+
+def parts(plan: Plan, root: Path, what: str) -> list[Part]:
+    return [part for part in forecast(plan, root).parts if part.what == what]
+
+
+def test_builds_of_benches_are_counted(tour: Plan, tmp_path: Path) -> None:
+    names = {part.name for part in parts(tour, tmp_path, "build")}
+    assert len(names) == 4
+    assert sum(name.endswith("-bench-demofs_bench") for name in names) == 2
+
+
+def test_blocks_that_measure_costs_are_counted(tmp_path: Path, checkout: Path) -> None:
+    text = """
+variants: {baseline: {}, other: {env: {A: b}}}
+workloads: {seq: {fio: {rw: write, bs: 4k, size: 1m, runtime: 1s}}}
+profilers: [perf-oncpu, jemalloc-heap]
+"""
+    assert not parts(plan_of(text, tmp_path, checkout), tmp_path, "cost blocks")
+    [part] = parts(plan_of(f"{text}cost: true\n", tmp_path, checkout), tmp_path, "cost blocks")
+    assert (part.name, part.done, part.wanted) == ("seq", 0, COST_BLOCKS)
+    assert part.seconds_each is not None
+    assert part.seconds_each > 4  # plain, perf, and the heap's build off and on: each runs for a second
+
+
+def test_a_family_holds_what_will_be_judged_together(tour: Plan, tmp_path: Path, checkout: Path) -> None:
+    # One contrast, and two primary metrics that the fio load yields and the bench does not.
+    assert family(tour.experiment) == 2
+    text = """
+variants: {baseline: {}, other: {env: {A: b}}, third: {env: {A: c}}}
+control: true
+workloads:
+  w: {fio: {rw: write, bs: 4k, size: 1m, runtime: 1s}}
+  r: {fio: {rw: read, bs: 4k, size: 1m, runtime: 1s}}
+compare: {primary: [write.bw, read.bw, target.cpu_s]}
+"""
+    assert family(plan_of(text, tmp_path, checkout).experiment) == 2 * (2 + 2)
