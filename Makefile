@@ -25,7 +25,8 @@ report: setup ## run the experiments named in config.yaml and write results/repo
 	@$(RUN) .venv/bin/snakemake --cores $(CORES) results/report.html
 
 test: setup-dev ## run all tests, with real mounts and real loads (at most 20 minutes)
-	@$(RUN) $(PYTHON) -m pytest tests
+	@$(RUN) $(PYTHON) -m pytest tests -m 'not mount' --numprocesses auto
+	@$(RUN) $(PYTHON) -m pytest tests -m mount
 
 test-fast: setup-dev ## run the tests that mount nothing (under a minute)
 	@$(RUN) $(PYTHON) -m pytest tests -m 'not mount and not slow' --numprocesses auto
