@@ -168,6 +168,12 @@ def test_files_and_names_work_as_posix_says(mounted, backend):
             more.write(b" world")
         assert file.read_bytes() == b"hello world"
 
+        with (root / "d/only").open("xb") as new:  # O_EXCL, as cp asks for it
+            new.write(b"once")
+        with pytest.raises(FileExistsError):
+            (root / "d/only").open("xb")
+        (root / "d/only").unlink()
+
         file.chmod(0o640)
         os.utime(file, ns=(1_000_000_001, -5))
         os.chown(file, 12, 34)

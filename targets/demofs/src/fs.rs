@@ -151,19 +151,20 @@ impl Filesystem for DemoFs {
         Ok(reply::entry(&self.files.with_noted_mtime(inode), TTL))
     }
 
-    #[instrument(level = "trace", skip(self, req, flags))]
+    #[instrument(level = "trace", skip(self, req, _flags))]
     async fn create(
         &self,
         req: Request,
         parent: Ino,
         name: &OsStr,
         mode: u32,
-        flags: u32,
+        _flags: u32,
     ) -> Result<ReplyCreated> {
         let new = reply::new_inode(&req, libc::S_IFREG | (mode & 0o7777));
         let inode = self.tree.create(parent, name, new).await?;
         self.files.open(inode.ino, false).await?;
-        Ok(ReplyCreated { ttl: TTL, attr: reply::file_attr(&inode), generation: 0, fh: inode.ino, flags })
+        // The reply's flags are FUSE's own (FOPEN_*), not those of open(2): O_EXCL would ask for a passthrough.
+        Ok(ReplyCreated { ttl: TTL, attr: reply::file_attr(&inode), generation: 0, fh: inode.ino, flags: 0 })
     }
 
     #[instrument(level = "trace", skip(self, _req))]
