@@ -24,7 +24,7 @@ setup-dev: ## the same, and what the tests and linters need
 report: setup ## run the experiments named in config.yaml and write results/report.html
 	@$(RUN) .venv/bin/snakemake --cores $(CORES) results/report.html
 
-test: setup-dev ## run all tests, with real mounts and real loads (at most 20 minutes)
+test: setup-dev ## run all tests, with real mounts and real loads (some 25 minutes)
 	@$(RUN) $(PYTHON) -m pytest tests -m 'not mount' --numprocesses auto
 	@$(RUN) $(PYTHON) -m pytest tests -m mount
 

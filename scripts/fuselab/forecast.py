@@ -119,7 +119,7 @@ def _blocks(plan: Plan, root: Path) -> Iterator[Part]:
         spec = plan.timed_spec(workload.name)
         home = root / "results" / experiment.name / "blocks" / workload.name
         done = len(list((home / spec).glob("*/block.json")))
-        wanted = LOOKS[-1] if experiment.blocks == "auto" else experiment.blocks
+        wanted = _last_look(plan, workload.name, root) if experiment.blocks == "auto" else experiment.blocks
         each = _mean_seconds((home / spec).glob("*/*/run.json")) or _mean_seconds(home.glob("*/*/*/run.json"))
         guess = each or _load_seconds(workload)
         seconds = None if guess is None else guess * len(experiment.variants)
@@ -128,11 +128,20 @@ def _blocks(plan: Plan, root: Path) -> Iterator[Part]:
         yield Part("blocks", workload.name, min(done, wanted), wanted, seconds, size, each is not None)
 
 
+def _last_look(plan: Plan, workload: str, root: Path) -> int:
+    """Blocks at which the looks have stopped; those of the last look where they have not."""
+    looks = root / "results" / plan.experiment.name / "looks" / workload / plan.timed_spec(workload)
+    for look in looks.glob("*.json"):
+        if json.loads(look.read_text())["next"] is None:
+            return int(look.stem)
+    return LOOKS[-1]
+
+
 def _captures(plan: Plan, root: Path) -> Iterator[Part]:
     home = root / "results" / plan.experiment.name / "captures"
     for capture in plan.captures:
         base = home / capture.variant / capture.workload / capture.profiler
-        done = len(list((base / capture.spec).glob("*/run.json")))
+        done = len(list((base / capture.spec).glob("*/capture.json")))
         each = _mean_seconds(base.glob("*/*/run.json"))
         workload = plan.experiment.workload(capture.workload)
         seconds = each or _load_seconds(workload)

@@ -109,7 +109,7 @@ def write_costs(
     kinds: Mapping[str, str],
     out: Path,
 ) -> None:
-    """costs.csv: the columns of comparisons.csv, and `profiler` and `step`; every figure of the load, exploratory.
+    """costs.csv: the columns of comparisons.csv, and `profiler` and `step`; every figure of the load.
 
     Each step is one contrast between two runs of the cost blocks: plain and compiled in, or off and on.
     """

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fuselab.experiment.plan import Plan
+from fuselab.layout import Layout
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def stale(plan: Plan, root: Path) -> list[Leftover]:
     home = root / "results" / plan.experiment.name
     named = named_paths(plan)
     found = []
-    for pattern in ("blocks/*/*", "captures/*/*/*/*", "verify/*/*"):
+    for pattern in ("blocks/*/*", "captures/*/*/*/*", "costs/*/*", "looks/*/*", "verify/*/*"):
         for path in sorted(home.glob(pattern)):
             if path.is_dir() and path.relative_to(root) not in named:
                 found.append(_leftover(path, root, "the experiment no longer asks for it"))
@@ -50,7 +51,10 @@ def named_paths(plan: Plan) -> set[Path]:
     """Folders of specs, processed profiles and differences that belong to the experiment as it is."""
     e = plan.experiment
     home = Path("results") / e.name
-    paths = {home / "blocks" / w.name / plan.timed_spec(w.name) for w in e.workloads}
+    paths = {
+        home / kind / w.name / plan.timed_spec(w.name) for w in e.workloads for kind in ("blocks", "looks")
+    }
+    paths |= {Path(block).parent for block in Layout(plan).cost_blocks}
     paths |= {home / "captures" / c.variant / c.workload / c.profiler / c.spec for c in plan.captures}
     paths |= {home / "processed" / v / w / p for v, w, p in plan.processed()}
     paths |= {home / "diffs" / f"{c.variant}-vs-{c.baseline}" / w / p for c, w, p in plan.diffs()}
@@ -67,11 +71,9 @@ def every_leftover(plans: Mapping[str, Plan], broken: Mapping[str, str], root: P
         for path in sorted((results / name / "held").glob("*/*")):
             found.append(_leftover(path, root, "a mount that was held by hand"))
     if not broken:  # a broken file may name any build
-        used = {results / "builds" / folder for plan in plans.values() for folder in plan.builds}
+        used = {folder for plan in plans.values() for folder in (*plan.builds, *plan.bench_builds)}
         for path in sorted(results.glob("builds/*/*")):
-            if path.is_dir() and not any(
-                path == kept or path.name.startswith(f"{kept.name}-bench-") for kept in used
-            ):
+            if path.is_dir() and str(path.relative_to(results / "builds")) not in used:
                 found.append(_leftover(path, root, "a build that no experiment asks for"))
     for path in _dead_states(results / "state"):
         found.append(_leftover(path, root, "the state of a run that was killed"))

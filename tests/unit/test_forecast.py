@@ -13,6 +13,12 @@ from fuselab.findable import family
 from fuselab.forecast import Part, forecast
 from fuselab.layout import COST_BLOCKS
 
+AUTO = """
+variants: {baseline: {}, other: {env: {A: b}}}
+workloads: {w: {fio: {rw: write, bs: 4k, size: 1m, runtime: 1s}}}
+blocks: auto
+"""
+
 
 def plan_of(text: str, tmp_path: Path, checkout: Path) -> Plan:
     path = tmp_path / "e.yaml"
@@ -48,6 +54,17 @@ profilers: [perf-oncpu, jemalloc-heap]
     assert (part.name, part.done, part.wanted) == ("seq", 0, COST_BLOCKS)
     assert part.seconds_each is not None
     assert part.seconds_each > 4  # plain, perf, and the heap's build off and on: each runs for a second
+
+
+def test_looks_that_have_stopped_leave_nothing_to_do(tmp_path: Path, checkout: Path) -> None:
+    plan = plan_of(AUTO, tmp_path, checkout)
+    assert [part.wanted for part in parts(plan, tmp_path, "blocks")] == [32]
+    looks = tmp_path / "results/e/looks/w" / plan.timed_spec("w")
+    looks.mkdir(parents=True)
+    (looks / "012.json").write_text('{"next": 20}')
+    assert [part.wanted for part in parts(plan, tmp_path, "blocks")] == [32]
+    (looks / "020.json").write_text('{"next": null}')
+    assert [part.wanted for part in parts(plan, tmp_path, "blocks")] == [20]
 
 
 def test_a_family_holds_what_will_be_judged_together(tour: Plan, tmp_path: Path, checkout: Path) -> None:

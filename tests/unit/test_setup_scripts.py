@@ -104,7 +104,7 @@ def test_under_sudo_a_signal_reaches_the_command_and_its_files_still_change_hand
 ) -> None:
     wait = f"trap 'touch late; exit 7' {name}; touch early; while :; do sleep 0.05; done"
     # Whoever started the tests with `&` ignores SIGINT, and so would everything below.
-    argv = ["env", f"--default-signal={name}", copy / "envs/run.sh", "bash", "-c", wait]
+    argv = ["env", f"--default-signal={name}", str(copy / "envs/run.sh"), "bash", "-c", wait]
     with subprocess.Popen(argv, env=sudo, start_new_session=True) as process:
         deadline = time.monotonic() + 30
         while not (copy / "early").exists() and time.monotonic() < deadline:

@@ -28,9 +28,9 @@ class Claim:
 def verdict(claim: Claim, p_adjusted: float, threshold: float) -> str:
     """The verdict on `claim`, with `threshold` (0.05 for 5 %) as the change that matters.
 
-    *faster* / *slower* ask for an adjusted p within 1 - level and a change of at least `floor`; *no
-    difference shown* for an interval inside 1 +- threshold. Adjusted p is never smaller than p, so a claim of
-    difference implies that the interval leaves 1 out.
+    *faster* / *slower* ask for an adjusted p within 1 - level and a change of at least `floor`; *no difference
+    shown* for an interval inside 1 +- threshold, and a threshold that the metric can resolve. Adjusted p is never
+    smaller than p, so a claim of difference implies that the interval leaves 1 out.
     """
     found = claim.interval
     if found.ratio_low is None or found.ratio_high is None:
@@ -39,7 +39,7 @@ def verdict(claim: Claim, p_adjusted: float, threshold: float) -> str:
     if differs(found, p_adjusted) and abs(found.ratio - 1) >= claim.floor:
         gained = (found.ratio > 1) == (claim.better == "higher")
         return (FASTER if gained else SLOWER) + (BELOW_THRESHOLD if small else "")
-    return NO_DIFFERENCE if small else INCONCLUSIVE
+    return NO_DIFFERENCE if small and threshold >= claim.floor else INCONCLUSIVE
 
 
 def differs(found: Interval, p: float) -> bool:

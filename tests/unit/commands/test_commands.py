@@ -210,6 +210,8 @@ class TestClean:
             put(home / "builds" / folder / "build.json", {})
         for name in (
             "trial/blocks/w/0123456789ab/001",
+            "trial/costs/w/ba9876543210/001",
+            "trial/looks/w/aaaaaaaaaaaa",
             "trial/attempts/x/1",
             "builds/demo/old-1",
             "state/dead",
@@ -225,7 +227,8 @@ class TestClean:
     def test_it_lists_and_removes_nothing(self, fuselab, results: Path):
         before = sorted(results.rglob("*"))
         done = fuselab("clean")
-        for name in ("0123456789ab", "attempts/x", "demo/old-1", "state/dead", ".run.json.7.half"):
+        planted = ("0123456789ab", "ba9876543210", "aaaaaaaaaaaa", "attempts/x", "demo/old-1", "state/dead")
+        for name in (*planted, ".run.json.7.half"):
             assert name in done.output
         assert sorted(results.rglob("*")) == before
 

@@ -70,6 +70,11 @@ def test_no_claim_below_what_the_metric_can_resolve():
     assert verdict(claim(1.021, 1.016, 1.032, floor=0.02), 0.001, 0.05) == "slower, below threshold"
 
 
+def test_no_difference_is_not_claimed_below_what_a_metric_can_resolve():
+    assert verdict(claim(1.0, 1.0, 1.0, floor=0.02), 1.0, 0.01) == "inconclusive"
+    assert verdict(claim(1.0, 1.0, 1.0), 1.0, 0.01) == "no difference shown"
+
+
 def test_a_family_is_judged_together():
     claims = [claim(1.3, 1.2, 1.4, p=0.01), claim(1.3, 1.1, 1.5, p=0.03)]
     words = [word for word, _ in judge_family(claims, family=2, looks=1, threshold=0.05)]
