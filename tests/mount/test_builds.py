@@ -93,12 +93,16 @@ def test_a_revision_is_built_from_a_clean_clone_and_the_checkout_is_not_touched(
 
 
 def test_a_dirty_worktree_is_recorded_with_its_diff(target: Target, source: Path, tmp_path: Path) -> None:
-    (source / "src/main.rs").write_text(MAIN.replace("quiet", "edited"))
+    (source / "src/main.rs").write_text("mod new;\n" + MAIN.replace("quiet", "edited"))
+    (source / "src/new.rs").write_text("// a file that git does not know yet\n")
     spec = build_spec(target, Variant("baseline", "tiny", "none"))
     assert spec is not None
     record = make_build(spec, target.build, tmp_path / "out")
     assert record.dirty
-    assert "+fn main()" in (tmp_path / "out/worktree.diff").read_text()
+    git(tmp_path, "clone", "-q", str(source), "again")
+    git(tmp_path / "again", "apply", str(tmp_path / "out/worktree.diff"))
+    for name in ("src/main.rs", "src/new.rs"):
+        assert (tmp_path / "again" / name).read_bytes() == (source / name).read_bytes()
 
 
 def test_a_compile_error_ends_with_the_compilers_own_words(

@@ -24,7 +24,11 @@ class SourceState:
     diff: str
 
 
-def git(folder: Path, *argv: str) -> str | None:
+_KEPT_BYTES = 1 << 20
+"""Of a file that git does not track; a larger one is named in the diff, and no more."""
+
+
+def git(folder: Path, *argv: str, codes: tuple[int, ...] = (0,)) -> str | None:
     """Output of a git command in `folder`, None where git says no (not a repository, no such revision)."""
     done = subprocess.run(
         ["git", "-C", str(folder), *argv],
@@ -34,7 +38,7 @@ def git(folder: Path, *argv: str) -> str | None:
         timeout=60,
         check=False,
     )
-    return done.stdout if done.returncode == 0 else None
+    return done.stdout if done.returncode in codes else None
 
 
 @cache
@@ -70,7 +74,7 @@ def _files(source: Path) -> list[str]:
 
 
 def state(build: CargoBuild | CommandBuild, rev: str) -> SourceState:
-    """Revision and dirtiness, for build.json. The diff is that of tracked files below the source."""
+    """Revision and dirtiness, for build.json, and what `git apply` makes the worktree below the source from."""
     assert build.source is not None
     if rev != WORKTREE:
         return SourceState(rev, False, "")
@@ -78,5 +82,18 @@ def state(build: CargoBuild | CommandBuild, rev: str) -> SourceState:
     if revision is None:
         return SourceState(None, True, "")
     status = git(build.source, "status", "--porcelain", "--", ".") or ""
-    diff = git(build.source, "diff", "HEAD", "--", ".") or ""
-    return SourceState(revision.strip(), bool(status.strip()), diff)
+    return SourceState(revision.strip(), bool(status.strip()), _diff(build.source))
+
+
+def _diff(source: Path) -> str:
+    parts = [git(source, "diff", "--binary", "--relative", "HEAD", "--", ".") or ""]
+    for name in (git(source, "ls-files", "-z", "--others", "--exclude-standard") or "").split("\0"):
+        if not name:
+            continue
+        if (size := (source / name).lstat().st_size) > _KEPT_BYTES:
+            parts.append(f"# {name}: a new file of {size} bytes, not kept\n")
+        else:  # 1 is git's exit code for a difference
+            parts.append(
+                git(source, "diff", "--no-index", "--binary", "--", "/dev/null", name, codes=(0, 1)) or ""
+            )
+    return "".join(parts)
