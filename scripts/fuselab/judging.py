@@ -33,6 +33,7 @@ class Judgement:
     controls: tuple[str, ...]
     closed_loop: tuple[str, ...]
     asked: dict[str, dict[str, float]] = field(default_factory=dict)
+    primary_of: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def write_comparisons(
@@ -84,6 +85,7 @@ def design(judgement: Judgement, blocks: Sequence[Path], verified: Sequence[Path
         voided=voided,
         closed_loop=judgement.closed_loop,
         asked=judgement.asked,
+        primary_of=judgement.primary_of,
     )
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from fuselab import workloads
 from fuselab.compare.schedule import block_order, randseed
+from fuselab.experiment.checks import yields
 from fuselab.experiment.plan import NONE, Plan
 from fuselab.report.plan import describe
 from fuselab.rig.request import Load, MountConfig
@@ -94,6 +95,7 @@ class Tasks:
             "threshold": e.compare.threshold,
             "blocks": e.blocks,
             "asked": {w.name: dict(workloads.REGISTRY[w.kind].asked(w.settings)) for w in e.workloads},
+            "primary_of": {w.name: [m for m in e.compare.primary if yields(w, m)] for w in e.workloads},
             "closed_loop": [
                 w.name for w in e.workloads if workloads.REGISTRY[w.kind].closed_loop(w.settings)
             ],

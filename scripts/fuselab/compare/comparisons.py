@@ -68,11 +68,12 @@ def decide_look(metrics: pd.DataFrame, design: Design, workload: str, blocks: in
 def family_size(metrics: pd.DataFrame, design: Design) -> int:
     """Size of the Holm family: contrasts without controls x workloads x the primary metrics they can yield.
 
-    A workload not measured yet counts with every primary metric; a failed variant counts as it was planned.
+    A workload not measured yet counts with those that it will yield; a failed variant counts as it was planned.
     """
     seen = metrics.groupby("workload")["metric"].agg(set).to_dict() if len(metrics) else {}
     contrasts = sum(not design.is_control(pair) for pair in design.pairs)
-    yielded = (len(set(design.primary) & seen.get(name, set(design.primary))) for name in design.workloads)
+    planned = {name: set(design.primary_of.get(name, design.primary)) for name in design.workloads}
+    yielded = (len(set(design.primary) & seen.get(name, planned[name])) for name in design.workloads)
     return contrasts * sum(yielded)
 
 

@@ -49,6 +49,8 @@ class Design:
     """Workloads that send a request only when the one before has been answered."""
     asked: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """Workload -> metric -> the value at which the load was told to keep it (`write.iops`: its rate)."""
+    primary_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Workload -> which of `primary` it will yield; all of them where nothing is said."""
 
     @property
     def level(self) -> float:

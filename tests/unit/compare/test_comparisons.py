@@ -118,6 +118,8 @@ def test_the_family_is_contrasts_by_workloads_by_primary_metrics_without_control
         DESIGN, contrasts=(("baseline", "waiting"), ("waiting", "other")), workloads=("seq-write", "later")
     )
     assert family_size(quickstart, wide) == 2 * 2 * 2
+    knowing = replace(wide, primary_of=dict.fromkeys(wide.workloads, wide.primary[:1]))
+    assert family_size(quickstart.head(0), knowing) == 2 * 2
     reads = quickstart.assign(workload="later", metric=quickstart["metric"].str.replace("write", "read"))
     # A workload that only reads has no write metrics to correct for.
     assert family_size(pd.concat([quickstart, reads]), wide) == 2 * 2
