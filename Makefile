@@ -80,7 +80,7 @@ bench-perf: setup ## from perf.data of 16 threads to a flamegraph (half a minute
 bench-heap: setup ## heap dumps of large binaries, against jeprof (2 minutes; the first time 7, and 3 GB of cache)
 	@$(RUN) $(PYTHON) tests/bench/heap.py
 
-bench-spans: setup ## a trace of 3 million events, against json.load and pandas (2 minutes)
+bench-spans: setup ## a trace of 3 million events, against json.load and pandas (a minute)
 	@$(RUN) $(PYTHON) tests/bench/spans.py
 
 bench-method: setup-dev ## what the verdicts find and how often they are wrong: simulated (2 minutes), and on demofs (20)
