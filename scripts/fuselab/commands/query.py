@@ -24,7 +24,7 @@ TIMEOUT_S = 600.0
 @click.command("query")
 @click.argument("file", metavar="FILE|NAME")
 @click.argument("sql", required=False, metavar="[SQL]")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each row.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array with one object for each row.")
 def command(file: str, sql: str | None, as_json: bool) -> None:
     """Answer SQL (DuckDB's) over an experiment's spans, tasks, heap, stacks and metrics.
 
@@ -40,7 +40,7 @@ def command(file: str, sql: str | None, as_json: bool) -> None:
         fail(f"{path.stem} has no results yet: snakemake --cores all results/{path.stem}/report.html")
     if sql is None:
         with queries.connect(home) as database:
-            _tables(database)
+            _tables(database, as_json)
         return
     sql = sys.stdin.read() if sql == "-" else sql
     with queries.connect(home) as database:
@@ -62,9 +62,13 @@ def _said(fault: Fault) -> str:
     return f"{fault.message}{hint}{names}"
 
 
-def _tables(database: duckdb.DuckDBPyConnection) -> None:
+def _tables(database: duckdb.DuckDBPyConnection, as_json: bool) -> None:
     from fuselab import queries
 
+    if as_json:
+        found = {name: (queries.TABLES[name], rows) for name, rows in queries.there(database)}
+        print_json([{"table": n, "rows": rows, "columns": t.columns} for n, (t, rows) in found.items()])
+        return
     for name, rows in queries.there(database):
         table = queries.TABLES[name]
         click.echo(f"{click.style(name, bold=True)}: {table.about} ({rows} rows)")

@@ -11,13 +11,14 @@ from fuselab import schemas
 
 
 @click.command("schema")
-@click.argument("name", type=click.Choice(schemas.NAMES), default="experiment")
+@click.argument("name", type=click.Choice(schemas.NAMES), required=False)
 @click.option("--docs", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
               help="Write the reference pages of all schemas into FOLDER instead.")  # fmt: skip
-def command(name: str, docs: Path | None) -> None:
-    """Print the JSON Schema of an experiment, a target or a service, in one piece."""
+def command(name: str | None, docs: Path | None) -> None:
+    """Print the JSON Schema of an experiment, a target or a service in one piece; without a name, of all three."""
     if docs is None:
-        click.echo(json.dumps(schemas.bundled(name), indent=2, ensure_ascii=False))
+        found = schemas.bundled(name) if name else {each: schemas.bundled(each) for each in schemas.NAMES}
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
         return
     from fuselab.reference import pages
 

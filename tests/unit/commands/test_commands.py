@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from fuselab import schemas
+from fuselab.analysis import tables
 from fuselab.cli import VERBS, main
 from fuselab.commands import words
 from fuselab.commands.plan import read_plan
@@ -85,6 +86,7 @@ class TestSchema:
     @pytest.mark.parametrize("name", schemas.NAMES)
     def test_one_piece_of_json(self, fuselab, name):
         assert json.loads(fuselab("schema", name).output) == schemas.bundled(name)
+        assert json.loads(fuselab("schema").output)[name] == schemas.bundled(name)
 
     def test_the_reference_pages(self, fuselab, tmp_path: Path):
         fuselab("schema", "--docs", str(tmp_path / "docs"))
@@ -372,3 +374,14 @@ def test_sizes_as_people_say_them(count, said):
 )
 def test_figures_carry_the_unit_of_their_name(name, value, said):
     assert words.figure(name, value) == said
+
+
+class TestQuery:
+    def test_the_tables_are_listed_for_people_and_for_scripts(self, fuselab, repository: Path):
+        (repository / "results" / "trial").mkdir(parents=True)
+        (repository / "results" / "trial" / "metrics.csv").write_text(",".join(tables.COLUMNS) + "\n")
+        found = json.loads(fuselab("query", "trial", "--json").output)
+        [metrics] = [one for one in found if one["table"] == "metrics"]
+        assert metrics["rows"] == 0
+        assert metrics["columns"]["value"] == "DOUBLE"
+        assert "metrics: " in fuselab("query", "trial").output
