@@ -25,7 +25,7 @@ from .conftest import Workspace
 
 pytestmark = [pytest.mark.mount, pytest.mark.slow]
 
-WAIT_NS, HELD_NS, BLOCKED_NS = 10_000_000, 10_000_000, 5_000_000
+WAIT_NS, HELD_NS, BLOCKED_NS = 10_000_000, 20_000_000, 5_000_000
 COPY_NS, CHECKSUM_NS = 600_000, 600_000
 KEPT_BYTES = 64 << 20
 TASKS, SELF_WAKES = 123, 456
@@ -41,7 +41,7 @@ variants:
   nothing: {{}}
   waiting: {{options: {{inject: "extend-wait=10ms,block=5ms"}}}}
   burning: {{options: {{inject: "copy-cpu=600us,checksum-cpu=600us"}}}}
-  queueing: {{options: {{inject: lock=10ms}}}}
+  queueing: {{options: {{inject: lock=20ms}}}}
   keeping: {{options: {{inject: "heap=64MiB,tasks={TASKS},self-wakes={SELF_WAKES}"}}}}
 workloads:
   one: {{fio: {{rw: write, bs: 64k, size: 16m, runtime: 2s}}}}
