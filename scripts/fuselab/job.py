@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from fuselab.paths import MissingProgramError
 from fuselab.rig.errors import RigError
 from fuselab.target.build import BuildError
 
@@ -27,6 +29,11 @@ def job(snakemake: Any) -> Iterator[Any]:
     os.dup2(log.fileno(), 2)
     try:
         yield snakemake
-    except (RigError, BuildError, JobError) as error:
+    except (RigError, BuildError, JobError, MissingProgramError) as error:
         print(f"\n{error}", file=sys.stderr, flush=True)
+        sys.exit(1)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        print(f"\nthe disk of {error.filename or os.getcwd()} is full", file=sys.stderr, flush=True)
         sys.exit(1)

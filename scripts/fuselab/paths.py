@@ -14,12 +14,16 @@ def cache_folder() -> Path:
     return Path(root) / "fuselab"
 
 
+class MissingProgramError(FileNotFoundError):
+    """A program that `make setup` installs is not there; the message names the mend."""
+
+
 def tool(name: str) -> str:
     """Path of a program that `make setup` installed: the pinned one beside our Python first, then PATH.
 
-    Raises FileNotFoundError, naming the mend, if it is nowhere.
+    Raises MissingProgramError if it is nowhere.
     """
     found = shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)
     if found is None:
-        raise FileNotFoundError(f"the program `{name}` is not installed: `make setup` installs it")
+        raise MissingProgramError(f"the program `{name}` is not installed: `make setup` installs it")
     return found

@@ -6,7 +6,6 @@ at eight times the rate has as many as eight times the cores would give.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from promises import promise  # type: ignore[import-not-found]
 
 from fuselab.analysis import oncpu, perf
 from fuselab.analysis.symbols import Symbols
+from fuselab.paths import tool
 
 LIMIT_S = 10.0
 SOURCE = Path(__file__).with_name("crowd.rs")
@@ -42,11 +42,9 @@ def record(binary: Path, data: Path, seconds: float, frequency_hz: int) -> None:
 
 
 def flamegraph(folded: Path, picture: Path) -> None:
-    tools = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fuselab" / "tools" / "bin"
-    search = f"{tools}:{os.environ['PATH']}"
     with picture.open("wb") as out:
-        argv = ["inferno-flamegraph", "--countname", "ns", str(folded)]
-        subprocess.run(argv, stdout=out, check=True, env={**os.environ, "PATH": search})
+        argv = [tool("inferno-flamegraph"), "--countname", "ns", str(folded)]
+        subprocess.run(argv, stdout=out, check=True)
 
 
 def bench(binary: Path, folder: Path, seconds: float, frequency_hz: int) -> float:

@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from fuselab.files import write_json
+from fuselab.paths import MissingProgramError
 from fuselab.rig import environment, kernel
 from fuselab.rig.errors import Interrupted, RigError, TargetError
 from fuselab.rig.load import do_load
@@ -48,7 +49,7 @@ def work(request: Path, control: int, proc: int) -> int:
         return DONE
     except Interrupted:
         return INTERRUPTED
-    except RigError as error:
+    except (RigError, MissingProgramError) as error:
         _tell(control, str(error))
         return FORBIDDEN
     except OSError as error:
