@@ -46,12 +46,10 @@ def test_a_program_that_does_not_is_killed(tmp_path):
 
 
 def test_leaving_the_block_ends_it_and_what_it_started(tmp_path):
-    log, started = shell("setsid sleep 1000 & echo $!; wait", tmp_path)
+    log, started = shell("setsid sleep 1000 & echo $! started; wait", tmp_path)
     with log, started:
-        said(log, "\n" if log.last_lines() else "")
-        while not log.last_lines().strip().isdigit():
-            time.sleep(0.01)
-        child = int(log.last_lines())
+        said(log, "started")
+        child = int(log.last_lines().split()[0])
         assert Path(f"/proc/{child}").exists()
     deadline = time.monotonic() + 5
     while Path(f"/proc/{child}/cmdline").exists() and Path(f"/proc/{child}/cmdline").read_bytes():
