@@ -14,7 +14,8 @@ if [ "$EUID" -eq 0 ] && [ "${SUDO_UID:-0}" -ne 0 ]; then
   [ "$(stat -c %u "$checkout")" -ne "$SUDO_UID" ] || caller_uid=$SUDO_UID
 fi
 export XDG_CACHE_HOME=${XDG_CACHE_HOME:-$caller_home/.cache}
-if ! command -v cargo >/dev/null; then
+# sudo's PATH may have a distribution's cargo, which is too old: the caller's own goes first.
+if [ "${SUDO_UID:-0}" -ne 0 ] || ! command -v cargo >/dev/null; then
   PATH=${CARGO_HOME:-$caller_home/.cargo}/bin:$PATH
 fi
 

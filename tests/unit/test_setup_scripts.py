@@ -85,8 +85,11 @@ def test_under_sudo_nothing_of_roots_is_left_also_when_the_command_fails(
 
 @needs_root
 def test_under_sudo_the_callers_cargo_is_found(copy: Path, sudo: dict[str, str]) -> None:
-    if shutil.which("cargo", path=sudo["PATH"]):
-        pytest.skip("this machine has a cargo for everybody")
+    everybodys = copy / "bin/cargo"  # an old one, as distributions have it
+    everybodys.parent.mkdir()
+    everybodys.write_text("#!/bin/sh\necho too old\n")
+    everybodys.chmod(0o755)
+    sudo = sudo | {"PATH": f"{everybodys.parent}:{sudo['PATH']}"}
     cargo = Path(sudo["CARGO_HOME"]) / "bin/cargo"
     cargo.parent.mkdir(parents=True)
     cargo.write_text("#!/bin/sh\necho the cargo of the caller\n")
