@@ -44,3 +44,11 @@ include: "rules/capture.smk"
 include: "rules/process.smk"
 include: "rules/compare.smk"
 include: "rules/report.smk"
+
+
+onsuccess:
+    lab.tell_broken()
+
+
+onerror:
+    lab.tell_broken()

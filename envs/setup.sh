@@ -71,6 +71,11 @@ if [ -z "$missing$python_todo$tools_todo" ]; then
   exit 0
 fi
 
+# Before anything is started: nothing half-done, and no apt that would have to be ended in the middle.
+if [ -n "$tools_todo" ]; then
+  as_caller "$steps/cargo-tools.sh" has-cargo >&2 || exit 1
+fi
+
 if [ -n "$missing" ]; then
   "$steps/debian.sh" may-install "$missing"
   say "Debian packages that are missing: $missing"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The cargo tools of envs/cargo-tools.txt: built once per machine in the cache, copied into .venv/bin/.
 #   cargo-tools.sh todo        says "cargo-tools" if a program or its version is not as listed, else nothing
+#   cargo-tools.sh has-cargo   fails, saying what to do, if there is no Rust toolchain or one that is too old
 #   cargo-tools.sh build       builds what the cache does not hold yet (needs cargo and a C linker)
 #   cargo-tools.sh can-start   succeeds if `build` needs nothing from Debian first
 #   cargo-tools.sh install     builds, and copies the programs into .venv/bin/, once .venv/ is there
@@ -67,12 +68,22 @@ build_one() {
   cargo install --locked --force --root "$root" "${which[@]}" "${bins[@]}" $4
 }
 
-build() {
-  [ -n "$(for_each name_if_unbuilt)" ] || return 0
-  if ! cargo --version >/dev/null 2>&1; then
+has_cargo() {
+  local needed version
+  needed=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' tools/spans/Cargo.toml)
+  if ! version=$(cargo --version 2>/dev/null | awk '{ print $2 }') || [ -z "$version" ]; then
     echo "no cargo found: install the Rust toolchain with rustup, then type the same command again"
     return 1
   fi
+  if [ "$(printf '%s\n' "$needed" "$version" | sort -V | head -n 1)" != "$needed" ]; then
+    echo "cargo is version $version, and $needed is needed: type \`rustup update\`, then the same command again"
+    return 1
+  fi
+}
+
+build() {
+  [ -n "$(for_each name_if_unbuilt)" ] || return 0
+  has_cargo
   for_each build_one
 }
 
@@ -93,8 +104,9 @@ install_all() {
 
 case $1 in
   todo) todo ;;
+  has-cargo) has_cargo ;;
   build) build ;;
   can-start) command -v cc >/dev/null && [ -e /etc/ssl/certs/ca-certificates.crt ] ;;
   install) install_all ;;
-  *) sed -n '2,6p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,7p' "$0" >&2; exit 2 ;;
 esac

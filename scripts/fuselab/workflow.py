@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
+from collections.abc import Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,7 @@ class Workflow:
     def __init__(self, root: Path, is_main: bool, listed: list[str]) -> None:
         self.root = root
         self.listed = listed
+        self._is_main = is_main
         self._plans: dict[str, Plan] = {}
         os.environ[PARENT] = str(os.getpid())
         if is_main:
@@ -85,6 +88,8 @@ class Workflow:
                 good.append(name)
             except ExperimentErrors as errors:
                 broken[name] = str(errors)
+        if broken and self._is_main:
+            print(_told(broken), file=sys.stderr)
         return good, broken
 
     def reports(self) -> list[str]:
@@ -100,13 +105,29 @@ class Workflow:
             )
         return path
 
-    def by_hand(self) -> list[str]:
-        """Experiments that are not listed but have a report: shown on the overview, never made again for it."""
-        made = {path.parent.name for path in self.root.glob("results/*/report.html")}
-        return sorted(made - set(self.listed))
+    def by_hand(self) -> dict[str, str]:
+        """Experiments that are not listed but have a report -> what its verdicts go by.
+
+        They are shown on the overview, and never made again for it.
+        """
+        return {
+            path.parent.name: hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+            for path in sorted(self.root.glob("results/*/summary.json"))
+            if path.parent.name not in self.listed and path.with_name("report.html").exists()
+        }
 
     def broken(self) -> dict[str, str]:
         return self._readable[1]
+
+    def tell_broken(self) -> None:
+        """Say once more, at the end, what was left out: the beginning has scrolled away."""
+        if self._is_main and "_readable" in vars(self) and self.broken():
+            print(_told(self.broken()), file=sys.stderr)
+
+
+def _told(broken: Mapping[str, str]) -> str:
+    names = ", ".join(f"experiments/{name}.yaml" for name in broken)
+    return "\n".join(["", *broken.values(), f"Left out, because it cannot be read: {names}", ""])
 
 
 _CODE = {".py", ".rs", ".html", ".css", ".js", ".j2", ".md", ".sql"}

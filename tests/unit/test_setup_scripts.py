@@ -138,3 +138,29 @@ def test_a_changed_lock_or_a_lost_program_makes_work(copy: Path) -> None:
         [copy / "envs/setup/cargo-tools.sh", "todo"], capture_output=True, text=True, check=True
     )
     assert done.stdout == "cargo-tools\n"
+
+
+@pytest.mark.parametrize(
+    ("cargo", "said"),
+    [
+        ("exit 1", "install the Rust toolchain with rustup"),
+        ("echo cargo 1.63.0", "1.63.0, and 1.91 is needed"),
+    ],
+    ids=["none", "too old"],
+)
+def test_without_a_cargo_of_use_nothing_is_started(copy: Path, checkout: Path, cargo: str, said: str) -> None:
+    (copy / "tools").symlink_to(checkout / "tools")
+    (copy / "pyproject.toml").write_text("")
+    for name in ("cargo-tools.txt", "debian/run.txt"):  # both have something to do
+        with (copy / "envs" / name).open("a") as listed:
+            listed.write("no-such-thing 1.0.0 no-such-program\n")
+    (copy / ".venv").unlink()
+    fake = copy / "bin/cargo"
+    fake.parent.mkdir()
+    fake.write_text(f"#!/bin/sh\n{cargo}\n")
+    fake.chmod(0o755)
+    env = os.environ | {"PATH": f"{fake.parent}:{os.environ['PATH']}"}
+    done = subprocess.run([copy / "envs/setup.sh"], env=env, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert not list((copy / "results").glob("logs/*")), "no step was started"

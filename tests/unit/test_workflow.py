@@ -49,3 +49,5 @@ def test_a_broken_experiment_does_not_stop_another(root: Path, checkout: Path) -
         assert done.returncode == 0, done.stdout[-2000:]
         assert "time_block" in done.stdout
         assert "results/bad" not in done.stdout
+    assert "experiments/bad.yaml:7" in done.stdout, "it is listed, so whoever asks for all is told"
+    assert "Left out, because it cannot be read: experiments/bad.yaml" in done.stdout

@@ -9,7 +9,8 @@ from contextlib import AbstractContextManager, ExitStack, suppress
 from typing import TYPE_CHECKING
 
 from fuselab.rig import environment, procfs
-from fuselab.rig.errors import RigError, TargetError
+from fuselab.rig.attended import attended
+from fuselab.rig.errors import TargetError
 from fuselab.rig.mount import MountedTarget
 from fuselab.rig.record import TargetUse
 from fuselab.rig.session import Session
@@ -27,15 +28,11 @@ def do_load(at: Session, work: Work) -> None:
     Raises TargetError if the load fails, or the target or the service dies under it.
     """
     story = at.place.story
-    try:
+    with attended(at.serving, "load"):
         result = _measured(at, work)
-    except RigError:
-        _require_alive(at, None)  # a profiler that lost its target complains first
-        raise
-    story.exit_codes["load"] = result.exit_code
-    _require_alive(at, result.reason)
-    if result.reason is not None:
-        raise TargetError(result.reason)
+        story.exit_codes["load"] = result.exit_code
+        if result.reason is not None:
+            raise TargetError(result.reason)
     story.say(f"load done after {story.seconds['load']:.3f} s")
 
 
@@ -94,13 +91,3 @@ def _use(targets: Sequence[MountedTarget], cpu_s: float) -> TargetUse | None:
     peaks = [procfs.rss_peak_bytes(pid) for pid in sorted(family)]
     known = [peak for peak in peaks if peak is not None]
     return TargetUse(cpu_s, sum(known) if known else None, log_bytes=0, log_kept_bytes=0)
-
-
-def _require_alive(at: Session, reason: str | None) -> None:
-    """Raise TargetError if what served the load is gone; `reason` is what the load said."""
-    service = at.place.service
-    for process in [*(target.process for target in at.targets), *([service] if service else [])]:
-        if not process.running:
-            process.wait(0)
-            said = f"\n{reason}" if reason else ""
-            raise TargetError(f"died during the load: {process.described()}{said}")
