@@ -9,6 +9,6 @@ from fuselab.report.reproduced import write_reproduced
 with job(snakemake) as step:
     inputs = find(Path("results"), Path(step.input.yaml), step.wildcards.experiment)
     try:
-        write_reproduced(Path(step.input.bundle), inputs, Path(step.output[0]))
+        write_reproduced(Path(step.input.bundle), inputs, Path(), Path(step.output[0]))
     except ValueError as error:
         raise JobError(str(error)) from None

@@ -60,8 +60,7 @@ class Layout:
 
     @property
     def all_builds(self) -> list[str]:
-        found = (self.builds([variant], profilers) for variant, profilers in self.plan.mounts)
-        return sorted({folder for folders in found for folder in folders})
+        return [f"results/builds/{folder}" for folder in self.plan.all_builds]
 
     @property
     def mounts(self) -> list[str]:

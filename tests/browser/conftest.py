@@ -58,7 +58,7 @@ class Site:
         if not page.exists():
             inputs, checkout = self._inputs("hidden-wait"), self.results.parent
             write_bundle(inputs, checkout, self.results / "bundle.zip")
-            write_reproduced(self.results / "bundle.zip", inputs, page)
+            write_reproduced(self.results / "bundle.zip", inputs, checkout, page)
         return page
 
     def overview(self) -> Path:

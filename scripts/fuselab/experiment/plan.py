@@ -111,6 +111,12 @@ class Plan:
                     found[made.folder] = made
         return found
 
+    @property
+    def all_builds(self) -> list[str]:
+        """Folders of everything that is built for this experiment, below results/builds."""
+        mounted = {m.build for m in (*self.mounts.values(), *self.cost_mounts.values()) if m.build}
+        return sorted(mounted | self.bench_builds.keys())
+
     def timed_spec(self, workload: str) -> str:
         """Spec of the blocks of `workload`: every variant's mount, the load, the seed, the rig."""
         mounts = [self.mounts[variant.name, NONE] for variant in self.experiment.variants]

@@ -75,7 +75,10 @@ def _files(inputs: ReportInputs, checkout: Path, out: Path) -> Iterator[tuple[st
     ]
     yield "runs.json", _json(records)
     for path in inputs.builds:
-        yield f"builds/{path.parents[1].name}/{path.parent.name}.json", path.read_bytes()
+        packed = f"builds/{path.parents[1].name}/{path.parent.name}"
+        yield f"{packed}.json", path.read_bytes()
+        if (changes := path.with_name("worktree.diff")).is_file():
+            yield f"{packed}.diff", changes.read_bytes()
     for path in (movers for diff in results.diffs.values() if (movers := diff.movers)):
         yield f"movers/{'.'.join(path.parts[-4:-1])}.csv", path.read_bytes()
     for table in tables:
@@ -100,7 +103,7 @@ def _definitions(results: Results, checkout: Path) -> list[Path]:
     """The targets and services that the experiment names: it says nothing without them."""
     plan = results.plan
     targets = [checkout / "targets" / v.target / "target.yaml" for v in plan.variants if v.target]
-    services = [checkout / "services" / f"{v.backend}.yaml" for v in plan.variants if v.backend]
+    services = [checkout / "services" / f"{v.service}.yaml" for v in plan.variants if v.service]
     return [path for path in dict.fromkeys((*targets, *services)) if path.is_file()]
 
 

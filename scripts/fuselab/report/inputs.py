@@ -90,7 +90,8 @@ def find(results: Path, experiment: Path, name: str) -> ReportInputs:
         for c in plan.contrasts
         for w in plan.workloads
     ]
-    builds = dict.fromkeys(build for variant in plan.variants for build in variant.builds.values())
+    mounted = (build for variant in plan.variants for build in variant.builds.values())
+    builds = dict.fromkeys((*mounted, *plan.builds))  # a plan.json of before has those of the mounts alone
     costs = folder / "costs.csv"
     return ReportInputs(
         results=results,

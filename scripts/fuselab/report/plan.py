@@ -35,6 +35,8 @@ class VariantPlan:
     builds: Mapping[str, str] = field(default_factory=dict)
     """Profilers joined by `+` (`none` for timed runs) -> `<target>/<build>` below results/builds."""
     verify_spec: str = ""
+    service: str = ""
+    """The service that its mounts need, as services/<service>.yaml defines it."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,8 @@ class PlanFile:
     cost: bool = False
     network: str = "private"
     mounts: int = 1
+    builds: tuple[str, ...] = ()
+    """`<target>/<build>` of everything that was built, below results/builds."""
     commands: tuple[str, ...] = ()
     """What to type, at the root of a checkout, to make this report again."""
 
@@ -158,12 +162,14 @@ def describe(plan: Plan) -> PlanFile:
         cost=experiment.cost,
         network=experiment.network,
         mounts=experiment.mounts,
+        builds=tuple(plan.all_builds),
         commands=(f"snakemake --cores 4 results/{experiment.name}/report.html",),
     )
 
 
 def _variant(plan: Plan, name: str) -> VariantPlan:
     variant = plan.experiment.variant(name)
+    service = plan.mounts[name, "none"].service
     return VariantPlan(
         name=name,
         target=variant.target,
@@ -179,4 +185,5 @@ def _variant(plan: Plan, name: str) -> VariantPlan:
         argv=plan.mounts[name, "none"].argv,
         builds={used: m.build for (owner, used), m in plan.mounts.items() if owner == name and m.build},
         verify_spec=plan.verify_spec(name) if name in plan.verified else "",
+        service="" if service is None else service.name,
     )

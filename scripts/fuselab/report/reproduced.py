@@ -13,6 +13,7 @@ from fuselab.files import write_atomically
 from fuselab.report import words
 from fuselab.report.context import Cell, Column, Fact, FigureView, Table
 from fuselab.report.distributions import view
+from fuselab.report.divergence import divergence
 from fuselab.report.drawing import Drawing
 from fuselab.report.figures import base, intervals
 from fuselab.report.inputs import ReportInputs
@@ -54,32 +55,32 @@ class Reproduction:
     table: Table
 
 
-def write_reproduced(bundle: Path, inputs: ReportInputs, out: Path) -> None:
-    """Write the page. Raises ValueError if `bundle` is no bundle of this experiment."""
+def write_reproduced(bundle: Path, inputs: ReportInputs, checkout: Path, out: Path) -> None:
+    """Write the page. `checkout` has the targets and services that were used here.
+
+    Raises ValueError if `bundle` is no bundle of this experiment.
+    """
     from fuselab.report.render import templates
 
-    context = reproduction(bundle, inputs)
+    context = reproduction(bundle, inputs, checkout)
     write_atomically(out, templates().get_template("reproduced.html.j2").render(page=context))
 
 
-def reproduction(bundle: Path, inputs: ReportInputs) -> Reproduction:
+def reproduction(bundle: Path, inputs: ReportInputs, checkout: Path) -> Reproduction:
+    results = Results(inputs)
     try:
         with zipfile.ZipFile(bundle) as archive:
             summary = msgspec.json.decode(archive.read("summary.json"), type=Summary)
             rows = parse_comparisons(io.StringIO(archive.read("comparisons.csv").decode()))
-            yaml = archive.read("experiment.yaml")
+            warnings = tuple(divergence(archive, results, checkout))
     except (KeyError, zipfile.BadZipFile, msgspec.MsgspecError) as error:
         raise ValueError(f"{bundle} is no bundle of fuselab: {error}") from error
-    results = Results(inputs)
     if summary.experiment != results.plan.experiment:
         raise ValueError(
             f"{bundle} is of the experiment {summary.experiment}, not of {results.plan.experiment}"
         )
     pairs = _pairs(summary, rows, results)
     here = summarise(results)
-    warnings = [] if yaml == inputs.experiment.read_bytes() else [
-        "The experiment file here differs from the one in the bundle: differences may come from there."
-    ]  # fmt: skip
     return Reproduction(
         title=summary.title,
         headline=_headline(pairs),

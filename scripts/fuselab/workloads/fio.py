@@ -33,7 +33,6 @@ _BASE: Options = {
     "per_job_logs": "0",
 }
 _MOUNTPOINT = re.compile(r"\{mountpoint([0-9]*)\}")
-_RATES = ("rate", "rate_iops")
 _VERIFY: Options = {
     "directory": f"${{{_DIRECTORY}}}",
     "randseed": "1",
@@ -58,8 +57,9 @@ class Fio:
     programs: tuple[str, ...] = ("fio",)
 
     def closed_loop(self, settings: Mapping[str, object]) -> bool:
+        """Open is what keeps to a rate by a Poisson process: at even steps fio meets the target's own rhythm."""
         jobs, shared = _jobs(settings)
-        return not all(any(rate in {**shared, **job} for rate in _RATES) for job in jobs.values())
+        return not all(_arrives({**shared, **job}) for job in jobs.values())
 
     def asked(self, settings: Mapping[str, object]) -> Mapping[str, float]:
         """Rates of the directions in which every job has one of the same kind; a mixed job may be held by its mix."""
@@ -144,6 +144,10 @@ def _placed(job: Options) -> Options:
 def _without_ramp(settings: Mapping[str, object]) -> Mapping[str, object]:
     jobs, _ = _jobs(settings)
     return {**settings, "jobs": {name: {**job, "ramp_time": "0"} for name, job in jobs.items()}}
+
+
+def _arrives(job: Options) -> bool:
+    return "rate_iops" in job and job.get("rate_process") == "poisson"
 
 
 def _moves(mode: str, direction: str) -> bool:

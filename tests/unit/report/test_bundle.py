@@ -158,7 +158,7 @@ def test_latex_sets_names_as_text():
 
 
 def test_a_bundle_compared_with_itself_holds(bundle: Path, standard: ReportInputs):
-    found = reproduction(bundle, standard)
+    found = reproduction(bundle, standard, bundle.parent)
     assert found.headline.replace("\N{NO-BREAK SPACE}", " ") == "2 of 2 verdicts held."
     assert found.warnings == ()
 
@@ -168,25 +168,63 @@ def test_a_verdict_that_is_another_word_here_did_not_hold(
 ):
     changed = re.sub(r"\bslower\b", "faster", standard.comparisons.read_text())
     (tmp_path / "comparisons.csv").write_text(changed)
-    found = reproduction(bundle, replace(standard, comparisons=tmp_path / "comparisons.csv"))
+    found = reproduction(bundle, replace(standard, comparisons=tmp_path / "comparisons.csv"), bundle.parent)
     assert found.headline.replace("\N{NO-BREAK SPACE}", " ") == "0 of 2 verdicts held."
     assert {row[-1].text for row in found.table.rows} == {"did not hold"}
+
+
+def repacked(bundle: Path, out: Path, name: str, old: bytes, new: bytes, *, sealed: bool = True) -> Path:
+    """The bundle with `old` in one of its files replaced; `sealed`: with checksums that say so."""
+    with zipfile.ZipFile(bundle) as archive:
+        packed = {entry: archive.read(entry) for entry in archive.namelist()}
+    assert old in packed[name]
+    before = hashlib.sha256(packed[name]).hexdigest().encode()
+    packed[name] = packed[name].replace(old, new)
+    if sealed:
+        after = hashlib.sha256(packed[name]).hexdigest().encode()
+        packed["checksums.sha256"] = packed["checksums.sha256"].replace(before, after)
+    with zipfile.ZipFile(out, "w") as archive:
+        for entry, content in packed.items():
+            archive.writestr(entry, content)
+    return out
+
+
+def test_what_is_not_as_it_was_packed_is_named(bundle: Path, standard: ReportInputs, tmp_path: Path):
+    edited = repacked(bundle, tmp_path / "b.zip", "methods.md", b"blocks", b"blokcs", sealed=False)
+    found = reproduction(edited, standard, bundle.parent)
+    assert found.warnings == ("Not as they were packed, by the bundle's own checksums: `methods.md`.",)
+
+
+def test_another_target_and_another_revision_are_warned_about(
+    bundle: Path, standard: ReportInputs, tmp_path: Path
+):
+    other = repacked(bundle, tmp_path / "1.zip", "targets/demofs/target.yaml", b"demofs", b"demofs2")
+    [warning] = reproduction(other, standard, bundle.parent).warnings
+    assert "`targets/demofs/target.yaml` here differs" in warning
+    name = next(n for n in zipfile.ZipFile(bundle).namelist() if re.match("builds/.*release.*json", n))
+    revision = json.loads(zipfile.ZipFile(bundle).read(name))["revision"].encode()
+    other = repacked(bundle, tmp_path / "2.zip", name, revision, b"0" * 40)
+    warnings = reproduction(other, standard, bundle.parent).warnings
+    assert warnings
+    assert all(
+        f"there from revision {'0' * 12}, here from revision {revision.decode()[:12]}" in w for w in warnings
+    )
 
 
 def test_an_inconclusive_repetition_says_nothing(bundle: Path, standard: ReportInputs, tmp_path: Path):
     changed = re.sub(r"\bslower\b", "inconclusive", standard.comparisons.read_text())
     (tmp_path / "comparisons.csv").write_text(changed)
-    found = reproduction(bundle, replace(standard, comparisons=tmp_path / "comparisons.csv"))
+    found = reproduction(bundle, replace(standard, comparisons=tmp_path / "comparisons.csv"), bundle.parent)
     assert {row[-1].text for row in found.table.rows} == {"not decided here"}
 
 
 def test_the_bundle_of_another_experiment_is_refused(bundle: Path, awkward: ReportInputs, tmp_path: Path):
     with pytest.raises(ValueError, match="is of the experiment hidden-wait"):
-        write_reproduced(bundle, awkward, tmp_path / "reproduced.html")
+        write_reproduced(bundle, awkward, bundle.parent, tmp_path / "reproduced.html")
 
 
 def test_the_reproduced_page_is_written(bundle: Path, standard: ReportInputs, tmp_path: Path):
-    write_reproduced(bundle, standard, tmp_path / "reproduced.html")
+    write_reproduced(bundle, standard, bundle.parent, tmp_path / "reproduced.html")
     text = (tmp_path / "reproduced.html").read_text()
     assert "verdicts held" in text
     assert not re.search(r"""\ssrc\s*=\s*["']?https?:""", text)

@@ -80,16 +80,23 @@ def test_fio_takes_the_job_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "closed"), [({}, True), ({"rate_iops": "500"}, False), ({"rate": "10m"}, False)]
+    ("options", "closed"),
+    [
+        ({}, True),
+        ({"rate_iops": "500"}, True),
+        ({"rate": "10m", "rate_process": "poisson"}, True),
+        ({"rate_iops": "500", "rate_process": "poisson"}, False),
+    ],
 )
-def test_a_load_is_closed_loop_unless_it_has_a_rate(options, closed):
+def test_a_load_is_closed_loop_unless_requests_arrive_at_a_rate_by_chance(options, closed):
     assert FIO.closed_loop(settings(a={"rw": "write", **options})) is closed
     assert FIO.closed_loop(settings(options, a={"rw": "write"})) is closed
 
 
 def test_one_job_without_a_rate_closes_the_loop():
-    assert FIO.closed_loop(settings(a={"rw": "write", "rate_iops": "500"}, b={"rw": "read"}))
-    assert not FIO.closed_loop(settings(a={"rate_iops": "500"}, b={"rate": "1m"}))
+    rate = {"rate_iops": "500", "rate_process": "poisson"}
+    assert FIO.closed_loop(settings(a={"rw": "write", **rate}, b={"rw": "read"}))
+    assert not FIO.closed_loop(settings(a=rate, b={**rate, "rw": "read"}))
 
 
 @pytest.mark.parametrize(

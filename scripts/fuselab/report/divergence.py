@@ -1,0 +1,64 @@
+"""What differs between a bundle and this checkout besides the figures: where to look when a verdict did not hold."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from fuselab.report import words
+from fuselab.report.plan import PlanFile
+from fuselab.report.reading import Results
+from fuselab.target.build import BuildRecord
+
+_DEFINITIONS = ("targets/", "services/")
+_TIMED = "none"
+
+
+def divergence(archive: zipfile.ZipFile, results: Results, checkout: Path) -> Iterator[str]:
+    """One sentence for each thing that is not as it was. `checkout` has the definitions that were used here."""
+    if damaged := _damaged(archive):
+        yield f"Not as they were packed, by the bundle's own checksums: {words.listing(damaged)}."
+    if archive.read("experiment.yaml") != results.inputs.experiment.read_bytes():
+        yield "The experiment file here differs from the one in the bundle: differences may come from there."
+    for name in sorted(archive.namelist()):
+        if not name.startswith(_DEFINITIONS):
+            continue
+        path = checkout / name
+        if not path.is_file() or archive.read(name) != path.read_bytes():
+            yield f"`{name}` here differs from the one in the bundle: differences may come from there."
+    yield from _other_programs(archive, results)
+
+
+def _damaged(archive: zipfile.ZipFile) -> list[str]:
+    """Files whose checksum is another one, or that are missing. `checksums.sha256` is as sha256sum(1) writes it."""
+    there = set(archive.namelist())
+    found = []
+    for line in archive.read("checksums.sha256").decode().splitlines():
+        digest, _, name = line.partition("  ")
+        if name not in there or hashlib.sha256(archive.read(name)).hexdigest() != digest:
+            found.append(f"`{name}`")
+    return found
+
+
+def _other_programs(archive: zipfile.ZipFile, results: Results) -> Iterator[str]:
+    """Variants whose timed program came from other sources. The same source makes other bytes elsewhere."""
+    theirs = msgspec.json.decode(archive.read("plan.json"), type=PlanFile)
+    ours = {f"{build.target}/{build.build}": build for build in results.builds}
+    there = {variant.name: variant.builds.get(_TIMED) for variant in theirs.variants}
+    for variant in results.plan.variants:
+        before, after = there.get(variant.name), ours.get(variant.builds.get(_TIMED, ""))
+        if before is None or after is None or f"builds/{before}.json" not in archive.namelist():
+            continue
+        record = msgspec.json.decode(archive.read(f"builds/{before}.json"), type=BuildRecord)
+        if _origin(record) != _origin(after) or record.dirty:
+            yield f"`{variant.name}` was built there from {_origin(record)}, here from {_origin(after)}."
+
+
+def _origin(build: BuildRecord) -> str:
+    if build.revision is None:
+        return f"version {build.version}" if build.version else "sources of no revision"
+    return f"revision {build.revision[:12]}{' with changes not committed' if build.dirty else ''}"
