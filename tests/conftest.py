@@ -1,7 +1,7 @@
 """What every test may use: where things are. A fixture that starts, mounts or builds stays beside its tests.
 
 Markers (pyproject.toml declares them): none = fast and mounts nothing, `mount` = real mounts or a real load,
-`slow` = longer than about 20 seconds.
+`slow` = longer than about 20 seconds, `alone` = judges what it measures. All but those may run side by side.
 """
 
 from pathlib import Path

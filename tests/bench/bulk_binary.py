@@ -7,8 +7,11 @@ that much would take the machine for many minutes and symbolisers cannot tell th
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 _VERSION = 1
@@ -67,9 +70,10 @@ def bulk_binary(copies: int) -> Path:
     """`bulk ROUNDS STRIDE` allocates and keeps memory in every STRIDEth module; 140 MB per copy, roughly."""
     folder = _folder()
     binary = folder / f"bulk-{copies}"
-    if not binary.is_file():
-        print(f"building {binary} (once)", file=sys.stderr)
-        objects = [_copy(folder, number) for number in range(copies)]
+    if binary.is_file():
+        return binary
+    print(f"building {binary} (once)", file=sys.stderr)
+    with _objects(copies) as objects:
         main = folder / f"main-{copies}.rs"
         names = [_entry(number, part) for number in range(copies) for part in range(_PARTS)]
         declared = "".join(f"fn {name}(kept: &mut Vec<Box<dyn Any>>, stride: u64); " for name in names)
@@ -78,9 +82,37 @@ def bulk_binary(copies: int) -> Path:
         link = [option for file in objects for option in ("-C", f"link-arg={file}")]
         _run(["rustc", "--edition", "2021", "-C", "debuginfo=2", "-C", "force-frame-pointers=yes", *link,
               str(main), "-o", str(binary)])  # fmt: skip
-        for file in objects:
-            file.unlink()
     return binary
+
+
+def bulky_demofs(copies: int, checkout: Path) -> Path:
+    """demofs with the modules of `copies` linked in: it never calls them, but they and their debug information are
+    there for whoever reads the binary."""
+    binary = _folder() / f"demofs-{copies}"
+    if binary.is_file():
+        return binary
+    print(f"building {binary} (once)", file=sys.stderr)
+    with _objects(copies) as objects:
+        link = [option for file in objects for option in ("-C", f"link-arg={file}")]
+        env = {"RUSTFLAGS": "-C force-frame-pointers=yes", "CARGO_PROFILE_RELEASE_DEBUG": "limited"}
+        target = _folder() / "cargo"
+        # `cargo rustc`: the options are for the program alone, not for every build script.
+        _run(["cargo", "rustc", "--locked", "--release", "--bin", "demofs", "--features", "profiling",
+              "--manifest-path", str(checkout / "targets/demofs/Cargo.toml"), "--target-dir", str(target),
+              "--", *link, "-C", "link-dead-code"], env)  # fmt: skip
+        shutil.move(target / "release" / "demofs", binary)
+    return binary
+
+
+@contextmanager
+def _objects(copies: int) -> Iterator[list[Path]]:
+    """The copies as object files, for as long as something is linked with them."""
+    files = [_copy(_folder(), number) for number in range(copies)]
+    try:
+        yield files
+    finally:
+        for file in files:
+            file.unlink()
 
 
 def _folder() -> Path:
@@ -120,7 +152,7 @@ def _part(folder: Path, part: int) -> Path:
     return target
 
 
-def _run(argv: list[str]) -> None:
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+def _run(argv: list[str], env: Mapping[str, str] | None = None) -> None:
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, env=os.environ | dict(env or {}))
     if done.returncode != 0:
         raise SystemExit(f"{' '.join(argv)}\n{done.stderr[-3000:]}")

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from fuselab.measure import NO_PATIENCE
+
 LINKED = ("Snakefile", "rules", "scripts", "targets", "services", "profiles", "envs", ".venv")
 
 
@@ -20,11 +22,18 @@ class Workspace:
     """A folder that looks like a checkout. Builds are shared with other tests through the cache folder."""
 
     root: Path
+    patient: bool = False
+    """Whether runs wait for a quiet machine: where figures are judged, and no other test runs beside."""
 
     def experiment(self, name: str, text: str) -> Path:
         path = self.root / "experiments" / f"{name}.yaml"
         path.write_text(f"name: {name}\n{text}")
         return path
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Of whatever runs in this folder."""
+        return {**os.environ, **({} if self.patient else {NO_PATIENCE: "1"})}
 
     def argv(self, *words: str) -> list[str]:
         return [".venv/bin/snakemake", "--cores", "2", *words]
@@ -32,8 +41,15 @@ class Workspace:
     def snakemake(self, *words: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
         """Run Snakemake to its end; the caller looks at the exit code."""
         return subprocess.run(
-            self.argv(*words), cwd=self.root, text=True, stdin=subprocess.DEVNULL, timeout=timeout, check=False,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            self.argv(*words), cwd=self.root, env=self.env, text=True, stdin=subprocess.DEVNULL, timeout=timeout,
+            check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """Start Snakemake, in a session of its own; the caller ends it."""
+        return subprocess.Popen(
+            self.argv(*words), cwd=self.root, env=self.env, text=True, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
 
     def make(self, *words: str) -> str:
@@ -63,23 +79,29 @@ def checkout_root() -> Path:
     return Path(__file__).resolve().parents[2]
 
 
-def new_workspace(root: Path, checkout_root: Path) -> Workspace:
+def new_workspace(root: Path, checkout_root: Path, *, patient: bool = False) -> Workspace:
     for name in LINKED:
         (root / name).symlink_to(checkout_root / name)
     (root / "experiments").mkdir()
     (root / "config.yaml").write_text("experiments: []\n")
-    return Workspace(root)
+    return Workspace(root, patient)
 
 
 @pytest.fixture
-def workspace(tmp_path: Path, checkout_root: Path) -> Workspace:
-    return new_workspace(tmp_path, checkout_root)
+def workspace(request: pytest.FixtureRequest, tmp_path: Path, checkout_root: Path) -> Workspace:
+    return new_workspace(tmp_path, checkout_root, patient=_alone(request))
 
 
 @pytest.fixture(scope="module")
-def shared_workspace(tmp_path_factory: pytest.TempPathFactory, checkout_root: Path) -> Workspace:
+def shared_workspace(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, checkout_root: Path
+) -> Workspace:
     """One for a module whose tests only look at what one call has made."""
-    return new_workspace(tmp_path_factory.mktemp("workspace"), checkout_root)
+    return new_workspace(tmp_path_factory.mktemp("workspace"), checkout_root, patient=_alone(request))
+
+
+def _alone(request: pytest.FixtureRequest) -> bool:
+    return request.node.get_closest_marker("alone") is not None
 
 
 def fuse_mounts() -> set[str]:

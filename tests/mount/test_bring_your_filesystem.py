@@ -43,8 +43,8 @@ def room(workspace: Workspace) -> Workspace:
 def fuselab(room: Workspace, *words: str, timeout: float = 600) -> str:
     """Run a verb, which must succeed; its output."""
     done = subprocess.run(
-        [".venv/bin/fuselab", *words], cwd=room.root, text=True, stdin=subprocess.DEVNULL, timeout=timeout,
-        check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        [".venv/bin/fuselab", *words], cwd=room.root, env=room.env, text=True, timeout=timeout, check=False,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-4000:]
     return done.stdout
@@ -55,6 +55,7 @@ def rows(room: Workspace, experiment: str) -> list[dict[str, str]]:
         return [row for row in csv.DictReader(file) if row["metric"] == "write.bw"]
 
 
+@pytest.mark.alone
 def test_an_installed_program_with_the_yaml_of_the_page(room: Workspace):
     target = room.root / "targets" / STRANGER / "target.yaml"
     target.parent.mkdir()
@@ -74,7 +75,7 @@ def test_an_installed_program_with_the_yaml_of_the_page(room: Workspace):
     [floor] = rows(room, "first")
     assert (floor["baseline"], floor["variant"], floor["blocks"]) == ("baseline", "floor", "6")
     assert float(floor["ratio_low"]) > 1, "the bare disk is faster than a filesystem on top of it"
-    # On a machine that was never quiet the method gives no verdict, whatever the interval says.
+    # Six blocks decide at 95 % only if they all agree, which a busy machine may prevent.
     assert floor["verdict"].startswith(("faster", "inconclusive"))
     assert (room.root / "results" / "first" / "report.html").stat().st_size > 10_000
     mounted = [run for run in room.runs("first").values() if run["variant"] == "baseline"]
@@ -107,14 +108,16 @@ def test_a_filesystem_that_can_only_be_read(room: Workspace):
     target.write_text("name: frozen\nbuild: {installed: {binary: bindfs}}\n" + text)
     fuselab(room, "new", "still", "--target", "frozen")
     experiment = room.root / "experiments" / "still.yaml"
-    text = experiment.read_text().replace("blocks: 12", "blocks: 1")
+    text = re.sub("\nprofilers: .*", "\nprofilers: [perf-oncpu]", experiment.read_text()).replace(
+        "blocks: 12", "blocks: 1"
+    )
     load = "  read: {fio: {rw: read, bs: 128k, size: 64m, filename: data}}\n"
     experiment.write_text(text.replace("workloads:\n", "workloads:\n" + load))
     fuselab(room, "check", "still")
     room.make("results/still/report.html")
     runs = room.runs("still").values()
     assert {run["purpose"] for run in runs} == {"timed", "capture"}, "nothing is verified by writing"
-    assert {run["status"] for run in runs} == {"ok"}
+    assert {run["status"] for run in runs} <= {"ok", "void"}, "void: the machine was busy"
     assert all(run["mount"]["options"].startswith("ro,") for run in runs)
     [read] = {run["build"] for run in runs}
     assert read.startswith("frozen/installed-")

@@ -23,7 +23,7 @@ from fuselab.workloads import REGISTRY
 
 from .conftest import Workspace
 
-pytestmark = [pytest.mark.mount, pytest.mark.slow]
+pytestmark = [pytest.mark.mount, pytest.mark.slow, pytest.mark.alone]
 
 WAIT_NS, HELD_NS, BLOCKED_NS = 10_000_000, 20_000_000, 5_000_000
 COPY_NS, CHECKSUM_NS = 600_000, 600_000

@@ -4,7 +4,6 @@ The stand-in is demofs under slayerfs's names and options, in a git repository o
 """
 
 import csv
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -62,7 +61,7 @@ def git(folder: Path, *words: str) -> str:
 
 
 def run(workspace: Workspace, *argv: str, **env: str) -> subprocess.CompletedProcess[str]:
-    around = {name: value for name, value in os.environ.items() if name != "SLAYERFS_SOURCE"}
+    around = {name: value for name, value in workspace.env.items() if name != "SLAYERFS_SOURCE"}
     return subprocess.run(
         argv, cwd=workspace.root, env=around | env, text=True, stdin=subprocess.DEVNULL, timeout=900, check=False,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

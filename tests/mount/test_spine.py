@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import time
-from pathlib import Path
 
 import pytest
 
-from .conftest import Workspace, fuse_mounts, processes_naming
+from .conftest import Workspace
 
-pytestmark = pytest.mark.mount
+pytestmark = [pytest.mark.mount, pytest.mark.slow, pytest.mark.alone]
 
 SMALL = """
 title: small
@@ -29,18 +24,6 @@ blocks: 6
 profilers: [perf-oncpu, jemalloc-heap]
 compare: {primary: [write.bw]}
 """
-TWO_LOADS = """
-title: two loads
-target: demofs
-backend: memory
-variants:
-  baseline: {}
-  waiting: {options: {inject: extend-wait=1ms}}
-workloads:
-  seq: {fio: {rw: write, bs: 128k, size: 8m, runtime: 500ms}}
-  rand: {fio: {rw: randwrite, bs: 4k, size: 8m, runtime: 500ms}}
-blocks: 2
-"""
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +34,6 @@ def small(shared_workspace: Workspace) -> Workspace:
     return shared_workspace
 
 
-@pytest.mark.slow
 def test_every_run_is_a_real_mount_under_real_load(small: Workspace) -> None:
     runs = small.runs("small")
     timed = [run for run in runs.values() if run["purpose"] == "timed"]
@@ -67,7 +49,6 @@ def test_every_run_is_a_real_mount_under_real_load(small: Workspace) -> None:
             assert run["phases"]["load_s"] > 1
 
 
-@pytest.mark.slow
 def test_runs_of_a_block_share_their_seed_and_stand_in_its_own_order(small: Workspace) -> None:
     for block in sorted((small.root / "results/small/blocks").glob("*/*/*/block.json")):
         record = json.loads(block.read_text())
@@ -77,7 +58,6 @@ def test_runs_of_a_block_share_their_seed_and_stand_in_its_own_order(small: Work
         assert starts == sorted(starts)
 
 
-@pytest.mark.slow
 def test_the_planted_wait_is_slower_and_the_control_is_not(small: Workspace) -> None:
     rows = small.comparisons("small")
     assert rows["waiting", "write.bw"]["verdict"].startswith("slower")
@@ -85,7 +65,6 @@ def test_the_planted_wait_is_slower_and_the_control_is_not(small: Workspace) -> 
     assert not rows["control", "write.bw"]["verdict"].startswith(("slower", "faster"))
 
 
-@pytest.mark.slow
 def test_both_captures_name_functions_and_are_compared(small: Workspace) -> None:
     base = small.root / "results/small"
     for profiler in ("perf-oncpu", "jemalloc-heap"):
@@ -96,7 +75,6 @@ def test_both_captures_name_functions_and_are_compared(small: Workspace) -> None
     assert "waiting" in (base / "report.html").read_text()
 
 
-@pytest.mark.slow
 def test_a_build_is_made_once_for_all_who_ask(small: Workspace) -> None:
     builds = sorted((small.root / "results/builds/demofs").glob("*/build.json"))
     features = [json.loads(build.read_text())["features"] for build in builds]
@@ -108,93 +86,12 @@ def test_a_build_is_made_once_for_all_who_ask(small: Workspace) -> None:
         assert record["env"]["CARGO_PROFILE_RELEASE_DEBUG"] == "limited"
 
 
-@pytest.mark.slow
 def test_a_second_call_finds_nothing_to_do(small: Workspace) -> None:
     before = {path: path.stat().st_mtime_ns for path in small.runs("small")}
     assert "Nothing to be done" in small.make("results/small/report.html")
     assert before == {path: path.stat().st_mtime_ns for path in small.runs("small")}
 
 
-@pytest.mark.slow
-def test_an_edit_measures_what_it_touches_and_undoing_it_finds_the_old_results(workspace: Workspace) -> None:
-    workspace.experiment("edit", TWO_LOADS)
-    workspace.make("results/edit/comparisons.csv")
-    first = {path: path.stat().st_mtime_ns for path in workspace.runs("edit")}
-    workspace.experiment("edit", TWO_LOADS.replace("bs: 4k", "bs: 8k"))
-    workspace.make("results/edit/comparisons.csv")
-    second = {path: path.stat().st_mtime_ns for path in workspace.runs("edit")}
-    new = set(second) - set(first)
-    assert first.items() <= second.items()
-    assert len(new) == 4
-    assert all("rand" in path.parts for path in new)
-    workspace.experiment("edit", TWO_LOADS)
-    workspace.make("results/edit/comparisons.csv")
-    assert second == {path: path.stat().st_mtime_ns for path in workspace.runs("edit")}
-
-
-def test_a_target_that_never_mounts_is_an_error_with_its_last_words(workspace: Workspace) -> None:
-    target = workspace.root / "targets"
-    target.unlink()
-    (target / "mute").mkdir(parents=True)
-    (target / "mute/target.yaml").write_text(
-        "name: mute\ntitle: never ready\nbuild: {installed: {binary: sh}}\n"
-        'mount: {argv: [sh, -c, "echo no store to be found >&2; exit 3"], ready: {timeout: 5s}}\n'
-    )
-    workspace.experiment(
-        "mute",
-        "title: mute\ntarget: mute\nvariants: {baseline: {}, other: {env: {A: b}}}\n"
-        "workloads: {seq: {fio: {rw: write, bs: 4k, size: 1m, runtime: 1s}}}\n",
-    )
-    done = workspace.snakemake("results/mute/report.html")
-    assert done.returncode != 0
-    assert "no store to be found" in done.stdout
-    assert "Traceback" not in done.stdout
-    assert not (workspace.root / "results/mute/report.html").exists()
-
-
-@pytest.mark.slow
-def test_a_variant_that_fails_is_a_failed_verdict_and_the_rest_goes_on(workspace: Workspace) -> None:
-    waiting = "waiting: {options: {inject: extend-wait=1ms}}"
-    corrupting = "corrupting: {options: {inject: corrupt=1}}"
-    text = TWO_LOADS.replace(waiting, f"{corrupting}\n  {waiting}").replace("backend: memory\n", "")
-    workspace.experiment("corrupt", f"{text}compare: {{primary: [write.bw]}}\n")
-    workspace.make("results/corrupt/report.html")
-    rows = workspace.comparisons("corrupt")
-    assert rows["corrupting", "write.bw"]["verdict"].startswith("failed")
-    assert not rows["waiting", "write.bw"]["verdict"].startswith("failed")
-    verify = json.loads(
-        next((workspace.root / "results/corrupt/verify/corrupting").glob("*/verify.json")).read_text()
-    )
-    assert "verify" in verify["reason"]
-
-
-@pytest.mark.slow
-def test_kill_9_leaves_nothing_behind_and_the_next_call_goes_on(workspace: Workspace) -> None:
-    workspace.experiment("killed", TWO_LOADS.replace("blocks: 2", "blocks: 4").replace("500ms", "1s"))
-    mounts = fuse_mounts()
-    running = subprocess.Popen(
-        workspace.argv("results/killed/comparisons.csv"),
-        cwd=workspace.root, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    blocks = workspace.root / "results/killed/blocks"
-    deadline = time.monotonic() + 300
-    while not list(blocks.glob("*/*/*/block.json")):
-        assert time.monotonic() < deadline
-        assert running.poll() is None
-        time.sleep(0.2)
-    os.kill(running.pid, signal.SIGKILL)
-    running.wait()
-    kept = {path: path.stat().st_mtime_ns for path in workspace.runs("killed")}
-    _wait_until_gone(workspace.root, 5)
-    assert fuse_mounts() == mounts
-    assert list((workspace.root / ".snakemake/locks").glob("*"))
-    workspace.make("results/killed/comparisons.csv")
-    after = {path: path.stat().st_mtime_ns for path in workspace.runs("killed")}
-    assert kept.items() <= after.items()
-    assert len(after) == 2 + 16
-
-
-@pytest.mark.slow
 def test_measurements_that_were_deleted_are_made_again(small: Workspace) -> None:
     before = {path: path.stat().st_mtime_ns for path in small.runs("small")}
     blocks = sorted((small.root / "results/small/blocks").glob("*/*/*"))
@@ -205,10 +102,3 @@ def test_measurements_that_were_deleted_are_made_again(small: Workspace) -> None
         path for path in before if blocks[2] in path.parents
     }
     assert "Nothing to be done" in small.make("results/small/report.html")
-
-
-def _wait_until_gone(root: Path, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while left := processes_naming(root):
-        assert time.monotonic() < deadline, left
-        time.sleep(0.1)

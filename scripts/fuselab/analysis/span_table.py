@@ -7,6 +7,7 @@ scratch files, batch by batch, in the order in which they lie there.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,13 +88,20 @@ def write(table: OpenedSpans, allowed: Bools | None, out: Path) -> int:
     span_of = np.full(table.carriers, -1, dtype=np.int32)
     span_of[table.carrier] = np.arange(len(table.carrier), dtype=np.int32)
     options: dict[str, Any] = {"compression": "lz4", "use_dictionary": _TEXTS}
-    with pq.ParquetWriter(out, columns.schema, **options) as writer:
+    # Parquet is encoded outside of Python: one batch is written while the next is put together.
+    with pq.ParquetWriter(out, columns.schema, **options) as writer, ThreadPoolExecutor(1) as pool:
+        written: Future[None] | None = None
         for args in (args for spool in table.spools for _, args in spool.batches()):
             mine, span_of = span_of[: len(args)], span_of[len(args) :]
             if (mine < 0).any():
                 here = np.flatnonzero(mine >= 0)
                 mine, args = mine[here], args.take(here)
-            writer.write_batch(columns.batch(mine, args), row_group_size=_ROW_GROUP)
+            batch = columns.batch(mine, args)
+            if written is not None:
+                written.result()
+            written = pool.submit(writer.write_batch, batch, row_group_size=_ROW_GROUP)
+        if written is not None:
+            written.result()
     return int((tree.parent == span_tree.NONE).sum())
 
 
