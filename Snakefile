@@ -23,6 +23,7 @@ wildcard_constraints:
     experiment=r"[A-Za-z0-9][A-Za-z0-9_.-]*",
     variant=r"[A-Za-z0-9][A-Za-z0-9_.-]*",
     baseline=r"[A-Za-z0-9][A-Za-z0-9_.-]*",
+    load=r"[A-Za-z0-9][A-Za-z0-9_.-]*",
     workload=r"[A-Za-z0-9][A-Za-z0-9_.-]*",
     profiler=r"[a-z][a-z-]*",
     profilers=r"[a-z][a-z+-]*",

@@ -3,8 +3,8 @@
 
 rule capture:
     input:
-        build=ancient(lambda wc: lab.files(wc.experiment).builds([wc.variant], wc.profilers, wc.workload)),
-        verified=ancient(lambda wc: lab.files(wc.experiment).verified(wc.variant)),
+        build=ancient(lambda wc: lab.files(wc).builds([wc.variant], wc.profilers, wc.workload)),
+        verified=ancient(lambda wc: lab.files(wc).verified(wc.variant)),
     output:
         directory("results/{experiment}/captures/{variant}/{workload}/{profilers}/{spec}/{number}"),
     log:
@@ -16,7 +16,7 @@ rule capture:
     resources:
         rig=1,
     params:
-        run=lambda wc: lab.tasks(wc.experiment).capture(wc.variant, wc.workload, wc.profilers),
+        run=lambda wc: lab.tasks(wc).capture(wc.variant, wc.workload, wc.profilers),
     message:
         "{wildcards.experiment}: capture {wildcards.profilers} of {wildcards.variant} under {wildcards.workload} ({wildcards.number})"
     script:

@@ -3,8 +3,8 @@
 
 rule metrics:
     input:
-        blocks=lambda wc: lab.files(wc.experiment).blocks(checkpoints),
-        holders=lambda wc: holders(lab.files(wc.experiment).blocks(checkpoints)),
+        blocks=lambda wc: lab.files(wc).blocks(checkpoints),
+        holders=lambda wc: holders(lab.files(wc).blocks(checkpoints)),
     output:
         report(
             "results/{experiment}/metrics.csv",
@@ -18,7 +18,7 @@ rule metrics:
         "../envs/environment.yaml"
     params:
         code=lambda wc: lab.code("workloads", "analysis"),
-        kinds=lambda wc: lab.tasks(wc.experiment).kinds,
+        kinds=lambda wc: lab.tasks(wc).kinds,
     message:
         "{wildcards.experiment}: read the metrics of all blocks"
     script:
@@ -28,8 +28,8 @@ rule metrics:
 rule compare:
     input:
         metrics="results/{experiment}/metrics.csv",
-        blocks=lambda wc: lab.files(wc.experiment).blocks(checkpoints),
-        verified=lambda wc: lab.files(wc.experiment).verified(),
+        blocks=lambda wc: lab.files(wc).blocks(checkpoints),
+        verified=lambda wc: lab.files(wc).verified(),
     output:
         report(
             "results/{experiment}/comparisons.csv",
@@ -43,7 +43,7 @@ rule compare:
         "../envs/environment.yaml"
     params:
         code=lambda wc: lab.code("compare"),
-        design=lambda wc: lab.tasks(wc.experiment).design,
+        design=lambda wc: lab.tasks(wc).design,
     message:
         "{wildcards.experiment}: judge every contrast"
     script:
@@ -53,7 +53,7 @@ rule compare:
 checkpoint look:
     # `blocks: auto` only: whether a workload needs more blocks, after 12 and after 20 of them.
     input:
-        blocks=lambda wc: lab.files(wc.experiment).first_blocks(wc.workload, wc.number),
+        blocks=lambda wc: lab.files(wc).first_blocks(wc.workload, wc.number),
     output:
         "results/{experiment}/looks/{workload}/{spec}/{number}.json",
     log:
@@ -62,8 +62,8 @@ checkpoint look:
         "../envs/environment.yaml"
     params:
         code=lambda wc: lab.code("compare", "workloads"),
-        kinds=lambda wc: lab.tasks(wc.experiment).kinds,
-        design=lambda wc: lab.tasks(wc.experiment).design,
+        kinds=lambda wc: lab.tasks(wc).kinds,
+        design=lambda wc: lab.tasks(wc).design,
     message:
         "{wildcards.experiment}: look at {wildcards.workload} after block {wildcards.number}"
     script:
@@ -72,8 +72,8 @@ checkpoint look:
 
 rule costs:
     input:
-        blocks=lambda wc: lab.files(wc.experiment).cost_blocks,
-        holders=lambda wc: holders(lab.files(wc.experiment).cost_blocks),
+        blocks=lambda wc: lab.files(wc).cost_blocks,
+        holders=lambda wc: holders(lab.files(wc).cost_blocks),
     output:
         "results/{experiment}/costs.csv",
     log:
@@ -82,9 +82,9 @@ rule costs:
         "../envs/environment.yaml"
     params:
         code=lambda wc: lab.code("compare", "workloads"),
-        kinds=lambda wc: lab.tasks(wc.experiment).kinds,
-        design=lambda wc: lab.tasks(wc.experiment).design,
-        steps=lambda wc: lab.tasks(wc.experiment).cost_steps,
+        kinds=lambda wc: lab.tasks(wc).kinds,
+        design=lambda wc: lab.tasks(wc).design,
+        steps=lambda wc: lab.tasks(wc).cost_steps,
     message:
         "{wildcards.experiment}: judge what profiling costs"
     script:

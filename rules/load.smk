@@ -3,14 +3,14 @@
 
 rule fio_job:
     output:
-        "results/{experiment}/loads/{workload}.fio",
+        "results/{experiment}/loads/{load}.fio",
     log:
-        "results/{experiment}/logs/loads/{workload}.log",
+        "results/{experiment}/logs/loads/{load}.log",
     conda:
         "../envs/environment.yaml"
     params:
-        job=lambda wc: lab.plan(wc.experiment).jobs[wc.workload],
+        job=lambda wc: lab.asked(wc).jobs[wc.load],
     message:
-        "{wildcards.experiment}: write the fio job of {wildcards.workload}"
+        "{wildcards.experiment}: write the fio job of {wildcards.load}"
     script:
         "../scripts/fio_job.py"

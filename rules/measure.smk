@@ -6,7 +6,7 @@
 
 rule verify:
     input:
-        build=ancient(lambda wc: lab.files(wc.experiment).builds([wc.variant])),
+        build=ancient(lambda wc: lab.files(wc).builds([wc.variant])),
     output:
         directory("results/{experiment}/verify/{variant}/{spec}"),
     log:
@@ -18,7 +18,7 @@ rule verify:
     resources:
         rig=1,
     params:
-        run=lambda wc: lab.tasks(wc.experiment).verify(wc.variant),
+        run=lambda wc: lab.tasks(wc).verify(wc.variant),
     message:
         "{wildcards.experiment}: verify that {wildcards.variant} reads back what was written to it"
     script:
@@ -27,8 +27,8 @@ rule verify:
 
 rule time_block:
     input:
-        builds=ancient(lambda wc: lab.files(wc.experiment).timed_builds(wc.workload)),
-        verified=ancient(lambda wc: lab.files(wc.experiment).verified()),
+        builds=ancient(lambda wc: lab.files(wc).timed_builds(wc.workload)),
+        verified=ancient(lambda wc: lab.files(wc).verified()),
     output:
         directory("results/{experiment}/blocks/{workload}/{spec}/{number}"),
     log:
@@ -40,7 +40,7 @@ rule time_block:
     resources:
         rig=1,
     params:
-        run=lambda wc: lab.tasks(wc.experiment).block(wc.workload, wc.number),
+        run=lambda wc: lab.tasks(wc).block(wc.workload, wc.number),
     message:
         "{wildcards.experiment}: time block {wildcards.number} of {wildcards.workload}"
     script:
@@ -49,8 +49,8 @@ rule time_block:
 
 rule cost_block:
     input:
-        builds=ancient(lambda wc: lab.files(wc.experiment).cost_builds),
-        verified=ancient(lambda wc: lab.files(wc.experiment).verified()),
+        builds=ancient(lambda wc: lab.files(wc).cost_builds),
+        verified=ancient(lambda wc: lab.files(wc).verified()),
     output:
         directory("results/{experiment}/costs/{workload}/{spec}/{number}"),
     log:
@@ -62,7 +62,7 @@ rule cost_block:
     resources:
         rig=1,
     params:
-        run=lambda wc: lab.tasks(wc.experiment).cost_block(wc.workload, wc.number),
+        run=lambda wc: lab.tasks(wc).cost_block(wc.workload, wc.number),
     message:
         "{wildcards.experiment}: time block {wildcards.number} of what profiling costs under {wildcards.workload}"
     script:

@@ -4,11 +4,9 @@
 
 rule process:
     input:
-        captures=lambda wc: lab.files(wc.experiment).captures(wc.variant, wc.workload, wc.profiler),
-        holders=lambda wc: holders(lab.files(wc.experiment).captures(wc.variant, wc.workload, wc.profiler)),
-        builds=ancient(
-            lambda wc: lab.files(wc.experiment).profiled_builds(wc.variant, wc.workload, wc.profiler)
-        ),
+        captures=lambda wc: lab.files(wc).captures(wc.variant, wc.workload, wc.profiler),
+        holders=lambda wc: holders(lab.files(wc).captures(wc.variant, wc.workload, wc.profiler)),
+        builds=ancient(lambda wc: lab.files(wc).profiled_builds(wc.variant, wc.workload, wc.profiler)),
     output:
         directory("results/{experiment}/processed/{variant}/{workload}/{profiler}"),
     log:
@@ -17,8 +15,8 @@ rule process:
         "../envs/environment.yaml"
     params:
         code=lambda wc: lab.code("profilers", "analysis"),
-        binary=lambda wc: lab.files(wc.experiment).profiled_binary(wc.variant, wc.workload, wc.profiler),
-        kind=lambda wc: lab.tasks(wc.experiment).kind(wc.workload),
+        binary=lambda wc: lab.files(wc).profiled_binary(wc.variant, wc.workload, wc.profiler),
+        kind=lambda wc: lab.tasks(wc).kind(wc.workload),
     message:
         "{wildcards.experiment}: process {wildcards.profiler} of {wildcards.variant} under {wildcards.workload}"
     script:
@@ -45,7 +43,7 @@ rule diff:
 
 rule queries:
     input:
-        processed=lambda wc: lab.files(wc.experiment).processed_cell(wc.variant, wc.workload),
+        processed=lambda wc: lab.files(wc).processed_cell(wc.variant, wc.workload),
     output:
         "results/{experiment}/processed/{variant}/{workload}/queries.json",
     log:
@@ -54,8 +52,8 @@ rule queries:
         "../envs/environment.yaml"
     params:
         code=lambda wc: lab.code("analysis"),
-        questions=lambda wc: lab.tasks(wc.experiment).questions,
-        has_spans=lambda wc: lab.plan(wc.experiment).has_spans(wc.variant, wc.workload),
+        questions=lambda wc: lab.tasks(wc).questions,
+        has_spans=lambda wc: lab.asked(wc).has_spans(wc.variant, wc.workload),
     message:
         "{wildcards.experiment}: ask SQL of {wildcards.variant} under {wildcards.workload}"
     script:
@@ -64,8 +62,8 @@ rule queries:
 
 rule blindspots:
     input:
-        traces=lambda wc: lab.files(wc.experiment).captures(wc.variant, wc.workload, "trace-chrome"),
-        processed=lambda wc: lab.files(wc.experiment).processed_cell(wc.variant, wc.workload),
+        traces=lambda wc: lab.files(wc).captures(wc.variant, wc.workload, "trace-chrome"),
+        processed=lambda wc: lab.files(wc).processed_cell(wc.variant, wc.workload),
     output:
         table="results/{experiment}/processed/{variant}/{workload}/blindspots.parquet",
         words="results/{experiment}/processed/{variant}/{workload}/blindspots.json",
@@ -75,7 +73,7 @@ rule blindspots:
         "../envs/environment.yaml"
     params:
         code=lambda wc: lab.code("analysis"),
-        kind=lambda wc: lab.tasks(wc.experiment).kind(wc.workload),
+        kind=lambda wc: lab.tasks(wc).kind(wc.workload),
     message:
         "{wildcards.experiment}: where the time of {wildcards.variant} under {wildcards.workload} is"
     script:

@@ -9,7 +9,7 @@ rule plan:
     conda:
         "../envs/environment.yaml"
     params:
-        plan=lambda wc: lab.tasks(wc.experiment).description,
+        plan=lambda wc: lab.tasks(wc).description,
     message:
         "{wildcards.experiment}: write down the plan"
     script:
@@ -22,16 +22,16 @@ rule report:
         yaml="experiments/{experiment}.yaml",
         metrics="results/{experiment}/metrics.csv",
         comparisons="results/{experiment}/comparisons.csv",
-        blocks=lambda wc: lab.files(wc.experiment).blocks(checkpoints),
-        verified=lambda wc: lab.files(wc.experiment).verified(),
-        processed=lambda wc: lab.files(wc.experiment).processed,
-        diffs=lambda wc: lab.files(wc.experiment).diffs,
-        builds=ancient(lambda wc: lab.files(wc.experiment).all_builds),
-        mounts=lambda wc: lab.files(wc.experiment).mounts,
-        loads=lambda wc: lab.files(wc.experiment).jobs,
-        blindspots=lambda wc: lab.files(wc.experiment).blindspots,
-        queries=lambda wc: lab.files(wc.experiment).queries,
-        costs=lambda wc: lab.files(wc.experiment).costs,
+        blocks=lambda wc: lab.files(wc).blocks(checkpoints),
+        verified=lambda wc: lab.files(wc).verified(),
+        processed=lambda wc: lab.files(wc).processed,
+        diffs=lambda wc: lab.files(wc).diffs,
+        builds=ancient(lambda wc: lab.files(wc).all_builds),
+        mounts=lambda wc: lab.files(wc).mounts,
+        loads=lambda wc: lab.files(wc).jobs,
+        blindspots=lambda wc: lab.files(wc).blindspots,
+        queries=lambda wc: lab.files(wc).queries,
+        costs=lambda wc: lab.files(wc).costs,
     output:
         report=report(
             "results/{experiment}/report.html",

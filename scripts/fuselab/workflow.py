@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from fuselab.experiment.errors import ExperimentErrors
+from fuselab.experiment.findings import near
 from fuselab.experiment.loading import load_experiment
-from fuselab.experiment.plan import Plan
+from fuselab.experiment.plan import NONE, Plan
 from fuselab.experiment.planning import make_plan
 from fuselab.layout import Layout
 from fuselab.rig.namespaces import PARENT
@@ -53,11 +54,38 @@ class Workflow:
         loaded = load_experiment(path, self.root)
         return make_plan(loaded.experiment, loaded.targets, loaded.services)
 
-    def files(self, experiment: str) -> Layout:
-        return Layout(self.plan(experiment))
+    def asked(self, wildcards: Any) -> Plan:
+        """The plan of the experiment that a job's wildcards name. Ends Snakemake if it has nothing by another of them.
 
-    def tasks(self, experiment: str) -> Tasks:
-        return Tasks(self.plan(experiment))
+        A spec that the file no longer stands for is such a thing: what would be measured is not what it says.
+        """
+        plan = self.plan(wildcards.experiment)
+        for kind, names in self._known(wildcards.experiment).items():
+            name = getattr(wildcards, kind, None)
+            if name is not None and name not in names:
+                close = near(name, sorted(names))
+                hint = f"; did you mean '{close}'?" if close else "."
+                there = "" if kind == "spec" else f" It has: {', '.join(sorted(names)) or 'none'}."
+                raise SystemExit(
+                    f"\nexperiments/{wildcards.experiment}.yaml has no {kind} '{name}'{hint}{there}"
+                )
+        cell = tuple(getattr(wildcards, kind, "") for kind in ("variant", "workload", "profiler"))
+        if all(cell) and cell not in plan.processed():
+            why = [s.capability.reason for s in plan.skipped if (s.variant, s.profiler) == (cell[0], cell[2])]
+            raise SystemExit(
+                f"\n`{cell[2]}` does not look at `{cell[0]}` under `{cell[1]}`{': '.join(['', *why])}"
+            )
+        return plan
+
+    @cache  # noqa: B019  one object, as long as Snakemake lives
+    def _known(self, experiment: str) -> dict[str, set[str]]:
+        return known_names(self.plan(experiment))
+
+    def files(self, wildcards: Any) -> Layout:
+        return Layout(self.asked(wildcards))
+
+    def tasks(self, wildcards: Any) -> Tasks:
+        return Tasks(self.asked(wildcards))
 
     def build(self, folder: str) -> dict[str, Any]:
         """Build spec of `<target>/<build>` as plain data, from whichever experiment asks for it."""
@@ -123,6 +151,21 @@ class Workflow:
         """Say once more, at the end, what was left out: the beginning has scrolled away."""
         if self._is_main and "_readable" in vars(self) and self.broken():
             print(_told(self.broken()), file=sys.stderr)
+
+
+def known_names(plan: Plan) -> dict[str, set[str]]:
+    """By wildcard: what a path below `results/<experiment>/` may have there."""
+    variants = {variant.name for variant in plan.experiment.variants}
+    sets = {profilers for _, profilers in plan.mounts}
+    return {
+        "variant": variants,
+        "baseline": variants,
+        "workload": set(plan.loads),
+        "load": set(plan.jobs),
+        "profilers": sets,
+        "profiler": {name for profilers in sets for name in profilers.split("+")} - {NONE},
+        "spec": plan.specs,
+    }
 
 
 def _told(broken: Mapping[str, str]) -> str:

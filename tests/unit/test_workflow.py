@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+from fuselab.workflow import Workflow
 
 GOOD = """
 title: good
@@ -51,3 +55,27 @@ def test_a_broken_experiment_does_not_stop_another(root: Path, checkout: Path) -
         assert "results/bad" not in done.stdout
     assert "experiments/bad.yaml:7" in done.stdout, "it is listed, so whoever asks for all is told"
     assert "Left out, because it cannot be read: experiments/bad.yaml" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("wildcards", "said"),
+    [
+        ({"variant": "wating"}, "no variant 'wating'; did you mean 'waiting'?"),
+        ({"workload": "sqe"}, "no workload 'sqe'; did you mean 'seq'?"),
+        ({"profiler": "perf-oncpu"}, "no profiler 'perf-oncpu'. It has: none."),
+        ({"spec": "0123456789ab"}, "no spec '0123456789ab'"),
+    ],
+)
+def test_what_a_path_names_and_the_experiment_does_not_have_is_said(
+    root: Path, wildcards: dict[str, str], said: str
+) -> None:
+    lab = Workflow(root, is_main=False, listed=[])
+    with pytest.raises(SystemExit, match=re.escape(f"experiments/good.yaml has {said}")):
+        lab.files(SimpleNamespace(experiment="good", **wildcards))
+
+
+def test_a_path_that_the_experiment_does_not_have_ends_snakemake_in_words(root: Path, checkout: Path) -> None:
+    done = dry_run(root, checkout, "results/good/processed/wating/seq/perf-oncpu")
+    assert done.returncode != 0
+    assert "no variant 'wating'; did you mean 'waiting'?" in done.stdout
+    assert "Traceback" not in done.stdout

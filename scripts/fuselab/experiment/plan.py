@@ -136,6 +136,15 @@ class Plan:
         own = {n: made for n, made in self.own_loads(workload).items() if n == self.experiment.baseline.name}
         return self._spec(list(self.cost_mounts.values()), workload, own)
 
+    @cached_property
+    def specs(self) -> set[str]:
+        """Of everything that is measured."""
+        found = {capture.spec for capture in self.captures}
+        found |= {self.verify_spec(variant.name) for variant in self.experiment.variants}
+        for workload in self.loads:
+            found |= {self.timed_spec(workload), *([self.cost_spec(workload)] if self.cost_mounts else [])}
+        return found
+
     def _spec(self, mounts: list[MountConfig], workload: str, own: Mapping[str, Load]) -> str:
         e = self.experiment
         deciding = [RIG_VERSION, e.seed, e.state, mounts, self.loads[workload], self.jobs.get(workload)]
