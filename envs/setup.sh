@@ -60,6 +60,9 @@ trap stop_steps EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
+# Builds take minutes, and no setup can help with this: better known now.
+[ -e /dev/fuse ] || say "there is no /dev/fuse, so nothing can be mounted: \`sudo modprobe fuse\`, or start the container with --device /dev/fuse"
+
 lists=(build run profile services)
 "$steps/python.sh" has-uv || lists+=(python)
 [ "$level" = runtime ] || lists+=(dev)
