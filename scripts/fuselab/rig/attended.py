@@ -19,14 +19,16 @@ _GRACE_S = 1.0
 
 @contextmanager
 def attended(serving: Sequence[Process], doing: str) -> Iterator[None]:
-    """End everything that the block runs soon after one of `serving` has ended, causes before effects.
+    """End `serving`, and all that the block has started, soon after one of `serving` has ended: causes before effects.
 
     Raises TargetError, with its last words, if one ended; whatever the block raised about it is part of that.
     """
     over = threading.Event()
     wake, woken = os.pipe2(os.O_CLOEXEC)
     first: list[Process] = []
-    watcher = threading.Thread(target=_watch, args=(serving, wake, over, first), name="attended", daemon=True)
+    before = procfs.family(os.getpid())
+    arguments = (serving, before, wake, over, first)
+    watcher = threading.Thread(target=_watch, args=arguments, name="attended", daemon=True)
     watcher.start()
     said = ""
     try:
@@ -52,7 +54,9 @@ def _gone(serving: Sequence[Process]) -> list[Process]:
     return [process for process in serving if not process.running]
 
 
-def _watch(serving: Sequence[Process], wake: int, over: threading.Event, first: list[Process]) -> None:
+def _watch(
+    serving: Sequence[Process], before: set[int], wake: int, over: threading.Event, first: list[Process]
+) -> None:
     poller = select.poll()
     for descriptor in (wake, *(process.pidfd for process in serving)):
         poller.register(descriptor, select.POLLIN)
@@ -60,8 +64,8 @@ def _watch(serving: Sequence[Process], wake: int, over: threading.Event, first: 
     first += _gone(serving)[:1]
     if not first or over.wait(_GRACE_S):
         return
-    # All that the rig runs, for nothing of it is measured any more: a target that waits for its store would hold fio.
-    ended = procfs.family(os.getpid()) - {os.getpid()}
-    for pid in ended.union(*(procfs.family(process.pid) for process in serving if process.running)):
+    # A target that waits for its store would hold whoever waits for the target.
+    started = procfs.family(os.getpid()) - before
+    for pid in started.union(*(procfs.family(process.pid) for process in serving if process.running)):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

@@ -101,25 +101,21 @@ def test_kill_9_of_the_service_is_a_failed_run_at_once(rig, running):
     assert "died during the load: store (killed by SIGKILL)" in (out / "attempt.json").read_text()
 
 
-def test_kill_9_of_the_target_ends_a_load_that_does_not_touch_it(rig):
-    request = rig.request(load=Load("command", "w", {"argv": ["sleep", "1234"]}))
-    job = rig.job(request)
-    rig.pid_of("sleep 1234")
-    os.kill(rig.pid_of("bindfs -f"), signal.SIGKILL)
-    assert rig.nothing_left(within_s=5), rig.left()
-    assert ended(job).splitlines()[-1] == "failed"
-    assert "died during the load: target (killed by SIGKILL)" in Path(request.out, "attempt.json").read_text()
-
-
-def test_kill_9_of_the_target_ends_a_preparation(rig):
-    load = Load("command", "w", {"argv": ["true"]}, prepare=(("sleep", "1234"),))
+@pytest.mark.parametrize(
+    ("doing", "load"),
+    [
+        ("load", Load("command", "w", {"argv": ["sleep", "1234"]})),
+        ("preparation", Load("command", "w", {"argv": ["true"]}, prepare=(("sleep", "1234"),))),
+    ],
+)
+def test_kill_9_of_the_target_ends_what_does_not_touch_it(rig, doing, load):
     request = rig.request(load=load)
     job = rig.job(request)
     rig.pid_of("sleep 1234")
     os.kill(rig.pid_of("bindfs -f"), signal.SIGKILL)
     assert rig.nothing_left(within_s=5), rig.left()
     assert ended(job).splitlines()[-1] == "failed"
-    assert "died during the preparation: target" in Path(request.out, "attempt.json").read_text()
+    assert f"died during the {doing}: target (killed by" in Path(request.out, "attempt.json").read_text()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

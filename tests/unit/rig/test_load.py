@@ -113,6 +113,7 @@ def test_a_profiler_that_lost_its_target_does_not_hide_who_died(session, recorde
     class Dead:
         running = False
         exit_code = -9
+        pidfd = os.eventfd(1)  # readable, as a pidfd is once its process has ended
 
         def wait(self, timeout_s):
             return True
