@@ -54,13 +54,20 @@ def family(experiment: Experiment) -> int:
 
 def _differences(plan: Plan, root: Path) -> dict[str, Sequence[float]]:
     """`workload metric` -> ln(variant / baseline) by block: of an A/A control, or else of the first contrast."""
-    path = root / "results" / plan.experiment.name / "metrics.csv"
+    home = root / "results" / plan.experiment.name
+    path = home / "metrics.csv"
     if not path.exists():
         return {}
+    # Figures of a load that has been edited since say nothing of the new one.
+    current = {
+        w.name
+        for w in plan.experiment.workloads
+        if (home / "blocks" / w.name / plan.timed_spec(w.name)).is_dir()
+    }
     values: dict[tuple[str, str, str], dict[str, float]] = {}
     with path.open(newline="") as file:
         for row in csv.DictReader(file):
-            if row["metric"] in plan.experiment.compare.primary:
+            if row["metric"] in plan.experiment.compare.primary and row["workload"] in current:
                 by_block = values.setdefault((row["workload"], row["metric"], row["variant"]), {})
                 by_block[row["block"]] = float(row["value"])
     controls = {variant.name for variant in plan.experiment.variants if variant.control}

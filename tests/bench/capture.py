@@ -16,7 +16,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,6 +52,7 @@ ALONE = """
 set -e
 folder=$1 binary=$2 job=$3 look=$4
 mkdir -p "$folder/mount"
+sync -f "$folder" # what the run before has left to write, as fuselab waits for it too
 [ "$look" != trace-chrome ] || export DEMOFS_TRACE_CHROME="$folder/trace.json" RUST_LOG=demofs=trace
 "$binary" mount "$folder/mount" --state "$folder/state" --meta-backend memory --inject log=30MB/s 2>/dev/null &
 target=$!
@@ -94,19 +96,8 @@ class Bench:
         folder = self._folder()
         perf = oncpu_record_argv(tool("perf"), 0, folder / "perf.data")
         at = perf.index("-p")
-        argv = [
-            "unshare",
-            "--mount",
-            "sh",
-            "-c",
-            ALONE,
-            "sh",
-            str(folder),
-            str(self._binary),
-            str(self._job),
-            look,
-        ]
-        subprocess.run([*argv, *perf[:at], *perf[at + 2 :]], check=True, cwd=folder)
+        words = [str(folder), str(self._binary), str(self._job), look, *perf[:at], *perf[at + 2 :]]
+        subprocess.run(["unshare", "--mount", "sh", "-c", ALONE, "sh", *words], check=True, cwd=folder)
         return _bandwidth(folder)
 
     def captured(self, profiler: str) -> float:
@@ -115,13 +106,13 @@ class Bench:
         config = self._plan.mounts["baseline", profiler]
         binary = str(self._binary)
         argv = tuple(binary if word == config.binary else word for word in config.argv)
-        record = execute(
-            RunRequest(
-                purpose="capture", experiment="loud", mount=replace(config, binary=binary, argv=argv),
-                load=replace(self._plan.loads["seq"], randseed=1), out=str(folder), repeat=1,
-                state_root=str(self._root / "state"), repository=str(CHECKOUT),
-            )
+        request = RunRequest(
+            purpose="capture", experiment="loud", mount=replace(config, binary=binary, argv=argv),
+            load=replace(self._plan.loads["seq"], randseed=1), out=str(folder), repeat=1,
+            state_root=str(self._root / "state"), repository=str(CHECKOUT),
         )  # fmt: skip
+        with _quietly():
+            record = execute(request)
         if record.status != "ok":
             sys.exit(f"the capture failed: {record.reason}")
         if (said := "; ".join(mark for mark in record.marks if ".log" in mark)) and self._count < 5:
@@ -165,8 +156,21 @@ def compare(bench: Bench, profiler: str, rounds: int) -> None:
     costs = [a / b for a, b in zip(plain, alone, strict=True)]
     more = [a / b for a, b in zip(alone, ours, strict=True)]
     bound = max(1.1, statistics.median(costs))
-    promise("bandwidth without / with the profiler alone", statistics.median(costs), float("inf"))
-    promise("bandwidth of the profiler alone / in fuselab", statistics.median(more), bound)
+    print(f"  bandwidth without a profiler / with the profiler alone: {statistics.median(costs):.2f} times")
+    promise(f"{profiler}: bandwidth of the profiler alone / in fuselab", statistics.median(more), bound)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without the lines that a run says of itself."""
+    kept = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 if __name__ == "__main__":

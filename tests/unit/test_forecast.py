@@ -9,7 +9,7 @@ import pytest
 from fuselab.experiment.loading import load_experiment
 from fuselab.experiment.plan import Plan
 from fuselab.experiment.planning import make_plan
-from fuselab.findable import family
+from fuselab.findable import family, findable
 from fuselab.forecast import Part, forecast
 from fuselab.layout import COST_BLOCKS
 
@@ -79,3 +79,20 @@ workloads:
 compare: {primary: [write.bw, read.bw, target.cpu_s]}
 """
     assert family(plan_of(text, tmp_path, checkout).experiment) == 2 * (2 + 2)
+
+
+def test_figures_of_a_load_that_was_edited_since_say_nothing_of_the_new_one(
+    tmp_path: Path, checkout: Path
+) -> None:
+    text = AUTO.replace("auto", "12")
+    home = tmp_path / "results/e"
+    before, after = (plan_of(text.replace("4k", bs), tmp_path, checkout) for bs in ("4k", "8k"))
+    (home / "blocks/w" / before.timed_spec("w")).mkdir(parents=True)
+    rows = (
+        f"w,{block:03d},{variant},write.bw,{value}"
+        for block in range(12)
+        for variant, value in (("baseline", 100), ("other", 100 + block % 3))
+    )
+    (home / "metrics.csv").write_text("\n".join(["workload,block,variant,metric,value", *rows]))
+    assert [found.machine for found in findable(before, tmp_path)] == ["here, w write.bw"]
+    assert "here" not in {found.machine.split(",")[0] for found in findable(after, tmp_path)}

@@ -69,6 +69,8 @@ def _workloads(target: Target) -> list[str]:
         "    fio: {rw: write, bs: 128k, size: 64m, runtime: 3s}",
         "  # rand-read:",
         "  #   fio: {rw: randread, bs: 4k, size: 64m, runtime: 3s}",
+        "  # tails: # for claims about p99: writes that arrive at a rate below what the slowest variant can do",
+        "  #   fio: {rw: randwrite, bs: 4k, size: 4m, runtime: 5s, numjobs: 8, rate_iops: 50, rate_process: poisson}",
     ]
 
 
