@@ -44,6 +44,7 @@ rule diff:
 rule queries:
     input:
         processed=lambda wc: lab.files(wc).processed_cell(wc.variant, wc.workload),
+        tables=lambda wc: lab.files(wc).asked_tables,
     output:
         "results/{experiment}/processed/{variant}/{workload}/queries.json",
     log:
@@ -62,7 +63,7 @@ rule queries:
 
 rule blindspots:
     input:
-        traces=lambda wc: lab.files(wc).captures(wc.variant, wc.workload, "trace-chrome"),
+        traces=lambda wc: lab.traced(wc).captures(wc.variant, wc.workload, "trace-chrome"),
         processed=lambda wc: lab.files(wc).processed_cell(wc.variant, wc.workload),
     output:
         table="results/{experiment}/processed/{variant}/{workload}/blindspots.parquet",

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The cargo tools of envs/cargo-tools.txt: built once per machine in the cache, copied into .venv/bin/.
 #   cargo-tools.sh todo        says "cargo-tools" if a program or its version is not as listed, else nothing
-#   cargo-tools.sh has-cargo   fails, saying what to do, if there is no Rust toolchain or one that is too old
+#   cargo-tools.sh has-cargo   fails, saying what to do, if something has to be built and there is no Rust toolchain for it
 #   cargo-tools.sh build       builds what the cache does not hold yet (needs cargo and a C linker)
 #   cargo-tools.sh can-start   succeeds if `build` needs nothing from Debian first
 #   cargo-tools.sh install     builds, and copies the programs into .venv/bin/, once .venv/ is there
@@ -104,7 +104,7 @@ install_all() {
 
 case $1 in
   todo) todo ;;
-  has-cargo) has_cargo ;;
+  has-cargo) [ -z "$(for_each name_if_unbuilt)" ] || has_cargo ;;
   build) build ;;
   can-start) command -v cc >/dev/null && [ -e /etc/ssl/certs/ca-certificates.crt ] ;;
   install) install_all ;;

@@ -52,6 +52,13 @@ def family(experiment: Experiment) -> int:
     return max(1, contrasts * primary)
 
 
+def _is_read(metrics: Path, home: Path, plan: Plan, workload: str) -> bool:
+    """Whether there are blocks of the workload as it is now, and `metrics` was made after the last of them."""
+    blocks = (home / "blocks" / workload / plan.timed_spec(workload)).glob("*/block.json")
+    newest = max((block.stat().st_mtime_ns for block in blocks), default=None)
+    return newest is not None and metrics.stat().st_mtime_ns >= newest
+
+
 def _differences(plan: Plan, root: Path) -> dict[str, Sequence[float]]:
     """`workload metric` -> ln(variant / baseline) by block: of an A/A control, or else of the first contrast."""
     home = root / "results" / plan.experiment.name
@@ -59,11 +66,7 @@ def _differences(plan: Plan, root: Path) -> dict[str, Sequence[float]]:
     if not path.exists():
         return {}
     # Figures of a load that has been edited since say nothing of the new one.
-    current = {
-        w.name
-        for w in plan.experiment.workloads
-        if (home / "blocks" / w.name / plan.timed_spec(w.name)).is_dir()
-    }
+    current = {w.name for w in plan.experiment.workloads if _is_read(path, home, plan, w.name)}
     values: dict[tuple[str, str, str], dict[str, float]] = {}
     with path.open(newline="") as file:
         for row in csv.DictReader(file):

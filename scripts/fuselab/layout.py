@@ -10,6 +10,7 @@ from typing import Any
 from fuselab import workloads
 from fuselab.compare.schedule import LOOKS
 from fuselab.experiment.plan import NONE, Plan
+from fuselab.queries import whole_tables
 from fuselab.target.spec import bench_spec
 
 COST_BLOCKS = 8
@@ -139,7 +140,15 @@ class Layout:
     def queries(self) -> list[str]:
         """Answers of every cell that has something to ask and to be asked of."""
         asks = bool(self.plan.experiment.queries)
-        return self._of_cells("queries.json", [c for c in self._cells if asks or self.plan.has_spans(*c)])
+        cells = self._cells
+        if self.asked_tables:  # which are there without any profiler
+            cells = [(v, w.name) for v in self._variants for w in self.plan.experiment.workloads]
+        return self._of_cells("queries.json", [c for c in cells if asks or self.plan.has_spans(*c)])
+
+    @property
+    def asked_tables(self) -> list[str]:
+        """metrics.csv and comparisons.csv, if a query of the experiment reads them."""
+        return [f"{self.base}/{name}" for name in whole_tables(self.plan.experiment.queries)]
 
     @property
     def blindspots(self) -> list[str]:

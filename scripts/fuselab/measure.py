@@ -250,7 +250,7 @@ def _execute(
         mount=config,
         load=load,
         out=str(out.resolve()),
-        state_root=str(Path(state or STATE_ROOT).resolve()),
+        state_root=str(Path(state or STATE_ROOT).expanduser().resolve()),
         repository=str(Path.cwd()),
         block=block,
         repeat=repeat,

@@ -121,6 +121,12 @@ def tables_in(sql: str) -> list[str]:
     return [name for name in TABLES if re.search(rf"\b{name}\b", sql, re.IGNORECASE)]
 
 
+def whole_tables(asked: Sequence[Query]) -> list[str]:
+    """Files of tables that hold all variants and workloads, and that one of the queries reads."""
+    named = {name for query in asked for name in tables_in(query.sql)}
+    return sorted(TABLES[name].pattern for name in named if "*" not in TABLES[name].pattern)
+
+
 def _read(said: str, sql: str) -> Fault:
     """DuckDB's message in one line; the names that there are, where one is unknown."""
     first = (
@@ -157,7 +163,7 @@ def connect(home: Path, cell: tuple[str, str] = ("*", "*")) -> Iterator[duckdb.D
         for name, table in TABLES.items():
             files = sorted(home.glob(table.pattern.replace("*/*", "/".join(cell), 1)))
             if files:
-                parts = " union all by name ".join(_select(home, path) for path in files)
+                parts = " union all by name ".join(_select(home, path, cell) for path in files)
                 database.execute(f'create view "{name}" as {parts}')
                 read += map(str, files)
             else:
@@ -166,11 +172,13 @@ def connect(home: Path, cell: tuple[str, str] = ("*", "*")) -> Iterator[duckdb.D
         yield database
 
 
-def _select(home: Path, path: Path) -> str:
-    """The rows of one file, with whose they are."""
+def _select(home: Path, path: Path, cell: tuple[str, str]) -> str:
+    """The rows of one file that are of `cell`, with whose they are."""
     words = path.relative_to(home).parts
     if path.suffix == ".csv":
-        return f"select * from read_csv({_quoted(str(path))}, header = true)"
+        sides = zip(("variant", "workload"), cell, strict=True)
+        mine = [f"{side} = {_quoted(name)}" for side, name in sides if name != "*"]
+        return f"select * from read_csv({_quoted(str(path))}, header = true, delim = ',') where {' and '.join(mine) or 'true'}"
     place = f"{_quoted(words[1])} as variant, {_quoted(words[2])} as workload"
     if path.suffix == ".parquet":
         return f"select {place}, * from read_parquet({_quoted(str(path))})"

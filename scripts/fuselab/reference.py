@@ -33,6 +33,8 @@ def _sql_page() -> str:
         "Queries are one SELECT in DuckDB's SQL. In an experiment's `queries` they are answered for each variant and "
         "workload and shown side by side; with `fuselab query` for all at once, so group by `variant` and `workload`.",
         "",
+        "Of several captures of one variant, `spans`, `tasks` and `heap` hold the first; `stacks` adds all of them up.",
+        "",
     ]
     for name, table in TABLES.items():
         source = f" From the captures of `{table.profiler}`." if table.profiler else ""
@@ -70,7 +72,13 @@ def _sections(whole: Part, name: str) -> Iterator[list[str]]:
         at, part, file = queue.pop(0)
         keys = [(key, inner, f) for key, inner, f in schemas.properties(part, file) if key != "<name>"]
         if keys:
-            yield [f"## `{at}`" if at else "## Top level", "", *_intro(at, part), *_table(at, part, keys)]
+            what = f": {part['title']}" if "x-shown-as" in part else ""
+            yield [
+                f"## `{at}`{what}" if at else "## Top level",
+                "",
+                *_intro(at, part),
+                *_table(at, part, keys),
+            ]
         for key, inner, inner_file in schemas.properties(part, file):
             place = f"{at}.{key}" if at else key
             for below, shown in _mappings(inner, inner_file, place):
@@ -78,7 +86,7 @@ def _sections(whole: Part, name: str) -> Iterator[list[str]]:
                 if below[0].get("properties") and mark in seen:
                     continue
                 seen.add(mark)
-                queue.append((shown, *below))
+                queue.append((below[0].get("x-shown-as", shown), *below))
 
 
 def _mappings(part: Part, file: str, at: str) -> Iterator[tuple[tuple[Part, str], str]]:

@@ -55,27 +55,41 @@ class Workflow:
         return make_plan(loaded.experiment, loaded.targets, loaded.services)
 
     def asked(self, wildcards: Any) -> Plan:
-        """The plan of the experiment that a job's wildcards name. Ends Snakemake if it has nothing by another of them.
+        """The plan of the experiment that a job's wildcards name. Ends Snakemake if it has nothing by the others.
 
         A spec that the file no longer stands for is such a thing: what would be measured is not what it says.
         """
-        plan = self.plan(wildcards.experiment)
-        for kind, names in self._known(wildcards.experiment).items():
-            name = getattr(wildcards, kind, None)
-            if name is not None and name not in names:
-                close = near(name, sorted(names))
+        experiment, plan = wildcards.experiment, self.plan(wildcards.experiment)
+        named = {kind: getattr(wildcards, kind, "") for kind in (*self._known(experiment), "spec")}
+        for kind, names in self._known(experiment).items():
+            if named[kind] and named[kind] not in names:
+                close = near(named[kind], sorted(names))
                 hint = f"; did you mean '{close}'?" if close else "."
-                there = "" if kind == "spec" else f" It has: {', '.join(sorted(names)) or 'none'}."
+                there = ", ".join(sorted(names)) or "none"
                 raise SystemExit(
-                    f"\nexperiments/{wildcards.experiment}.yaml has no {kind} '{name}'{hint}{there}"
+                    f"\nexperiments/{experiment}.yaml has no {kind} '{named[kind]}'{hint} It has: {there}."
                 )
-        cell = tuple(getattr(wildcards, kind, "") for kind in ("variant", "workload", "profiler"))
-        if all(cell) and cell not in plan.processed():
-            why = [s.capability.reason for s in plan.skipped if (s.variant, s.profiler) == (cell[0], cell[2])]
+        variant, workload, profiler, profilers, spec = (
+            named[kind] for kind in ("variant", "workload", "profiler", "profilers", "spec")
+        )
+        if spec and (variant, workload, profilers, spec) not in plan.specs:
             raise SystemExit(
-                f"\n`{cell[2]}` does not look at `{cell[0]}` under `{cell[1]}`{': '.join(['', *why])}"
+                f"\nexperiments/{experiment}.yaml does not stand for '{spec}' (any more): it has been edited since. "
+                f"Ask for results/{experiment}/report.html"
             )
+        if variant and workload and profiler and (variant, workload, profiler) not in plan.processed():
+            self._end_unseen(plan, variant, profiler, f"under `{workload}`")
+        if variant and profilers and (variant, profilers) not in plan.mounts:
+            self._end_unseen(plan, variant, profilers, "in this experiment")
         return plan
+
+    def _end_unseen(self, plan: Plan, variant: str, profilers: str, where: str) -> None:
+        why = [
+            s.capability.reason
+            for s in plan.skipped
+            if s.variant == variant and s.profiler in profilers.split("+")
+        ]
+        raise SystemExit(f"\n`{profilers}` does not look at `{variant}` {where}{': '.join(['', *why])}")
 
     @cache  # noqa: B019  one object, as long as Snakemake lives
     def _known(self, experiment: str) -> dict[str, set[str]]:
@@ -83,6 +97,13 @@ class Workflow:
 
     def files(self, wildcards: Any) -> Layout:
         return Layout(self.asked(wildcards))
+
+    def traced(self, wildcards: Any) -> Layout:
+        """`files` of a cell that has spans. Ends Snakemake if it has none."""
+        plan = self.asked(wildcards)
+        if not plan.has_spans(wildcards.variant, wildcards.workload):
+            self._end_unseen(plan, wildcards.variant, "trace-chrome", f"under `{wildcards.workload}`")
+        return Layout(plan)
 
     def tasks(self, wildcards: Any) -> Tasks:
         return Tasks(self.asked(wildcards))
@@ -164,7 +185,6 @@ def known_names(plan: Plan) -> dict[str, set[str]]:
         "load": set(plan.jobs),
         "profilers": sets,
         "profiler": {name for profilers in sets for name in profilers.split("+")} - {NONE},
-        "spec": plan.specs,
     }
 
 

@@ -6,6 +6,7 @@ that much would take the machine for many minutes and symbolisers cannot tell th
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -88,9 +89,16 @@ def bulk_binary(copies: int) -> Path:
 def bulky_demofs(copies: int, checkout: Path) -> Path:
     """demofs with the modules of `copies` linked in: it never calls them, but they and their debug information are
     there for whoever reads the binary."""
-    binary = _folder() / f"demofs-{copies}"
+    sources = [
+        checkout / "targets/demofs/Cargo.lock",
+        *sorted((checkout / "targets/demofs/src").rglob("*.rs")),
+    ]
+    content = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
+    binary = _folder() / f"demofs-{copies}-{content}"
     if binary.is_file():
         return binary
+    for old in _folder().glob(f"demofs-{copies}*"):
+        old.unlink()
     print(f"building {binary} (once)", file=sys.stderr)
     with _objects(copies) as objects:
         link = [option for file in objects for option in ("-C", f"link-arg={file}")]

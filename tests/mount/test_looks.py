@@ -17,13 +17,13 @@ variants:
   baseline: {env: {SIDE: a}}
   other: {env: {SIDE: b}}
 workloads:
-  level: {command: {argv: [sleep, "0.2"]}}
+  level: {command: {argv: [sleep, "0.3"]}}
   wild: {command: {argv: [sh, -c, 'if rm MARK 2> /dev/null; then sleep 0.3; else : > MARK; sleep 0.1; fi']}}
 blocks: auto
-compare: {primary: [command.wall_s], threshold: 10%}
+compare: {primary: [command.wall_s], threshold: 30%}
 """
 """In every block of `wild` one run takes three times as long as the other: which one is a matter of the balanced order,
-so no number of blocks decides it."""
+so no number of blocks decides it. The threshold leaves room for what else runs on the machine."""
 
 
 def test_each_workload_stops_at_the_look_that_decides(workspace: Workspace) -> None:

@@ -12,7 +12,7 @@ from fuselab.analysis import tables
 from fuselab.analysis.span_queries import QueryError, run
 from fuselab.compare.comparisons import COLUMNS as COMPARISONS
 from fuselab.experiment.model import Query
-from fuselab.queries import TABLES, answers, connect, fault_of, there
+from fuselab.queries import TABLES, answers, connect, fault_of, there, whole_tables
 
 
 def own(name: str) -> list[str]:
@@ -39,7 +39,8 @@ def home(tmp_path: Path, golden: Path) -> Path:
     with (tmp_path / "results" / "metrics.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(tables.COLUMNS)
-        writer.writerow(["e", "w", 1, "old", "write.bw", "B/s", 1e6, "higher", "", 0])
+        writer.writerow(["e", "w", 1, "old", "write.bw", "B/s", 1e6, "higher", "", 0, 0, 0])
+        writer.writerow(["e", "w", 1, "new", "write.bw", "B/s", 2e6, "higher", "", 0, 0, 0])
     return tmp_path / "results"
 
 
@@ -102,7 +103,7 @@ def test_tables_without_files_are_empty(home: Path):
     with connect(home) as database:
         rows = dict(there(database))
     assert rows["spans"] > 0
-    assert rows["metrics"] == 1
+    assert rows["metrics"] == 2
     assert rows["heap"] == 0
 
 
@@ -142,3 +143,16 @@ def test_a_query_reads_no_other_file(home: Path, tmp_path: Path):
     assert fault_of(sql) is not None
     with connect(home) as database, pytest.raises(QueryError):
         run(database, sql)
+
+
+def test_a_variant_is_asked_of_its_own_runs(home: Path):
+    asked = [Query("how fast", "select variant, value from metrics")]
+    for variant, value in (("old", 1e6), ("new", 2e6)):
+        [answer] = answers(home, variant, "w", asked)
+        assert answer["rows"] == [[variant, value]], answer["error"]
+
+
+def test_files_of_all_variants_are_waited_for_where_a_query_reads_them():
+    assert whole_tables([Query("a", "select 1 from spans"), Query("b", "select value from Metrics")]) == [
+        "metrics.csv"
+    ]

@@ -63,7 +63,6 @@ def test_a_broken_experiment_does_not_stop_another(root: Path, checkout: Path) -
         ({"variant": "wating"}, "no variant 'wating'; did you mean 'waiting'?"),
         ({"workload": "sqe"}, "no workload 'sqe'; did you mean 'seq'?"),
         ({"profiler": "perf-oncpu"}, "no profiler 'perf-oncpu'. It has: none."),
-        ({"spec": "0123456789ab"}, "no spec '0123456789ab'"),
     ],
 )
 def test_what_a_path_names_and_the_experiment_does_not_have_is_said(
@@ -72,6 +71,17 @@ def test_what_a_path_names_and_the_experiment_does_not_have_is_said(
     lab = Workflow(root, is_main=False, listed=[])
     with pytest.raises(SystemExit, match=re.escape(f"experiments/good.yaml has {said}")):
         lab.files(SimpleNamespace(experiment="good", **wildcards))
+
+
+def test_a_spec_is_that_of_what_its_path_names(root: Path) -> None:
+    lab = Workflow(root, is_main=False, listed=[])
+    plan = lab.plan("good")
+    verify = plan.verify_spec("baseline")
+    lab.files(SimpleNamespace(experiment="good", variant="baseline", spec=verify))
+    lab.files(SimpleNamespace(experiment="good", workload="seq", spec=plan.timed_spec("seq")))
+    for wrong in ("0123456789ab", verify):
+        with pytest.raises(SystemExit, match="it has been edited since"):
+            lab.files(SimpleNamespace(experiment="good", workload="seq", spec=wrong))
 
 
 def test_a_path_that_the_experiment_does_not_have_ends_snakemake_in_words(root: Path, checkout: Path) -> None:

@@ -46,16 +46,22 @@ def command(yes: bool, as_json: bool) -> None:
 
 
 def _plans(root: Path) -> tuple[dict[str, Plan], dict[str, str]]:
-    """Plans by experiment, and the errors of files that cannot be read."""
+    """Plans by experiment, and why others have none, in words that go on from the file's name."""
     from fuselab.commands.plan import read_plan
     from fuselab.experiment.errors import ExperimentErrors
 
     plans, broken = {}, {}
     for path in sorted((root / "experiments").glob("*.yaml")):
         try:
-            plans[path.stem] = read_plan(path, root)
-        except ExperimentErrors as errors:
-            broken[path.stem] = str(errors)
+            plan = read_plan(path, root)
+        except ExperimentErrors:
+            broken[path.stem] = f"cannot be read (fuselab check {path.stem})"
+            continue
+        if any(spec.kind == "cargo" and not spec.toolchain for spec in plan.builds.values()):
+            # Which measurements it asks for depends on the compiler.
+            broken[path.stem] = "is compiled with rustc, which is not found here"
+        else:
+            plans[path.stem] = plan
     return plans, broken
 
 
@@ -67,9 +73,7 @@ def _list(found: list[Leftover], broken: dict[str, str]) -> None:
         click.echo(f"{why} ({size(sum(leftover.bytes for leftover in group))}):")
         for leftover in group:
             click.echo(f"  {leftover.path}")
-    for name in broken:
-        click.echo(
-            f"experiments/{name}.yaml cannot be read (fuselab check {name}): its results and all builds are kept"
-        )
+    for name, why in broken.items():
+        click.echo(f"experiments/{name}.yaml {why}: its results and all builds are kept")
     total = size(sum(leftover.bytes for leftover in found))
     click.echo(f"{total} in all" if found else "nothing is left over")

@@ -21,10 +21,12 @@ def examine(root: Path, loaded: Loaded | None) -> Iterator[Line]:
     yield from machine.perf()
     yield from noise.governor()
     yield from noise.load()
-    state = (
-        Path(loaded.experiment.state) if loaded and loaded.experiment.state else root / "results" / "state"
+    own = loaded.experiment.state if loaded else None
+    yield from noise.disk(
+        "results and the state of runs", Path(own or root / "results" / "state").expanduser(), "fuselab clean"
     )
-    yield from noise.disk({"results and the state of runs": state, "builds and caches": cache_folder()})
+    # All of it is made again when it is needed.
+    yield from noise.disk("builds and caches", cache_folder(), f"rm -r {cache_folder()}")
     if loaded is not None:
         from fuselab.doctor.experiment import needs
 

@@ -65,17 +65,16 @@ def _cpu_times() -> list[int]:
     return [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
 
 
-def disk(folders: dict[str, Path]) -> Iterator[Line]:
-    """Free space where each of `folders` (by what it holds) is, or will be."""
-    for what, folder in folders.items():
-        there = next(path for path in (folder, *folder.parents) if path.exists())
-        free = shutil.disk_usage(there).free
-        text = f"{free / 1e9:.0f} GB free for {what} ({folder})"
-        if not os.access(there, os.W_OK):
-            yield bad("disk", f"{what}: {there} cannot be written to", f"sudo chown $USER {there}")
-        elif free < _NEEDED_BYTES:
-            yield bad("disk", text, "fuselab clean")
-        elif free < _LITTLE_BYTES:
-            yield note("disk", text, "fuselab clean")
-        else:
-            yield ok("disk", text)
+def disk(what: str, folder: Path, mend: str) -> Iterator[Line]:
+    """Free space where `folder`, which holds `what`, is or will be; the command `mend` makes some."""
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    text = f"{free / 1e9:.0f} GB free for {what} ({folder})"
+    if not os.access(there, os.W_OK):
+        yield bad("disk", f"{what}: {there} cannot be written to", f"sudo chown $USER {there}")
+    elif free < _NEEDED_BYTES:
+        yield bad("disk", text, mend)
+    elif free < _LITTLE_BYTES:
+        yield note("disk", text, mend)
+    else:
+        yield ok("disk", text)

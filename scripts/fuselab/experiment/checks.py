@@ -16,7 +16,7 @@ from fuselab.experiment.yaml_source import Key
 from fuselab.target import placeholders
 from fuselab.target.model import CargoBuild, Target
 
-_TARGET = ("target.cpu_s", "target.rss_peak_bytes")
+TARGET_METRICS = ("target.cpu_s", "target.rss_peak_bytes")
 _OPEN = "bench."
 """Metrics of a bench carry its ids, which are known once it has run."""
 
@@ -29,7 +29,7 @@ def metric_names(workload: Workload) -> tuple[str, ...]:
 def yields(workload: Workload, metric: str) -> bool:
     """Whether runs of `workload` will have `metric`."""
     names = metric_names(workload)
-    if metric in _TARGET:
+    if metric in TARGET_METRICS:
         return workloads.REGISTRY[workload.kind].needs_mount
     return metric in names or (metric.startswith(_OPEN) and any(name.startswith(_OPEN) for name in names))
 
@@ -47,7 +47,7 @@ def check_metrics(findings: Findings, data: Mapping[str, Any], loads: tuple[Work
     """Primary metrics that no workload yields, or that stand there twice."""
     if len(loads) < len(data.get("workloads", {"": None})):
         return  # one of them could not be read: who knows what it would yield
-    known = [*dict.fromkeys(name for workload in loads for name in metric_names(workload)), *_TARGET]
+    known = [*dict.fromkeys(name for workload in loads for name in metric_names(workload)), *TARGET_METRICS]
     primary = data.get("compare", {}).get("primary", ())
     for i, name in enumerate(primary):
         at: Key = ("compare", "primary", i)

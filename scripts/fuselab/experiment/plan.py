@@ -137,12 +137,14 @@ class Plan:
         return self._spec(list(self.cost_mounts.values()), workload, own)
 
     @cached_property
-    def specs(self) -> set[str]:
-        """Of everything that is measured."""
-        found = {capture.spec for capture in self.captures}
-        found |= {self.verify_spec(variant.name) for variant in self.experiment.variants}
+    def specs(self) -> set[tuple[str, str, str, str]]:
+        """Of everything that is measured: (variant, workload, profilers, spec), "" for what its path does not name."""
+        found = {(c.variant, c.workload, c.profiler, c.spec) for c in self.captures}
+        found |= {(v.name, "", "", self.verify_spec(v.name)) for v in self.experiment.variants}
         for workload in self.loads:
-            found |= {self.timed_spec(workload), *([self.cost_spec(workload)] if self.cost_mounts else [])}
+            found.add(("", workload, "", self.timed_spec(workload)))
+            if self.cost_mounts:
+                found.add(("", workload, "", self.cost_spec(workload)))
         return found
 
     def _spec(self, mounts: list[MountConfig], workload: str, own: Mapping[str, Load]) -> str:

@@ -21,11 +21,11 @@ _TIMED = "none"
 def divergence(archive: zipfile.ZipFile, results: Results, checkout: Path) -> Iterator[str]:
     """One sentence for each thing that is not as it was. `checkout` has the definitions that were used here."""
     if damaged := _damaged(archive):
-        yield f"Not as they were packed, by the bundle's own checksums: {words.listing(damaged)}."
+        yield f"Not as the bundle was packed, by its own checksums: {words.listing(damaged)}."
     if archive.read("experiment.yaml") != results.inputs.experiment.read_bytes():
         yield "The experiment file here differs from the one in the bundle: differences may come from there."
     for name in sorted(archive.namelist()):
-        if not name.startswith(_DEFINITIONS):
+        if not name.startswith(_DEFINITIONS) or name.endswith("/"):
             continue
         path = checkout / name
         if not path.is_file() or archive.read(name) != path.read_bytes():
@@ -34,14 +34,16 @@ def divergence(archive: zipfile.ZipFile, results: Results, checkout: Path) -> It
 
 
 def _damaged(archive: zipfile.ZipFile) -> list[str]:
-    """Files whose checksum is another one, or that are missing. `checksums.sha256` is as sha256sum(1) writes it."""
-    there = set(archive.namelist())
+    """Files whose checksum is another one, or missing, or that are missing. The list is as sha256sum(1) writes it."""
+    there = {name for name in archive.namelist() if not name.endswith("/")}
+    unknown = there - {"checksums.sha256", "ro-crate-metadata.json"}
     found = []
     for line in archive.read("checksums.sha256").decode().splitlines():
         digest, _, name = line.partition("  ")
+        unknown.discard(name)
         if name not in there or hashlib.sha256(archive.read(name)).hexdigest() != digest:
             found.append(f"`{name}`")
-    return found
+    return found + [f"`{name}`" for name in sorted(unknown)]
 
 
 def _other_programs(archive: zipfile.ZipFile, results: Results) -> Iterator[str]:

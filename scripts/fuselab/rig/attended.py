@@ -18,18 +18,11 @@ _GRACE_S = 1.0
 
 
 @contextmanager
-def attended(serving: Sequence[Process], doing: str) -> Iterator[None]:
-    """End `serving`, and all that the block has started, soon after one of `serving` has ended: causes before effects.
+def blamed(serving: Sequence[Process], doing: str) -> Iterator[None]:
+    """Raise TargetError at the end of the block if one of `serving` has ended: the first, with its last words.
 
-    Raises TargetError, with its last words, if one ended; whatever the block raised about it is part of that.
+    Whatever the block raised about it is part of that. `serving` has causes before effects: a service before targets.
     """
-    over = threading.Event()
-    wake, woken = os.pipe2(os.O_CLOEXEC)
-    first: list[Process] = []
-    before = procfs.family(os.getpid())
-    arguments = (serving, before, wake, over, first)
-    watcher = threading.Thread(target=_watch, args=arguments, name="attended", daemon=True)
-    watcher.start()
     said = ""
     try:
         yield
@@ -40,32 +33,43 @@ def attended(serving: Sequence[Process], doing: str) -> Iterator[None]:
     except RigError:  # a profiler that lost its target complains first
         if not _gone(serving):
             raise
+    if gone := _gone(serving):
+        gone[0].wait(0)
+        raise TargetError(f"died during the {doing}: {gone[0].described()}{said}")
+
+
+@contextmanager
+def attended(serving: Sequence[Process]) -> Iterator[None]:
+    """Kill what the block has started, and those of `serving` that stand on it, soon after one of them has ended."""
+    over = threading.Event()
+    wake, woken = os.pipe2(os.O_CLOEXEC)
+    arguments = (serving, procfs.family(os.getpid()), wake, over)
+    watcher = threading.Thread(target=_watch, args=arguments, name="attended", daemon=True)
+    watcher.start()
+    try:
+        yield
     finally:
         over.set()
         os.close(woken)
         watcher.join()
         os.close(wake)
-    if gone := first or _gone(serving):
-        gone[0].wait(0)
-        raise TargetError(f"died during the {doing}: {gone[0].described()}{said}")
 
 
 def _gone(serving: Sequence[Process]) -> list[Process]:
     return [process for process in serving if not process.running]
 
 
-def _watch(
-    serving: Sequence[Process], before: set[int], wake: int, over: threading.Event, first: list[Process]
-) -> None:
+def _watch(serving: Sequence[Process], before: set[int], wake: int, over: threading.Event) -> None:
     poller = select.poll()
     for descriptor in (wake, *(process.pidfd for process in serving)):
         poller.register(descriptor, select.POLLIN)
     poller.poll()
-    first += _gone(serving)[:1]
-    if not first or over.wait(_GRACE_S):
+    gone = _gone(serving)
+    if not gone or over.wait(_GRACE_S):
         return
     # A target that waits for its store would hold whoever waits for the target.
+    above = serving[serving.index(gone[0]) + 1 :]
     started = procfs.family(os.getpid()) - before
-    for pid in started.union(*(procfs.family(process.pid) for process in serving if process.running)):
+    for pid in started.union(*(procfs.family(process.pid) for process in above if process.running)):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, ExitStack, suppress
 from typing import TYPE_CHECKING
 
 from fuselab.rig import environment, procfs
-from fuselab.rig.attended import attended
+from fuselab.rig.attended import attended, blamed
 from fuselab.rig.errors import TargetError
 from fuselab.rig.mount import MountedTarget
 from fuselab.rig.record import TargetUse
@@ -28,7 +28,7 @@ def do_load(at: Session, work: Work) -> None:
     Raises TargetError if the load fails, or the target or the service dies under it.
     """
     story = at.place.story
-    with attended(at.serving, "load"):
+    with blamed(at.serving, "load"):
         result = _measured(at, work)
         story.exit_codes["load"] = result.exit_code
         if result.reason is not None:
@@ -45,7 +45,8 @@ def _measured(at: Session, work: Work) -> LoadResult:
             window.open()
         used_s = _cpu_s(at.targets)
         started, story.load_started_unix_s = time.monotonic(), time.time()
-        result = work(at.context)
+        with attended(at.serving):
+            result = work(at.context)
         ended = time.monotonic()
         story.load_window_s = (started, ended)
         story.add("load", ended - started)

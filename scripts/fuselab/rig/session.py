@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fuselab.rig import kernel
-from fuselab.rig.attended import attended
+from fuselab.rig.attended import attended, blamed
 from fuselab.rig.errors import TargetError
 from fuselab.rig.log import Log
 from fuselab.rig.mount import MountedTarget, mounted
@@ -186,7 +186,7 @@ def prepare(place: Place, at: Session) -> None:
     for number, step in enumerate(load.prepare, 1):
         argv = [fill(word, at.context.values) for word in step]
         log = place.out / f"prepare-{number}.log"
-        with place.story.phase("prepare"), attended(at.serving, "preparation"):
+        with place.story.phase("prepare"), blamed(at.serving, "preparation"), attended(at.serving):
             run("prepare", argv, env=place.env, cwd=at.context.directory, log=log, timeout_s=load.timeout_s)
         place.story.say(f"prepared: {' '.join(argv)}")
 

@@ -96,17 +96,18 @@ def _cargo(spec: BuildSpec, build: CargoBuild, out: Path) -> BuildRecord:
         "--message-format=json-render-diagnostics",
     ]
     target_dir = Path(env["CARGO_TARGET_DIR"])
-    target_dir.mkdir(parents=True, exist_ok=True)
-    messages = _run(argv, folder, env, f"building {spec.folder}")
     name = spec.bench or build.binary
-    executables: list[str] = [
-        m["executable"] for m in messages if m.get("executable") and m["target"]["name"] == name
-    ]
-    if not executables:
-        raise BuildError(
-            f"cargo built no executable `{name}` for target {spec.target}: check `binary:` in its target.yaml"
-        )
-    return _record(spec, build, argv, env, Path(executables[-1]), out, folder)
+    # Until the program is copied: builds with other features, of other checkouts too, put theirs in the same place.
+    with locked(target_dir / "fuselab.lock"):
+        messages = _run(argv, folder, env, f"building {spec.folder}")
+        executables: list[str] = [
+            m["executable"] for m in messages if m.get("executable") and m["target"]["name"] == name
+        ]
+        if not executables:
+            raise BuildError(
+                f"cargo built no executable `{name}` for target {spec.target}: check `binary:` in its target.yaml"
+            )
+        return _record(spec, build, argv, env, Path(executables[-1]), out, folder)
 
 
 def _cargo_env(spec: BuildSpec) -> dict[str, str]:

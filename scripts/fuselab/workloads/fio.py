@@ -32,6 +32,7 @@ _BASE: Options = {
     "log_unix_epoch": "1",
     "per_job_logs": "0",
 }
+_ASYNCHRONOUS = ("libaio", "io_uring", "posixaio")
 _MOUNTPOINT = re.compile(r"\{mountpoint([0-9]*)\}")
 _VERIFY: Options = {
     "directory": f"${{{_DIRECTORY}}}",
@@ -57,7 +58,7 @@ class Fio:
     programs: tuple[str, ...] = ("fio",)
 
     def closed_loop(self, settings: Mapping[str, object]) -> bool:
-        """Open is what keeps to a rate by a Poisson process: at even steps fio meets the target's own rhythm."""
+        """Open is what keeps to a rate by a Poisson process, with several requests on their way at once."""
         jobs, shared = _jobs(settings)
         return not all(_arrives({**shared, **job}) for job in jobs.values())
 
@@ -147,7 +148,10 @@ def _without_ramp(settings: Mapping[str, object]) -> Mapping[str, object]:
 
 
 def _arrives(job: Options) -> bool:
-    return "rate_iops" in job and job.get("rate_process") == "poisson"
+    """At random moments, and while others are on their way: a single request in flight holds up the next."""
+    clones, depth = job.get("numjobs", "1"), job.get("iodepth", "1")
+    several = clones != "1" or (depth != "1" and job.get("ioengine") in _ASYNCHRONOUS)
+    return several and "rate_iops" in job and job.get("rate_process") == "poisson"
 
 
 def _moves(mode: str, direction: str) -> bool:

@@ -234,6 +234,15 @@ class TestClean:
             assert name in done.output
         assert sorted(results.rglob("*")) == before
 
+    def test_without_the_compiler_nothing_that_it_makes_is_called_left_over(
+        self, fuselab, results: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr("fuselab.target.spec._rustc_version", lambda toolchain: "")
+        said = fuselab("clean", "--yes").output
+        assert "experiments/trial.yaml is compiled with rustc, which is not found here: its results" in said
+        assert (results / "trial/blocks/w/0123456789ab/001").is_dir()
+        assert (results / "builds/demo/old-1").is_dir()
+
     def test_yes_removes_what_no_experiment_asks_for(self, fuselab, results: Path, repository: Path):
         plan = read_plan(repository / "experiments" / "trial.yaml", repository)
         assert fuselab("clean", "--yes").exit_code == 0

@@ -192,7 +192,7 @@ def repacked(bundle: Path, out: Path, name: str, old: bytes, new: bytes, *, seal
 def test_what_is_not_as_it_was_packed_is_named(bundle: Path, standard: ReportInputs, tmp_path: Path):
     edited = repacked(bundle, tmp_path / "b.zip", "methods.md", b"blocks", b"blokcs", sealed=False)
     found = reproduction(edited, standard, bundle.parent)
-    assert found.warnings == ("Not as they were packed, by the bundle's own checksums: `methods.md`.",)
+    assert found.warnings == ("Not as the bundle was packed, by its own checksums: `methods.md`.",)
 
 
 def test_another_target_and_another_revision_are_warned_about(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from fuselab.experiment.checks import TARGET_METRICS
 from fuselab.rig.request import Load
 from fuselab.workloads import REGISTRY, fio_logs, fio_output
 from fuselab.workloads.base import LoadContext
@@ -85,16 +86,19 @@ def test_fio_takes_the_job_file(tmp_path):
         ({}, True),
         ({"rate_iops": "500"}, True),
         ({"rate": "10m", "rate_process": "poisson"}, True),
-        ({"rate_iops": "500", "rate_process": "poisson"}, False),
+        ({"rate_iops": "500", "rate_process": "poisson"}, True),
+        ({"rate_iops": "500", "rate_process": "poisson", "iodepth": "8"}, True),
+        ({"rate_iops": "500", "rate_process": "poisson", "iodepth": "8", "ioengine": "libaio"}, False),
+        ({"rate_iops": "500", "rate_process": "poisson", "numjobs": "8"}, False),
     ],
 )
-def test_a_load_is_closed_loop_unless_requests_arrive_at_a_rate_by_chance(options, closed):
+def test_a_load_is_closed_loop_unless_requests_arrive_by_chance_and_side_by_side(options, closed):
     assert FIO.closed_loop(settings(a={"rw": "write", **options})) is closed
     assert FIO.closed_loop(settings(options, a={"rw": "write"})) is closed
 
 
 def test_one_job_without_a_rate_closes_the_loop():
-    rate = {"rate_iops": "500", "rate_process": "poisson"}
+    rate = {"rate_iops": "500", "rate_process": "poisson", "numjobs": "2"}
     assert FIO.closed_loop(settings(a={"rw": "write", **rate}, b={"rw": "read"}))
     assert not FIO.closed_loop(settings(a=rate, b={**rate, "rw": "read"}))
 
@@ -313,3 +317,10 @@ def test_a_fio_that_did_its_work_has_no_reason(output):
 
 def test_a_timeout_says_how_long_it_was(output):
     assert "did not end within 7 s" in reason(output / "mixed.json", Ended(-9, True, ""), 7.0)
+
+
+def test_the_manual_names_every_metric(checkout: Path):
+    manual = (checkout / "docs/method.md").read_text()
+    names = [f"write.{name}" for name in fio_output.METRICS]
+    for name in (*names, "command.wall_s", "bench.geomean", *TARGET_METRICS):
+        assert f"`{name}`" in manual, name
