@@ -177,8 +177,8 @@ def _select(home: Path, path: Path, cell: tuple[str, str]) -> str:
     words = path.relative_to(home).parts
     if path.suffix == ".csv":
         sides = zip(("variant", "workload"), cell, strict=True)
-        mine = [f"{side} = {_quoted(name)}" for side, name in sides if name != "*"]
-        return f"select * from read_csv({_quoted(str(path))}, header = true, delim = ',') where {' and '.join(mine) or 'true'}"
+        mine = " and ".join(f"{side} = {_quoted(name)}" for side, name in sides if name != "*") or "true"
+        return f"select * from read_csv({_quoted(str(path))}, header = true, delim = ',') where {mine}"
     place = f"{_quoted(words[1])} as variant, {_quoted(words[2])} as workload"
     if path.suffix == ".parquet":
         return f"select {place}, * from read_parquet({_quoted(str(path))})"
