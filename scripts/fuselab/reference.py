@@ -100,7 +100,8 @@ def _mappings(part: Part, file: str, at: str) -> Iterator[tuple[tuple[Part, str]
 
 
 def _intro(at: str, part: Part) -> list[str]:
-    return [part["description"], ""] if at and "description" in part else []
+    about = part.get("x-about", part.get("description"))
+    return [about, ""] if at and about else []
 
 
 def _table(at: str, part: Part, keys: list[tuple[str, Part, str]]) -> list[str]:
