@@ -53,7 +53,8 @@ set -e
 folder=$1 binary=$2 job=$3 look=$4
 mkdir -p "$folder/mount"
 sync -f "$folder" # what the run before has left to write, as fuselab waits for it too
-[ "$look" != trace-chrome ] || export DEMOFS_TRACE_CHROME="$folder/trace.json" RUST_LOG=demofs=trace
+export RUST_LOG=warn # as in target.yaml
+[ "$look" != trace-chrome ] || export DEMOFS_TRACE_CHROME="$folder/trace.json" RUST_LOG=warn,demofs=trace
 "$binary" mount "$folder/mount" --state "$folder/state" --meta-backend memory --inject log=30MB/s 2>/dev/null &
 target=$!
 until mountpoint -q "$folder/mount"; do sleep 0.01; done
@@ -63,6 +64,7 @@ FUSELAB_DIRECTORY="$folder/mount" FUSELAB_RANDSEED=1 \
 if [ -n "$perf" ]; then kill -INT $perf; wait $perf || true; fi
 umount "$folder/mount"
 wait $target
+rm -r "$folder/state" # gigabytes, which would fill the page cache of the next run
 """
 
 
