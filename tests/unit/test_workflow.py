@@ -31,8 +31,8 @@ def root(tmp_path: Path, checkout: Path) -> Path:
     return tmp_path
 
 
-def dry_run(root: Path, checkout: Path, target: str) -> subprocess.CompletedProcess[str]:
-    argv = [str(checkout / ".venv/bin/snakemake"), "--cores", "1", "-n", target]
+def dry_run(root: Path, checkout: Path, *targets: str) -> subprocess.CompletedProcess[str]:
+    argv = [str(checkout / ".venv/bin/snakemake"), "--cores", "1", "-n", *targets]
     return subprocess.run(
         argv, cwd=root, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=120
     )
@@ -48,11 +48,10 @@ def test_a_misspelt_key_is_named_with_its_line_and_no_traceback(root: Path, chec
 
 
 def test_a_broken_experiment_does_not_stop_another(root: Path, checkout: Path) -> None:
-    for target in ("results/good/report.html", "results/report.html"):
-        done = dry_run(root, checkout, target)
-        assert done.returncode == 0, done.stdout[-2000:]
-        assert "time_block" in done.stdout
-        assert "results/bad" not in done.stdout
+    done = dry_run(root, checkout, "results/good/report.html", "results/report.html")
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert "time_block" in done.stdout
+    assert "results/bad" not in done.stdout
     assert "experiments/bad.yaml:7" in done.stdout, "it is listed, so whoever asks for all is told"
     assert "Left out, because it cannot be read: experiments/bad.yaml" in done.stdout
 

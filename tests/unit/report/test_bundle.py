@@ -72,6 +72,7 @@ def test_the_crate_describes_every_file(files):
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_the_same_files_make_the_same_bundle(bundle: Path, standard: ReportInputs):
     again = bundle.with_name("again.zip")
     write_bundle(standard, bundle.parent, again)
