@@ -27,6 +27,8 @@ report: setup ## run the experiments named in config.yaml and write results/repo
 # One more worker than processors, for mounts wait more than they work; a file stays with one worker and its fixtures.
 test: TESTERS = $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) + 1 )))
 test: setup-dev ## run all tests, with real mounts and real loads (some 20 minutes)
+	@# Builds first, one after the other: tests side by side would wait for each other's.
+	@$(RUN) .venv/bin/snakemake --cores $(CORES) --quiet all --until build -- results/tour/report.html results/quickstart/report.html
 	@$(RUN) $(PYTHON) -m pytest tests -m 'not alone' --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder
 	@$(RUN) $(PYTHON) -m pytest tests -m alone
 

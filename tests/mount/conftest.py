@@ -38,7 +38,7 @@ class Workspace:
     def argv(self, *words: str) -> list[str]:
         return [".venv/bin/snakemake", "--cores", "2", *words]
 
-    def snakemake(self, *words: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
+    def snakemake(self, *words: str, timeout: float = 840) -> subprocess.CompletedProcess[str]:
         """Run Snakemake to its end; the caller looks at the exit code."""
         return subprocess.run(
             self.argv(*words), cwd=self.root, env=self.env, text=True, stdin=subprocess.DEVNULL, timeout=timeout,

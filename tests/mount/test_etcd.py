@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import signal
+import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -33,8 +34,8 @@ def test_kill_9_of_etcd_is_a_failed_attempt_at_once_and_the_block_is_made_again(
     mounts = fuse_mounts()
     with workspace.start("results/store/comparisons.csv") as running:
         base = workspace.root / "results/store"
-        assert _pid(workspace, "fio", "load.fio")
-        store = _pid(workspace, "etcd", "--data-dir")
+        assert _pid(running, workspace, "fio", "load.fio")
+        store = _pid(running, workspace, "etcd", "--data-dir")
         os.kill(store, signal.SIGKILL)
         killed = time.monotonic()
         while not (found := list(base.glob("attempts/**/attempt.json"))):
@@ -54,10 +55,10 @@ def test_kill_9_of_etcd_is_a_failed_attempt_at_once_and_the_block_is_made_again(
     assert not processes_naming(workspace.root)
 
 
-def _pid(workspace: Workspace, program: str, word: str) -> int:
+def _pid(running: subprocess.Popen[str], workspace: Workspace, program: str, word: str) -> int:
     """The process `program` that works below the workspace and has `word` in its command line, once it is there."""
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
+    deadline = time.monotonic() + 840
+    while time.monotonic() < deadline and running.poll() is None:
         for line in processes_naming(workspace.root):
             pid = int(line.split()[0])
             with suppress(OSError):

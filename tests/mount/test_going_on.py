@@ -84,7 +84,7 @@ def test_kill_9_leaves_nothing_behind_and_the_next_call_goes_on(workspace: Works
     mounts = fuse_mounts()
     running = workspace.start("results/killed/comparisons.csv")
     blocks = workspace.root / "results/killed/blocks"
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 840
     while not list(blocks.glob("*/*/*/block.json")):
         assert time.monotonic() < deadline
         assert running.poll() is None
