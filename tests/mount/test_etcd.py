@@ -22,7 +22,7 @@ target: demofs
 backend: etcd
 variants:
   baseline: {}
-  waiting: {options: {inject: extend-wait=20ms}}
+  waiting: {options: {inject: extend-wait=5ms}}
 workloads:
   seq: {fio: {rw: write, bs: 128k, size: 16m, runtime: 4s}}
 blocks: 1
@@ -50,7 +50,7 @@ def test_kill_9_of_etcd_is_a_failed_attempt_at_once_and_the_block_is_made_again(
     with (workspace.root / "results/store/metrics.csv").open() as file:
         rows = [row for row in csv.DictReader(file) if row["metric"] == "write.bw"]
     [waiting] = (float(row["value"]) for row in rows if row["variant"] == "waiting")
-    assert 0 < waiting < 1.05 * (128 << 10) / 0.02, "each write waits for 20 ms"
+    assert 0 < waiting < 1.05 * (128 << 10) / 0.005, "each write waits for 5 ms"
     assert fuse_mounts() == mounts
     assert not processes_naming(workspace.root)
 
