@@ -14,10 +14,10 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from fuselab.asked import Known
 from fuselab.experiment.errors import ExperimentErrors
-from fuselab.experiment.findings import near
 from fuselab.experiment.loading import load_experiment
-from fuselab.experiment.plan import NONE, Plan
+from fuselab.experiment.plan import Plan
 from fuselab.experiment.planning import make_plan
 from fuselab.layout import Layout
 from fuselab.rig.namespaces import PARENT
@@ -54,56 +54,21 @@ class Workflow:
         loaded = load_experiment(path, self.root)
         return make_plan(loaded.experiment, loaded.targets, loaded.services)
 
-    def asked(self, wildcards: Any) -> Plan:
+    def asked(self, wildcards: Any, **more: str) -> Plan:
         """The plan of the experiment that a job's wildcards name. Ends Snakemake if it has nothing by the others.
 
-        A spec that the file no longer stands for is such a thing: what would be measured is not what it says.
+        `more` are names that the job's path does not spell.
         """
-        experiment, plan = wildcards.experiment, self.plan(wildcards.experiment)
-        named = {kind: getattr(wildcards, kind, "") for kind in (*self._known(experiment), "spec")}
-        for kind, names in self._known(experiment).items():
-            if named[kind] and named[kind] not in names:
-                close = near(named[kind], sorted(names))
-                hint = f"; did you mean '{close}'?" if close else "."
-                there = ", ".join(sorted(names)) or "none"
-                raise SystemExit(
-                    f"\nexperiments/{experiment}.yaml has no {kind} '{named[kind]}'{hint} It has: {there}."
-                )
-        variant, workload, profiler, profilers, spec = (
-            named[kind] for kind in ("variant", "workload", "profiler", "profilers", "spec")
-        )
-        if spec and (variant, workload, profilers, spec) not in plan.specs:
-            raise SystemExit(
-                f"\nexperiments/{experiment}.yaml does not stand for '{spec}' (any more): it has been edited since. "
-                f"Ask for results/{experiment}/report.html"
-            )
-        if variant and workload and profiler and (variant, workload, profiler) not in plan.processed():
-            self._end_unseen(plan, variant, profiler, f"under `{workload}`")
-        if variant and profilers and (variant, profilers) not in plan.mounts:
-            self._end_unseen(plan, variant, profilers, "in this experiment")
-        return plan
-
-    def _end_unseen(self, plan: Plan, variant: str, profilers: str, where: str) -> None:
-        why = [
-            s.capability.reason
-            for s in plan.skipped
-            if s.variant == variant and s.profiler in profilers.split("+")
-        ]
-        raise SystemExit(f"\n`{profilers}` does not look at `{variant}` {where}{': '.join(['', *why])}")
+        if fault := self._known(wildcards.experiment).fault({**dict(wildcards.items()), **more}):
+            raise SystemExit(f"\n{fault}")
+        return self.plan(wildcards.experiment)
 
     @cache  # noqa: B019  one object, as long as Snakemake lives
-    def _known(self, experiment: str) -> dict[str, set[str]]:
-        return known_names(self.plan(experiment))
+    def _known(self, experiment: str) -> Known:
+        return Known(self.plan(experiment))
 
-    def files(self, wildcards: Any) -> Layout:
-        return Layout(self.asked(wildcards))
-
-    def traced(self, wildcards: Any) -> Layout:
-        """`files` of a cell that has spans. Ends Snakemake if it has none."""
-        plan = self.asked(wildcards)
-        if not plan.has_spans(wildcards.variant, wildcards.workload):
-            self._end_unseen(plan, wildcards.variant, "trace-chrome", f"under `{wildcards.workload}`")
-        return Layout(plan)
+    def files(self, wildcards: Any, **more: str) -> Layout:
+        return Layout(self.asked(wildcards, **more))
 
     def tasks(self, wildcards: Any) -> Tasks:
         return Tasks(self.asked(wildcards))
@@ -172,20 +137,6 @@ class Workflow:
         """Say once more, at the end, what was left out: the beginning has scrolled away."""
         if self._is_main and "_readable" in vars(self) and self.broken():
             print(_told(self.broken()), file=sys.stderr)
-
-
-def known_names(plan: Plan) -> dict[str, set[str]]:
-    """By wildcard: what a path below `results/<experiment>/` may have there."""
-    variants = {variant.name for variant in plan.experiment.variants}
-    sets = {profilers for _, profilers in plan.mounts}
-    return {
-        "variant": variants,
-        "baseline": variants,
-        "workload": set(plan.loads),
-        "load": set(plan.jobs),
-        "profilers": sets,
-        "profiler": {name for profilers in sets for name in profilers.split("+")} - {NONE},
-    }
 
 
 def _told(broken: Mapping[str, str]) -> str:

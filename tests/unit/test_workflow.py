@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
+from snakemake.iocontainers import Wildcards
 
 from fuselab.workflow import Workflow
 
@@ -29,6 +29,10 @@ def root(tmp_path: Path, checkout: Path) -> Path:
     (tmp_path / "experiments/bad.yaml").write_text(f"name: bad\n{GOOD}".replace("blocks:", "blokcs:"))
     (tmp_path / "config.yaml").write_text("experiments: [good, bad]\n")
     return tmp_path
+
+
+def wildcards_of(**names: str) -> Wildcards:
+    return Wildcards(fromdict=names)
 
 
 def dry_run(root: Path, checkout: Path, *targets: str) -> subprocess.CompletedProcess[str]:
@@ -69,18 +73,18 @@ def test_what_a_path_names_and_the_experiment_does_not_have_is_said(
 ) -> None:
     lab = Workflow(root, is_main=False, listed=[])
     with pytest.raises(SystemExit, match=re.escape(f"experiments/good.yaml has {said}")):
-        lab.files(SimpleNamespace(experiment="good", **wildcards))
+        lab.files(wildcards_of(experiment="good", **wildcards))
 
 
 def test_a_spec_is_that_of_what_its_path_names(root: Path) -> None:
     lab = Workflow(root, is_main=False, listed=[])
     plan = lab.plan("good")
     verify = plan.verify_spec("baseline")
-    lab.files(SimpleNamespace(experiment="good", variant="baseline", spec=verify))
-    lab.files(SimpleNamespace(experiment="good", workload="seq", spec=plan.timed_spec("seq")))
+    lab.files(wildcards_of(experiment="good", variant="baseline", spec=verify))
+    lab.files(wildcards_of(experiment="good", workload="seq", spec=plan.timed_spec("seq")))
     for wrong in ("0123456789ab", verify):
         with pytest.raises(SystemExit, match="it has been edited since"):
-            lab.files(SimpleNamespace(experiment="good", workload="seq", spec=wrong))
+            lab.files(wildcards_of(experiment="good", workload="seq", spec=wrong))
 
 
 def test_a_path_that_the_experiment_does_not_have_ends_snakemake_in_words(root: Path, checkout: Path) -> None:

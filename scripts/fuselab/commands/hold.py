@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from fuselab.commands.common import errors_end_here, experiment_path, fail, repository
-from fuselab.experiment.findings import near
+from fuselab.experiment.findings import hint, near
 
 
 @click.command("hold", context_settings={"ignore_unknown_options": False})
@@ -53,6 +53,5 @@ def _profilers(wanted: tuple[str, ...]) -> tuple[str, ...]:
 def _known(noun: str, name: str, names: list[str]) -> str:
     if name not in names:
         close = near(name, names)
-        hint = f"; did you mean '{close}'?" if close else ""
-        fail(f"unknown {noun} '{name}'{hint} (there are: {', '.join(names)})")
+        fail(f"unknown {noun} '{name}'{hint(close)} (there are: {', '.join(names)})")
     return name

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fuselab.commands.common import console, experiment_path, fail, print_json, repository
-from fuselab.experiment.findings import near
+from fuselab.experiment.findings import hint, near
 
 if TYPE_CHECKING:
     import duckdb
@@ -57,9 +57,8 @@ def command(file: str, sql: str | None, as_json: bool) -> None:
 
 def _said(fault: Fault) -> str:
     close = near(fault.wrong, fault.names) if fault.wrong else None
-    hint = f"; did you mean '{close}'?" if close else ""
     names = f"\nthere are: {', '.join(fault.names)}" if fault.names else ""
-    return f"{fault.message}{hint}{names}"
+    return f"{fault.message}{hint(close)}{names}"
 
 
 def _tables(database: duckdb.DuckDBPyConnection, as_json: bool) -> None:

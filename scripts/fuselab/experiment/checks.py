@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fuselab import workloads
-from fuselab.experiment.findings import Findings, near
+from fuselab.experiment.findings import Findings, hint, near
 from fuselab.experiment.fio_check import Complaint, complaints
 from fuselab.experiment.loads import complete_jobs, refusal
 from fuselab.experiment.model import Variant, Workload
@@ -144,10 +144,9 @@ def _check_fio(findings: Findings, workload: Workload, targets: Mapping[str, Tar
 def _complain(findings: Findings, place: Key, complaint: Complaint, written: str) -> None:
     """What fio says of an option whose value is `written`, with the nearest right spelling."""
     close = near(written, complaint.allowed) if complaint.of_value else complaint.suggestion
-    hint = f"; did you mean '{close}'?" if close else ""
     findings.add(
         place,
-        complaint.message + hint,
+        complaint.message + hint(close),
         of_key=not complaint.of_value,
         allowed=complaint.allowed,
         suggestion=close if findings.source.keys.get(place) else None,
@@ -231,9 +230,8 @@ def check_queries(findings: Findings, data: Mapping[str, Any]) -> None:
         fault = queries.fault_of(sql)
         if fault is not None:
             close = near(fault.wrong, fault.names) if fault.wrong else None
-            hint = f"; did you mean '{close}'?" if close else ""
             corrected = sql.replace(fault.wrong, close).strip() if close and fault.wrong else None
-            findings.add(at, f"SQL: {fault.message}{hint}", allowed=fault.names, corrected=corrected)
+            findings.add(at, f"SQL: {fault.message}{hint(close)}", allowed=fault.names, corrected=corrected)
             continue
         for name in queries.tables_in(sql):
             profiler = queries.TABLES[name].profiler

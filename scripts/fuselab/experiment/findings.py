@@ -69,8 +69,9 @@ class Findings:
             name = str(at[-1]) if of_key else self.source.texts.get(at, "")
         choices = sorted(dict.fromkeys(known))
         close = near(name, choices)
-        hint = f"; did you mean '{close}'?" if close else ""
-        self.add(at, f"unknown {noun} '{name}'{why}{hint}", of_key=of_key, allowed=choices, suggestion=close)
+        self.add(
+            at, f"unknown {noun} '{name}'{why}{hint(close)}", of_key=of_key, allowed=choices, suggestion=close
+        )
 
     def adopt(self, problems: Iterable[Problem]) -> None:
         """Faults of another file that this one needs."""
@@ -98,6 +99,11 @@ class Findings:
         line = self.source.lines[span.line - 1]
         before = line[: span.column - 1]
         return before + (" " if before.endswith(":") else "") + text + line[span.end_column - 1 :]
+
+
+def hint(close: str | None) -> str:
+    """The end of a message about a name: what `near` has found, if anything."""
+    return f"; did you mean '{close}'?" if close else ""
 
 
 def near(name: str, choices: Sequence[str]) -> str | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from fuselab.experiment import checks, units
 from fuselab.experiment.errors import ExperimentErrors, Problem
-from fuselab.experiment.findings import Findings, near
+from fuselab.experiment.findings import Findings, hint, near
 from fuselab.experiment.loads import read_workloads
 from fuselab.experiment.model import Compare, Experiment, Query, Variant
 from fuselab.experiment.resolve import Targets, read_variant
@@ -90,8 +90,7 @@ def _source(path: Path, repository: Path) -> YamlSource:
         return read_yaml(path, where)
     names = experiment_names(repository)
     close = near(path.stem, names)
-    hint = f"; did you mean '{close}'?" if close else ""
-    message = f"there is no experiment '{path.stem}'{hint}"
+    message = f"there is no experiment '{path.stem}'{hint(close)}"
     raise ExperimentErrors([Problem(where, 1, 1, "", path.stem, message, tuple(names), close)])
 
 

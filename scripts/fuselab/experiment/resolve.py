@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from fuselab.experiment.errors import ExperimentErrors
-from fuselab.experiment.findings import Findings, near
+from fuselab.experiment.findings import Findings, hint, near
 from fuselab.experiment.model import WORKTREE, Variant
 from fuselab.experiment.variants import Draft
 from fuselab.target.loading import load_target
@@ -138,8 +138,7 @@ def _revision(findings: Findings, draft: Draft, target: Target) -> str:
         findings.add(at, f"the source of '{target.name}' is not in git: {build.source}")
         return rev
     close = near(rev, known)
-    hint = f"; did you mean '{close}'?" if close else ""
-    message = f"no revision '{rev}' in the source of '{target.name}'{hint}"
+    message = f"no revision '{rev}' in the source of '{target.name}'{hint(close)}"
     findings.add(at, message, allowed=[WORKTREE, *known[:20], "any commit"], suggestion=close)
     return rev
 

@@ -63,4 +63,4 @@ def _other_programs(archive: zipfile.ZipFile, results: Results) -> Iterator[str]
 def _origin(build: BuildRecord) -> str:
     if build.revision is None:
         return f"version {build.version}" if build.version else "sources of no revision"
-    return f"revision {build.revision[:12]}{' with changes not committed' if build.dirty else ''}"
+    return words.revision(build.revision, build.dirty)

@@ -44,8 +44,7 @@ def _loads(results: Results) -> list[str]:
 
 def _built(results: Results) -> str:
     built = [
-        f"`{build.target}/{build.build}` from revision {build.revision[:12]}"
-        + (" with uncommitted changes" if build.dirty else "")
+        f"`{build.target}/{build.build}` from {words.revision(build.revision, build.dirty)}"
         for build in results.builds
         if build.revision
     ]

@@ -117,6 +117,10 @@ def level(value: float) -> str:
     return f"{share:.1f}".removesuffix(".0") + f"{NBSP}%"
 
 
+def revision(commit: str, dirty: bool) -> str:
+    return f"revision {commit[:12]}{' with uncommitted changes' if dirty else ''}"
+
+
 def plural(amount: int, noun: str) -> str:
     return f"{amount}{NBSP}{noun}" + ("" if amount == 1 else "s")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from fuselab.experiment import units
 from fuselab.experiment.errors import ExperimentErrors, Problem
-from fuselab.experiment.findings import Findings, near
+from fuselab.experiment.findings import Findings, hint, near
 from fuselab.experiment.yaml_source import Key, YamlSource, read_yaml
 
 Pairs = tuple[tuple[str, str], ...]
@@ -34,8 +34,7 @@ def read_source(path: Path, repository: Path, noun: str, names: list[str]) -> Ya
     if not path.is_file():
         wanted = path.parent.name if noun == "target" else path.stem
         close = near(wanted, names)
-        hint = f"; did you mean '{close}'?" if close else ""
-        message = f"there is no {noun} '{wanted}'{hint}"
+        message = f"there is no {noun} '{wanted}'{hint(close)}"
         raise ExperimentErrors([Problem(where, 1, 1, "", wanted, message, tuple(names), close)])
     return read_yaml(path, where)
 
