@@ -92,6 +92,7 @@ bench-capture: setup ## a capture of a 1 GB binary that logs 30 MB/s, against th
 
 bench-method: setup-dev ## what the verdicts find and how often they are wrong: simulated (2 minutes), and on demofs (20)
 	@$(RUN) $(PYTHON) tests/bench/method_simulated.py
+	@$(RUN) $(PYTHON) tests/bench/nights_simulated.py
 	@$(RUN) $(PYTHON) tests/bench/method_real.py $(if $(EXPERIMENTS),--experiments $(EXPERIMENTS))
 
 lock: setup-dev ## pin the requirements again (UPGRADE=1: to the newest versions that fit)

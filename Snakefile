@@ -13,7 +13,7 @@ configfile: "config.yaml"
 
 
 # Experiments are read when a rule first asks for one, so a broken file stops only those who want it.
-lab = Workflow(Path(workflow.basedir), workflow.is_main_process, config["experiments"])
+lab = Workflow(Path(workflow.basedir), workflow.is_main_process, config["experiments"], config.get("night"))
 
 workflow.global_resources.setdefault("rig", 1)
 workflow.global_resources.setdefault("cargo", 1)
@@ -45,6 +45,7 @@ include: "rules/capture.smk"
 include: "rules/process.smk"
 include: "rules/compare.smk"
 include: "rules/report.smk"
+include: "rules/nightly.smk"
 
 
 onsuccess:

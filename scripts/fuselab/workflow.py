@@ -6,15 +6,18 @@ else: it stops only those who wanted it.
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 from fuselab.asked import Known
+from fuselab.compare.schedule import night_seed
 from fuselab.experiment.errors import ExperimentErrors
 from fuselab.experiment.loading import load_experiment
 from fuselab.experiment.plan import Plan
@@ -30,9 +33,11 @@ PACKAGE = Path(__file__).parent
 class Workflow:
     """The Snakefile's one object."""
 
-    def __init__(self, root: Path, is_main: bool, listed: list[str]) -> None:
+    def __init__(self, root: Path, is_main: bool, listed: list[str], night: object = None) -> None:
+        """`night` is the date that `--config night=` gives, as Snakemake has read it."""
         self.root = root
         self.listed = listed
+        self.night = _date(night)
         self._is_main = is_main
         self._plans: dict[str, Plan] = {}
         os.environ[PARENT] = str(os.getpid())
@@ -52,7 +57,10 @@ class Workflow:
     def _read(self, experiment: str) -> Plan:
         path = self.root / "experiments" / f"{experiment}.yaml"
         loaded = load_experiment(path, self.root)
-        return make_plan(loaded.experiment, loaded.targets, loaded.services)
+        asked = loaded.experiment
+        if self.night:
+            asked = replace(asked, seed=night_seed(asked.seed, self.night), night=self.night)
+        return make_plan(asked, loaded.targets, loaded.services)
 
     def asked(self, wildcards: Any, **more: str) -> Plan:
         """The plan of the experiment that a job's wildcards name. Ends Snakemake if it has nothing by the others.
@@ -119,6 +127,15 @@ class Workflow:
             )
         return path
 
+    def nights(self, experiment: str) -> list[str]:
+        """Folders of all nights there will be, tonight's with them. Ends Snakemake if there would be none."""
+        self.plan(experiment)
+        names = {path.name for path in self.root.glob(f"results/{experiment}/history/????-??-??")}
+        names |= {self.night} if self.night else set()
+        if not names:
+            raise SystemExit(f"\n{experiment} has no night yet: add --config night=$(date -I) to measure one")
+        return [f"results/{experiment}/history/{name}" for name in sorted(names)]
+
     def by_hand(self) -> dict[str, str]:
         """Experiments that are not listed but have a report -> what its verdicts go by.
 
@@ -137,6 +154,17 @@ class Workflow:
         """Say once more, at the end, what was left out: the beginning has scrolled away."""
         if self._is_main and "_readable" in vars(self) and self.broken():
             print(_told(self.broken()), file=sys.stderr)
+
+
+def _date(given: object) -> str | None:
+    if given is None:
+        return None
+    try:
+        return datetime.date.fromisoformat(str(given)).isoformat()
+    except ValueError:
+        raise SystemExit(
+            f"\n--config night={given} is no date: write it as {datetime.date.today()}"
+        ) from None
 
 
 def _told(broken: Mapping[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 import subprocess
 from pathlib import Path
@@ -92,3 +93,27 @@ def test_a_path_that_the_experiment_does_not_have_ends_snakemake_in_words(root: 
     assert done.returncode != 0
     assert "no variant 'wating'; did you mean 'waiting'?" in done.stdout
     assert "Traceback" not in done.stdout
+
+
+def test_every_night_measures_anew(root: Path) -> None:
+    none, first, second = (
+        Workflow(root, is_main=False, listed=[], night=night)
+        for night in (None, datetime.date(2026, 3, 1), "2026-03-02")
+    )
+    specs = {lab.plan("good").timed_spec("seq") for lab in (none, first, second)}
+    assert len(specs) == 3
+    assert first.nights("good") == ["results/good/history/2026-03-01"]
+    with pytest.raises(SystemExit, match="good has no night yet: add --config night="):
+        none.nights("good")
+
+
+def test_the_history_of_nights_is_there_without_a_night(root: Path) -> None:
+    (root / "results/good/history/2026-03-01").mkdir(parents=True)
+    first, both = (Workflow(root, is_main=False, listed=[], night=night) for night in (None, "2026-03-02"))
+    assert first.nights("good") == ["results/good/history/2026-03-01"]
+    assert both.nights("good") == [*first.nights("good"), "results/good/history/2026-03-02"]
+
+
+def test_a_night_is_a_date(root: Path) -> None:
+    with pytest.raises(SystemExit, match="night=tonight is no date"):
+        Workflow(root, is_main=False, listed=[], night="tonight")

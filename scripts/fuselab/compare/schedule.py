@@ -59,6 +59,11 @@ def randseed(seed: int, workload: str, block: int) -> int:
     return _digest(seed, "randseed", workload, block) % (2**31 - 1) + 1
 
 
+def night_seed(seed: int, night: str) -> int:
+    """The seed of an experiment on one night of its history: offsets and orders of every night are its own."""
+    return _digest(seed, "night", night) % (2**31 - 1) + 1
+
+
 def level_of(blocks: Blocks) -> float:
     """Confidence level of every interval that a design shows."""
     return LOOK_LEVEL if blocks == "auto" else FIXED_LEVEL

@@ -105,6 +105,8 @@ class Experiment:
     """Profilers that stand in one inner tuple share one capture."""
     queries: tuple[Query, ...] = ()
     seed: int = 1
+    night: str = ""
+    """The night it is measured on, `YYYY-MM-DD`, if for its history: `seed` is then that night's own."""
     instrumentation: Instrumentation = "combined"
     cost: bool = False
     network: Network = "private"

@@ -25,6 +25,8 @@ class Card:
     alarms: tuple[str, ...] = ()
     verdicts: tuple[VerdictView, ...] = ()
     error: str = ""
+    history: str | None = None
+    """Where its nights are, if any were measured."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,19 @@ def write_overview(
 
 
 def _card(results: Path, name: str, out: Path) -> Card:
-    report = results / name / "report.html"
-    href = quote(str(report.relative_to(out.parent))) if report.is_relative_to(out.parent) else str(report)
+    href, history = (_href(results / name / page, out) for page in ("report.html", "history.html"))
     try:
         found = Results(find(results, Path("experiments") / f"{name}.yaml", name))
         views, _ = verdicts.verdict_views(found)
-        return Card(name, found.plan.title, href, _lead(found), verdicts.alarms(found), views)
+        return Card(
+            name,
+            found.plan.title,
+            href,
+            _lead(found),
+            verdicts.alarms(found),
+            views,
+            history=history if (results / name / "history.html").is_file() else None,
+        )
     except (OSError, ValueError, KeyError) as error:
         # An old report stays readable when its files have gone or changed their form.
         return Card(
@@ -69,6 +78,10 @@ def _card(results: Path, name: str, out: Path) -> Card:
             (),
             error=f"The report is there, but what it was made from cannot be read: {error}",
         )
+
+
+def _href(page: Path, out: Path) -> str:
+    return quote(str(page.relative_to(out.parent))) if page.is_relative_to(out.parent) else str(page)
 
 
 def _lead(results: Results) -> tuple[str, ...]:

@@ -102,6 +102,8 @@ class PlanFile:
     skipped: tuple[SkippedPlan, ...] = ()
     profilers: tuple[ProfilerPlan, ...] = ()
     seed: int = 1
+    night: str = ""
+    """The night of its history that it was measured on; `seed` is that night's."""
     instrumentation: str = "combined"
     cost: bool = False
     network: str = "private"
@@ -133,6 +135,7 @@ def describe(plan: Plan) -> PlanFile:
 
     experiment = plan.experiment
     names = dict.fromkeys(name for group in experiment.profilers for name in group)
+    night = f" --config night={experiment.night}" if experiment.night else ""
     return PlanFile(
         experiment=experiment.name,
         title=experiment.title,
@@ -158,12 +161,13 @@ def describe(plan: Plan) -> PlanFile:
             for name, p in ((name, profilers.REGISTRY[name]) for name in names)
         ),
         seed=experiment.seed,
+        night=experiment.night,
         instrumentation=experiment.instrumentation,
         cost=experiment.cost,
         network=experiment.network,
         mounts=experiment.mounts,
         builds=tuple(plan.all_builds),
-        commands=(f"snakemake --cores 4 results/{experiment.name}/report.html",),
+        commands=(f"snakemake --cores 4 results/{experiment.name}/report.html{night}",),
     )
 
 

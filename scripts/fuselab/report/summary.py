@@ -36,6 +36,20 @@ class SummaryRow:
 
 
 @dataclass(frozen=True)
+class SummaryVariant:
+    """What ran as this variant in timed runs; empty where there is nothing of the kind (a bare directory)."""
+
+    name: str
+    build: str = ""
+    """`<target>/<build>`; empty for an installed program."""
+    revision: str = ""
+    """The commit it was compiled from."""
+    dirty: bool = False
+    sha256: str = ""
+    """Of the program."""
+
+
+@dataclass(frozen=True)
 class Summary:
     """summary.json."""
 
@@ -50,6 +64,8 @@ class Summary:
     voided: int
     alarms: tuple[str, ...]
     comparisons: tuple[SummaryRow, ...]
+    variants: tuple[SummaryVariant, ...] = ()
+    """In the plan's order; a summary of before they were kept has none."""
 
 
 def summarise(results: Results) -> Summary:
@@ -69,7 +85,27 @@ def summarise(results: Results) -> Summary:
         voided=voided,
         alarms=verdicts.alarms(results),
         comparisons=tuple(_row(results, row) for row in rows),
+        variants=_variants(results),
     )
+
+
+def _variants(results: Results) -> tuple[SummaryVariant, ...]:
+    builds = {f"{build.target}/{build.build}": build for build in results.builds}
+    programs = {run.record.variant: run.record.binary_sha256 or "" for run in results.runs}
+    found = []
+    for variant in results.plan.variants:
+        folder = variant.builds.get("none", "")
+        build = builds.get(folder)
+        found.append(
+            SummaryVariant(
+                name=variant.name,
+                build=folder,
+                revision=(build.revision or "") if build else "",
+                dirty=build.dirty if build else False,
+                sha256=programs.get(variant.name, ""),
+            )
+        )
+    return tuple(found)
 
 
 def write_summary(inputs: ReportInputs, markdown: Path, json: Path) -> None:

@@ -1,0 +1,149 @@
+"""From nights to series: one for each primary comparison, cut wherever its ratios stop to mean the same thing."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from fuselab.history.change_points import change_points
+from fuselab.history.nights import Night
+from fuselab.report.plan import PlanFile, VariantPlan, WorkloadPlan
+from fuselab.report.summary import Summary, SummaryRow, SummaryVariant
+
+Key = tuple[str, str, str, str]
+"""Workload, baseline, variant, metric."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One night of a series. Ratios are variant / baseline, None where there is none (too few blocks, a failure)."""
+
+    night: str
+    row: SummaryRow
+    program: SummaryVariant
+    """What ran as the variant."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """Consecutive nights between which nothing changed, as far as can be told."""
+
+    points: tuple[Point, ...]
+    p: float | None = None
+    """Of the change that this level began with; None if it is the first of its era."""
+
+    @property
+    def ratio(self) -> float:
+        """Of its typical night: the median."""
+        return statistics.median(p.row.ratio for p in self.points if p.row.ratio is not None)
+
+
+@dataclass(frozen=True)
+class Era:
+    """Consecutive nights whose ratios can be compared: one reference, one load, one machine."""
+
+    began: str
+    """What changed when it began; empty for the first."""
+    points: tuple[Point, ...]
+    levels: tuple[Level, ...]
+    """Of the points that have a ratio."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """The nights of one comparison, the oldest first."""
+
+    workload: str
+    baseline: str
+    variant: str
+    metric: str
+    better: str
+    eras: tuple[Era, ...]
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        return tuple(point for era in self.eras for point in era.points)
+
+    @property
+    def changes(self) -> tuple[tuple[Level, Level], ...]:
+        """(before, after) of every change point, the oldest first."""
+        return tuple(pair for era in self.eras for pair in pairwise(era.levels))
+
+
+def all_series(nights: Sequence[Night]) -> tuple[Series, ...]:
+    """One for each primary comparison that any night has, controls left out, those of the last night first."""
+    keys = dict.fromkeys(key for night in reversed(nights) for key in _keys(night.summary))
+    return tuple(_series(key, nights) for key in keys)
+
+
+def _keys(summary: Summary) -> Iterator[Key]:
+    return (_key(row) for row in summary.comparisons if not row.control)
+
+
+def _key(row: SummaryRow) -> Key:
+    return row.workload, row.baseline, row.variant, row.metric
+
+
+def _series(key: Key, nights: Sequence[Night]) -> Series:
+    workload, baseline, variant, metric = key
+    eras: list[tuple[str, list[Point]]] = []
+    before: dict[str, object] | None = None
+    better = ""
+    for night in nights:
+        row = next((row for row in night.summary.comparisons if _key(row) == key), None)
+        if row is None:
+            continue
+        better = row.better
+        footing = _footing(night, row)
+        if before is None or footing != before:
+            eras.append(("" if before is None else _what_changed(before, footing), []))
+        before = footing
+        eras[-1][1].append(Point(night.night, row, _program(night.summary, variant)))
+    return Series(workload, baseline, variant, metric, better, tuple(_era(b, tuple(p)) for b, p in eras))
+
+
+def _era(began: str, points: tuple[Point, ...]) -> Era:
+    ratios = [(point, point.row.ratio) for point in points if point.row.ratio is not None]
+    found = change_points([math.log(ratio) for _, ratio in ratios])
+    starts = [0, *(change.index for change in found), len(ratios)]
+    ps = [None, *(change.p for change in found)]
+    levels = tuple(
+        Level(tuple(point for point, _ in ratios[start:end]), p)
+        for (start, end), p in zip(pairwise(starts), ps, strict=True)
+        if start < end
+    )
+    return Era(began, points, levels)
+
+
+def _footing(night: Night, row: SummaryRow) -> dict[str, object]:
+    """What must stay for two ratios to mean the same thing, by the word for it. The variant's program is what is
+    followed: its revision and build are no part of it."""
+    plan = night.plan
+    reference = _program(night.summary, row.baseline)
+    return {
+        "the reference": reference.build or reference.sha256,
+        "the machine": night.summary.machines,
+        "the load": _workload(plan, row.workload),
+        "the variants": [_setting(plan, name) for name in (row.baseline, row.variant)],
+    }
+
+
+def _what_changed(before: dict[str, object], after: dict[str, object]) -> str:
+    return " and ".join(what for what in before if before[what] != after[what])
+
+
+def _program(summary: Summary, variant: str) -> SummaryVariant:
+    return next((v for v in summary.variants if v.name == variant), SummaryVariant(variant))
+
+
+def _workload(plan: PlanFile, name: str) -> WorkloadPlan | None:
+    found = next((w for w in plan.workloads if w.name == name), None)
+    return None if found is None else replace(found, spec="")
+
+
+def _setting(plan: PlanFile, name: str) -> VariantPlan | None:
+    found = next((v for v in plan.variants if v.name == name), None)
+    return None if found is None else replace(found, rev="", builds={}, verify_spec="")

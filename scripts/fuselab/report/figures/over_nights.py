@@ -1,0 +1,61 @@
+"""The ratio of one comparison night after night: intervals, and the levels between change points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib
+import pandas as pd
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from fuselab.report import palette, words
+from fuselab.report.drawing import RC, Drawing
+from fuselab.report.figures.base import figure
+
+_CAPTION = (
+    "One mark is one night, its line the interval; the thick line is the level. A dashed line is a change point, a "
+    "dotted one a night from which on the ratios mean something else."
+)
+
+
+def over_nights(
+    name: str,
+    nights: pd.DataFrame,
+    noun: str,
+    threshold: float,
+    starts: Sequence[int],
+    changes: Sequence[int],
+    width_in: float,
+) -> Drawing:
+    """`nights`: night, ratio, ratio_low, ratio_high, level, in order; figures may be missing. `starts` are the rows
+    with which a new era begins, `changes` those with which a new level does."""
+    with matplotlib.rc_context(RC):
+        made, axes = figure(width_in, 2.6)
+        colour = palette.of_variant(1).light
+        x = range(len(nights))
+        axes.axhspan(-threshold, threshold, color=palette.BAND.light, lw=0)
+        axes.axhline(0, color=palette.MUTED.light, lw=0.9)
+        axes.vlines(
+            x, nights["ratio_low"] - 1, nights["ratio_high"] - 1, color=palette.MUTED.light, lw=1.6, alpha=0.5
+        )
+        for level in nights["level"].dropna().unique():
+            held = [i for i in x if nights["level"].iloc[i] == level]
+            ratio = nights["level_ratio"].iloc[held[0]] - 1
+            axes.plot([held[0] - 0.4, held[-1] + 0.4], [ratio, ratio], color=colour, lw=2.4, alpha=0.7)
+        axes.plot(x, nights["ratio"] - 1, "o", ms=4, mfc=palette.INK.light, mec=palette.PAPER.light, mew=0.5)
+        for rows, style in ((changes, "--"), (starts, ":")):
+            for row in rows:
+                axes.axvline(row - 0.5, color=palette.INK.light, lw=1, ls=style)
+        axes.set_xlim(-0.7, len(nights) - 0.3)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=max(2, int(width_in)), integer=True))
+        dates = list(nights["night"])
+        axes.xaxis.set_major_formatter(
+            FuncFormatter(lambda at, _: dates[int(at)] if at == int(at) and 0 <= at < len(dates) else "")
+        )
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: words.percent(y, signed=True)))
+        axes.set_title(noun)
+        alt = (
+            f"{noun} over {words.plural(len(nights), 'night')}, from {dates[0]} to {dates[-1]}, with "
+            f"{words.plural(len(changes), 'change point')}."
+        )
+        return Drawing(name, made, nights, alt, _CAPTION)

@@ -1,0 +1,9 @@
+"""rule night: keep what is small of an experiment as it was measured tonight."""
+
+from pathlib import Path
+
+from fuselab.history.nights import keep
+from fuselab.job import job
+
+with job(snakemake) as step:
+    keep(Path("results") / step.wildcards.experiment, Path(step.output[0]))
