@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from tests.unit.history.made_up import slowed_nights
 from tests.unit.report.fixture import SHAPES, make, shaped
 
+from fuselab.history.page import write_history
 from fuselab.paths import tool
 from fuselab.report.bundle import write_bundle
 from fuselab.report.inputs import ReportInputs, find
@@ -59,6 +61,12 @@ class Site:
             inputs, checkout = self._inputs("hidden-wait"), self.results.parent
             write_bundle(inputs, checkout, self.results / "bundle.zip")
             write_reproduced(self.results / "bundle.zip", inputs, checkout, page)
+        return page
+
+    def history(self) -> Path:
+        page = self.results / "nightly" / "history.html"
+        page.parent.mkdir(parents=True, exist_ok=True)
+        write_history(slowed_nights(), page, page.with_suffix(".csv"))
         return page
 
     def overview(self) -> Path:

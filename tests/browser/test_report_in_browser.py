@@ -227,9 +227,9 @@ def test_frames_can_reach_neither_the_page_nor_its_files(opened: Opened, site: S
 
 
 @pytest.mark.parametrize("opened", ["desktop", "desktop dark", "phone"], indirect=True)
-@pytest.mark.parametrize("name", ["hidden-wait", "awkward", "overview", "reproduced"])
+@pytest.mark.parametrize("name", ["hidden-wait", "awkward", "overview", "reproduced", "history"])
 def test_axe_finds_nothing_serious(opened: Opened, site: Site, name: str):
-    beside = {"overview": site.overview, "reproduced": site.reproduced}
+    beside = {"overview": site.overview, "reproduced": site.reproduced, "history": site.history}
     path = beside[name]() if name in beside else site.report(name)
     page = opened.show(path).page
     page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
@@ -277,3 +277,17 @@ def test_the_front_page_leads_to_a_report(opened: Opened, site: Site, request, s
     expect(page.get_by_role("heading", level=1)).to_contain_text("Does a wait in extend_file_size")
     page.get_by_role("link", name="All experiments").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Experiments")
+
+
+@pytest.mark.parametrize("opened", ["desktop", "phone", "desktop dark"], indirect=True)
+def test_the_history_says_since_when_and_shows_every_night(
+    opened: Opened, site: Site, request, screenshots: Path
+):
+    kind = request.node.callspec.params["opened"].replace(" ", "-")
+    page = opened.show(site.history()).page
+    expect(page.locator(".sentence").first).to_contain_text("Since 2026-03-21")
+    assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[kind.split("-")[0]]["width"]
+    page.screenshot(path=screenshots / f"history-{kind}.png", full_page=True)
+    page.get_by_text("Every night", exact=True).click()
+    expect(page.locator("tbody tr")).to_have_count(28)
+    expect(page.locator("tbody tr").first).to_contain_text("2026-03-28")

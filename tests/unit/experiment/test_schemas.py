@@ -106,7 +106,7 @@ def plain(value: Any) -> Any:
 
 
 MODELS = [
-    ("experiment", "", Experiment, {"path", "variants", "contrasts", "compare", "workloads"}),
+    ("experiment", "", Experiment, {"path", "variants", "contrasts", "compare", "workloads", "night"}),
     ("experiment", "variants.<name>", Variant, {"name", "profile"}),
     ("experiment", "compare", Compare, set()),
     ("experiment", "workloads.<name>", Workload, {"name", "kind", "settings", "timeout_s"}),

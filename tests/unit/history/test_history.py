@@ -8,62 +8,18 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.unit.history.made_up import HEAD, night, slowed_nights, steady
 
 from fuselab.files import write_json
 from fuselab.history.nights import Night, read_nights
 from fuselab.history.page import history_page, write_history
 from fuselab.history.series import all_series
-from fuselab.report.plan import ContrastPlan, PlanFile, VariantPlan, WorkloadPlan
-from fuselab.report.summary import Summary, SummaryRow, SummaryVariant
-
-HEAD = "<head>"
-WIGGLE = (0.0, 0.004, -0.003, 0.006, -0.005, 0.002, -0.001)
-
-
-def night(day: int, ratio: float | None, revision: str = "a" * 40, reference: str = "demofs/v1") -> Night:
-    name = f"2026-03-{day:02d}"
-    plan = PlanFile(
-        "nightly",
-        "Does main stay as fast as the last release?",
-        variants=(
-            VariantPlan("release", builds={"none": reference}),
-            VariantPlan(HEAD, rev=revision, builds={"none": f"demofs/{revision}"}),
-        ),
-        workloads=(WorkloadPlan("seq", spec=f"spec of {name}", settings={"rw": "write"}),),
-        contrasts=(ContrastPlan("release", HEAD),),
-        primary=("write.bw",),
-        night=name,
-    )
-    row = SummaryRow(
-        "seq", "release", HEAD, "write.bw", "B/s", "higher", "inconclusive" if ratio else "failed", ratio,
-        ratio and ratio * 0.97, ratio and ratio * 1.03, 0.95, 12, False, "",
-    )  # fmt: skip
-    control = replace(row, variant="control", control=True)
-    variants = (SummaryVariant("release", reference, "f" * 40), SummaryVariant(HEAD, "b", revision))
-    summary = Summary(
-        "nightly",
-        plan.title,
-        f"{name} 03:00",
-        f"{name} 03:20",
-        ("bench-1",),
-        0.05,
-        12,
-        0,
-        (),
-        (row, control),
-        variants,
-    )
-    return Night(name, plan, summary)
-
-
-def steady(first: int, last: int, level: float, **more: str) -> list[Night]:
-    return [night(day, level + WIGGLE[day % len(WIGGLE)], **more) for day in range(first, last + 1)]
+from fuselab.report.plan import PlanFile
 
 
 @pytest.fixture
 def slowed() -> tuple[Night, ...]:
-    """Slower by a tenth from the 21st on, with a commit of that day."""
-    return (*steady(1, 20, 1.0), *steady(21, 28, 0.9, revision="b" * 40))
+    return slowed_nights()
 
 
 def test_the_page_says_since_when_and_by_which_commits(slowed: tuple[Night, ...]):

@@ -18,6 +18,8 @@ from fuselab.report.reading import Results
 from fuselab.report.reproduced import reproduction, write_reproduced
 from fuselab.rig.request import NOT_FRESH
 
+pytestmark = pytest.mark.slow  # each figure twice as a file, in every one of its formats
+
 
 @pytest.fixture(scope="module")
 def bundle(standard: ReportInputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -71,8 +73,6 @@ def test_the_crate_describes_every_file(files):
     assert all(int(entities[part]["contentSize"]) == len(files[part]) for part in parts)
 
 
-@pytest.mark.slow
-@pytest.mark.slow
 def test_the_same_files_make_the_same_bundle(bundle: Path, standard: ReportInputs):
     again = bundle.with_name("again.zip")
     write_bundle(standard, bundle.parent, again)

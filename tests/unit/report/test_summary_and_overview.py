@@ -71,3 +71,22 @@ def test_a_report_whose_files_have_gone_stays_on_the_front_page(tree: Path, tmp_
     text = out.read_text()
     assert 'href="awkward/report.html"' in text
     assert "cannot be read" in text
+
+
+def test_the_front_page_leads_to_the_nights_of_an_experiment_that_has_some(tree: Path, tmp_path: Path):
+    shutil.copytree(tree / "hidden-wait", tmp_path / "hidden-wait")
+    out = tmp_path / "report.html"
+    write_overview(tmp_path, ["hidden-wait"], {}, out)
+    assert "history.html" not in out.read_text()
+    (tmp_path / "hidden-wait/history.html").touch()
+    write_overview(tmp_path, ["hidden-wait"], {}, out)
+    assert 'href="hidden-wait/history.html"' in out.read_text()
+
+
+def test_the_summary_names_what_ran(summary, awkward: ReportInputs):
+    _, data = summary
+    assert [variant["name"] for variant in data["variants"]] == awkward.plan.names()
+    first = data["variants"][0]
+    assert first["build"] == awkward.plan.variants[0].builds["none"]
+    assert len(first["revision"]) == 40
+    assert len(first["sha256"]) == 64

@@ -1,0 +1,57 @@
+"""Nights made up in the exact form, for the tests of the history and to look at by eye."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fuselab.history.nights import Night
+from fuselab.report.plan import ContrastPlan, PlanFile, VariantPlan, WorkloadPlan
+from fuselab.report.summary import Summary, SummaryRow, SummaryVariant
+
+HEAD = "<head>"
+WIGGLE = (0.0, 0.004, -0.003, 0.006, -0.005, 0.002, -0.001)
+
+
+def night(day: int, ratio: float | None, revision: str = "a" * 40, reference: str = "demofs/v1") -> Night:
+    name = f"2026-03-{day:02d}"
+    plan = PlanFile(
+        "nightly",
+        "Does main stay as fast as the last release?",
+        variants=(
+            VariantPlan("release", builds={"none": reference}),
+            VariantPlan(HEAD, rev=revision, builds={"none": f"demofs/{revision}"}),
+        ),
+        workloads=(WorkloadPlan("seq", spec=f"spec of {name}", settings={"rw": "write"}),),
+        contrasts=(ContrastPlan("release", HEAD),),
+        primary=("write.bw",),
+        night=name,
+    )
+    row = SummaryRow(
+        "seq", "release", HEAD, "write.bw", "B/s", "higher", "inconclusive" if ratio else "failed", ratio,
+        ratio and ratio * 0.97, ratio and ratio * 1.03, 0.95, 12, False, "",
+    )  # fmt: skip
+    control = replace(row, variant="control", control=True)
+    variants = (SummaryVariant("release", reference, "f" * 40), SummaryVariant(HEAD, "b", revision))
+    summary = Summary(
+        "nightly",
+        plan.title,
+        f"{name} 03:00",
+        f"{name} 03:20",
+        ("bench-1",),
+        0.05,
+        12,
+        0,
+        (),
+        (row, control),
+        variants,
+    )
+    return Night(name, plan, summary)
+
+
+def steady(first: int, last: int, level: float, **more: str) -> list[Night]:
+    return [night(day, level + WIGGLE[day % len(WIGGLE)], **more) for day in range(first, last + 1)]
+
+
+def slowed_nights() -> tuple[Night, ...]:
+    """Slower by a tenth from the 21st on, with a commit of that day."""
+    return (*steady(1, 20, 1.0), *steady(21, 28, 0.9, revision="b" * 40))
