@@ -107,20 +107,3 @@ def _alone(request: pytest.FixtureRequest) -> bool:
 def fuse_mounts() -> set[str]:
     """Mounts of this mount namespace, to be the same before and after."""
     return {line.split(" - ")[0] for line in Path("/proc/self/mountinfo").read_text().splitlines()}
-
-
-def processes_naming(path: Path) -> list[str]:
-    """Processes whose command line, working folder, program or environment names `path`."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        if int(entry.name) == os.getpid():
-            continue
-        try:
-            words = (entry / "cmdline").read_bytes().replace(b"\0", b" ")
-            signs = [words, (entry / "environ").read_bytes()]
-            signs += [os.readlink(entry / name).encode() for name in ("cwd", "exe")]
-        except OSError:
-            continue
-        if any(str(path).encode() in sign for sign in signs):
-            found.append(f"{entry.name} {words[:100].decode(errors='replace')}")
-    return found

@@ -5,14 +5,12 @@ from __future__ import annotations
 import csv
 import os
 import signal
-import subprocess
 import time
-from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
-from .conftest import Workspace, fuse_mounts, processes_naming
+from .conftest import Workspace, fuse_mounts
+from .processes import naming, pid_of
 
 pytestmark = [pytest.mark.mount, pytest.mark.slow]
 
@@ -34,12 +32,15 @@ def test_kill_9_of_etcd_is_a_failed_attempt_at_once_and_the_block_is_made_again(
     mounts = fuse_mounts()
     with workspace.start("results/store/comparisons.csv") as running:
         base = workspace.root / "results/store"
-        assert _pid(running, workspace, "fio", "load.fio")
-        store = _pid(running, workspace, "etcd", "--data-dir")
+        fio, store = (
+            pid_of(workspace.root, *words, within_s=840, while_true=lambda: running.poll() is None)
+            for words in (("fio", "load.fio"), ("etcd", "--data-dir"))
+        )
+        assert fio != store
         os.kill(store, signal.SIGKILL)
         killed = time.monotonic()
         while not (found := list(base.glob("attempts/**/attempt.json"))):
-            assert time.monotonic() < killed + 5, processes_naming(workspace.root)
+            assert time.monotonic() < killed + 5, naming(workspace.root)
             time.sleep(0.05)
         said, _ = running.communicate(timeout=300)
     assert running.returncode == 0, said[-4000:]
@@ -52,18 +53,4 @@ def test_kill_9_of_etcd_is_a_failed_attempt_at_once_and_the_block_is_made_again(
     [waiting] = (float(row["value"]) for row in rows if row["variant"] == "waiting")
     assert 0 < waiting < 1.05 * (128 << 10) / 0.005, "each write waits for 5 ms"
     assert fuse_mounts() == mounts
-    assert not processes_naming(workspace.root)
-
-
-def _pid(running: subprocess.Popen[str], workspace: Workspace, program: str, word: str) -> int:
-    """The process `program` that works below the workspace and has `word` in its command line, once it is there."""
-    deadline = time.monotonic() + 840
-    while time.monotonic() < deadline and running.poll() is None:
-        for line in processes_naming(workspace.root):
-            pid = int(line.split()[0])
-            with suppress(OSError):
-                command = Path(f"/proc/{pid}/cmdline").read_text()
-                if Path(command.split("\0")[0]).name == program and word in command:
-                    return pid
-        time.sleep(0.05)
-    raise AssertionError(f"no {program} among {processes_naming(workspace.root)}")
+    assert not naming(workspace.root)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Workspace, fuse_mounts, processes_naming
+from .conftest import Workspace, fuse_mounts
+from .processes import naming
 
 pytestmark = [pytest.mark.mount, pytest.mark.slow]
 
@@ -103,6 +104,6 @@ def test_kill_9_leaves_nothing_behind_and_the_next_call_goes_on(workspace: Works
 
 def _wait_until_gone(root: Path, seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    while left := processes_naming(root):
+    while left := naming(root):
         assert time.monotonic() < deadline, left
         time.sleep(0.1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.mount.processes import naming, pid_of
 
 from fuselab.rig.record import RunRecord
 from fuselab.rig.request import Load, MountConfig, RunRequest
@@ -85,7 +85,7 @@ class Rig:
 
     def left(self) -> list[str]:
         """Processes that name this folder, of this one's descendants and of everybody's."""
-        return [line for line in processes() if str(self.root) in line]
+        return [str(process) for process in naming(self.root)]
 
     def nothing_left(self, within_s: float = 5.0) -> bool:
         deadline = time.monotonic() + within_s
@@ -95,33 +95,13 @@ class Rig:
             time.sleep(0.05)
         return False
 
-    def pid_of(self, *words: str, within_s: float = 20.0) -> int:
+    def pid_of(self, *words: str) -> int:
         """The process of a run of this folder whose command line has all `words`, as soon as it is there."""
-        deadline = time.monotonic() + within_s
-        while time.monotonic() < deadline:
-            for line in self.left():
-                pid, _, command = line.partition(" ")
-                if all(word in command for word in words):
-                    return int(pid)
-            time.sleep(0.02)
-        raise AssertionError(f"no process {words} among {self.left()}")
+        return pid_of(self.root, *words)
 
 
 def fio(**options: str) -> Load:
     return Load(kind="fio", workload="w", settings={"jobs": {"job": options}, "global": {}}, randseed=1)
-
-
-def processes() -> Iterator[str]:
-    """`pid command line, environment` of every process but this one."""
-    for entry in Path("/proc").glob("[0-9]*"):
-        if int(entry.name) == os.getpid():
-            continue
-        try:
-            words = (entry / "cmdline").read_bytes() + b"\0" + (entry / "environ").read_bytes()
-        except OSError:
-            continue
-        if words.strip(b"\0"):
-            yield f"{entry.name} {words.replace(bytes(1), b' ').decode(errors='replace')}"
 
 
 @pytest.fixture
