@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 import pandas as pd
 
 from fuselab.compare.design import Design, Pair
+from fuselab.compare.estimate import NoRatioError, interval
 from fuselab.compare.gates import is_tail
 from fuselab.compare.schedule import minimum_blocks
 from fuselab.compare.signed_rank import infer
@@ -25,6 +27,7 @@ def doubts(runs: pd.DataFrame, pair: Pair, design: Design) -> Iterator[str]:
     runs = runs[runs["variant"].isin(pair)]
     if "noisy" in runs and (noisy := runs.loc[runs["noisy"].astype(bool), "block"].nunique()):
         yield f"the machine was never quiet for {noisy} of the blocks"
+        yield from _quiet_alone(runs[~runs["noisy"].astype(bool)], pair, design)
     if "busy_start" in runs and (busy := int(runs["busy_start"].astype(bool).sum())):
         yield f"the machine was not quiet before {busy} of {len(runs)} runs, which started all the same"
     if "slope" in runs:
@@ -36,6 +39,22 @@ def doubts(runs: pd.DataFrame, pair: Pair, design: Design) -> Iterator[str]:
                     f"not level: throughput of `{name}` {word} by {abs(change):.0%} from the first to the second "
                     f"half of a run (typical of {len(slopes)}), so the ratio depends on how long a run is"
                 )
+
+
+def _quiet_alone(runs: pd.DataFrame, pair: Pair, design: Design) -> Iterator[str]:
+    """What the blocks say that were not noisy: marked blind to the variants, so that either answer is a fair one."""
+    wide = runs.pivot(index="block", columns="variant", values="value").reindex(columns=list(pair)).dropna()
+    if len(wide) < minimum_blocks(design.level):
+        yield f"the {len(wide)} others alone are too few for an interval"
+        return
+    with suppress(NoRatioError):  # which the verdict says
+        found = interval(wide[pair[0]], wide[pair[1]], design.level)
+        assert found.ratio_low is not None  # there are enough blocks for both ends
+        assert found.ratio_high is not None
+        yield (
+            f"the {found.blocks} others alone give {found.ratio - 1:+.1%} "
+            f"({found.ratio_low - 1:+.1%} to {found.ratio_high - 1:+.1%})"
+        )
 
 
 Shortfalls = Mapping[tuple[str, str, str], float]

@@ -132,7 +132,7 @@ def _builds(results: Results, carrier: Carrier) -> Table | None:
     rows = []
     for path, build in zip(results.inputs.builds, results.builds, strict=True):
         revision = (
-            f"{build.revision[:12]}{', with changes not committed' if build.dirty else ''}"
+            f"{build.revision[:12]}{' with uncommitted changes' if build.dirty else ''}"
             if build.revision
             else ""
         )

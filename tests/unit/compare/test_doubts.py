@@ -12,6 +12,7 @@ import pytest
 from fuselab.compare.comparisons import judge
 from fuselab.compare.design import Design
 from fuselab.compare.doubts import doubts
+from fuselab.compare.estimate import interval
 
 PAIR = ("baseline", "waiting")
 DESIGN = Design("e", "baseline", (PAIR,), ("w",), ("write.bw",))
@@ -83,9 +84,22 @@ def test_runs_that_started_on_a_busy_machine_are_counted():
     frame = runs().assign(noisy=0, busy_start=0)
     frame.loc[(frame["block"] <= 2) & (frame["variant"] == "waiting"), "busy_start"] = 1
     frame.loc[frame["block"] == 7, "noisy"] = 1
-    noisy, busy = said(frame)
+    noisy, alone, busy = said(frame)
     assert noisy == "the machine was never quiet for 1 of the blocks"
+    assert alone.startswith("the 11 others alone give -3")
     assert busy == "the machine was not quiet before 2 of 24 runs, which started all the same"
+
+
+def test_quiet_blocks_alone_are_judged_by_themselves():
+    frame = runs().assign(noisy=0)
+    loud = (frame["variant"] == "waiting") & (frame["block"] <= 4)
+    frame.loc[frame["block"] <= 4, "noisy"] = 1
+    frame.loc[loud, "value"] *= 0.2
+    quiet = frame[frame["block"] > 4].pivot(index="block", columns="variant", values="value")
+    found = interval(quiet["baseline"], quiet["waiting"], DESIGN.level)
+    assert f"the 8 others alone give {found.ratio - 1:+.1%} (" in " ".join(said(frame))
+    frame.loc[frame["block"] <= 7, "noisy"] = 1
+    assert "the 5 others alone are too few for an interval" in said(frame)
 
 
 def tails(**reached: float) -> pd.DataFrame:
