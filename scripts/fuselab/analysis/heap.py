@@ -134,6 +134,12 @@ def read_heap(
     )
 
 
+def dump_of(file: Path, pid: int | None) -> bool:
+    """Whether `file` is a dump of the process `pid` (of any, if it is None)."""
+    name = parse_name(file)
+    return name is not None and pid in (None, name.pid)
+
+
 def _choose(files: Iterable[Path], pid: int | None, log: str, require_final: bool) -> Sequence[DumpName]:
     """The dumps of one process in the order they were written."""
     by_pid: dict[int, list[DumpName]] = defaultdict(list)
@@ -141,7 +147,10 @@ def _choose(files: Iterable[Path], pid: int | None, log: str, require_final: boo
         if name := parse_name(file):
             by_pid[name.pid].append(name)
     if pid is not None and pid not in by_pid and by_pid:
-        raise Refusal(f"no heap dump of process {pid}, only of {sorted(by_pid)}.", "Let the target not fork.")
+        raise Refusal(
+            f"no heap dump of the process that serves the mount ({pid}), only of {sorted(by_pid)}.",
+            "Let the target serve from the process that it is started as, and exit through main.",
+        )
     if not by_pid:
         raise _no_dumps(log)
     chosen = by_pid[pid] if pid is not None else max(by_pid.values(), key=len)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from fuselab import profilers
 from fuselab.experiment.model import Experiment, Variant
@@ -21,6 +22,7 @@ def mount_config(
 ) -> MountConfig:
     """How `variant` is mounted with `supports` looking: program, arguments and environment resolved."""
     backend = target.backends[variant.backend]
+    supports = tuple(_complete(support) for support in supports)
     binary = "" if build is None else build.path()
     parts = _parts(target, variant, supports)
     first = _command_line(target, variant, supports, binary)
@@ -46,6 +48,12 @@ def mount_config(
     )
 
 
+def _complete(support: ProfilerSupport) -> ProfilerSupport:
+    """With the variables that the profiler itself asks for."""
+    env = {**profilers.REGISTRY[support.name].environment(support), **dict(support.env)}
+    return replace(support, env=tuple(sorted(env.items())))
+
+
 def _command_line(
     target: Target, variant: Variant, supports: tuple[ProfilerSupport, ...], binary: str
 ) -> CommandLine:
@@ -54,7 +62,7 @@ def _command_line(
     for name, value in variant.options:
         env |= {key: fill(text, {"value": value}) for key, text in target.options[name].env}
     for support in supports:
-        env |= {**profilers.REGISTRY[support.name].environment(support), **dict(support.env)}
+        env |= dict(support.env)
     env |= _log_filter(target, supports) | dict(variant.env)
     argv = fill_argv(target.mount.argv, {"binary": binary}, _parts(target, variant, supports))
     return CommandLine(argv, tuple(sorted(env.items())))

@@ -99,6 +99,11 @@ class CaptureFolder:
         ended = {name: code for name, code in codes if name.startswith("target") and code != 0}
         return ", ".join(f"{name} ended with exit code {code}" for name, code in ended.items())
 
+    def target_pid(self) -> int | None:
+        """Of the process that served the mount, as it saw itself; None without a mount."""
+        pid: int | None = self._record()["pids"].get("target")
+        return pid
+
     def window_ns(self) -> tuple[int, int] | None:
         """Start and end of the load on CLOCK_MONOTONIC; None where the run broke off before its end."""
         window = self._record()["load_window_s"]

@@ -59,7 +59,7 @@ class JemallocHeap:
 
     def process(self, captures: Sequence[CaptureFolder], out: Path, tools: Tools) -> Profile:
         from fuselab.analysis import jeprof
-        from fuselab.analysis.heap import Heap, read_heap
+        from fuselab.analysis.heap import Heap, dump_of, read_heap
         from fuselab.analysis.refusal import Refusal
         from fuselab.analysis.symbols import Symbols
         from fuselab.profilers.heap_tables import memory_table, timeline_table, write_table
@@ -70,11 +70,12 @@ class JemallocHeap:
 
         def read(capture: CaptureFolder) -> Reading:
             dumps = sorted(capture.folder.rglob("*.heap"))
-            if not dumps and (obstacle := _obstacle(capture)):
+            pid = capture.target_pid()
+            if not any(dump_of(dump, pid) for dump in dumps) and (obstacle := _obstacle(capture)):
                 raise Refusal(
                     f"{capture.binary.name} {obstacle}.", "Leave this profiler out for this target."
                 )
-            heap = read_heap(dumps, symbols, log=capture.log())
+            heap = read_heap(dumps, symbols, pid, log=capture.log())
             heaps.append(heap)
             figures = {
                 **quality_figures(heap.quality),

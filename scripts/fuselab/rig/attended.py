@@ -35,7 +35,13 @@ def blamed(serving: Sequence[Process], doing: str) -> Iterator[None]:
             raise
     if gone := _gone(serving):
         gone[0].wait(0)
-        raise TargetError(f"died during the {doing}: {gone[0].described()}{said}")
+        # It was waited for when it was mounted, but not for ever.
+        hint = (
+            ". If it goes into the background, give it its foreground option"
+            if gone[0].exit_code == 0
+            else ""
+        )
+        raise TargetError(f"died during the {doing}{hint}: {gone[0].described()}{said}")
 
 
 @contextmanager

@@ -68,7 +68,7 @@ def _profilers(at: Session) -> Iterator[AbstractContextManager[Window]]:
     from fuselab.profilers import REGISTRY
     from fuselab.profilers.base import CaptureContext
 
-    pid = at.targets[0].process.pid if at.targets else os.getpid()
+    pid = at.targets[0].server if at.targets else os.getpid()
     for support in story.request.mount.profilers:
         yield REGISTRY[support.name].attach(CaptureContext(at.place.out, pid, at.place.binary, support))
 

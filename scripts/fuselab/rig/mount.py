@@ -23,6 +23,8 @@ _OWN_EXIT_S = 5.0
 """How long an unmounted target may take to end by itself before it is sent its signal."""
 _STEP_S = 5.0
 """Of each harder step of unmounting."""
+_PARTING_S = 1.0
+"""How long a program that put its server in the background may take to end, once the mount answers."""
 
 
 @dataclass(frozen=True)
@@ -44,16 +46,19 @@ class MountedTarget:
     def __init__(
         self,
         process: Process,
+        server: int,
         mountpoint: Path,
         mount: mountinfo.Mount,
         stop: StopSpec,
         env: Mapping[str, str],
     ):
         self.process = process
+        self.server = server
+        """Pid of the process that answers: `process`, or what a wrapper around it has started."""
         self.mountpoint = mountpoint
         self.mount = mount
         self._stop = stop
-        self._env = env
+        self._env = env  # not the target's own: what its profilers preload is not for umount
         self._stopped: Stopped | None = None
 
     def stop(self) -> Stopped:
@@ -136,6 +141,7 @@ def mounted(
     argv: Sequence[str],
     *,
     env: Mapping[str, str],
+    plain_env: Mapping[str, str],
     cwd: Path,
     log: Log,
     mountpoint: Path,
@@ -145,19 +151,27 @@ def mounted(
 ) -> Iterator[MountedTarget]:
     """Start the target and wait until `mountpoint` (made here) is its own; take it down at the end.
 
-    `known` are the pids of targets mounted before, for telling apart those that go into the background. Raises
-    TargetError, with its last words, if it ends or is not ready in time.
+    `plain_env` is for the commands that take it down. `known` are the pids of targets mounted before, for telling
+    apart those that go into the background. Raises TargetError, with its last words, if it ends or is not ready in
+    time.
     """
     mountpoint.mkdir(exist_ok=True)
     program(argv[0], env)
     with ExitStack() as stack:
         started = stack.enter_context(running(name, argv, env=env, cwd=cwd, log=log))
         mount = _wait_mounted(started, mountpoint, ready_timeout_s)
-        process = started
-        if not started.running:
-            process = _adopt(name, mount.device, known, log)
-            stack.callback(process.close)
-        target = MountedTarget(process, mountpoint, mount, stop, env)
+        process, server = started, started.pid
+        if others := [pid for pid in holders(mount.device) if pid != started.pid and pid not in known]:
+            server = others[0]
+            if started.wait(_PARTING_S):
+                process = _adopt(started, server)
+                stack.callback(process.close)
+        elif not started.running:
+            raise TargetError(
+                "the target went into the background, and no process holds its /dev/fuse: give it its foreground "
+                f"option: {started.described()}"
+            )
+        target = MountedTarget(process, server, mountpoint, mount, stop, plain_env)
         stack.callback(target.stop)
         yield target
 
@@ -208,14 +222,12 @@ class _Watch:
         self._poller.poll(seconds * 1000)
 
 
-def _adopt(name: str, device: int, known: frozenset[int], log: Log) -> Process:
-    """The program that went into the background: whoever holds the mount's /dev/fuse."""
-    for pid in holders(device):
-        if pid not in known:
-            return Process(name, pid, log)
-    raise TargetError(
-        "the target went into the background, and no process holds its /dev/fuse: give it its foreground option"
-    )
+def _adopt(started: Process, server: int) -> Process:
+    """The server that `started` put in the background before it ended."""
+    if started.exit_code == 0:
+        with suppress(ProcessLookupError):
+            return Process(started.name, server, started.log)
+    raise TargetError(f"the target ended as soon as it was mounted: {started.described()}")
 
 
 def holders(device: int) -> list[int]:

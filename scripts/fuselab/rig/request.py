@@ -60,6 +60,11 @@ class MountConfig:
     others: CommandLine | None = None
     """The second and further mounts, if any: no profiler looks at them, or they would write the same files."""
 
+    @property
+    def profiler_env(self) -> frozenset[str]:
+        """Names of the variables that are there for its profilers: nothing but the target itself is looked at."""
+        return frozenset(name for support in self.profilers for name, _ in support.env)
+
     def command_line(self, number: int) -> CommandLine:
         """Of the mount `number`, from 1."""
         if number > 1 and self.others is not None:

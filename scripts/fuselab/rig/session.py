@@ -127,15 +127,16 @@ def _mount(
             name,
             argv,
             env=env,
+            plain_env=place.env,
             cwd=place.state.scratch,
             log=log,
             mountpoint=mountpoint,
             ready_timeout_s=config.ready_timeout_s,
             stop=config.stop,
-            known=frozenset(target.process.pid for target in before),
+            known=frozenset(pid for target in before for pid in (target.process.pid, target.server)),
         )
     )
-    story.pids[name] = target.process.pid
+    story.pids[name] = target.server
     story.mount = story.mount or target.mount.record
     story.say(f"{name} mounted as {target.mount.record.fstype} after {time.monotonic() - started:.3f} s")
     return target

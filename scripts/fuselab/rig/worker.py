@@ -143,6 +143,7 @@ def _set_up(place: Place) -> None:
     """Configuration files, and what the target wants done before its first mount."""
     config = place.story.request.mount
     mountpoint = place.state.mountpoint(1)
+    env = {name: value for name, value in place.filled_env().items() if name not in config.profiler_env}
     for name, text in config.files:
         path = place.state.data / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -153,7 +154,7 @@ def _set_up(place: Place) -> None:
         run(
             "prepare",
             argv,
-            env=place.filled_env(),
+            env=env,
             cwd=place.state.scratch,
             log=log,
             timeout_s=PREPARE_TIMEOUT_S,

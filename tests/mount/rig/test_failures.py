@@ -58,7 +58,7 @@ def test_a_target_that_goes_into_the_background_without_mounting(rig):
 def test_a_target_that_dies_under_the_load(rig):
     record = failed(
         rig,
-        argv=shell('bindfs -f "$0" "$1" & sleep 1; echo out of luck >&2; kill -9 $!; kill -9 $$'),
+        argv=shell('bindfs -f "$0" "$1" & sleep 3; echo out of luck >&2; kill -9 $!; kill -9 $$'),
         load=fio(rw="write", bs="4k", size="1m", runtime="30s"),
     )
     assert "died during the load: target (killed by SIGKILL)" in (record.reason or "")
@@ -69,7 +69,7 @@ def test_a_target_that_dies_under_the_load(rig):
 def test_a_target_that_hangs_under_the_load(rig):
     record = failed(
         rig,
-        argv=shell('bindfs -f "$0" "$1" & sleep 1; kill -STOP $!; wait'),
+        argv=shell('bindfs -f "$0" "$1" & sleep 3; kill -STOP $!; wait'),
         load=Load(
             "fio",
             "w",

@@ -13,8 +13,10 @@ from fuselab.analysis.metrics import rows
 from fuselab.files import sha256
 from fuselab.rig.record import RunRecord
 from fuselab.rig.request import NOT_FRESH, CommandLine, Load
-from fuselab.target.model import StopSpec
+from fuselab.target.model import ProfilerSupport, StopSpec
 from fuselab.workloads.base import Metric
+
+from .conftest import fio
 
 pytestmark = pytest.mark.mount
 
@@ -145,6 +147,39 @@ def test_a_program_that_goes_into_the_background_is_found_and_stopped(rig):
     assert record.status == "ok", record.reason
     assert record.target.cpu_s > 0
     assert record.pids["target"] > 1
+
+
+@pytest.mark.parametrize("parting_s", [0.0, 0.1, 0.4])
+def test_a_parent_that_leaves_late_is_no_death(rig, parting_s):
+    """As `rclone mount --daemon` does: the mount answers before the process that was started has ended."""
+    argv = ("sh", "-c", f'bindfs -f "$0" "$1" & sleep {parting_s}', "{state}", "{mountpoint}")
+    record, _ = rig.run(argv=argv, load=fio(rw="write", bs="4k", size="1m", time_based="1", runtime="1500ms"))
+    assert record.status == "ok", record.reason
+    assert record.target.cpu_s > 0
+
+
+def test_a_wrapper_that_stays_is_not_what_profilers_look_at(rig):
+    record, out = rig.run(argv=("sh", "-c", 'bindfs -f "$0" "$1"; true', "{state}", "{mountpoint}"))
+    assert record.status == "ok", record.reason
+    assert record.exit_codes["target"] == 0
+    seen = json.loads((out / "run.json").read_text())["pids"]["target"]
+    alone, _ = rig.run(argv=("sh", "-c", 'exec bindfs -f "$0" "$1"', "{state}", "{mountpoint}"))
+    assert seen == alone.pids["target"] + 1, "the shell is the first, bindfs its child"
+
+
+def test_what_a_profiler_preloads_is_for_the_target_alone(rig):
+    """Preparations and umount are programs too, and would leave dumps that look like the target's."""
+    preload = (
+        ("LD_PRELOAD", "libjemalloc.so.2"),
+        ("MALLOC_CONF", "prof:true,prof_final:true,prof_prefix:{capture}/jeprof"),
+    )
+    record, out = rig.run(
+        env=preload,
+        profilers=(ProfilerSupport("jemalloc-heap", env=preload),),
+        prepare=(("mkdir", "{state}/made"),),
+    )
+    assert record.status == "ok", record.reason
+    assert {dump.name.split(".")[1] for dump in out.glob("*.heap")} == {str(record.pids["target"])}
 
 
 def test_signal_first_stops_a_target_that_unmounts_itself(rig):
