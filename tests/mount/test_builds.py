@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -143,3 +145,35 @@ def test_an_installed_program_is_recorded_with_its_version(target: Target, tmp_p
     assert record.version is not None
     assert record.version.startswith("git version")
     assert len(record.sha256) == 64
+
+
+def test_checkouts_of_one_package_that_share_cargos_folder_never_get_each_others_program(
+    target: Target, source: Path, tmp_path: Path
+) -> None:
+    """cargo takes both for one package, and for fresh what is older than what it compiled last."""
+    other = tmp_path / "elsewhere"
+    git(tmp_path, "clone", "-q", str(source), str(other))
+    (other / "src/main.rs").write_text(MAIN.replace("quiet", "other"))
+    assert isinstance(target.build, CargoBuild)
+    elsewhere = replace(target, build=replace(target.build, source=other))
+    long_ago = time.time() - 1000
+    for folder in (source, other):
+        for path in (folder / "Cargo.toml", folder / "src/main.rs"):
+            os.utime(path, (long_ago, long_ago))
+    variant = Variant("baseline", "tiny", "none")
+    made = [
+        (make(which, variant, tmp_path / f"out-{number}"))
+        for number, which in enumerate((target, elsewhere) * 2)
+    ]
+    assert [said(binary) for binary in made] == ["quiet", "other"] * 2
+
+
+def test_an_old_revision_whose_clone_is_still_there_is_compiled_again(
+    target: Target, source: Path, tmp_path: Path
+) -> None:
+    first = git(source, "rev-parse", "HEAD").strip()
+    (source / "src/main.rs").write_text(MAIN.replace("quiet", "newer"))
+    git(source, "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qam", "second")
+    second = git(source, "rev-parse", "HEAD").strip()
+    for number, (rev, word) in enumerate(((first, "quiet"), (second, "newer"), (first, "quiet"))):
+        assert said(make(target, Variant("v", "tiny", "none", rev=rev), tmp_path / f"out-{number}")) == word

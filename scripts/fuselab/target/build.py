@@ -22,6 +22,7 @@ from fuselab.files import locked, sha256, write_json
 from fuselab.paths import cache_folder
 from fuselab.rig.namespaces import contained
 from fuselab.target import source
+from fuselab.target.cargo_cache import forget_other_sources
 from fuselab.target.model import Build, CargoBuild, CommandBuild, Installed, NoBuild
 from fuselab.target.spec import DEBUG, BuildSpec
 
@@ -99,6 +100,7 @@ def _cargo(spec: BuildSpec, build: CargoBuild, out: Path) -> BuildRecord:
     name = spec.bench or build.binary
     # Until the program is copied: builds with other features, of other checkouts too, put theirs in the same place.
     with locked(target_dir / "fuselab.lock"):
+        forget_other_sources(folder, argv, env, target_dir)
         messages = _run(argv, folder, env, f"building {spec.folder}")
         executables: list[str] = [
             m["executable"] for m in messages if m.get("executable") and m["target"]["name"] == name
@@ -215,7 +217,7 @@ def _source(spec: BuildSpec, build: CargoBuild | CommandBuild) -> Path:
     if not build.source.is_dir():
         raise BuildError(f"the source of target {spec.target}, {build.source}, is not a folder")
     if spec.rev == WORKTREE:
-        return build.source.resolve()  # cargo compiles again what it meets under another path
+        return build.source.resolve()
     top = source.git(build.source, "rev-parse", "--show-toplevel")
     if top is None:
         raise BuildError(f"{build.source} is no git checkout, so it has no revision {spec.rev}")
