@@ -5,6 +5,10 @@
 # file: cargo is on PATH if the caller has one, XDG_CACHE_HOME is the caller's, and `as_caller` drops to the caller.
 
 checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# Services and containers may start programs without HOME.
+export HOME=${HOME:-$(getent passwd "$EUID" | cut -d: -f6)}
+# Python reads its .pth files in the locale's encoding: a checkout called `ü` would end it under LC_ALL=C.
+export PYTHONUTF8=1
 caller_home=$HOME
 caller_uid=
 if [ "$EUID" -eq 0 ] && [ "${SUDO_UID:-0}" -ne 0 ]; then

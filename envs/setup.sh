@@ -14,6 +14,10 @@ logs=$checkout/results/logs
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 
+case $checkout in
+  *[[:space:]]*) say "the path of this checkout has a space in it, and Snakemake can start no job there: move $checkout"; exit 1 ;;
+esac
+
 # step NAME COMMAND...: runs it with its own log; on failure shows the log's last lines.
 step() {
   local name=$1 log=$logs/setup-$1.log start=$SECONDS

@@ -62,7 +62,8 @@ build_one() {
   local program bins=() which=("$1" --version "=$2") root
   ! is_built "$@" || return 0
   root=$(folder "$1" "$2" "$4")
-  case $4 in --path\ *) which=(--target-dir "$cache/building/$1") ;; esac
+  # Not shared with other checkouts' sources: cargo would take what was compiled from them for its own.
+  case $4 in --path\ *) which=(--target-dir "$cache/building/$(basename "$root")") ;; esac
   for program in $3; do bins+=(--bin "$program"); done
   # shellcheck disable=SC2086  # flags are words
   cargo install --locked --force --root "$root" "${which[@]}" "${bins[@]}" $4

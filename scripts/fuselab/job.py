@@ -11,6 +11,7 @@ from typing import Any
 
 from fuselab.paths import MissingProgramError
 from fuselab.rig.errors import RigError
+from fuselab.rig.namespaces import follow_parent
 from fuselab.target.build import BuildError
 
 
@@ -22,8 +23,10 @@ class JobError(Exception):
 def job(snakemake: Any) -> Iterator[Any]:
     """Run a script's one call with stdout and stderr in the job's log; a known error is its last lines, exit 1.
 
-    Yields Snakemake's object, so that a script reads `with job(snakemake) as step:`.
+    A job whose Snakemake was killed ends too: the next call may be making the same file already. Yields Snakemake's
+    object, so that a script reads `with job(snakemake) as step:`.
     """
+    follow_parent()
     log = open(snakemake.log[0], "w", buffering=1)  # noqa: SIM115  closed with the process
     os.dup2(log.fileno(), 1)
     os.dup2(log.fileno(), 2)

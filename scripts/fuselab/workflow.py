@@ -35,6 +35,10 @@ class Workflow:
 
     def __init__(self, root: Path, is_main: bool, listed: list[str], night: object = None) -> None:
         """`night` is the date that `--config night=` gives, as Snakemake has read it."""
+        if any(character.isspace() for character in str(root)):
+            raise SystemExit(
+                f"\nthe path of this checkout has a space in it, and Snakemake can start no job there: move {root}"
+            )
         self.root = root
         self.listed = listed
         self.night = _date(night)

@@ -13,6 +13,7 @@ import pytest
 from fuselab.experiment.model import Variant
 from fuselab.target.build import BuildError, make_build
 from fuselab.target.model import CargoBuild, CommandBuild, Installed, MountSpec, ProfilerSupport, Target
+from fuselab.target.source import stamp
 from fuselab.target.spec import build_spec
 
 pytestmark = pytest.mark.mount  # mounts nothing, but compiles: not for the inner loop
@@ -68,8 +69,6 @@ def test_features_of_a_profiler_make_another_build_beside_the_plain_one(
 
 
 def test_the_name_changes_when_and_only_when_what_is_compiled_does(target: Target, source: Path) -> None:
-    from fuselab.target.source import stamp
-
     variant = Variant("baseline", "tiny", "none")
     first = build_spec(target, variant)
     assert build_spec(target, replace(variant, name="other", env=(("A", "b"),))) == first
@@ -177,3 +176,17 @@ def test_an_old_revision_whose_clone_is_still_there_is_compiled_again(
     second = git(source, "rev-parse", "HEAD").strip()
     for number, (rev, word) in enumerate(((first, "quiet"), (second, "newer"), (first, "quiet"))):
         assert said(make(target, Variant("v", "tiny", "none", rev=rev), tmp_path / f"out-{number}")) == word
+
+
+def test_what_a_command_leaves_in_its_source_is_no_cause_to_build_again(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "main.sh").write_text("#!/bin/sh\necho built\n")
+    build = CommandBuild(source=source, source_env=None, argv=("cp", "main.sh", "made"), binary="made")
+    target = Target("copied", tmp_path / "target.yaml", "copied", build, MountSpec(argv=("{binary}",)))
+    variant = Variant("v", "copied", "none")
+    first = build_spec(target, variant)
+    make(target, variant, tmp_path / "out")
+    stamp.cache_clear()
+    assert (source / "made").exists()
+    assert build_spec(target, variant) == first

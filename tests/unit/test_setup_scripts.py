@@ -1,6 +1,7 @@
 """`make` on machines that lack something, and under sudo: the shell files, tried on a checkout of their own."""
 
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -165,3 +166,20 @@ def test_without_a_cargo_of_use_nothing_is_started(copy: Path, checkout: Path, c
     assert done.returncode == 1
     assert said in done.stderr
     assert not list((copy / "results").glob("logs/*")), "no step was started"
+
+
+def test_without_a_home_the_one_of_the_account_is_used(copy: Path) -> None:
+    """A service of systemd has none."""
+    env = {"PATH": os.environ["PATH"]}
+    done = subprocess.run(
+        [copy / "envs/run.sh", "sh", "-c", "echo $HOME"], env=env, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == pwd.getpwuid(os.geteuid()).pw_dir, done.stderr
+
+
+def test_a_path_with_a_space_is_refused_before_anything_is_done(copy: Path) -> None:
+    moved = copy.rename(copy.with_name("a checkout"))
+    done = subprocess.run([moved / "envs/setup.sh"], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "has a space in it" in done.stderr
+    assert not (moved / "results").exists()

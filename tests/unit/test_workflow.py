@@ -117,3 +117,8 @@ def test_the_history_of_nights_is_there_without_a_night(root: Path) -> None:
 def test_a_night_is_a_date(root: Path) -> None:
     with pytest.raises(SystemExit, match="night=tonight is no date"):
         Workflow(root, is_main=False, listed=[], night="tonight")
+
+
+def test_a_checkout_whose_path_has_a_space_is_refused_in_words(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="has a space in it"):
+        Workflow(tmp_path / "a b", is_main=False, listed=[])

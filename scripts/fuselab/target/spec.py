@@ -132,10 +132,12 @@ def _revision(rev: str) -> str:
 def _stamp(target: Target, build: CargoBuild | CommandBuild, rev: str) -> str:
     if build.source is None:
         return f"unset-{build.source_env}"
-    ignored = frozenset(
-        {str(target.path.relative_to(build.source))} if target.path.is_relative_to(build.source) else ()
+    ignored = (
+        {str(target.path.relative_to(build.source))} if target.path.is_relative_to(build.source) else set()
     )
-    return stamp(build.source, rev, ignored)
+    if isinstance(build, CommandBuild):
+        ignored.add(build.binary)  # what it leaves in its source is no cause to build again
+    return stamp(build.source, rev, frozenset(ignored))
 
 
 def _sha256(path: str) -> str:
