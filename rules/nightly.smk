@@ -1,6 +1,6 @@
 # An experiment measured anew on one night after the other: `--config night=2026-11-28`. The night decides the seed,
-# and so the specs of all that is measured on it. What is kept of a night is small; once the night is over no rule makes
-# it, for what would be measured then is another night.
+# and so the specs of all that is measured on it. What is kept of a night is small. No rule makes what is kept already, or
+# a night that is over: what would be measured then is another.
 
 
 rule night:
@@ -14,6 +14,7 @@ rule night:
     log:
         "results/{experiment}/logs/history/{night}.log",
     wildcard_constraints:
+        experiment=lab.without_tonight,
         night=lab.night or "(?!)",
     conda:
         "../envs/environment.yaml"

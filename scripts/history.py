@@ -7,8 +7,7 @@ from fuselab.history.page import write_history
 from fuselab.job import JobError, job
 
 with job(snakemake) as step:
-    try:
-        nights = read_nights(Path("results") / step.wildcards.experiment / "history")
-    except ValueError as error:
-        raise JobError(str(error)) from None
-    write_history(nights, Path(step.output.page), Path(step.output.csv))
+    nights, faults = read_nights(Path("results") / step.wildcards.experiment / "history")
+    if not nights:
+        raise JobError("\n".join(faults))
+    write_history(nights, faults, Path(step.output.page), Path(step.output.csv))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from fuselab.asked import Known
-from fuselab.compare.schedule import night_seed
+from fuselab.compare.schedule import NIGHT, night_seed
 from fuselab.experiment.errors import ExperimentErrors
 from fuselab.experiment.loading import load_experiment
 from fuselab.experiment.plan import Plan
@@ -131,10 +132,21 @@ class Workflow:
             )
         return path
 
+    @property
+    def without_tonight(self) -> str:
+        """Pattern of the experiments that tonight is not kept of: what is kept is never made again."""
+        kept = [
+            path.parents[2].name for path in self.root.glob(f"results/*/history/{self.night}/summary.json")
+        ]
+        names = "|".join(map(re.escape, kept))
+        return rf"(?!(?:{names})/)[A-Za-z0-9][A-Za-z0-9_.-]*" if kept else r"[A-Za-z0-9][A-Za-z0-9_.-]*"
+
     def nights(self, experiment: str) -> list[str]:
         """Folders of all nights there will be, tonight's with them. Ends Snakemake if there would be none."""
         self.plan(experiment)
-        names = {path.name for path in self.root.glob(f"results/{experiment}/history/????-??-??")}
+        names = {
+            path.parent.name for path in self.root.glob(f"results/{experiment}/history/{NIGHT}/summary.json")
+        }
         names |= {self.night} if self.night else set()
         if not names:
             raise SystemExit(f"\n{experiment} has no night yet: add --config night=$(date -I) to measure one")
@@ -164,7 +176,7 @@ def _date(given: object) -> str | None:
     if given is None:
         return None
     try:
-        return datetime.date.fromisoformat(str(given)).isoformat()
+        return datetime.datetime.strptime(str(given), "%Y-%m-%d").date().isoformat()
     except ValueError:
         raise SystemExit(
             f"\n--config night={given} is no date: write it as {datetime.date.today()}"

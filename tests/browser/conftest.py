@@ -66,7 +66,7 @@ class Site:
     def history(self) -> Path:
         page = self.results / "nightly" / "history.html"
         page.parent.mkdir(parents=True, exist_ok=True)
-        write_history(slowed_nights(), page, page.with_suffix(".csv"))
+        write_history(slowed_nights(), (), page, page.with_suffix(".csv"))
         return page
 
     def overview(self) -> Path:

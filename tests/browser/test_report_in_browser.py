@@ -285,7 +285,7 @@ def test_the_history_says_since_when_and_shows_every_night(
 ):
     kind = request.node.callspec.params["opened"].replace(" ", "-")
     page = opened.show(site.history()).page
-    expect(page.locator(".sentence").first).to_contain_text("Since 2026-03-21")
+    expect(page.locator(".sentence").first).to_contain_text("From 2026-03-21 on")
     assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[kind.split("-")[0]]["width"]
     page.screenshot(path=screenshots / f"history-{kind}.png", full_page=True)
     page.get_by_text("Every night", exact=True).click()

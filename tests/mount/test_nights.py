@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -12,13 +14,19 @@ from .conftest import Workspace
 pytestmark = [pytest.mark.mount, pytest.mark.slow]
 
 NIGHTS = ("2026-03-01", "2026-03-02")
+TARGET = """
+name: versioned
+build:
+  command: {{source: {source}, argv: [cp, mount.sh, made.sh], binary: made.sh}}
+mount: {{argv: ["{{binary}}", "{{state}}", "{{mountpoint}}"]}}
+"""
+SCRIPT = '#!/bin/sh\nexec bindfs -f {options} "$1" "$2"\n'
 EXPERIMENT = """
 title: does it stay as fast as the last release?
-target: demofs
-backend: memory
+target: versioned
 variants:
-  release: {}
-  head: {options: {inject: extend-wait=4ms}}
+  release: {rev: v1}
+  main: {rev: main}
 workloads: {seq: {fio: {rw: write, bs: 64k, size: 4m, runtime: 300ms}}}
 blocks: 1
 compare: {primary: [write.bw]}
@@ -26,31 +34,93 @@ compare: {primary: [write.bw]}
 PAGE = "results/nights/history.html"
 
 
-def test_each_night_is_measured_anew_and_kept(shared_workspace: Workspace) -> None:
+@pytest.fixture(scope="module")
+def nights(shared_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`results/nights` after two nights, with a commit between them that makes writes slow."""
+    source = tmp_path_factory.mktemp("source")
+    git(source, "init", "--quiet", "--initial-branch", "main")
+    commit(source, options="")
+    git(source, "tag", "v1")
+    targets = shared_workspace.root / "targets"
+    shipped = targets.resolve()
+    targets.unlink()
+    targets.mkdir()
+    for path in shipped.iterdir():
+        (targets / path.name).symlink_to(path)
+    (targets / "versioned").mkdir()
+    (targets / "versioned/target.yaml").write_text(TARGET.format(source=source))
     shared_workspace.experiment("nights", EXPERIMENT)
-    results = shared_workspace.root / "results/nights"
-    for night in NIGHTS:
+    for night, options in zip(NIGHTS, ("", "--write-rate=4M"), strict=True):
+        if options:
+            commit(source, options)
         done = shared_workspace.snakemake(PAGE, "--config", f"night={night}")
         assert done.returncode == 0, done.stdout[-3000:]
-    blocks = {block.parent.name for block in results.glob("blocks/seq/*/001")}
+    return shared_workspace.root / "results/nights"
+
+
+def commit(source: Path, options: str) -> None:
+    (source / "mount.sh").write_text(SCRIPT.format(options=options))
+    (source / "mount.sh").chmod(0o755)
+    git(source, "add", ".")
+    git(
+        source,
+        "-c",
+        "user.name=t",
+        "-c",
+        "user.email=t@example.org",
+        "commit",
+        "--quiet",
+        "--message",
+        options or "v1",
+    )
+
+
+def git(folder: Path, *argv: str) -> str:
+    return subprocess.run(
+        ["git", "-C", str(folder), *argv], check=True, capture_output=True, text=True
+    ).stdout
+
+
+def rows(nights: Path) -> list[dict[str, str]]:
+    with (nights / "history.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_each_night_is_measured_anew_and_kept(nights: Path) -> None:
+    blocks = {block.parent.name for block in nights.glob("blocks/seq/*/001")}
     assert len(blocks) == 2, "offsets and orders of every night are its own"
-    kept = [json.loads((results / "history" / night / "plan.json").read_text()) for night in NIGHTS]
+    kept = [json.loads((nights / "history" / night / "plan.json").read_text()) for night in NIGHTS]
     assert {plan["workloads"][0]["spec"] for plan in kept} == blocks
     assert kept[0]["commands"] == ["snakemake --cores 4 results/nights/report.html --config night=2026-03-01"]
-    with (results / "history.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [row["night"] for row in rows] == list(NIGHTS)
-    assert all(float(row["ratio"]) < 0.8 for row in rows), "4 ms in each write were found on both"
-    assert {row["era"] for row in rows} == {"1"}, "the seed of a night is no change of the load"
-    assert "too few nights" in (shared_workspace.root / PAGE).read_text()
 
 
+def test_a_commit_of_what_is_followed_is_no_new_era_and_is_what_ran(nights: Path) -> None:
+    first, second = rows(nights)
+    assert [first["night"], second["night"]] == list(NIGHTS)
+    assert first["revision"] != second["revision"]
+    assert float(second["ratio"]) < 0.5 < float(first["ratio"]), "what was committed between them runs"
+    assert (first["era"], second["era"]) == ("1", "1"), (
+        "one reference, one load, one machine, whatever the seed"
+    )
+    assert "too few nights" in (nights / "history.html").read_text()
+
+
+def test_a_night_that_is_kept_is_not_made_again(nights: Path, shared_workspace: Workspace) -> None:
+    kept = (nights / "history" / NIGHTS[0] / "summary.json").read_bytes()
+    asked = shared_workspace.snakemake(PAGE, "--config", f"night={NIGHTS[0]}")
+    assert asked.returncode == 0, asked.stdout[-3000:]
+    assert "Nothing to be done" in asked.stdout
+    assert (nights / "history" / NIGHTS[0] / "summary.json").read_bytes() == kept
+
+
+@pytest.mark.usefixtures("nights")
 def test_without_a_night_nothing_is_measured(shared_workspace: Workspace) -> None:
     asked = shared_workspace.snakemake(PAGE)
     assert asked.returncode == 0, asked.stdout[-3000:]
     assert "Nothing to be done" in asked.stdout
 
 
+@pytest.mark.usefixtures("nights")
 def test_a_night_that_is_over_is_not_made_up(shared_workspace: Workspace) -> None:
     asked = shared_workspace.snakemake("results/nights/history/2026-02-28")
     assert asked.returncode != 0

@@ -108,15 +108,28 @@ def test_every_night_measures_anew(root: Path) -> None:
 
 
 def test_the_history_of_nights_is_there_without_a_night(root: Path) -> None:
-    (root / "results/good/history/2026-03-01").mkdir(parents=True)
+    for night in ("2026-03-01", "2026-99-99x"):
+        (root / "results/good/history" / night).mkdir(parents=True)
+    (root / "results/good/history/2026-03-01/summary.json").touch()
     first, both = (Workflow(root, is_main=False, listed=[], night=night) for night in (None, "2026-03-02"))
     assert first.nights("good") == ["results/good/history/2026-03-01"]
     assert both.nights("good") == [*first.nights("good"), "results/good/history/2026-03-02"]
 
 
-def test_a_night_is_a_date(root: Path) -> None:
-    with pytest.raises(SystemExit, match="night=tonight is no date"):
-        Workflow(root, is_main=False, listed=[], night="tonight")
+@pytest.mark.parametrize("given", ["tonight", "2026-W10-1", "2026-02-30"])
+def test_a_night_is_a_date(root: Path, given: str) -> None:
+    with pytest.raises(SystemExit, match=f"night={given} is no date"):
+        Workflow(root, is_main=False, listed=[], night=given)
+
+
+def test_a_night_that_is_kept_is_never_made_again(root: Path) -> None:
+    (root / "results/good/history/2026-03-01").mkdir(parents=True)
+    (root / "results/good/history/2026-03-01/summary.json").touch()
+    kept = Workflow(root, is_main=False, listed=[], night="2026-03-01").without_tonight
+    open_ = Workflow(root, is_main=False, listed=[], night="2026-03-02").without_tonight
+    assert not re.fullmatch(f"results/({kept})/history/x", "results/good/history/x")
+    assert re.fullmatch(f"results/({kept})/history/x", "results/goods/history/x")
+    assert re.fullmatch(f"results/({open_})/history/x", "results/good/history/x")
 
 
 def test_a_checkout_whose_path_has_a_space_is_refused_in_words(tmp_path: Path) -> None:

@@ -59,6 +59,10 @@ def randseed(seed: int, workload: str, block: int) -> int:
     return _digest(seed, "randseed", workload, block) % (2**31 - 1) + 1
 
 
+NIGHT = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
+"""The name of a night, as a pattern for files."""
+
+
 def night_seed(seed: int, night: str) -> int:
     """The seed of an experiment on one night of its history: offsets and orders of every night are its own."""
     return _digest(seed, "night", night) % (2**31 - 1) + 1

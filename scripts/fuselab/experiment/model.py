@@ -30,6 +30,8 @@ class Variant:
     backend: str
     rev: str = WORKTREE
     """`worktree`, or the full commit hash that the written revision named when the file was read."""
+    follows: str = ""
+    """The branch that was written as the revision, if it was one: another commit tomorrow, whatever it is today."""
     features: tuple[str, ...] = ()
     rustflags: tuple[str, ...] = ()
     profile: str | None = None

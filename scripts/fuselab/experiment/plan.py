@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -121,6 +121,12 @@ class Plan:
         """Spec of the blocks of `workload`: every variant's mount, the load, the seed, the rig."""
         mounts = [self.mounts[variant.name, NONE] for variant in self.experiment.variants]
         return self._spec(mounts, workload, self.own_loads(workload))
+
+    def setting_of(self, variant: str) -> str:
+        """Hash of how `variant` is mounted in timed runs, but for the program that is mounted."""
+        config = self.mounts[variant, NONE]
+        argv = tuple(word.replace(config.binary or "{binary}", "{binary}") for word in config.argv)
+        return _short([RIG_VERSION, replace(config, build=None, binary="", argv=argv), self.experiment.state])
 
     def verify_spec(self, variant: str) -> str:
         """Spec of the verifying run of `variant`. Whether it is the baseline decides what its failure means."""

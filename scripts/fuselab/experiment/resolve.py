@@ -86,6 +86,7 @@ def read_variant(findings: Findings, draft: Draft, target: Target) -> Variant:
         target=target.name,
         backend=_backend(findings, draft, target),
         rev=_revision(findings, draft, target),
+        follows=_branch(draft, target),
         features=tuple(values.get("features", ())),
         rustflags=tuple(values.get("rustflags", ())),
         profile=values.get("profile"),
@@ -141,6 +142,23 @@ def _revision(findings: Findings, draft: Draft, target: Target) -> str:
     message = f"no revision '{rev}' in the source of '{target.name}'{hint(close)}"
     findings.add(at, message, allowed=[WORKTREE, *known[:20], "any commit"], suggestion=close)
     return rev
+
+
+def _branch(draft: Draft, target: Target) -> str:
+    """The full name of the branch that is meant; "" for a tag, a commit or the worktree."""
+    rev, build = draft.values.get("rev"), target.build
+    if rev is None or not isinstance(build, CargoBuild | CommandBuild):
+        return ""
+    if build.source is None or not build.source.is_dir():
+        return ""
+    full = _full_name(build.source, str(rev))
+    return full if full.startswith(("refs/heads/", "refs/remotes/")) else ""
+
+
+@cache
+def _full_name(source: Path, rev: str) -> str:
+    found = git(source, "rev-parse", "--verify", "--quiet", "--symbolic-full-name", "--end-of-options", rev)
+    return found.strip() if found else ""
 
 
 @cache

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
+from fuselab.compare.schedule import NIGHT
 from fuselab.report.plan import PlanFile
 from fuselab.report.summary import Summary
 
@@ -31,19 +33,25 @@ def keep(experiment: Path, out: Path) -> None:
         shutil.copyfile(experiment / name, out / name)
 
 
-def read_nights(history: Path) -> tuple[Night, ...]:
-    """Every night below `history`, the oldest first.
+def kept(history: Path) -> Iterator[Path]:
+    """The folders of the nights below `history`, the oldest first."""
+    return iter(sorted(path.parent for path in history.glob(f"{NIGHT}/summary.json")))
 
-    Raises:
-        ValueError: a file of a night is missing or not what fuselab writes.
-    """
-    return tuple(_read(folder) for folder in sorted(history.glob("????-??-??")))
+
+def read_nights(history: Path) -> tuple[tuple[Night, ...], tuple[str, ...]]:
+    """Every night below `history`, the oldest first, and what is to be said of those that cannot be read."""
+    nights, faults = [], []
+    for folder in kept(history):
+        try:
+            nights.append(_read(folder))
+        except (OSError, msgspec.MsgspecError) as error:
+            faults.append(
+                f"The night of {folder.name} is left out, because its files cannot be read: {error}."
+            )
+    return tuple(nights), tuple(faults)
 
 
 def _read(folder: Path) -> Night:
-    try:
-        plan = msgspec.json.decode((folder / "plan.json").read_bytes(), type=PlanFile)
-        summary = msgspec.json.decode((folder / "summary.json").read_bytes(), type=Summary)
-    except (OSError, msgspec.MsgspecError) as error:
-        raise ValueError(f"{folder} is no whole night ({error}): remove it, or put its files back") from None
+    plan = msgspec.json.decode((folder / "plan.json").read_bytes(), type=PlanFile)
+    summary = msgspec.json.decode((folder / "summary.json").read_bytes(), type=Summary)
     return Night(folder.name, plan, summary)

@@ -9,11 +9,11 @@ from pathlib import Path
 import pandas as pd
 
 from fuselab.files import write_atomically
-from fuselab.history.change_points import FEWEST_NIGHTS
+from fuselab.history.change_points import FEWEST_IN_ALL
 from fuselab.history.nights import Night
-from fuselab.history.series import Level, Point, Series, all_series
+from fuselab.history.series import Change, Level, Point, Series, all_series
 from fuselab.report import words
-from fuselab.report.context import Cell, Column, FigureView, Table
+from fuselab.report.context import Cell, Column, FigureView, Link, Table
 from fuselab.report.distributions import view
 from fuselab.report.drawing import Drawing
 from fuselab.report.figures import base
@@ -24,7 +24,7 @@ from fuselab.report.figures.over_nights import over_nights
 class SeriesView:
     title: str
     sentences: tuple[str, ...]
-    """What changed and when, or that nothing did."""
+    """Every change and when, and what holds now."""
     kind: str
     """CSS class of the verdict on the last change: faster, slower, none, open."""
     word: str
@@ -38,41 +38,52 @@ class HistoryPage:
     name: str
     title: str
     lead: tuple[str, ...]
+    links: tuple[Link, ...]
     alarms: tuple[str, ...]
+    faults: tuple[str, ...]
+    """Nights that could not be read."""
     series: tuple[SeriesView, ...]
 
 
-def write_history(nights: tuple[Night, ...], page: Path, csv: Path) -> None:
+def write_history(nights: tuple[Night, ...], faults: tuple[str, ...], page: Path, csv: Path) -> None:
     """Write both files. `nights` are those of one experiment, at least one, the oldest first."""
     from fuselab.report.render import templates
 
     found = all_series(nights)
-    frames = [frame(series) for series in found]
-    table = pd.concat(frames) if frames else pd.DataFrame()
+    table = pd.concat([frame(series) for series in found]) if found else pd.DataFrame()
     write_atomically(csv, table.to_csv(index=False))
-    write_atomically(page, templates().get_template("history.html.j2").render(page=history_page(nights)))
+    made = history_page(nights, faults)
+    write_atomically(page, templates().get_template("history.html.j2").render(page=made))
 
 
-def history_page(nights: tuple[Night, ...]) -> HistoryPage:
-    last = nights[-1]
-    many = len(last.plan.workloads) > 1
-    counted = words.plural(len(nights), "night")
-    when = f"{nights[0].night} to {last.night}" if len(nights) > 1 else last.night
+def history_page(nights: tuple[Night, ...], faults: tuple[str, ...] = ()) -> HistoryPage:
+    last, found = nights[-1], all_series(nights)
+    many = len({series.workload for series in found}) > 1
     return HistoryPage(
         name=last.plan.experiment,
         title=last.plan.title,
-        lead=(counted, when, words.listing(list(last.summary.machines))),
+        lead=(
+            words.plural(len(nights), "night"),
+            f"{nights[0].night} to {last.night}" if len(nights) > 1 else last.night,
+            words.listing(list(last.summary.machines)),
+        ),
+        links=(Link("report.html", "the night measured last"), Link("../report.html", "all experiments")),
         alarms=last.summary.alarms,
+        faults=faults,
         series=tuple(
-            _view(number, series, f", under `{series.workload}`" if many else "", last.plan.threshold)
-            for number, series in enumerate(all_series(nights))
+            _view(f"history-{i}", series, last, f", under `{series.workload}`" if many else "")
+            for i, series in enumerate(found)
         ),
     )
 
 
 def frame(series: Series) -> pd.DataFrame:
     """One row a night, as in history.csv: what was found, and the level it is part of."""
-    return pd.DataFrame(_rows(series))
+    table = pd.DataFrame(_rows(series))
+    return table.astype({"level": "Int64", **dict.fromkeys(_FIGURES, float)})
+
+
+_FIGURES = ("ratio", "ratio_low", "ratio_high", "level_ratio")
 
 
 def _rows(series: Series) -> Iterator[dict[str, object]]:
@@ -102,25 +113,22 @@ def _rows(series: Series) -> Iterator[dict[str, object]]:
                 "era": era_number,
                 "level": number,
                 "level_ratio": None if held is None else held.ratio,
-                "change_p": held.p if held is not None and held.points[0] is point else None,
+                "change": held is not None and held.change is not None and held.points[0] is point,
             }
 
 
-def _view(number: int, series: Series, where: str, threshold: float) -> SeriesView:
-    phrase = words.phrase(series.metric)
-    noun = words.capital(phrase.noun)
-    kind, mark, word = _word(series, threshold)
-    data = frame(series)
+def _view(key: str, series: Series, last: Night, where: str) -> SeriesView:
+    noun = words.phrase(series.metric).noun
+    kind, mark, word = _word(series, last.plan.threshold)
+    title = f"{words.capital(noun)}, {series.variant} / {series.baseline}"
     return SeriesView(
-        title=f"`{series.variant}` against `{series.baseline}`: {phrase.noun}{where}",
-        sentences=tuple(_sentences(series)),
+        title=f"`{series.variant}` against `{series.baseline}`: {noun}{where}",
+        sentences=tuple(_sentences(series, last.night)),
         kind=kind,
         mark=mark,
         word=word,
-        figure=_figure(
-            f"history-{number}", data, series, f"{noun}, {series.variant} / {series.baseline}", threshold
-        ),
-        table=_table(f"nights-{number}", series),
+        figure=_figure(key, series, title, last.plan.threshold),
+        table=_table(f"{key}-nights", series),
     )
 
 
@@ -132,76 +140,74 @@ def _word(series: Series, threshold: float) -> tuple[str, str, str]:
         moved = after.ratio / before.ratio
         word, mark = ("faster", "▲") if (moved > 1) == (series.better == "higher") else ("slower", "▼")
         return word, mark, word + (", below threshold" if abs(moved - 1) < threshold else "")
-    if sum(len(level.points) for level in era.levels) < 2 * FEWEST_NIGHTS:
+    if era.judged < FEWEST_IN_ALL:
         return "open", "?", "too few nights"
-    return "none", "=", "no change shown"
+    return "none", "–", "no change shown"
 
 
-def _sentences(series: Series) -> Iterator[str]:
+def _sentences(series: Series, tonight: str) -> Iterator[str]:
     era = series.eras[-1]
+    for before, after in series.changes:
+        yield _changed(series, before, after)
     here = f" since {era.points[0].night}, when {era.began} changed" if era.began else ""
-    counted = sum(len(level.points) for level in era.levels)
-    for before, after in zip(era.levels, era.levels[1:], strict=False):
-        yield _change(series, before, after)
-    if counted < 2 * FEWEST_NIGHTS:
-        yield (
-            f"{words.capital(words.plural(counted, 'night'))} with a ratio{here}: a change point takes "
-            f"{2 * FEWEST_NIGHTS}, {FEWEST_NIGHTS} on each side."
-        )
+    nights = words.plural(era.judged, "night")
+    if era.judged < FEWEST_IN_ALL:
+        half = FEWEST_IN_ALL // 2
+        yield f"{nights} with a ratio{here}: to show a change takes {FEWEST_IN_ALL} at least, {half} on each side."
     elif len(era.levels) == 1:
-        yield f"No change of level shown in {words.plural(counted, 'night')}{here}: {_level(series, era.levels[0])}."
-    elif here:
-        yield f"Compared{here}."
+        yield f"No change of level shown in {nights}{here}: {_against(series, era.levels[0])}."
+    else:
+        level = era.levels[-1]
+        yield f"On the last level, {words.plural(len(level.points), 'night')}, {_against(series, level)}."
+    if (ended := series.points[-1].night) != tonight:
+        yield f"Last measured on {ended}."
 
 
-def _change(series: Series, before: Level, after: Level) -> str:
-    first, last = after.points[0], before.points[-1]
-    noun = words.phrase(series.metric).noun
-    moved = words.change(after.ratio / before.ratio)
+def _changed(series: Series, before: Level, after: Level) -> str:
+    assert after.change is not None  # it is not the first of its era
+    noun, higher = words.phrase(series.metric).noun, "higher" if after.ratio > before.ratio else "lower"
     return (
-        f"Since {first.night} {noun} of `{series.variant}` has changed by {moved} ({_p(after)}): "
-        f"{_level(series, after)}, before it was {words.change(before.ratio)}. {_between(last, first)}"
+        f"From {after.change.first.night} on {noun} was {higher}: {words.change(after.ratio)} against "
+        f"`{series.baseline}`, and {words.change(before.ratio)} before. {_cause(after.change)}"
     )
 
 
-def _p(level: Level) -> str:
-    assert level.p is not None  # it began with a change
-    return "p below 0.001" if level.p < 0.001 else f"p {words.number(level.p, 2)}"
+def _against(series: Series, level: Level) -> str:
+    noun = words.phrase(series.metric).noun
+    return f"{noun} of `{series.variant}` is {words.change(level.ratio)} against `{series.baseline}`"
 
 
-def _level(series: Series, level: Level) -> str:
-    return f"it is {words.change(level.ratio)} against `{series.baseline}`"
+def _cause(change: Change) -> str:
+    """Where to look for what did it: between the last night that is surely before it and the first surely after."""
+    old, new = change.before.program, change.last.program
+    nights = f"the nights of {change.before.night} and {change.last.night}"
+    if old.revision and new.revision and old.revision != new.revision:
+        loose = ", and changes that were not committed" if old.dirty or new.dirty else ""
+        return f"Between {nights}: `git log {old.revision[:12]}..{new.revision[:12]}`{loose}."
+    if not (old.sha256 and new.sha256):
+        return f"It came between {nights}."
+    if old.sha256 == new.sha256:
+        return f"The same program ran on {nights}: look for the cause outside the source."
+    why = "uncommitted changes, or another build of the same revision" if old.revision else "another build"
+    return f"Not the same program ran on {nights}: {why}."
 
 
-def _between(last: Point, first: Point) -> str:
-    """Where to look for what did it."""
-    old, new = last.program, first.program
-    if not (old.revision and new.revision):
-        return f"The last night before it was {last.night}."
-    if old.revision == new.revision:
-        return (
-            f"The last night before it was {last.night}, with the same {words.revision(new.revision, new.dirty)}: "
-            "look for the cause outside the source."
-        )
-    span = f"{old.revision[:12]}..{new.revision[:12]}"
-    return f"The commits between: `git log {span}` (nights of {last.night} and {first.night})."
-
-
-def _figure(name: str, data: pd.DataFrame, series: Series, noun: str, threshold: float) -> FigureView | None:
+def _figure(key: str, series: Series, title: str, threshold: float) -> FigureView | None:
+    data = frame(series)
     if not data["ratio"].notna().any():
         return None
+    row_of = {night: row for row, night in enumerate(data["night"])}
     eras = [int((data["era"] < era).sum()) for era in data["era"].unique()[1:]]
-    changes = [i for i, p in enumerate(data["change_p"]) if pd.notna(p)]
+    changes = [
+        (row_of[c.first.night], row_of[c.before.night], row_of[c.last.night])
+        for _, level in series.changes
+        if (c := level.change) is not None
+    ]
 
-    def drawn(key: str, width_in: float) -> Drawing:
-        return over_nights(
-            key, data.astype(dict.fromkeys(_FIGURES, float)), noun, threshold, eras, changes, width_in
-        )
+    def drawn(name: str, width_in: float) -> Drawing:
+        return over_nights(name, data, title, threshold, eras, changes, width_in)
 
-    return view(drawn(name, base.WIDE_IN), drawn(f"{name}-narrow", base.NARROW_IN))
-
-
-_FIGURES = ("ratio", "ratio_low", "ratio_high", "level", "level_ratio")
+    return view(drawn(key, base.WIDE_IN), drawn(f"{key}-narrow", base.NARROW_IN))
 
 
 def _table(key: str, series: Series) -> Table:

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from fuselab.history.change_points import change_points
 from fuselab.history.nights import Night
-from fuselab.report.plan import PlanFile, VariantPlan, WorkloadPlan
+from fuselab.report.plan import PlanFile, WorkloadPlan
 from fuselab.report.summary import Summary, SummaryRow, SummaryVariant
 
 Key = tuple[str, str, str, str]
@@ -28,12 +28,24 @@ class Point:
 
 
 @dataclass(frozen=True)
+class Change:
+    """The level changed with the night `first`, if not earlier: what is between `before` and `last` did it."""
+
+    first: Point
+    """Of the new level, as the figures fit best."""
+    before: Point
+    """The last night that cannot be one of the new level."""
+    last: Point
+    """The first night that cannot be one of the old level."""
+
+
+@dataclass(frozen=True)
 class Level:
     """Consecutive nights between which nothing changed, as far as can be told."""
 
     points: tuple[Point, ...]
-    p: float | None = None
-    """Of the change that this level began with; None if it is the first of its era."""
+    change: Change | None = None
+    """With which it began; None if it is the first of its era."""
 
     @property
     def ratio(self) -> float:
@@ -50,6 +62,11 @@ class Era:
     points: tuple[Point, ...]
     levels: tuple[Level, ...]
     """Of the points that have a ratio."""
+
+    @property
+    def judged(self) -> int:
+        """Nights with a ratio."""
+        return sum(len(level.points) for level in self.levels)
 
 
 @dataclass(frozen=True)
@@ -106,28 +123,30 @@ def _series(key: Key, nights: Sequence[Night]) -> Series:
 
 
 def _era(began: str, points: tuple[Point, ...]) -> Era:
-    ratios = [(point, point.row.ratio) for point in points if point.row.ratio is not None]
-    found = change_points([math.log(ratio) for _, ratio in ratios])
-    starts = [0, *(change.index for change in found), len(ratios)]
-    ps = [None, *(change.p for change in found)]
+    judged = tuple(point for point in points if point.row.ratio is not None)
+    found = change_points([math.log(point.row.ratio) for point in judged if point.row.ratio is not None])
+    bounds = [0, *(change.index for change in found), len(judged)]
+    changes = [None, *(Change(judged[c.index], judged[c.first - 1], judged[c.last]) for c in found)]
     levels = tuple(
-        Level(tuple(point for point, _ in ratios[start:end]), p)
-        for (start, end), p in zip(pairwise(starts), ps, strict=True)
+        Level(judged[start:end], change)
+        for (start, end), change in zip(pairwise(bounds), changes, strict=True)
         if start < end
     )
     return Era(began, points, levels)
 
 
 def _footing(night: Night, row: SummaryRow) -> dict[str, object]:
-    """What must stay for two ratios to mean the same thing, by the word for it. The variant's program is what is
-    followed: its revision and build are no part of it."""
-    plan = night.plan
+    """What must stay for two ratios to mean the same thing, by the word for it.
+
+    The variant's program is what is followed: its revision and build are no part of it. A host's name is none either,
+    for containers make up new ones.
+    """
     reference = _program(night.summary, row.baseline)
     return {
         "the reference": reference.build or reference.sha256,
-        "the machine": night.summary.machines,
-        "the load": _workload(plan, row.workload),
-        "the variants": [_setting(plan, name) for name in (row.baseline, row.variant)],
+        "the machine": night.summary.hardware or night.summary.machines,
+        "the load": _workload(night.plan, row),
+        "how they are mounted": [_setting(night.plan, name) for name in (row.baseline, row.variant)],
     }
 
 
@@ -139,11 +158,12 @@ def _program(summary: Summary, variant: str) -> SummaryVariant:
     return next((v for v in summary.variants if v.name == variant), SummaryVariant(variant))
 
 
-def _workload(plan: PlanFile, name: str) -> WorkloadPlan | None:
-    found = next((w for w in plan.workloads if w.name == name), None)
-    return None if found is None else replace(found, spec="")
+def _workload(plan: PlanFile, row: SummaryRow) -> tuple[WorkloadPlan | None, list[dict[str, str]]]:
+    """The load, and what each side changes of it; the spec has the night's seed in it."""
+    found = next((w for w in plan.workloads if w.name == row.workload), None)
+    own = [dict(v.fio) for v in plan.variants if v.name in (row.baseline, row.variant)]
+    return None if found is None else replace(found, spec=""), own
 
 
-def _setting(plan: PlanFile, name: str) -> VariantPlan | None:
-    found = next((v for v in plan.variants if v.name == name), None)
-    return None if found is None else replace(found, rev="", builds={}, verify_spec="")
+def _setting(plan: PlanFile, name: str) -> str:
+    return next((v.setting for v in plan.variants if v.name == name), "")

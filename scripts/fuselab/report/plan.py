@@ -37,6 +37,8 @@ class VariantPlan:
     verify_spec: str = ""
     service: str = ""
     """The service that its mounts need, as services/<service>.yaml defines it."""
+    setting: str = ""
+    """Hash of how it is mounted in timed runs, whatever its program is: what history may not compare across."""
 
 
 @dataclass(frozen=True)
@@ -190,4 +192,5 @@ def _variant(plan: Plan, name: str) -> VariantPlan:
         builds={used: m.build for (owner, used), m in plan.mounts.items() if owner == name and m.build},
         verify_spec=plan.verify_spec(name) if name in plan.verified else "",
         service="" if service is None else service.name,
+        setting=plan.setting_of(name),
     )

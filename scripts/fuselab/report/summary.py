@@ -13,6 +13,7 @@ from fuselab.report import provenance, verdicts, words
 from fuselab.report.inputs import ReportInputs
 from fuselab.report.reading import Results
 from fuselab.report.records import Comparison
+from fuselab.rig.record import Environment
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,8 @@ class Summary:
     comparisons: tuple[SummaryRow, ...]
     variants: tuple[SummaryVariant, ...] = ()
     """In the plan's order; a summary of before they were kept has none."""
+    hardware: tuple[str, ...] = ()
+    """Processors and memory of the machines, as far as their kernels tell."""
 
 
 def summarise(results: Results) -> Summary:
@@ -86,7 +89,12 @@ def summarise(results: Results) -> Summary:
         alarms=verdicts.alarms(results),
         comparisons=tuple(_row(results, row) for row in rows),
         variants=_variants(results),
+        hardware=tuple(text for text in provenance.hardware(_environments(results)).values() if text),
     )
+
+
+def _environments(results: Results) -> list[Environment]:
+    return [run.record.environment for run in results.runs if run.record.environment is not None]
 
 
 def _variants(results: Results) -> tuple[SummaryVariant, ...]:

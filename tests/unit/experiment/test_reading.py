@@ -302,6 +302,14 @@ class TestRevisions:
         with pytest.raises(ExperimentErrors, match="'b' differs from 'a' in nothing"):
             read(f"target: demo\nvariants: {{a: {{rev: v1.0}}, b: {{rev: '{commits[0]}'}}}}\n")
 
+    def test_a_branch_may_be_where_a_release_is_today(self, read, commits, repository):
+        run(repository / "targets/demo", "tag", "today", "main")
+        release, main = read(
+            "target: demo\nvariants: {release: {rev: today}, main: {rev: main}}\n"
+        ).experiment.variants
+        assert release.rev == main.rev == commits[1]
+        assert (release.follows, main.follows) == ("", "refs/heads/main")
+
     def test_an_unknown_revision_gets_the_nearest(self, read, commits):
         with pytest.raises(
             ExperimentErrors, match=r"no revision 'v1.00' in the source of 'demo'; did you mean 'v1.0'"

@@ -107,7 +107,7 @@ def plain(value: Any) -> Any:
 
 MODELS = [
     ("experiment", "", Experiment, {"path", "variants", "contrasts", "compare", "workloads", "night"}),
-    ("experiment", "variants.<name>", Variant, {"name", "profile"}),
+    ("experiment", "variants.<name>", Variant, {"name", "profile", "follows"}),
     ("experiment", "compare", Compare, set()),
     ("experiment", "workloads.<name>", Workload, {"name", "kind", "settings", "timeout_s"}),
     ("target", "build.cargo", CargoBuild, {"kind"}),

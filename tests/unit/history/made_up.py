@@ -12,14 +12,25 @@ HEAD = "<head>"
 WIGGLE = (0.0, 0.004, -0.003, 0.006, -0.005, 0.002, -0.001)
 
 
-def night(day: int, ratio: float | None, revision: str = "a" * 40, reference: str = "demofs/v1") -> Night:
+def night(
+    day: int,
+    ratio: float | None,
+    revision: str = "a" * 40,
+    reference: str = "demofs/v1",
+    program: str = "1" * 64,
+) -> Night:
     name = f"2026-03-{day:02d}"
     plan = PlanFile(
         "nightly",
         "Does main stay as fast as the last release?",
         variants=(
-            VariantPlan("release", builds={"none": reference}),
-            VariantPlan(HEAD, rev=revision, builds={"none": f"demofs/{revision}"}),
+            VariantPlan("release", builds={"none": reference}, argv=(f"results/builds/{reference}/demofs",)),
+            VariantPlan(
+                HEAD,
+                rev=revision,
+                builds={"none": f"demofs/{revision}"},
+                argv=(f"results/builds/{revision}/x",),
+            ),
         ),
         workloads=(WorkloadPlan("seq", spec=f"spec of {name}", settings={"rw": "write"}),),
         contrasts=(ContrastPlan("release", HEAD),),
@@ -31,7 +42,10 @@ def night(day: int, ratio: float | None, revision: str = "a" * 40, reference: st
         ratio and ratio * 0.97, ratio and ratio * 1.03, 0.95, 12, False, "",
     )  # fmt: skip
     control = replace(row, variant="control", control=True)
-    variants = (SummaryVariant("release", reference, "f" * 40), SummaryVariant(HEAD, "b", revision))
+    variants = (
+        SummaryVariant("release", reference, "f" * 40),
+        SummaryVariant(HEAD, "b", revision, sha256=program),
+    )
     summary = Summary(
         "nightly",
         plan.title,

@@ -13,8 +13,8 @@ from fuselab.report.drawing import RC, Drawing
 from fuselab.report.figures.base import figure
 
 _CAPTION = (
-    "One mark is one night, its line the interval; the thick line is the level. A dashed line is a change point, a "
-    "dotted one a night from which on the ratios mean something else."
+    "One mark is one night, its line the interval; the thick line is the level. At a dashed line the level changed, as "
+    "far as can be told within the shaded nights; at a dotted one the ratios began to mean something else."
 )
 
 
@@ -24,11 +24,14 @@ def over_nights(
     noun: str,
     threshold: float,
     starts: Sequence[int],
-    changes: Sequence[int],
+    changes: Sequence[tuple[int, int, int]],
     width_in: float,
 ) -> Drawing:
-    """`nights`: night, ratio, ratio_low, ratio_high, level, in order; figures may be missing. `starts` are the rows
-    with which a new era begins, `changes` those with which a new level does."""
+    """`nights`: night, ratio, ratio_low, ratio_high, level, level_ratio, in order; figures may be missing.
+
+    `starts` are the rows with which a new era begins, `changes` those with which a new level does, each with the last
+    row that is surely of the old level and the first that is surely of the new one.
+    """
     with matplotlib.rc_context(RC):
         made, axes = figure(width_in, 2.6)
         colour = palette.of_variant(1).light
@@ -38,14 +41,17 @@ def over_nights(
         axes.vlines(
             x, nights["ratio_low"] - 1, nights["ratio_high"] - 1, color=palette.MUTED.light, lw=1.6, alpha=0.5
         )
-        for level in nights["level"].dropna().unique():
-            held = [i for i in x if nights["level"].iloc[i] == level]
-            ratio = nights["level_ratio"].iloc[held[0]] - 1
-            axes.plot([held[0] - 0.4, held[-1] + 0.4], [ratio, ratio], color=colour, lw=2.4, alpha=0.7)
+        for _, held in nights.reset_index(drop=True).groupby("level"):
+            ratio = held["level_ratio"].iloc[0] - 1
+            axes.plot(
+                [held.index[0] - 0.4, held.index[-1] + 0.4], [ratio, ratio], color=colour, lw=2.4, alpha=0.7
+            )
         axes.plot(x, nights["ratio"] - 1, "o", ms=4, mfc=palette.INK.light, mec=palette.PAPER.light, mew=0.5)
-        for rows, style in ((changes, "--"), (starts, ":")):
-            for row in rows:
-                axes.axvline(row - 0.5, color=palette.INK.light, lw=1, ls=style)
+        for row, before, last in changes:
+            axes.axvspan(before + 0.5, last - 0.5, color=palette.LINE.light, alpha=0.5, lw=0)
+            axes.axvline(row - 0.5, color=palette.INK.light, lw=1, ls="--")
+        for row in starts:
+            axes.axvline(row - 0.5, color=palette.INK.light, lw=1, ls=":")
         axes.set_xlim(-0.7, len(nights) - 0.3)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=max(2, int(width_in)), integer=True))
         dates = list(nights["night"])
