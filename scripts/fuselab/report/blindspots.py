@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -19,7 +20,11 @@ SHOWN = 12
 """Operations in the figure; the table has them all."""
 _OUTSIDE = "(outside"
 """How rows begin that are no operation: threads that wait for work, and time outside the target. The table has them."""
-_PARTS = [column for column, _, _ in stacked.PARTS]
+_PARTS = [column for column, _, _ in (*stacked.SAMPLED, stacked.AWAITING)]
+_EXCEEDED = (
+    "Unexplained below 0: the captures are different runs, and those of perf found more time on and off the processor "
+    "under this name than the trace's own run spent in its polls."
+)
 
 
 def blind_spots(results: Results) -> tuple[BlindSpotView, ...]:
@@ -78,10 +83,10 @@ def read(path: Path) -> pd.DataFrame:
 
 
 def totals(table: pd.DataFrame) -> pd.Series[float]:
-    """Self time of each operation, in ns, of the kinds that are drawn; 0 for rows that are no operation."""
-    parts = [column for column in _PARTS if column in table]
-    own = table[parts].fillna(0).clip(lower=0).sum(axis=1)
-    return own.where(~table["name"].astype(str).str.startswith(_OUTSIDE), 0.0)
+    """Self time of each operation, in ns; 0 where no part of it is known, and for rows that are no operation."""
+    known = table.reindex(columns=_PARTS).fillna(0).clip(lower=0).sum(axis=1) > 0
+    operation = ~table["name"].astype(str).str.startswith(_OUTSIDE)
+    return stacked.bars(table).lengths.where(known & operation, 0.0)
 
 
 def drawing(name: str, variant: str, table: pd.DataFrame, longest_ns: float, width_in: float) -> Drawing:
@@ -95,7 +100,9 @@ def _table(key: str, variant: str, table: pd.DataFrame) -> Table:
     table = table.dropna(axis="columns", how="all")
     link = data_link(table, key)
     caption = f"Every operation of `{variant}`: self time by what it was, summed over the run."
-    return tables.from_frame(key, caption, table, (link,) if link else ())
+    made = tables.from_frame(key, caption, table, (link,) if link else ())
+    exceeded = "unexplained_ns" in table and bool((table["unexplained_ns"] < 0).any())
+    return replace(made, more=" ".join(filter(None, (made.more, _EXCEEDED)))) if exceeded else made
 
 
 _PROFILERS = ("trace-chrome", "trace-flame", "perf-oncpu", "perf-offcpu", "tokio-console")
