@@ -15,9 +15,10 @@ from fuselab.report.figures import base, runs
 from fuselab.report.reading import Results
 
 _THROUGHPUT = (
-    "From fio's own log. A level line means that the load had settled; a falling one, that a cache was still "
-    "filling."
+    "From fio's own log, which begins with what counts: what came before, the layout of its files and the ramp, is "
+    "left out. A level line means that the load had settled; a falling one, that a cache was still filling."
 )
+_SINCE = "the first entry of the log"
 
 Drawn = tuple[str, list[Drawing]]
 """A heading, and what stands below it."""
@@ -73,7 +74,7 @@ def run_drawings(results: Results) -> Iterator[Drawn]:
         for direction, series in _by_direction(fio_files.throughput(timed)):
             noun = f"{words.capital(direction)} throughput"
             name = words.slug("throughput", workload.name, direction)
-            drawn.append(runs.over_time(name, series, variants, noun, "bytes/s", _THROUGHPUT))
+            drawn.append(runs.over_time(name, series, variants, noun, "bytes/s", _SINCE, _THROUGHPUT))
         if drawn:
             yield "Inside the runs" + _under(results, workload.name), drawn
 

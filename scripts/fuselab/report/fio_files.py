@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +12,6 @@ from fuselab.report.records import Run
 
 DIRECTIONS = ("read", "write", "trim")
 """By the number that stands for them in fio's logs."""
-_A_CENTURY_S = 1e9
 
 
 def latency_curves(timed: Sequence[Run]) -> pd.DataFrame:
@@ -55,22 +54,25 @@ def fio_version(run: Run) -> str | None:
 
 
 def throughput(timed: Sequence[Run]) -> pd.DataFrame:
-    """direction, variant, run, time_s, value (bytes/s) from fio's bandwidth logs: `msec, KiB/s, direction, ...`."""
+    """direction, variant, run, time_s, value (bytes/s) from fio's bandwidth logs: `msec, KiB/s, direction, ...`.
+
+    `time_s` counts from the first entry of the run's logs, in any direction. fio counts from its own start or, with
+    log_unix_epoch, from 1970; what it logs begins after it has laid out its files, and after the ramp.
+    """
     rows = []
     for run in timed:
-        for path in sorted(run.folder.glob("*_bw*.log")):
-            for line in path.read_text().splitlines():
-                parts = line.split(",")
-                if len(parts) >= 3 and parts[2].strip() in ("0", "1", "2"):
-                    direction, moment_s = (
-                        DIRECTIONS[int(parts[2])],
-                        _since_start_s(float(parts[0]) / 1000, run),
-                    )
-                    value = float(parts[1]) * 1024
-                    rows.append((direction, run.record.variant, run.record.block, moment_s, value))
+        entries = [entry for path in sorted(run.folder.glob("*_bw*.log")) for entry in _entries(path)]
+        first_ms = min((moment_ms for moment_ms, _, _ in entries), default=0.0)
+        rows += [
+            (direction, run.record.variant, run.record.block, (moment_ms - first_ms) / 1000, value)
+            for moment_ms, direction, value in entries
+        ]
     return pd.DataFrame(rows, columns=["direction", "variant", "run", "time_s", "value"])
 
 
-def _since_start_s(moment_s: float, run: Run) -> float:
-    """fio counts from its own start, or, with log_unix_epoch, from 1970."""
-    return moment_s if moment_s < _A_CENTURY_S else moment_s - (run.record.load_started_unix_s or moment_s)
+def _entries(path: Path) -> Iterator[tuple[float, str, float]]:
+    """(msec, direction, bytes/s)."""
+    for line in path.read_text().splitlines():
+        parts = line.split(",")
+        if len(parts) >= 3 and parts[2].strip() in ("0", "1", "2"):
+            yield float(parts[0]), DIRECTIONS[int(parts[2])], float(parts[1]) * 1024

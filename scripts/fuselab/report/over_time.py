@@ -29,7 +29,13 @@ def drawings(results: Results, profiler: str, workload: str) -> list[Drawing]:
     variants = base.places(results.plan.names())
     return [
         runs.over_time(
-            words.slug(profiler, workload, title), pd.concat(found), variants, title, "bytes", _CAPTION
+            words.slug(profiler, workload, title),
+            pd.concat(found),
+            variants,
+            title,
+            "bytes",
+            "the first dump",
+            _CAPTION,
         )
         for title, found in parts.items()
     ]

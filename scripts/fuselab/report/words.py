@@ -28,6 +28,10 @@ _BYTE_UNITS = {
 _RATES = {f"{name}/s": size for name, size in _BYTE_UNITS.items()}
 _SHARES = {"share": 100.0, "%": 1.0}
 _PLAIN_COUNTS = {"1", "", "count"}
+_DOUBLED = 2.0
+_WHOLE = re.compile(r"(?<![\d.,+\-])(\d+)\.0(?= ?%(?!\w))")
+_NEGATIVE = re.compile(r"(?<![\w.)\]])-(?=\d+(?:\.\d+)? ?%(?!\w))")
+_PERCENT = re.compile(r"(?<=\d) ?%(?!\w)")
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -89,6 +93,11 @@ def percent(share: float, signed: bool = False) -> str:
     return f"{text.removesuffix('.0')}{NBSP}%"
 
 
+def percents(text: str) -> str:
+    """Prose from elsewhere with its percentages as this page writes them: `5.0%` is `5 %`, `-1.2%` is `−1.2 %`."""
+    return _PERCENT.sub(f"{NBSP}%", _NEGATIVE.sub(MINUS, _WHOLE.sub(r"\1", text)))
+
+
 def _bare(share: float, signed: bool = False, decimals: int | None = None) -> str:
     """In percent, without its sign of percent."""
     value = share * 100
@@ -121,6 +130,15 @@ def revision(commit: str, dirty: bool) -> str:
     return f"revision {commit[:12]}{' with uncommitted changes' if dirty else ''}"
 
 
+def period(first: str, last: str) -> str:
+    """Two moments `YYYY-MM-DD HH:MM` in UTC as `2026-03-01 22:14 to 23:02 UTC`; empty without them."""
+    if not first:
+        return ""
+    day, _, time = last.partition(" ")
+    until = "" if last == first else f" to {time if first.startswith(day) else last}"
+    return f"{first}{until} UTC"
+
+
 def plural(amount: int, noun: str) -> str:
     return f"{amount}{NBSP}{noun}" + ("" if amount == 1 else "s")
 
@@ -143,12 +161,31 @@ def capital(text: str) -> str:
 
 def change(ratio: float) -> str:
     """A ratio as a signed change; from a doubling on, as a factor."""
-    return f"{number(ratio, 2)}{NBSP}{TIMES}" if ratio >= 2 else percent(ratio - 1, signed=True)
+    return _factor(ratio) if ratio >= _DOUBLED else percent(ratio - 1, signed=True)
 
 
 def change_interval(low: float, high: float) -> str:
     """`−35 to −28 %` or `2.7 to 3.1 ×`."""
-    return _times(low, high) if high >= 2 else _span(low - 1, high - 1, signed=True)
+    return _times(low, high) if high >= _DOUBLED else _span(low - 1, high - 1, signed=True)
+
+
+def doubled(ratio: float, high: float) -> bool:
+    """Whether an estimate and its interval are told as factors: both are, where any of it is a doubling."""
+    return max(ratio, high) >= _DOUBLED
+
+
+def change_beside(ratio: float, high: float) -> str:
+    """A ratio in the form that `change_interval` gives the interval beside it, which ends at `high`."""
+    return _factor(ratio) if doubled(ratio, high) else change(ratio)
+
+
+def estimate(ratio: float, low: float, high: float) -> str:
+    """`−31 % (−35 to −28 %)` or `1.9 × (1.7 to 2.2 ×)`."""
+    return f"{change_beside(ratio, high)} ({change_interval(low, high)})"
+
+
+def _factor(ratio: float) -> str:
+    return f"{number(ratio, 2)}{NBSP}{TIMES}"
 
 
 @dataclass(frozen=True)
@@ -201,11 +238,11 @@ def _io_phrase(verb: str, noun: str, what: str, metric: str) -> Phrase:
 def magnitude(ratio: float, low: float, high: float) -> tuple[str, str]:
     """(size, interval) of a change in the direction of `ratio`, without sign: `31 %`, `28 to 35 %`.
 
-    From a doubling on both are factors: `3.4 ×`, `3.1 to 3.8 ×`. A metric where higher is better that falls to
-    less than half stays a percentage (98 % slower), because it has nowhere to go but 100 %.
+    Where any of it is a doubling both are factors: `3.4 ×`, `3.1 to 3.8 ×`. A metric where higher is better that
+    falls to less than half stays a percentage (98 % slower), because it has nowhere to go but 100 %.
     """
-    if ratio >= 2:
-        return f"{number(ratio, 2)}{NBSP}{TIMES}", _times(low, high)
+    if doubled(ratio, high):
+        return _factor(ratio), _times(low, high)
     if ratio < 1:
         return percent(1 - ratio), _span(1 - high, 1 - low)
     return percent(ratio - 1), _span(low - 1, high - 1)

@@ -52,6 +52,7 @@ def test_an_interval_keeps_as_many_digits_as_tell_its_ends_apart(low, high, said
         (0.69, 0.65, 0.72, (f"31{NB}%", f"28 to 35{NB}%")),
         (1.31, 1.28, 1.35, (f"31{NB}%", f"28 to 35{NB}%")),
         (3.4, 3.1, 3.8, (f"3.4{NB}×", f"3.1 to 3.8{NB}×")),
+        (1.91, 1.7, 2.2, (f"1.9{NB}×", f"1.7 to 2.2{NB}×")),
         (0.02, 0.018, 0.021, (f"98{NB}%", f"97.9 to 98.2{NB}%")),
     ],
 )
@@ -81,6 +82,50 @@ def test_a_sentence_begins_with_a_capital_unless_a_name_stands_there():
     assert words.capital("write bandwidth is up") == "Write bandwidth is up"
     assert words.capital("p99 write latency is up") == "p99 write latency is up"
     assert words.capital("`two` failed") == "`two` failed"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "low", "high", "said"),
+    [
+        (0.69, 0.65, 0.72, f"−31{NB}% (−35 to −28{NB}%)"),
+        (1.91, 1.7, 2.2, f"1.9{NB}× (1.7 to 2.2{NB}×)"),
+        (0.95, 0.5, 2.2, f"0.95{NB}× (0.50 to 2.2{NB}×)"),
+    ],
+)
+def test_an_estimate_and_its_interval_have_one_form(ratio, low, high, said):
+    assert words.estimate(ratio, low, high) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "other processes used 93% of a core (limit 5 %)",
+            f"other processes used 93{NB}% of a core (limit 5{NB}%)",
+        ),
+        ("5 blocks: an interval of 95.0% needs 6", f"5 blocks: an interval of 95{NB}% needs 6"),
+        (
+            "the 7 others alone give -4.2% (-6.0% to +1.0%)",
+            f"the 7 others alone give −4.2{NB}% (−6.0{NB}% to +1.0{NB}%)",
+        ),
+        ("a%20b and %s stay, as p99-5 does", "a%20b and %s stay, as p99-5 does"),
+    ],
+)
+def test_percentages_in_prose_from_elsewhere_take_the_form_of_the_page(text, said):
+    assert words.percents(text) == said
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "said"),
+    [
+        ("2026-03-01 22:14", "2026-03-01 23:02", "2026-03-01 22:14 to 23:02 UTC"),
+        ("2026-03-01 22:14", "2026-03-02 00:40", "2026-03-01 22:14 to 2026-03-02 00:40 UTC"),
+        ("2026-03-01 22:14", "2026-03-01 22:14", "2026-03-01 22:14 UTC"),
+        ("", "", ""),
+    ],
+)
+def test_a_period_names_its_day_once(first, last, said):
+    assert words.period(first, last) == said
 
 
 def test_levels_are_shown_as_they_are():

@@ -16,7 +16,8 @@ from fuselab.report.figures.base import NARROW_IN, Places, figure, short
 from fuselab.report.records import Comparison
 
 _CHARACTERS_PER_IN = 14
-_BACK = {"facecolor": palette.PAPER.light, "edgecolor": "none", "pad": 1}
+_PAPER, _TEXT = 2.4, 2.6
+"""Above band, lines and grid; the marks are above the paper too."""
 _CHANGES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 _TICKS = (*_CHANGES, 1.0, 1.05, 1.1, 1.2, 1.35, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 
@@ -43,28 +44,23 @@ def ratios(
         pitch_in = 0.3 if place is _beside else 0.42
         made, axes = figure(width_in, 0.5 + pitch_in * (len(shown) + len(groups)))
         axes.set(xscale="log", xlim=(low, high))
-        axes.axvspan(max(low, 1 - threshold), min(high, 1 + threshold), color=palette.BAND.light, lw=0)
-        axes.axvline(1, color=palette.MUTED.light, lw=0.9)
+        axes.axvspan(
+            max(low, 1 - threshold), min(high, 1 + threshold), ymax=0.99, color=palette.BAND.light, lw=0
+        )
+        axes.axvline(1, ymax=0.99, color=palette.MUTED.light, lw=0.9)
         y = 0
         for better, group in groups:
             _ratio_heading(axes, y, better)
             for label, row in group:
                 y += 1
-                mark_y = place(
-                    axes,
-                    y,
-                    label,
-                    f"{words.change(row.ratio)} ({words.change_interval(row.low, row.high)})",
-                    width_in,
-                )
+                mark_y = place(axes, y, label, words.estimate(row.ratio, row.low, row.high), width_in)
                 _ratio_mark(axes, mark_y, row, variants.get(row.variant, 1))
             y += 1
         axes.set_ylim(y - 0.4, -0.5)
         _ratio_axis(axes, low, high, width_in - (3.9 if place is _beside else 0))
     data = pd.DataFrame([_ratio_data(row) for _, row in shown])
     alt = f"Ratios with intervals for {words.plural(len(shown), 'comparison')}: " + "; ".join(
-        f"{label} {words.change(row.ratio)} ({words.change_interval(row.low, row.high)})"
-        for label, row in shown
+        f"{label} {words.estimate(row.ratio, row.low, row.high)}" for label, row in shown
     )
     return Drawing(name, made, data, alt, caption)
 
@@ -72,15 +68,15 @@ def ratios(
 def _ratio_heading(axes: Axes, y: float, better: str) -> None:
     left, right = ("slower", "faster") if better == "higher" else ("better", "worse")
     transform = axes.get_yaxis_transform()
-    axes.axhspan(
-        y - 0.6, y + 0.5, color=palette.PAPER.light, lw=0, zorder=2
-    )  # neither band nor line behind words
+    _clear(axes, y - 0.6, y + 0.5)
     for x, side, text in (
         (0, "left", f"← {left}"),
         (0.5, "center", f"{better} is better"),
         (1, "right", f"{right} →"),
     ):
-        axes.text(x, y, text, transform=transform, ha=side, va="center", color=palette.MUTED.light, zorder=3)
+        axes.text(
+            x, y, text, transform=transform, ha=side, va="center", color=palette.MUTED.light, zorder=_TEXT
+        )
 
 
 def _beside(axes: Axes, y: float, label: str, said: str, width_in: float) -> float:
@@ -95,20 +91,34 @@ def _above(axes: Axes, y: float, label: str, said: str, width_in: float) -> floa
     """Label and figures above the mark, where there is no room beside it."""
     transform = axes.get_yaxis_transform()
     room = int(width_in * _CHARACTERS_PER_IN) - len(said)
-    axes.text(0, y - 0.28, short(label, room), transform=transform, va="center", bbox=_BACK)
+    _clear(axes, y - 0.5, y - 0.06)
+    axes.text(0, y - 0.28, short(label, room), transform=transform, va="center", zorder=_TEXT)
     axes.text(
-        1, y - 0.28, said, transform=transform, va="center", ha="right", color=palette.MUTED.light, bbox=_BACK
+        1,
+        y - 0.28,
+        said,
+        transform=transform,
+        va="center",
+        ha="right",
+        color=palette.MUTED.light,
+        zorder=_TEXT,
     )
-    return y + 0.12
+    return y + 0.14
+
+
+def _clear(axes: Axes, top: float, bottom: float) -> None:
+    """Neither band nor line behind words, however wide the reader's font is."""
+    axes.axhspan(top, bottom, color=palette.PAPER.light, lw=0, zorder=_PAPER)
 
 
 def _ratio_mark(axes: Axes, y: float, row: Comparison, position: int) -> None:
     colour = palette.of_variant(position).light
     face = colour if row.word in ("faster", "slower") else palette.PAPER.light
-    axes.plot([row.low, row.high], [y, y], color=colour, lw=2.2, solid_capstyle="butt")
+    axes.plot([row.low, row.high], [y, y], color=colour, lw=2.2, solid_capstyle="butt", zorder=_TEXT)
     axes.plot(
-        [row.ratio], [y], palette.marker(position), ms=6.5, mfc=face, mec=colour, mew=1.5, clip_on=False
-    )
+        [row.ratio], [y], palette.marker(position), ms=6.5, mfc=face, mec=colour, mew=1.5, clip_on=False,
+        zorder=_TEXT + 0.1,
+    )  # fmt: skip
 
 
 def _ratio_range(rows: Sequence[Comparison], threshold: float) -> tuple[float, float]:

@@ -7,7 +7,8 @@ from typing import Any
 import matplotlib
 import pandas as pd
 import seaborn as sns
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from fuselab.report import palette, words
 from fuselab.report.drawing import RC, Drawing
@@ -34,6 +35,9 @@ _IN_ORDER = (
 )
 _SPARSE = 12
 """Points of a line, on average, up to which each is marked: a line between two points claims more than they do."""
+_FEWEST_TICKS = 3
+_STEPS = ((1.0,), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0))
+"""Within a decade, the coarsest first."""
 _LATENCY = (
     "Every run is one line; the axis stretches the tail. Curves that part only at the right differ in their "
     "tail alone."
@@ -98,11 +102,25 @@ def percentiles(name: str, curves: pd.DataFrame, variants: Places, noun: str) ->
         ticks = [tick for tick in ticks if tick[0] <= shown["beyond"].max() * 1.01]
         axes.set_xticks([t for t, _ in ticks], [label for _, label in ticks])
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter(FuncFormatter(_duration))
-        axes.yaxis.set_minor_formatter(NullFormatter())
+        _label_durations(axes)
         legend(axes, len(names))
         alt = f"{noun} latency by percentile, one line per timed run, coloured by variant."
         return Drawing(name, made, curves, alt, _LATENCY)
+
+
+def _label_durations(axes: Axes) -> None:
+    """Round figures along a logarithmic axis, as close together as it takes to label three of them."""
+    low, high = axes.get_ylim()
+    for steps in _STEPS:
+        locator = LogLocator(subs=steps)
+        if sum(low <= tick <= high for tick in locator.tick_values(low, high)) >= _FEWEST_TICKS:
+            axes.yaxis.set_major_locator(locator)
+            break
+    else:  # less than a factor of two from end to end
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
+    axes.set_ylim(low, high)
+    axes.yaxis.set_major_formatter(FuncFormatter(_duration))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _duration(ns: float, _: int) -> str:
@@ -111,9 +129,12 @@ def _duration(ns: float, _: int) -> str:
 
 
 def over_time(
-    name: str, series: pd.DataFrame, variants: Places, noun: str, unit: str, caption: str
+    name: str, series: pd.DataFrame, variants: Places, noun: str, unit: str, since: str, caption: str
 ) -> Drawing:
-    """A figure over the seconds of a run, one thin line per run. `series`: variant, run, time_s, value."""
+    """A figure over the seconds of a run, one thin line per run. `series`: variant, run, time_s, value.
+
+    `since` says what happened at 0 s.
+    """
     with matplotlib.rc_context(RC):
         made, axes = figure(NARROW_IN, 3.0)
         divisor, shown_unit = words.scale_for(unit, float(series["value"].median()))
@@ -128,9 +149,7 @@ def over_time(
             estimator=None, lw=1.5 if alone else 0.9, alpha=1 if alone else 0.55, ax=axes,
             marker="o" if sparse else None, ms=3, mec=palette.PAPER.light, mew=0.3,
         )  # fmt: skip
-        axes.set(
-            xlabel="time since the load began [s]", ylabel="", title=f"{noun} [{shown_unit}]", ylim=(0, None)
-        )
+        axes.set(xlabel=f"time since {since} [s]", ylabel="", title=f"{noun} [{shown_unit}]", ylim=(0, None))
         legend(axes, len(names))
-        alt = f"{noun} in {shown_unit} over the seconds of the load, one line per run, coloured by variant."
+        alt = f"{noun} in {shown_unit} over the seconds since {since}, one line per run, coloured by variant."
         return Drawing(name, made, series, alt, caption)

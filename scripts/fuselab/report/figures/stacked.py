@@ -23,8 +23,8 @@ _UNTOLD = (
     "variants have the same axis."
 )
 _CAPPED = (
-    "{mark} The captures are different runs: more time was found on and off the processor than the operation took in "
-    "the trace. It is drawn as what fits into its wall time, in the same proportions; the table has what was found."
+    "{mark} The captures are different runs: more time was found on and off the processor than this operation had for "
+    "it in the trace, its wall time less its awaits. It is drawn scaled down to that; the table has what was found."
 )
 MARK = "*"
 SAMPLED = (
@@ -46,7 +46,7 @@ class Bars:
     lengths: pd.Series[float]
     """The wall time; where a table has none, all parts together."""
     capped: pd.Series[bool]
-    """Whether more was sampled than fits into the wall time."""
+    """Whether more was sampled than fits into the wall time, beside what was awaiting."""
     polled: bool
     """Whether waits at an await are told from the rest."""
 
