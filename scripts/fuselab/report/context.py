@@ -238,3 +238,7 @@ class Page:
     embeds: tuple[Embed, ...]
     notes: str = ""
     overview: Link | None = None
+    night: str = ""
+    """`YYYY-MM-DD` where it was measured as one night of many."""
+    history: str | None = None
+    """Where all of its nights are, if that page is there."""

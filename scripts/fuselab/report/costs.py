@@ -45,7 +45,7 @@ def table(results: Results, links: tuple[Link, ...]) -> Table | None:
             Cell(row.extras.get("step", "")),
             Cell(row.workload),
             Cell(row.metric),
-            Cell(words.change(row.ratio) if row.has_interval else "", repr(row.ratio)),
+            Cell(words.change_beside(row.ratio, row.high) if row.has_interval else "", repr(row.ratio)),
             Cell(words.change_interval(row.low, row.high) if row.has_interval else "", repr(row.low)),
             Cell(words.level(row.level) if row.level is not None else ""),
             Cell(row.verdict),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fuselab.report import provenance, verdicts, words
+from fuselab.report import counts, provenance, words
 from fuselab.report.machine import programs as programs_of
 from fuselab.report.reading import Results
 from fuselab.rig.request import NOT_FRESH
@@ -94,7 +94,7 @@ def _run(results: Results) -> list[str]:
             f"Not so the data of {whose}: unless kept in memory, it lies where earlier runs left theirs."
         )
     for workload, blocks in results.blocks.items():
-        count, voided = verdicts.block_counts(blocks)
+        count, voided = counts.block_counts(blocks)
         measured, lost = words.plural(count, "block"), words.plural(voided, "attempt")
         noisy = sum(block.noisy for block in blocks)
         kept = f" {noisy} of the blocks were kept although the machine never was quiet." if noisy else ""

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+import msgspec
+
 from fuselab.files import write_atomically
 from fuselab.report import provenance, verdicts, words
 from fuselab.report.context import VerdictView
 from fuselab.report.inputs import find
 from fuselab.report.reading import Results
+from fuselab.report.summary import Summary
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ def _card(results: Path, name: str, out: Path) -> Card:
             name,
             found.plan.title,
             href,
-            _lead(found),
+            _lead(found, _summary(results / name / "summary.json")),
             verdicts.alarms(found),
             views,
             history=history if (results / name / "history.html").is_file() else None,
@@ -84,13 +87,25 @@ def _href(page: Path, out: Path) -> str:
     return quote(str(page.relative_to(out.parent))) if page.is_relative_to(out.parent) else str(page)
 
 
-def _lead(results: Results) -> tuple[str, ...]:
-    _, last = provenance.when(results)
+def _summary(path: Path) -> Summary | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Summary)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def _lead(results: Results, summary: Summary | None) -> tuple[str, ...]:
+    """Date and machine are those of the summary made with the page: the records of its runs may have been removed."""
+    measured = words.period(*provenance.when(results))
+    hosts = provenance.hosts(results)
+    if summary is not None:
+        measured = words.period(summary.measured_first, summary.measured_last) or measured
+        hosts = list(summary.machines) or hosts
     targets = dict.fromkeys(v.target for v in results.plan.variants if v.target)
     said = [
         words.listing([f"`{target}`" for target in targets]),
-        f"measured {last} UTC" if last else "",
-        f"on `{', '.join(provenance.hosts(results))}`" if provenance.hosts(results) else "",
+        f"measured {measured}" if measured else "",
+        f"on `{', '.join(hosts)}`" if hosts else "",
         ", ".join(f"`{p.name}`" for p in results.plan.profilers),
     ]
     return tuple(text for text in said if text)

@@ -153,11 +153,17 @@ def _quality(profile: Profile) -> tuple[Fact, ...]:
         facts.append(Fact("I/O operations", words.count(profile.operations)))
     if profile.bytes:
         facts.append(Fact("moved", words.quantity(profile.bytes, "bytes")))
-    versions = profile.tool_versions.items()
     facts += [
-        Fact(name, said.removeprefix(f"{name} version ")) for name, said in versions if said != "unknown"
+        Fact(name, said.removeprefix(f"{name} version "))
+        for name, said in profile.tool_versions.items()
+        if said != "unknown" and _used(profile, name)
     ]
     return tuple(facts)
+
+
+def _used(profile: Profile, tool: str) -> bool:
+    """profile.json names all tools that were at hand: perf was used where its recordings are what was read."""
+    return tool != "perf" or any(Path(file).name.startswith("perf.data") for file in profile.source_files)
 
 
 def _figure(name: str, value: float | int | str) -> tuple[str, str]:

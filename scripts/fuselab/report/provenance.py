@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import replace
 
-from fuselab.report import tables, words
+from fuselab.report import counts, tables, verdicts, words
 from fuselab.report.context import Cell, Column, CommandView, Fact, Link, Provenance, Table
 from fuselab.report.embed import Carrier
 from fuselab.report.plan import PlanFile
@@ -57,10 +57,10 @@ def _facts(results: Results) -> Iterable[Fact]:
         "state folder": ", ".join(_distinct(f"{e.state_fstype} on device {e.state_device}" for e in known)),
         "mounted as": ", ".join(_distinct(r.record.mount.fstype for r in results.runs if r.record.mount)),
         "governor": ", ".join(_distinct(e.governor or "unavailable" for e in known)),
-        "measured": f"{first} to {last} UTC" if first else "",
+        "measured": words.period(first, last),
         "network": ", ".join(_distinct(r.record.network for r in results.runs)) or plan.network,
         "seed": str(plan.seed),
-        "blocks asked for": str(plan.blocks),
+        "blocks asked for": f"{plan.blocks}{' of each workload' if len(plan.workloads) > 1 else ''}",
         "threshold": f"±{words.percent(plan.threshold)}",
         "primary metrics": ", ".join(plan.primary),
         "instrumented builds": plan.instrumentation,
@@ -155,7 +155,7 @@ def _builds(results: Results, carrier: Carrier) -> Table | None:
 
 def _voided(results: Results) -> Table | None:
     rows = [
-        [workload, block.block, void.attempt, void.variant, void.cause, void.reason]
+        [workload, block.block, void.attempt, void.variant, void.cause, words.percents(void.reason)]
         for workload, blocks in results.blocks.items()
         for block in blocks
         for void in block.voided
@@ -167,11 +167,10 @@ def _voided(results: Results) -> Table | None:
 
 def _voided_text(results: Results) -> str:
     blocks = [block for found in results.blocks.values() for block in found]
-    voided = sum(len(block.voided) for block in blocks)
     noisy = sum(block.noisy for block in blocks)
-    said = f"{words.plural(len(blocks), 'block')} measured, {words.plural(voided, 'attempt')} voided."
+    said = f"{counts.total(results) or 'No record of a block is there'}."
     if noisy:
-        said += f" For {noisy} of them the machine never was quiet enough: they are kept and marked."
+        said += f" For {noisy} of the blocks the machine never was quiet enough: kept, and marked."
     return said
 
 
@@ -184,7 +183,7 @@ def _runs(results: Results, carrier: Carrier) -> Table | None:
     if not rows:
         return None
     links = (Link(carrier.href(results.inputs.metrics), "metrics.csv"),)
-    caption = "Every timed run: the seconds of its phases, and what else the machine did meanwhile."
+    caption = "Every timed run: the durations of its phases, and what else the machine did meanwhile."
     return _without_empty(tables.from_records("timed-runs", caption, names, rows, links))
 
 
@@ -207,11 +206,22 @@ def _run(run: Run) -> list[object]:
         else [None] * 4
     )
     used = [target.cpu_s, target.rss_peak_bytes] if target else [None, None]
-    return [record.workload, record.block, record.variant, *times, *machine, *used, "; ".join(record.marks)]
+    return [
+        record.workload,
+        record.block,
+        record.variant,
+        *times,
+        *machine,
+        *used,
+        words.percents("; ".join(record.marks)),
+    ]
 
 
 def _verifies(results: Results) -> Table | None:
-    rows = [[v.variant, v.status, (v.reason or "").split("\n")[0]] for v in results.verifies.values()]
+    rows = [
+        [v.variant, v.status, words.percents(verdicts.first_line(v.reason or ""))]
+        for v in results.verifies.values()
+    ]
     caption = (
         "Correct before fast: each of these wrote data with checksums and read it back before it was timed."
     )

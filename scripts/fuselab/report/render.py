@@ -11,7 +11,9 @@ from markupsafe import Markup, escape
 from fuselab.files import write_atomically
 from fuselab.report import (
     blindspots,
+    cautions,
     costs,
+    counts,
     distributions,
     palette,
     profiles,
@@ -46,6 +48,8 @@ def templates() -> Environment:
     )
     environment.filters["ticks"] = ticks
     environment.filters["percent"] = words.percent
+    environment.filters["period"] = words.period
+    environment.filters["counted"] = counts.counted
     environment.filters["markdown"] = words.markdown
     environment.globals["include_raw"] = lambda name: Markup(loader.get_source(environment, name)[0])
     environment.globals["palette_light"] = Markup(palette.css(dark=False))
@@ -54,8 +58,12 @@ def templates() -> Environment:
 
 
 def ticks(text: str) -> Markup:
-    """Escaped, with what stands between backticks as code."""
-    return Markup(_TICKS.sub(r"<code>\1</code>", str(escape(text))))
+    """Prose escaped, with what stands between backticks as code, as it is."""
+    parts = _TICKS.split(text)  # prose and code in turn
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if i % 2 else escape(words.percents(part))
+        for i, part in enumerate(parts)
+    )
 
 
 def page(inputs: ReportInputs, out: Path) -> Page:
@@ -66,12 +74,15 @@ def page(inputs: ReportInputs, out: Path) -> Page:
     views = profiles.profilers(results, carrier)
     judged, shared = verdicts.verdict_views(results)
     spots = blindspots.blind_spots(results)
+    nights = inputs.folder / "history.html"
     return Page(
         name=plan.experiment,
         title=plan.title,
         lead=_lead(results),
+        night=plan.night,
+        history=carrier.href(nights) if nights.is_file() else None,
         alarms=verdicts.alarms(results),
-        warnings=(*shared, *_warnings(results)),
+        warnings=(*shared, *cautions.cautions(results)),
         verdicts=judged,
         many=len(judged) > verdicts.MANY,
         ratios=ratios.figure(results),
@@ -106,37 +117,13 @@ _SECTIONS = (
 def _lead(results: Results) -> tuple[str, ...]:
     plan = results.plan
     targets = list(dict.fromkeys(v.target for v in plan.variants if v.target))
-    first, _ = provenance.when(results)
-    counts = [verdicts.block_counts(found) for found in results.blocks.values()]
-    voided = sum(voided for _, voided in counts)
+    measured = words.period(*provenance.when(results))
     said = [
         words.listing([f"`{target}`" for target in targets]),
         words.plural(len(plan.variants), "variant"),
         words.plural(len(plan.workloads), "workload"),
-        f"{words.plural(max(blocks for blocks, _ in counts), 'block')}, {voided}{words.NBSP}voided"
-        if counts
-        else "",
-        f"measured {first} UTC" if first else "",
+        counts.total(results),
+        f"measured {measured}" if measured else "",
         f"on `{', '.join(provenance.hosts(results))}`" if provenance.hosts(results) else "",
     ]
     return tuple(text for text in said if text)
-
-
-def _warnings(results: Results) -> tuple[str, ...]:
-    """What a reader should know before believing a figure, beside alarms."""
-    plan, found = results.plan, []
-    if plan.network == "host":
-        found.append(
-            "Runs used the machine's own network: other traffic and other processes can reach into them."
-        )
-    if not plan.controls and plan.variants:
-        found.append(
-            "No A/A control was asked for (`control: true`): this page cannot say how often this machine finds a "
-            "difference where there is none."
-        )
-    if len(provenance.hosts(results)) > 1:
-        found.append(
-            "Blocks ran on several machines. Ratios are taken within a block, so they hold; absolute figures mix "
-            "machines."
-        )
-    return tuple(found)

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from fuselab.files import write_atomically
-from fuselab.report import words
+from fuselab.report import counts, words
 from fuselab.report.context import Cell, Column, Fact, FigureView, Table
 from fuselab.report.distributions import view
 from fuselab.report.divergence import divergence
@@ -115,8 +115,12 @@ def _headline(pairs: list[Pair]) -> str:
 
 
 def _origin(summary: Summary) -> str:
-    counted = f"{words.plural(summary.blocks, 'block')}, {summary.voided} voided"
-    return f"{words.listing(list(summary.machines))}, {summary.measured_last} UTC, {counted}"
+    said = (
+        words.listing(list(summary.machines)),
+        words.period(summary.measured_first, summary.measured_last),
+        counts.counted(summary.blocks, summary.voided),
+    )
+    return ", ".join(text for text in said if text)
 
 
 def _figure(pairs: list[Pair], threshold: float) -> FigureView | None:
@@ -157,4 +161,4 @@ def _table(pairs: list[Pair]) -> Table:
 def _change(row: Comparison | None) -> str:
     if row is None or not row.has_interval:
         return ""
-    return f"{words.change(row.ratio)} ({words.change_interval(row.low, row.high)})"
+    return words.estimate(row.ratio, row.low, row.high)

@@ -33,9 +33,9 @@ _READING = (
     ),
     ("failed", "the variant could not complete its runs, or did not read back what it had written."),
     (
-        "ratio, interval",
-        "variant / baseline within a block, the typical value (Hodges-Lehmann) over blocks with its exact signed-rank "
-        "interval. Its level stands beside it.",
+        "change, interval",
+        "of variant / baseline within a block: the typical value (Hodges-Lehmann) over blocks with its exact "
+        "signed-rank interval. Its level stands beside it.",
     ),
     (
         "block",
@@ -60,7 +60,7 @@ def primary_table(results: Results) -> Table | None:
     names = [name for name in _PRIMARY if name != "workload" or not workload]
     cells = tuple(tuple(_COLUMNS[name](plan, row) for name in names) for row in rows)
     caption = (
-        f"Variant against baseline: ratio of each primary metric, with its interval; threshold "
+        f"Variant against baseline: change of each primary metric, with its interval; threshold "
         f"±{words.percent(plan.threshold)}.{workload}"
     )
     return Table("verdicts-table", caption, tuple(Column(n, n in _NUMERIC) for n in names), cells)
@@ -100,14 +100,8 @@ def _extra(name: str, text: str) -> Cell:
         value = float(text)
     except ValueError:
         return Cell(text)
-    worded = (
-        words.change(value)
-        if name.endswith("ratio")
-        else words.percent(value)
-        if name.endswith("rate")
-        else words.number(value, 2)
-    )
-    return Cell(worded, text)
+    digits = 3 if name.endswith("ratio") else 2
+    return Cell(words.percent(value) if name.endswith("rate") else words.number(value, digits), text)
 
 
 def _extra_of(name: str, plan: PlanFile, row: Comparison) -> Cell:
@@ -125,7 +119,7 @@ def _interval(row: Comparison) -> Cell:
     return Cell(words.change_interval(row.low, row.high), repr(row.low)) if row.has_interval else Cell("")
 
 
-_PRIMARY = ("workload", "variant", "baseline", "metric", "ratio", "interval", "level", "verdict", "blocks")
+_PRIMARY = ("workload", "variant", "baseline", "metric", "change", "interval", "level", "verdict", "blocks")
 _LIFTED = ("baseline", "workload", "level", "blocks", "note")
 _COLUMNS: dict[str, Callable[[PlanFile, Comparison], Cell]] = {
     "variant": lambda plan, row: Cell(row.variant),
@@ -133,8 +127,8 @@ _COLUMNS: dict[str, Callable[[PlanFile, Comparison], Cell]] = {
     "workload": lambda plan, row: Cell(row.workload),
     "metric": lambda plan, row: Cell(row.metric, strong=row.metric in plan.primary),
     "better": lambda plan, row: Cell(row.better),
-    "ratio": lambda plan, row: (
-        Cell(words.change(row.ratio), repr(row.ratio)) if row.has_interval else Cell("")
+    "change": lambda plan, row: (
+        Cell(words.change_beside(row.ratio, row.high), repr(row.ratio)) if row.has_interval else Cell("")
     ),
     "interval": lambda plan, row: _interval(row),
     "level": lambda plan, row: Cell(words.level(row.level) if row.level is not None else ""),
@@ -142,6 +136,6 @@ _COLUMNS: dict[str, Callable[[PlanFile, Comparison], Cell]] = {
     "family": lambda plan, row: Cell(_family(plan, row)),
     "blocks": lambda plan, row: Cell(str(row.blocks), str(row.blocks)),
     **{name.replace("_", " "): partial(_extra_of, name) for name in EXTRAS},
-    "note": lambda plan, row: Cell(first_line(row.note)),
+    "note": lambda plan, row: Cell(words.percents(first_line(row.note))),
 }
-_NUMERIC = {"ratio", "level", "blocks", *(name.replace("_", " ") for name in EXTRAS)}
+_NUMERIC = {"change", "level", "blocks", *(name.replace("_", " ") for name in EXTRAS)}

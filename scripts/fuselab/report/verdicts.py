@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from fuselab.compare.control import check_controls
-from fuselab.report import words
+from fuselab.report import counts, words
 from fuselab.report.context import VerdictView
+from fuselab.report.counts import block_counts as block_counts
 from fuselab.report.plan import ContrastPlan, PlanFile
 from fuselab.report.reading import Results
-from fuselab.report.records import Block, Comparison
+from fuselab.report.records import Comparison
 
 MARKS = {
     "faster": ("faster", "▲"),
@@ -19,6 +21,7 @@ MARKS = {
     "inconclusive": ("open", "?"),
     "failed": ("failed", "✕"),
 }
+_DANGLING = re.compile(r"[.:;,\s]*(?:Its last words)?[.:\s]*$")
 MANY = 6
 """From more verdicts than this on, each is one sentence: the figure below shows the rest."""
 
@@ -80,11 +83,6 @@ def is_control(plan: PlanFile, row: Comparison) -> bool:
     return row.variant in plan.controls or row.family == "control"
 
 
-def block_counts(blocks: tuple[Block, ...]) -> tuple[int, int]:
-    """(blocks, voided attempts)."""
-    return len(blocks), sum(len(block.voided) for block in blocks)
-
-
 def _view(results: Results, contrast: ContrastPlan, workload: str) -> VerdictView | None:
     plan = results.plan
     rows = [
@@ -98,7 +96,7 @@ def _view(results: Results, contrast: ContrastPlan, workload: str) -> VerdictVie
     kind, mark = MARKS.get(first.word, ("open", "?"))
     where = f", under `{workload}`" if len(plan.workloads) > 1 else ""
     short = control or first.word == "failed" or len(plan.contrasts) * len(plan.workloads) > MANY
-    counted = "" if short else f", {tally(results, first)}{_control_said(results, first)}"
+    counted = "" if short else f", {counts.of_row(results, first)}{_control_said(results, first)}"
     notes = dict.fromkeys(row.note for row in rows if row.note and row.word != "failed")
     return VerdictView(
         kind=kind,
@@ -112,12 +110,6 @@ def _view(results: Results, contrast: ContrastPlan, workload: str) -> VerdictVie
         log=_log(results, contrast.variant) if first.word == "failed" else "",
         control=control,
     )
-
-
-def tally(results: Results, row: Comparison) -> str:
-    """`12 blocks, 0 voided`."""
-    _, voided = block_counts(results.blocks.get(row.workload, ()))
-    return f"{words.plural(row.blocks, 'block')}, {voided}{words.NBSP}voided"
 
 
 def _control_said(results: Results, row: Comparison) -> str:
@@ -160,10 +152,11 @@ def sentence(row: Comparison, threshold: float) -> str:
 
 def _compared(row: Comparison, size: str) -> str:
     """A rate is compared as a rate and a time as a time: 30 % less time is not 30 % faster."""
+    factor = words.doubled(row.ratio, row.high)
     if row.better == "lower":
         more = "more" if row.ratio > 1 else "less"
-        return f"in {size} the time of" if row.ratio >= 2 else f"in {size} {more} time than"
-    return f"{size} as fast as" if row.ratio >= 2 else f"{size} {row.word} than"
+        return f"in {size} the time of" if factor else f"in {size} {more} time than"
+    return f"{size} as fast as" if factor else f"{size} {row.word} than"
 
 
 def clause(row: Comparison, threshold: float) -> str:
@@ -175,7 +168,7 @@ def clause(row: Comparison, threshold: float) -> str:
             size, interval = words.magnitude(row.ratio, row.low, row.high)
             more = (
                 f"{size} as high"
-                if row.ratio >= 2
+                if words.doubled(row.ratio, row.high)
                 else f"{size} {spoken.more if row.ratio > 1 else spoken.less}"
             )
             return f"{noun} is {more} ({interval}{_level(row)}): {row.word}{_below(row)}"
@@ -199,7 +192,7 @@ def _log(results: Results, variant: str) -> str:
 
 def first_line(text: str) -> str:
     """What a run says of its failure goes on with the last lines of its log: those stand in a box of their own."""
-    return text.split("\n")[0].removesuffix(":")
+    return _DANGLING.sub("", text.split("\n")[0])
 
 
 def _noun(row: Comparison) -> str:
@@ -207,7 +200,7 @@ def _noun(row: Comparison) -> str:
 
 
 def _signed(row: Comparison) -> str:
-    return f"{words.change(row.ratio)} ({words.change_interval(row.low, row.high)})"
+    return words.estimate(row.ratio, row.low, row.high)
 
 
 def _interval(row: Comparison) -> str:

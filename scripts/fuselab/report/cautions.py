@@ -1,0 +1,54 @@
+"""What a reader should know before believing a figure, beside the alarms of controls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from fuselab.report import provenance, verdicts, words
+from fuselab.report.plan import PlanFile, WorkloadPlan
+from fuselab.report.reading import Results
+from fuselab.workloads import fio_time
+
+_MIXED = ("rw", "randrw", "readwrite")
+_SIDES = ("read.", "write.")
+
+
+def cautions(results: Results) -> Iterator[str]:
+    plan = results.plan
+    if plan.network == "host":
+        yield "Runs used the machine's own network: other traffic and other processes can reach into them."
+    if not plan.controls and plan.variants:
+        yield (
+            "No A/A control was asked for (`control: true`): this page cannot say how often this machine finds a "
+            "difference where there is none."
+        )
+    if len(provenance.hosts(results)) > 1:
+        yield (
+            "Blocks ran on several machines. Ratios are taken within a block, so they hold; absolute figures mix "
+            "machines."
+        )
+    if mixed := _mixed(results):
+        yield (
+            f"In {words.listing([f'`{name}`' for name in mixed])}, reads and writes of one job wait for each other: "
+            "their verdicts do not stand alone."
+        )
+
+
+def _mixed(results: Results) -> list[str]:
+    """Workloads in which a job of fio does both, and of which a primary verdict is on either."""
+    judged = {row.workload for row in verdicts.primary_rows(results) if row.metric.startswith(_SIDES)}
+    return [w.name for w in results.plan.workloads if w.name in judged and _mixes(results.plan, w)]
+
+
+def _mixes(plan: PlanFile, workload: WorkloadPlan) -> bool:
+    jobs, shared = workload.settings.get("jobs"), workload.settings.get("global")
+    if workload.kind != "fio" or not isinstance(jobs, Mapping):
+        return False
+    common = shared if isinstance(shared, Mapping) else {}
+    sides = [variant.fio for variant in plan.variants] or [{}]
+    return any(
+        fio_time.mode({**common, **job, **own}) in _MIXED
+        for job in jobs.values()
+        if isinstance(job, Mapping)
+        for own in sides
+    )

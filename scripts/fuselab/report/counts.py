@@ -1,0 +1,48 @@
+"""How many blocks were measured and how many attempts voided: one wording, wherever a page says it."""
+
+from __future__ import annotations
+
+from fuselab.report import words
+from fuselab.report.reading import Results
+from fuselab.report.records import Block, Comparison
+
+
+def block_counts(blocks: tuple[Block, ...]) -> tuple[int, int]:
+    """(blocks, voided attempts)."""
+    return len(blocks), sum(len(block.voided) for block in blocks)
+
+
+def total(results: Results) -> str:
+    """`16 blocks (8 of each of 2 workloads), 14 attempts voided`; empty without the records of blocks."""
+    counts = {workload: block_counts(blocks) for workload, blocks in results.blocks.items()}
+    if not counts:
+        return ""
+    blocks, voided = (sum(count[i] for count in counts.values()) for i in (0, 1))
+    return counted(blocks, voided, _shared_out({workload: count for workload, (count, _) in counts.items()}))
+
+
+def of_row(results: Results, row: Comparison) -> str:
+    """Of the workload of one comparison: `12 blocks, 0 attempts voided`.
+
+    Where records of blocks have been removed since, what comparisons.csv kept of them.
+    """
+    blocks, voided = block_counts(results.blocks.get(row.workload, ()))
+    return counted(row.blocks, voided if blocks >= row.blocks else _kept(row))
+
+
+def counted(blocks: int, voided: int | None, shared_out: str = "") -> str:
+    lost = "" if voided is None else f", {words.plural(voided, 'attempt')} voided"
+    return f"{words.plural(blocks, 'block')}{shared_out}{lost}"
+
+
+def _shared_out(counts: dict[str, int]) -> str:
+    if len(counts) < 2:
+        return ""
+    if len(set(counts.values())) == 1:
+        return f" ({next(iter(counts.values()))} of each of {words.plural(len(counts), 'workload')})"
+    return f" ({words.listing([f'{count} of `{workload}`' for workload, count in counts.items()])})"
+
+
+def _kept(row: Comparison) -> int | None:
+    said = row.extras.get("voided", "")
+    return int(float(said)) if said else None
