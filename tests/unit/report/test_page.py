@@ -4,11 +4,19 @@ import base64
 import gzip
 import re
 from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
+import msgspec
 import pytest
+
+from fuselab.report import cautions, counts, profiles
+from fuselab.report.embed import Carrier
+from fuselab.report.inputs import ReportInputs
+from fuselab.report.reading import Results
+from fuselab.report.render import page, write_report
 
 VOID = {"meta", "link", "input", "br", "img", "hr", "path", "use", "rect", "stop"}
 
@@ -154,7 +162,8 @@ def test_the_page_answers_in_the_order_that_is_promised(standard_page: Path):
 
 def test_voided_attempts_and_marks_are_listed_with_their_reasons(standard_page: Path):
     text = Outline(standard_page.read_text()).text
-    assert "other user processes used 22 % of a core" in text
+    assert "other user processes used 22\N{NO-BREAK SPACE}% of a core" in text
+    assert "6 blocks, 1 attempt voided." in text.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def test_quality_stands_beside_the_flamegraph(standard_page: Path):
@@ -167,3 +176,66 @@ def test_the_commands_that_make_it_again_are_given(standard_page: Path):
     text = Outline(standard_page.read_text()).text
     assert "snakemake --cores 4 results/hidden-wait/report.html" in text
     assert "cargo build --release --locked" in text
+
+
+def test_only_the_tools_that_a_profiler_used_stand_beside_it(results: Results):
+    shown = {
+        plan.name: profiles.profilers(results, Carrier(Path("report.html")))[i]
+        for i, plan in enumerate(results.plan.profilers)
+    }
+    facts = {
+        name: {fact.label for w in view.workloads for tab in w.tabs for fact in tab.quality}
+        for name, view in shown.items()
+    }
+    assert "perf" in facts["perf-oncpu"]
+    assert "perf" not in facts["tokio-console"] | facts["jemalloc-heap"]
+
+
+def test_unexplained_time_below_nothing_is_explained(standard_page: Path):
+    assert "Unexplained below 0: the captures are different runs" in Outline(standard_page.read_text()).text
+
+
+def test_the_page_names_its_night_and_leads_to_all_of_them_if_there_are_any(
+    standard: ReportInputs, tmp_path: Path
+):
+    folder = tmp_path / "results" / "hidden-wait"
+    folder.mkdir(parents=True)
+    plan = replace(standard.plan, night="2026-03-01")
+    (folder / "plan.json").write_bytes(msgspec.json.encode(plan))
+    inputs = replace(standard, plan_file=folder / "plan.json")
+    alone = page(inputs, folder / "report.html")
+    assert (alone.night, alone.history) == ("2026-03-01", None)
+    (folder / "history.html").touch()
+    write_report(inputs, folder / "report.html")
+    link = '<a href="history.html">night of 2026-03-01</a>'
+    assert link in (folder / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("jobs", "warned"),
+    [
+        ({"job": {"rw": "randrw"}}, True),
+        ({"job": {"rw": "write"}}, False),
+        ({"one": {"rw": "read"}, "two": {"rw": "write"}}, False),
+    ],
+)
+def test_reads_and_writes_of_one_job_are_said_to_wait_for_each_other(
+    results: Results, standard: ReportInputs, jobs, warned
+):
+    other = Results(standard)
+    (workload,) = results.plan.workloads
+    other.plan = replace(results.plan, workloads=(replace(workload, settings={"jobs": jobs, "global": {}}),))
+    assert any("wait for each other" in said for said in cautions.cautions(other)) == warned
+
+
+def test_blocks_are_counted_in_one_wording(results: Results, standard: ReportInputs):
+    assert plain(counts.total(results)) == "6 blocks, 1 attempt voided"
+    several = Results(standard)
+    several.blocks = {"one": results.blocks["seq-write"], "two": results.blocks["seq-write"]}
+    assert plain(counts.total(several)) == "12 blocks (6 of each of 2 workloads), 2 attempts voided"
+    several.blocks = {"one": results.blocks["seq-write"], "two": results.blocks["seq-write"][:2]}
+    assert plain(counts.total(several)) == "8 blocks (6 of `one` and 2 of `two`), 1 attempt voided"
+
+
+def plain(text: str) -> str:
+    return text.replace("\N{NO-BREAK SPACE}", " ")

@@ -8,8 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from fuselab.report import blindspots, embed, queries, tables
+from fuselab.report import blindspots, embed, fio_files, queries, tables
 from fuselab.report.embed import Carrier
+from fuselab.report.figures import base, runs, stacked
 from fuselab.report.reading import Results
 from fuselab.report.records import Query
 
@@ -95,6 +96,69 @@ def test_threads_that_wait_for_work_are_no_operation(tmp_path: Path):
         {"name": ["write", "(outside any span)"], "blocked_ns": [5.0, 9e9], "oncpu_ns": [2.0, 1.0]}
     )
     assert list(blindspots.totals(table)) == [7.0, 0.0]
+
+
+def operations(**columns: list[float | None]) -> pd.DataFrame:
+    count = len(next(iter(columns.values())))
+    return pd.DataFrame({"name": [f"operation_{i}" for i in range(count)], **columns}, dtype=object).astype(
+        dict.fromkeys(columns, float)
+    )
+
+
+def test_a_bar_is_as_long_as_its_operation_took_whatever_was_sampled():
+    spans = operations(
+        wall_ns=[100, 52, 80], oncpu_ns=[30, 0, 200], blocked_ns=[20, 0, 100], awaiting_ns=[40, 0, 20],
+        unexplained_ns=[10, 52, -240],
+    )  # fmt: skip
+    shown = stacked.bars(spans)
+    assert list(shown.widths.sum(axis=1)) == [100, 52, 80]
+    assert list(shown.widths["rest_ns"]) == [10, 52, 0]
+    assert list(shown.capped) == [False, False, True]
+    assert list(shown.widths.loc[2, ["oncpu_ns", "blocked_ns", "awaiting_ns"]]) == [40, 20, 20]
+
+
+def test_a_figure_marks_the_bars_that_are_scaled_down_and_says_why():
+    table = operations(wall_ns=[100, 80], oncpu_ns=[30, 200], awaiting_ns=[40, 20])
+    drawn = blindspots.drawing("b", "baseline", table, 100, base.WIDE_IN)
+    assert "operation_1 * 80" in drawn.alt
+    assert "operation_0 100" in drawn.alt
+    assert "The captures are different runs: more time was found" in drawn.caption
+    assert list(drawn.data["oncpu_ns"]) == [30, 200]
+    assert list(drawn.data["drawn_oncpu_ns"]) == [30, 60]
+
+
+def test_without_poll_time_the_rest_may_be_a_wait():
+    drawn = blindspots.drawing("b", "baseline", operations(wall_ns=[100], oncpu_ns=[30]), 100, base.WIDE_IN)
+    assert [text.get_text() for text in drawn.figure.legends[0].get_texts()] == [
+        "on CPU",
+        "awaiting or unexplained",
+    ]
+    assert "Poll time was not captured" in drawn.caption
+
+
+@pytest.mark.parametrize("ends", [(1.3e6, 1.05e7), (4.1e6, 4.9e6), (4e4, 9e6), (2e3, 9e8)])
+def test_an_axis_of_latencies_has_three_labels_at_least(ends):
+    low, high = ends
+    curves = pd.DataFrame(
+        {
+            "variant": "baseline",
+            "block": 1,
+            "percentile": [50.0, 99.0, 99.9],
+            "latency_ns": [low, (low + high) / 2, high],
+        }
+    )
+    (axes,) = runs.percentiles("latency", curves, {"baseline": 0}, "Write").figure.axes
+    low, high = axes.get_ylim()
+    labelled = [
+        t for t in axes.yaxis.get_majorticklocs() if low <= t <= high and axes.yaxis.get_major_formatter()(t)
+    ]
+    assert 3 <= len(labelled) <= 9
+
+
+def test_throughput_counts_from_the_first_entry_of_a_runs_log(results: Results):
+    series = fio_files.throughput(results.runs)
+    assert set(series.groupby(["variant", "run"])["time_s"].min()) == {0.0}
+    assert series["time_s"].max() == pytest.approx(7)
 
 
 def answers(**rows) -> dict[str, Query]:

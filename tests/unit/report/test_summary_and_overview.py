@@ -1,14 +1,18 @@
 """The verdicts without the page, and the front page of all experiments."""
 
 import json
+import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fuselab.report import counts
 from fuselab.report.inputs import ReportInputs
 from fuselab.report.overview import write_overview
+from fuselab.report.reading import Results
 from fuselab.report.summary import write_summary
 
 
@@ -90,3 +94,40 @@ def test_the_summary_names_what_ran(summary, awkward: ReportInputs):
     assert first["build"] == awkward.plan.variants[0].builds["none"]
     assert len(first["revision"]) == 40
     assert len(first["sha256"]) == 64
+
+
+def test_a_card_keeps_date_machine_and_blocks_when_the_records_have_been_removed(
+    standard: ReportInputs, tree: Path, tmp_path: Path
+):
+    folder = tmp_path / "hidden-wait"
+    shutil.copytree(tree / "hidden-wait", folder)
+    write_summary(standard, folder / "summary.md", folder / "summary.json")
+    out = tmp_path / "report.html"
+    write_overview(tmp_path, ["hidden-wait"], {}, out)
+    before = out.read_text()
+    shutil.rmtree(folder / "blocks")
+    write_overview(tmp_path, ["hidden-wait"], {}, out)
+    after = out.read_text()
+    assert "6\N{NO-BREAK SPACE}blocks, 1\N{NO-BREAK SPACE}attempt voided" in before
+    assert "6\N{NO-BREAK SPACE}blocks;" in after
+    assert "voided" not in after
+    leads = [re.findall(r'<p class="lead">.*', text)[1] for text in (before, after)]
+    assert leads[0] == leads[1]
+    assert re.search(r"measured [-0-9]+ [:0-9]+ to [:0-9]+ UTC.*on <code>bench-01</code>", leads[1])
+
+
+def test_what_was_voided_is_known_without_records_where_the_comparisons_say_it(
+    results: Results, standard: ReportInputs
+):
+    row = replace(results.comparisons[0], extras={"voided": "3"})
+    without = Results(standard)
+    without.blocks = {}
+    assert counts.of_row(without, row) == "6\N{NO-BREAK SPACE}blocks, 3\N{NO-BREAK SPACE}attempts voided"
+
+
+def test_page_and_front_page_say_the_same_time(standard_page: Path, tree: Path):
+    out = tree / "report.html"
+    write_overview(tree, ["hidden-wait"], {}, out)
+    said = re.search(r"measured [0-9][^<]* UTC", out.read_text())
+    assert said
+    assert said[0] in standard_page.read_text()

@@ -39,6 +39,10 @@ def plain(text: str) -> str:
             "`waiting` writes 2.4 × as fast as `baseline` (2.2 to 2.6 ×, 95 % interval)",
         ),
         (
+            {"verdict": "faster", "ratio": 1.91, "low": 1.7, "high": 2.2},
+            "`waiting` writes 1.9 × as fast as `baseline` (1.7 to 2.2 ×, 95 % interval)",
+        ),
+        (
             {"metric": "command.wall_s", "better": "lower", "ratio": 9.4, "low": 7.6, "high": 13},
             "`waiting` runs the command in 9.4 × the time of `baseline` (7.6 to 13 ×, 95 % interval)",
         ),
@@ -71,6 +75,17 @@ def plain(text: str) -> str:
             {"verdict": "failed", "note": "failed its verifying run: bad header\nERROR demofs: ..."},
             "`waiting` failed its verifying run: bad header",
         ),
+        (
+            {
+                "verdict": "failed",
+                "note": "failed: it ended early: demofs (exit code 3). Its last words:\n  gone",
+            },
+            "`waiting` failed: it ended early: demofs (exit code 3)",
+        ),
+        (
+            {"verdict": "failed", "note": "failed: it ended early: demofs (exit code 3):\n  gone"},
+            "`waiting` failed: it ended early: demofs (exit code 3)",
+        ),
     ],
 )
 def test_a_verdict_is_one_sentence_with_its_interval_and_level(changes, said):
@@ -90,7 +105,7 @@ def test_controls_come_last_and_are_called_controls(results: Results):
 def test_the_sentence_ends_with_blocks_voided_attempts_and_what_the_control_says(results: Results):
     views, _ = verdicts.verdict_views(results)
     control = next(row.verdict for row in results.comparisons if row.variant == "control")
-    assert plain(views[0].sentence).endswith(f", 6 blocks, 1 voided; control: {control}.")
+    assert plain(views[0].sentence).endswith(f", 6 blocks, 1 attempt voided; control: {control}.")
 
 
 def test_what_is_noted_of_all_contrasts_is_said_once(results: Results):

@@ -91,7 +91,7 @@ def _above(axes: Axes, y: float, label: str, said: str, width_in: float) -> floa
     """Label and figures above the mark, where there is no room beside it."""
     transform = axes.get_yaxis_transform()
     room = int(width_in * _CHARACTERS_PER_IN) - len(said)
-    _clear(axes, y - 0.5, y - 0.06)
+    _clear(axes, y - 0.52, y - 0.06)
     axes.text(0, y - 0.28, short(label, room), transform=transform, va="center", zorder=_TEXT)
     axes.text(
         1,
