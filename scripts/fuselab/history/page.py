@@ -18,6 +18,7 @@ from fuselab.report.distributions import view
 from fuselab.report.drawing import Drawing
 from fuselab.report.figures import base
 from fuselab.report.figures.over_nights import over_nights
+from fuselab.report.summary import SummaryRow
 
 
 @dataclass(frozen=True)
@@ -216,9 +217,7 @@ def _table(key: str, series: Series) -> Table:
         (
             Cell(point.night),
             Cell(point.program.revision[:12] + (" +" if point.program.dirty else "")),
-            Cell(
-                "" if point.row.ratio is None else words.change(point.row.ratio), str(point.row.ratio or "")
-            ),
+            Cell(_ratio(point.row), str(point.row.ratio or "")),
             Cell(_interval(point)),
             Cell(point.row.verdict),
             Cell(str(point.row.blocks), str(point.row.blocks)),
@@ -228,6 +227,10 @@ def _table(key: str, series: Series) -> Table:
     numeric = {"change", "blocks"}
     columns = tuple(Column(name, name in numeric) for name in names)
     return Table(key, "Every night, the last first. `+` stands for uncommitted changes.", columns, rows)
+
+
+def _ratio(row: SummaryRow) -> str:
+    return "" if row.ratio is None else words.change_beside(row.ratio, row.ratio_high or row.ratio)
 
 
 def _interval(point: Point) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from fuselab.files import write_atomically
-from fuselab.report import provenance, verdicts, words
+from fuselab.report import counts, provenance, verdicts, words
 from fuselab.report.inputs import ReportInputs
 from fuselab.report.reading import Results
 from fuselab.report.records import Comparison
@@ -74,7 +74,7 @@ class Summary:
 def summarise(results: Results) -> Summary:
     plan = results.plan
     blocks = [block for found in results.blocks.values() for block in found]
-    count, voided = verdicts.block_counts(tuple(blocks))
+    count, voided = counts.block_counts(tuple(blocks))
     first, last = provenance.when(results)
     rows = sorted(verdicts.primary_rows(results), key=lambda row: verdicts.is_control(plan, row))
     return Summary(
@@ -156,7 +156,8 @@ def _finite(value: float) -> float | None:
 def _cells(row: SummaryRow) -> list[str]:
     interval = change = ""
     if row.ratio is not None and row.ratio_low is not None and row.ratio_high is not None:
-        change, interval = words.change(row.ratio), words.change_interval(row.ratio_low, row.ratio_high)
+        change = words.change_beside(row.ratio, row.ratio_high)
+        interval = words.change_interval(row.ratio_low, row.ratio_high)
     names = [
         f"{row.variant} against {row.baseline}" + (" (control)" if row.control else ""),
         row.workload,

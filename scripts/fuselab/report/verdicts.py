@@ -9,7 +9,6 @@ from dataclasses import replace
 from fuselab.compare.control import check_controls
 from fuselab.report import counts, words
 from fuselab.report.context import VerdictView
-from fuselab.report.counts import block_counts as block_counts
 from fuselab.report.plan import ContrastPlan, PlanFile
 from fuselab.report.reading import Results
 from fuselab.report.records import Comparison
