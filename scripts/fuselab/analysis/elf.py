@@ -6,7 +6,10 @@ import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from elftools.elf.elffile import ELFFile
 
 
 class NotElfError(ValueError):
@@ -47,24 +50,26 @@ def _read(path: str, size: int, mtime_ns: int) -> ElfImage:
     with open(path, "rb") as stream:
         try:
             elf = ELFFile(stream)
-            loads, build_id = [], ""
-            for segment in elf.iter_segments():
-                header = segment.header
-                if header.p_type == "PT_LOAD":
-                    loads.append((int(header.p_offset), int(header.p_filesz), int(header.p_vaddr)))
-                elif header.p_type == "PT_NOTE" and not build_id:
-                    build_id = _build_id(segment)
+            headers = [segment.header for segment in elf.iter_segments("PT_LOAD")]
+            loads = tuple((int(h.p_offset), int(h.p_filesz), int(h.p_vaddr)) for h in headers)
+            build_id = _build_id(elf)
         except (ELFError, UnicodeDecodeError) as error:
             raise NotElfError(f"{path} is not a readable ELF file: {error}") from error
         if not build_id:
             stream.seek(0)
             build_id = "sha256-" + hashlib.file_digest(stream, "sha256").hexdigest()
-    return ElfImage(Path(path), build_id, tuple(loads))
+    return ElfImage(Path(path), build_id, loads)
 
 
-def _build_id(segment: Any) -> str:
-    """Hex of the GNU build id in a note segment, or nothing."""
-    return next((str(n["n_desc"]) for n in segment.iter_notes() if n["n_type"] == "NT_GNU_BUILD_ID"), "")
+def _build_id(elf: ELFFile) -> str:
+    """Hex of the GNU build id, or nothing.
+
+    Sections are asked first: Go's linker puts the build id into one that no note segment covers. A file without a
+    table of sections still has its segments.
+    """
+    places: tuple[Any, ...] = (*elf.iter_sections("SHT_NOTE"), *elf.iter_segments("PT_NOTE"))
+    notes = (note for place in places for note in place.iter_notes())
+    return next((str(note["n_desc"]) for note in notes if note["n_type"] == "NT_GNU_BUILD_ID"), "")
 
 
 def read_image(path: Path) -> ElfImage:

@@ -1,6 +1,8 @@
 """Addresses get the names of the binary that ran, inlined calls included, and never those of another."""
 
 import multiprocessing
+import re
+import struct
 import subprocess
 from pathlib import Path
 
@@ -34,6 +36,33 @@ def test_position_independent_or_not_with_debug_information_or_only_a_symbol_tab
     binary = compiled(tmp_path, *options)
     place = Place(str(binary), offset_of(binary, "planted_function") + 1)
     assert symbols.name([place]) == {place: ("planted_function",)}
+
+
+@pytest.mark.parametrize("kept", ["sections", "segments"])
+def test_a_build_id_is_found_beside_the_note_of_gos_linker(tmp_path: Path, kept: str) -> None:
+    """Go's note has 83 bytes, and may be all that the note segment covers: the build id then is in a section alone."""
+    (tmp_path / "go.s").write_text(
+        '.section .note.go.buildid, "a", @note\n.balign 4\n.long 4, 83, 4\n.asciz "Go\\0"\n'
+        f'.ascii "{"x" * 83}"\n.balign 4\n.section .note.GNU-stack, "", @progbits\n'
+    )
+    binary = compiled(tmp_path, "-Wl,--build-id=sha1", str(tmp_path / "go.s"))
+    said = subprocess.run(["readelf", "-n", binary], capture_output=True, text=True, check=True).stdout
+    content = bytearray(binary.read_bytes())
+    if kept == "sections":
+        for at in note_segments(binary):
+            content[at : at + 4] = bytes(4)  # PT_NULL
+    else:
+        content[40:48], content[58:64] = bytes(8), bytes(6)  # e_shoff, e_shentsize, e_shnum, e_shstrndx
+    binary.write_bytes(content)
+    assert re.search(r"Build ID: (\w+)", said)[1] == read_image(binary).build_id  # type: ignore[index]
+
+
+def note_segments(binary: Path) -> list[int]:
+    """Where the headers of the note segments are in a file of 64 bits."""
+    content = binary.read_bytes()
+    (start,), (size, count) = struct.unpack_from("<Q", content, 32), struct.unpack_from("<HH", content, 54)
+    headers = [start + number * size for number in range(count)]
+    return [at for at in headers if struct.unpack_from("<I", content, at) == (4,)]
 
 
 def test_a_stripped_binary_is_named_by_its_separate_debug_file(tmp_path: Path) -> None:
