@@ -24,7 +24,9 @@ def capture(tmp_path: Path):
         if ran:
             support = {"name": profiler, "files": [raw.name, "*.heap"]}
             (folder / "request.json").write_text(json.dumps({"mount": {"profilers": [support]}}))
-            (folder / "attempt.json").write_text(json.dumps({"load_window_s": None}))
+            (folder / "attempt.json").write_text(
+                json.dumps({"load_window_s": None, "pids": {"target": 27415}})
+            )
             shutil.copy(raw, folder)
         return folder
 

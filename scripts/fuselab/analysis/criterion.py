@@ -27,7 +27,7 @@ _SVG = "{http://www.w3.org/2000/svg}"
 _TITLE = re.compile(r"^(?P<name>.*) \([\d,]+ [^()]*, [\d.]+%.*\)$", re.DOTALL)
 _ROOT = "all"
 _NO_SAMPLES = (
-    "Let the bench run longer (--profile-time), or profile one that uses the CPU: waits leave no sample."
+    "Let the bench profile itself for longer, or profile one that uses the CPU: waits leave no sample."
 )
 
 
@@ -54,8 +54,8 @@ def read_profiles(home: Path) -> tuple[BenchProfile, ...]:
     if not folders:
         raise Refusal(
             "The bench left no profile.",
-            "Give Criterion a profiler (pprof) and the switch that the target names, for example "
-            "<TARGET>_BENCH_FLAMEGRAPH=1, and run it with --profile-time.",
+            "Give Criterion a profiler (pprof) that the bench switches on by a variable, and name that in `env` of "
+            "criterion-flamegraph in target.yaml: {MYFS_BENCH_FLAMEGRAPH: 1}.",
         )
     profiles = tuple(sorted((_read(folder, home) for folder in folders), key=lambda profile: profile.name))
     if not any(profile.folded for profile in profiles):

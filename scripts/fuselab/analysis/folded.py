@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fuselab.analysis.refusal import Refusal
+from fuselab.analysis.refusal import LONGER, Refusal
 from fuselab.analysis.stacks import Stacks
 
 INFERNO_TIMEOUT_S = 120.0
@@ -196,9 +196,7 @@ def difference(
 
 def _require(folded: Folded) -> None:
     if not folded:
-        raise Refusal(
-            "There is no stack to draw.", "Let the load run longer, or look at what the capture recorded."
-        )
+        raise Refusal("There is no stack to draw.", f"{LONGER} Else look at what the capture recorded.")
 
 
 def _options(picture: Picture, unit: str) -> Sequence[str]:

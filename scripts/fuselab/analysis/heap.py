@@ -20,10 +20,14 @@ from fuselab.analysis.heap_dump import (
     unbias,
 )
 from fuselab.analysis.maps import locate
-from fuselab.analysis.refusal import Refusal
+from fuselab.analysis.refusal import LONGER, Refusal
 from fuselab.analysis.stacks import NamedStack, Quality, Stacks, grade
 from fuselab.analysis.symbols import Symbols
 
+SAMPLE_MORE = (
+    "A smaller lg_prof_sample samples more often: write it into MALLOC_CONF (_RJEM_MALLOC_CONF for tikv-jemallocator) "
+    "in `env` of jemalloc-heap in target.yaml, with LD_PRELOAD beside it where jemalloc is preloaded."
+)
 _NO_PROFILING = re.compile(r"<jemalloc>: Invalid conf pair: (prof\S*)")
 
 
@@ -117,7 +121,7 @@ def read_heap(
     timeline = tuple(_point(dump) for dump in dumps)
     peak = dumps[max(range(len(dumps)), key=lambda number: timeline[number].live_bytes)]
     if not peak.stacks:
-        raise Refusal("no dump holds a sampled object.", "Sample more often: a smaller lg_prof_sample.")
+        raise Refusal("no dump holds a sampled object.", f"{LONGER} {SAMPLE_MORE}")
     named = _name_all(dumps, symbols)
     folded = {key: allocator.trim(stack.functions) for key, stack in named.items()}
     weights = [(named[key], size) for key, (_, size) in peak.stacks.items()]
@@ -149,7 +153,7 @@ def _choose(files: Iterable[Path], pid: int | None, log: str, require_final: boo
     if pid is not None and pid not in by_pid and by_pid:
         raise Refusal(
             f"no heap dump of the process that serves the mount ({pid}), only of {sorted(by_pid)}.",
-            "Let the target serve from the process that it is started as, and exit through main.",
+            "Let the target stay in the foreground (`-f` for most) and exit through main.",
         )
     if not by_pid:
         raise _no_dumps(log)
@@ -160,7 +164,7 @@ def _choose(files: Iterable[Path], pid: int | None, log: str, require_final: boo
             f"{len(chosen)} heap dumps, but not the one at exit: jemalloc writes it from atexit, so the "
             "target was "
             "killed or left through _exit.",
-            "Let the target stop through main on the stop signal, within its stop timeout; prof_final must "
+            "Let the target leave through main on the stop signal, within the `timeout` of `stop`; prof_final must "
             "be true.",
         )
     return chosen
@@ -170,15 +174,15 @@ def _no_dumps(log: str) -> Refusal:
     if match := _NO_PROFILING.search(log):
         return Refusal(
             f"jemalloc refused {match[1]}: this build's jemalloc has no profiling compiled in.",
-            "Build with the target's heap feature (jemalloc-profiling), or preload Debian's libjemalloc.",
+            "Name the feature that compiles it in (jemalloc-profiling) in `features` of jemalloc-heap in target.yaml; "
+            "or leave jemalloc-heap out of target.yaml: then Debian's libjemalloc is preloaded.",
         )
     return Refusal(
         "no heap dumps: either the target's allocator is not jemalloc with profiling, it did not see the "
         "setting, or "
         "it was killed before its final dump.",
-        "Build with the target's heap feature (jemalloc-profiling), set _RJEM_MALLOC_CONF for "
-        "tikv-jemallocator and "
-        "MALLOC_CONF for other builds, with prof:true,prof_final:true, and let the target leave through "
+        "In target.yaml jemalloc-heap needs `features` with jemalloc-profiling and `env` with _RJEM_MALLOC_CONF for "
+        "tikv-jemallocator (MALLOC_CONF for other builds): prof:true,prof_final:true. Let the target leave through "
         "main.",
     )
 
@@ -206,6 +210,9 @@ def _name_all(dumps: Sequence[HeapDump], symbols: Symbols) -> dict[str, NamedSta
             tuple(name for address in reversed(stack) for name in known[address][0]),
             sum(known[address][1] for address in stack),
             len(stack),
+            nameless=tuple(
+                place.module for address in stack if not known[address][1] and (place := places[address])
+            ),
         )
         for key, stack in stacks.items()
     }

@@ -20,7 +20,7 @@ from fuselab.analysis import perf, perf_script
 from fuselab.analysis.leaf_callers import read_leaf_callers
 from fuselab.analysis.perf_data import read_modules
 from fuselab.analysis.perf_script import RawStack
-from fuselab.analysis.refusal import Refusal
+from fuselab.analysis.refusal import LONGER, Refusal
 from fuselab.analysis.stacks import NamedStack, Quality, Stacks, grade, thread_frame
 from fuselab.analysis.symbols import Symbols
 
@@ -185,7 +185,7 @@ def read_offcpu(
             f"perf recorded {ledger.outs} scheduler switches: no thread of the target left the CPU in the "
             "measured "
             "window, or perf was never enabled.",
-            "Let the load run longer; record as root with sched:sched_switch and --switch-events.",
+            f"{LONGER} perf.log beside the capture says what perf made of it.",
         )
     start, end = window_ns or (ledger.first_ns, ledger.last_ns)
     ledger.finish(end)

@@ -10,7 +10,7 @@ from fuselab.analysis import perf, perf_script
 from fuselab.analysis.leaf_callers import read_leaf_callers
 from fuselab.analysis.perf_data import read_modules
 from fuselab.analysis.perf_script import RawStack
-from fuselab.analysis.refusal import Refusal
+from fuselab.analysis.refusal import LONGER, Refusal
 from fuselab.analysis.stacks import Quality, Stacks, grade, thread_frame
 from fuselab.analysis.symbols import Symbols
 
@@ -76,7 +76,7 @@ def _require_samples(events: Counter[str], lost: int, minimum: int) -> None:
     if unknown := [event for event in events if event.split(":")[0] not in CLOCKS]:
         raise Refusal(
             f"perf sampled {', '.join(unknown)}, whose period is no time.",
-            "Record with -e cpu-clock as fuselab does.",
+            "fuselab samples cpu-clock: look which other perf.data lies in the capture.",
         )
     if samples >= minimum:
         return
@@ -84,7 +84,7 @@ def _require_samples(events: Counter[str], lost: int, minimum: int) -> None:
     found = "no samples" if not samples else f"only {samples} samples, too few to say anything"
     raise Refusal(
         f"perf recorded {found}{lost_part}: the target used next to no CPU time in the measured window.",
-        "Let the load run longer, or raise the sampling frequency.",
+        LONGER,
     )
 
 

@@ -148,7 +148,8 @@ def explain(stderr: str) -> Refusal:
             return Refusal(f"perf: {reason}.", fix)
     last = next((line.strip() for line in reversed(stderr.splitlines()) if line.strip()), "no message")
     return Refusal(
-        f"perf failed: {last}", "Run the perf command of run.json by hand to see all of its output."
+        f"perf failed: {last}",
+        "perf.log beside the capture says what it did while it recorded; `perf script -i perf.data` shows the rest.",
     )
 
 
@@ -162,5 +163,5 @@ def require_file(data: Path) -> None:
     if data.stat().st_size == 0:
         raise Refusal(
             f"{data.name} is empty: perf was killed before it wrote.",
-            "perf must be ended with SIGINT or SIGTERM, and waited for.",
+            "Look for a killed run, a full disk, or what perf.log beside the capture says.",
         )

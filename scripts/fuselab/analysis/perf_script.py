@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from fuselab.analysis.leaf_callers import NOTHING_MISSED, Callers
 from fuselab.analysis.names import foldable
 from fuselab.analysis.perf import explain
 from fuselab.analysis.stacks import NamedStack
-from fuselab.analysis.symbols import Place, Symbols
+from fuselab.analysis.symbols import Frames, Place, Symbols
 
 _CHUNK_BYTES = 1 << 20
 _HEADER = re.compile(r"^\s*(.*?)\s+(-?\d+)/(-?\d+)\s+(\d+)\.(\d+):\s*(.*)$")
@@ -164,16 +164,23 @@ _NOWHERE = Frame(None, "[unknown]", False)
 
 
 def name_stacks(stacks: Iterable[RawStack], symbols: Symbols) -> dict[RawStack, NamedStack]:
-    """All stacks named in one batch. Kernel frames do not count as named: their names say nothing of the program."""
+    """All stacks named in one batch. Kernel frames are counted apart: their names say nothing of the program."""
     parsed = {raw: parse_stack(raw) for raw in stacks}
     names = symbols.name({frame.place for frames in parsed.values() for frame in frames if frame.place})
-    named: dict[RawStack, NamedStack] = {}
-    for raw, frames in parsed.items():
-        functions: list[str] = []
-        known = 0
-        for frame in reversed(frames):
-            found = names.get(frame.place, ()) if frame.place else ()
-            functions.extend(found or (frame.fallback,))
-            known += not frame.kernel and (bool(found) or frame.named)
-        named[raw] = NamedStack(tuple(functions), known, sum(not frame.kernel for frame in frames))
-    return named
+    return {raw: _named(frames, names) for raw, frames in parsed.items()}
+
+
+def _named(frames: Sequence[Frame], names: Mapping[Place, Frames]) -> NamedStack:
+    functions: list[str] = []
+    own: list[bool] = []
+    nameless: list[str] = []
+    for frame in reversed(frames):
+        found = names.get(frame.place, ()) if frame.place else ()
+        functions.extend(found or (frame.fallback,))
+        if frame.kernel:
+            continue
+        own.append(bool(found) or frame.named)
+        if not own[-1] and frame.place:
+            nameless.append(frame.place.module)
+    kernel = [frame.named for frame in frames if frame.kernel]
+    return NamedStack(tuple(functions), sum(own), len(own), sum(kernel), len(kernel), tuple(nameless))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+LONGER = "Let the load run longer or do more: a larger `runtime` or `size` of fio, more work in a command."
+"""What to do where there was too little to see."""
+
 
 class Refusal(Exception):
     """A capture that should have worked and is empty, cut short or without names.
@@ -14,3 +17,7 @@ class Refusal(Exception):
         super().__init__(f"{reason} {fix}".strip())
         self.reason = reason
         self.fix = fix
+
+
+class Unavailable(Refusal):
+    """What was built is a program that this profiler cannot look at: nothing was to be had, and nothing failed."""

@@ -106,6 +106,10 @@ class Symbols:
         return image, open_symcache(image, self.cache_folder, self.debug_roots)
 
 
+_NO_SIZE = frozenset({"_init", "_fini"})
+"""Symbols of a few bytes that say no size: in a stripped binary they would name all that follows."""
+
+
 def _lookup(cache: SymCache, address: int) -> Frames:
     matches = cache.lookup(address)  # type: ignore[no-untyped-call]
-    return tuple(match.symbol for match in reversed(matches) if match.symbol)
+    return tuple(match.symbol for match in reversed(matches) if match.symbol and match.symbol not in _NO_SIZE)

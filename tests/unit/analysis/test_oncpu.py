@@ -13,7 +13,7 @@ from fuselab.analysis.oncpu import read_oncpu
 from fuselab.analysis.perf_data import read_modules, read_stack_tops
 from fuselab.analysis.perf_script import RawStack
 from fuselab.analysis.refusal import Refusal
-from fuselab.analysis.stacks import Stacks, is_whole, thread_frame
+from fuselab.analysis.stacks import UNWIND_TABLES, Quality, Stacks, is_whole, thread_frame
 from fuselab.analysis.symbols import Place, Symbols
 
 
@@ -76,7 +76,7 @@ def test_too_little_to_say_anything_is_refused_with_what_to_change(
 ) -> None:
     with pytest.raises(Refusal, match="too few to say anything") as refusal:
         read_oncpu("perf", oncpu_data, symbols, minimum_samples=10**6)
-    assert "frequency" in refusal.value.fix
+    assert "`runtime`" in refusal.value.fix
 
 
 def test_an_idle_program_is_refused(programs: Path, recorder, symbols: Symbols) -> None:
@@ -117,8 +117,58 @@ def test_a_program_without_frame_pointers_is_limited(
 
 def test_a_stripped_program_is_refused(golden: Path, tmp_path: Path, recorder, symbols: Symbols) -> None:
     data = recorder.record(perf.oncpu_record_argv, [str(without_frame_pointers(golden, tmp_path, "-s"))])
-    with pytest.raises(Refusal, match=r"of the frames have a name.*debug = limited, do not strip"):
+    with pytest.raises(Refusal, match=r"of the frames have a name.*debug = limited.*do not strip"):
         read_oncpu("perf", data, symbols)
+
+
+READS = """#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+static char room[1 << 20];
+int main(void) {
+    char line[16];
+    puts("ready"), fflush(stdout);
+    if (!fgets(line, sizeof line, stdin)) return 1;
+    for (int zero = open("/dev/zero", O_RDONLY), i = 0; i < 4000; i++) read(zero, room, sizeof room);
+    puts("done"), fflush(stdout);
+    while (read(0, line, sizeof line) > 0) {}
+}
+"""
+
+
+def test_a_stripped_program_that_works_in_the_kernel_is_limited(
+    tmp_path: Path, recorder, symbols: Symbols
+) -> None:
+    """The kernel's names are there to read; the share is the program's own, and says that it has none."""
+    (tmp_path / "reads.c").write_text(READS)
+    options = ["-O1", "-s", "-static", "-w"]
+    subprocess.run(["gcc", *options, tmp_path / "reads.c", "-o", tmp_path / "reads"], check=True)
+    oncpu = read_oncpu("perf", recorder.record(perf.oncpu_record_argv, [str(tmp_path / "reads")]), symbols)
+    assert oncpu.kernel_ns > 0.5 * oncpu.total_ns
+    assert oncpu.quality.named_frame_share == 0.0
+    assert oncpu.quality.nameless[str(tmp_path / "reads")] > 0.9
+    said = " ".join(oncpu.quality.limits())
+    assert "Only 0% of the frames of the program and its libraries have a name" in said
+    assert "begin with a frame without a name, and may be" in said
+
+
+def test_what_has_no_names_is_said_with_what_would_name_it() -> None:
+    libfuse, own = "/usr/lib/x86_64-linux-gnu/libfuse3.so.3.14.0", "/home/me/results/builds/myfs"
+    packaged = Quality(1.0, 0.59, nameless={libfuse: 0.41}).limits()
+    assert len(packaged) == 1
+    assert "the library libfuse3.so.3.14.0 (41% of the frames)" in packaged[0]
+    assert "-dbgsym" in packaged[0]
+    assert "strip" not in packaged[0], "nothing is wrong with the program"
+    built = Quality(1.0, 0.5, nameless={own: 0.47, libfuse: 0.03}).limits()
+    assert "the program myfs (47% of the frames)" in built[0]
+    assert "do not strip the binary" in built[0]
+    assert "libfuse3" not in built[0]
+    assert "dbgsym" not in built[0]
+
+
+def test_advice_on_broken_stacks_fits_whoever_walked_them() -> None:
+    assert "-fno-omit-frame-pointer" in Quality(0.5, 1.0).limits()[0]
+    assert "frame pointers" not in Quality(0.5, 1.0).limits(UNWIND_TABLES)[0]
 
 
 def test_a_recording_without_call_chains_is_refused(
@@ -128,7 +178,7 @@ def test_a_recording_without_call_chains_is_refused(
         line for line in (golden / "perf" / "oncpu.txt").read_text().splitlines() if "cpu-clock:" in line
     ]
     monkeypatch.setattr(perf_script, "run", lambda argv: iter(["\n\n".join(heads * 10) + "\n\n"]))
-    with pytest.raises(Refusal, match=r"No stack has a frame.*--call-graph"):
+    with pytest.raises(Refusal, match=r"No stack has a frame.*perf.log"):
         read_oncpu("perf", oncpu_data, symbols)
 
 
@@ -192,6 +242,8 @@ def test_whole_stacks_reach_the_start_of_their_thread() -> None:
     assert is_whole(("_start", "main", "work"))
     assert is_whole(("__clone3", "start_thread", "std::sys::thread::unix::Thread::new::thread_start", "work"))
     assert is_whole(("runtime.goexit.abi0", "main.main"))
+    assert is_whole(("runtime.mcall", "runtime.park_m"))
+    assert is_whole(("[ld-linux-x86-64.so.2]", "_dl_init", "call_init"))
     assert not is_whole(("work", "main_loop"))
     assert not is_whole(())
 

@@ -79,6 +79,14 @@ def test_a_stripped_binary_is_named_by_its_separate_debug_file(tmp_path: Path) -
     assert helped.name([place]) == {place: ("planted_function",)}
 
 
+def test_a_symbol_without_a_size_names_nothing_behind_it(tmp_path: Path, symbols: Symbols) -> None:
+    """Stripped programs that export `_init` would be made of it."""
+    binary = compiled(tmp_path)
+    place = Place(str(binary), offset_of(binary, "planted_function"))
+    subprocess.run(["strip", "--keep-symbol=_init", str(binary)], check=True)
+    assert symbols.name([place]) == {place: ()}
+
+
 def test_a_binary_that_changed_since_the_capture_gives_no_names(tmp_path: Path, symbols: Symbols) -> None:
     binary = compiled(tmp_path, "-g")
     place = Place(str(binary), offset_of(binary, "planted_function"))
