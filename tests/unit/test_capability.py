@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from dataclasses import replace
@@ -18,6 +19,7 @@ from fuselab.target.model import Installed, Target
 HELLO = 'int main(void) { __builtin_puts("hello"); return 0; }\n'
 GO_PROGRAM = shutil.which("etcd") or ""
 """Debian's etcd: written in Go."""
+PRELOADED = {"LD_PRELOAD": "libjemalloc.so.2"}
 
 
 @pytest.fixture(scope="module")
@@ -76,12 +78,46 @@ def test_a_directory_has_no_program_to_look_at(checkout: Path) -> None:
     assert (found.level, "no program" in found.reason) == ("unavailable", True)
 
 
-def test_a_static_program_that_was_built_here_is_refused_with_that_reason(
-    programs: Path, tmp_path: Path
+@pytest.fixture
+def captured(golden: Path, tmp_path: Path):
+    """A capture of a program whose helpers, and it not, left heap dumps."""
+
+    def captured(program: Path, record: str = "run.json", env: dict[str, str] = PRELOADED) -> CaptureFolder:
+        shutil.copy(golden / "heap/p.27415.5.f.heap", tmp_path / "jeprof.25.0.f.heap")
+        said = {"pids": {"target": 6}, "env": env, "exit_codes": {"target": 0, "load": 0}}
+        (tmp_path / record).write_text(json.dumps(said))
+        return CaptureFolder(tmp_path, 1, program, 0, 0)
+
+    return captured
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("static", "is statically linked"), (GO_PROGRAM, "is a Go program")]
+)
+def test_what_a_command_built_is_known_when_it_is_there(
+    programs: Path, captured, tmp_path: Path, name: str, said: str
 ) -> None:
-    """What a command will build is not known beforehand."""
-    capture = CaptureFolder(tmp_path, 1, programs / "static", 0, 0)
+    """A program that takes no preloaded malloc is no failure: the profiler is unavailable for it."""
+    profile = REGISTRY["jemalloc-heap"].process([captured(programs / name)], tmp_path / "out", tools())
+    assert profile.status == "unavailable"
+    assert f"{Path(name).name} {said}" in profile.notes[0]
+    assert "unavailable: why" in profile.fix
+
+
+def test_of_a_run_that_failed_the_failure_counts(programs: Path, captured, tmp_path: Path) -> None:
+    capture = captured(programs / "static", record="attempt.json")
     profile = REGISTRY["jemalloc-heap"].process([capture], tmp_path / "out", tools())
     assert profile.status == "refused"
-    assert "static is statically linked" in profile.notes[0]
-    assert profile.fix
+    assert "is statically linked" in profile.notes[0]
+
+
+@pytest.mark.parametrize(("name", "env"), [("static", {}), ("dynamic", PRELOADED)])
+def test_a_program_that_could_have_been_seen_is_refused(
+    programs: Path, captured, tmp_path: Path, name: str, env: dict[str, str]
+) -> None:
+    """A static program may have a jemalloc of its own."""
+    profile = REGISTRY["jemalloc-heap"].process(
+        [captured(programs / name, env=env)], tmp_path / "out", tools()
+    )
+    assert profile.status == "refused"
+    assert "no heap dump of the process that serves the mount (6), only of [25]" in profile.notes[0]

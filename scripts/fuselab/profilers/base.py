@@ -104,6 +104,15 @@ class CaptureFolder:
         pid: int | None = self._record()["pids"].get("target")
         return pid
 
+    def environment(self) -> Mapping[str, str]:
+        """What the target was started with."""
+        env: dict[str, str] = self._record()["env"]
+        return env
+
+    def ended_in_order(self) -> bool:
+        """Whether the run came to its end, and every target ended as it should."""
+        return (self.folder / OUTCOMES[0]).is_file() and not self.ending()
+
     def window_ns(self) -> tuple[int, int] | None:
         """Start and end of the load on CLOCK_MONOTONIC; None where the run broke off before its end."""
         window = self._record()["load_window_s"]

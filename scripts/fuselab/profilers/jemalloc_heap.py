@@ -25,6 +25,9 @@ from fuselab.target.model import ProfilerSupport, Target
 LIBRARY = "libjemalloc.so.2"
 """Debian's libjemalloc2, found by the dynamic linker."""
 ERROR_ENOUGH = 0.2
+_LEAVE_OUT = (
+    "Leave jemalloc-heap out of `profilers`, or say `jemalloc-heap: {unavailable: why}` in target.yaml."
+)
 _CONF = (
     "prof:true,prof_active:true,prof_final:true,lg_prof_interval:27,lg_prof_sample:14,"
     "prof_prefix:{capture}/jeprof"
@@ -60,7 +63,8 @@ class JemallocHeap:
     def process(self, captures: Sequence[CaptureFolder], out: Path, tools: Tools) -> Profile:
         from fuselab.analysis import jeprof
         from fuselab.analysis.heap import Heap, dump_of, read_heap
-        from fuselab.analysis.refusal import Refusal
+        from fuselab.analysis.refusal import Refusal, Unavailable
+        from fuselab.analysis.stacks import UNWIND_TABLES
         from fuselab.analysis.symbols import Symbols
         from fuselab.profilers.heap_tables import memory_table, timeline_table, write_table
         from fuselab.profilers.output import Extras, Reading, profile_of, quality_figures
@@ -72,9 +76,9 @@ class JemallocHeap:
             dumps = sorted(capture.folder.rglob("*.heap"))
             pid = capture.target_pid()
             if not any(dump_of(dump, pid) for dump in dumps) and (obstacle := _obstacle(capture)):
-                raise Refusal(
-                    f"{capture.binary.name} {obstacle}.", "Leave this profiler out for this target."
-                )
+                # Of a run that failed the failure is said first, and this beside it.
+                say = Unavailable if all(each.ended_in_order() for each in captures) else Refusal
+                raise say(f"{capture.binary.name} {obstacle}.", _LEAVE_OUT)
             heap = read_heap(dumps, symbols, pid, log=capture.log())
             heaps.append(heap)
             figures = {
@@ -84,7 +88,7 @@ class JemallocHeap:
                 "last_live_bytes": heap.last.live_bytes,
                 "sampling_error": heap.relative_error,
             }
-            limits = heap.quality.limits()
+            limits = heap.quality.limits(UNWIND_TABLES)
             remarks = tuple(note for note in limits if "names from" in note)
             notes = tuple(note for note in limits if note not in remarks) + _thin(heap.relative_error)
             return Reading(heap.stacks, tuple(dumps), figures, notes, remarks, heap.mean_sample_bytes)
@@ -108,12 +112,16 @@ def _thin(error: float) -> tuple[str, ...]:
     """What to say of a total whose standard error, as a share of it, is too large to compare anything with."""
     if error <= ERROR_ENOUGH:
         return ()
-    return (
-        f"So little was sampled that the total has a standard error of {error:.0%}: sample more often "
-        "(a smaller lg_prof_sample).",
-    )
+    from fuselab.analysis.heap import SAMPLE_MORE
+
+    return (f"So little was sampled that the total has a standard error of {error:.0%}. {SAMPLE_MORE}",)
 
 
 def _obstacle(capture: CaptureFolder) -> str | None:
-    """Why a program that was built here did not take the preloaded jemalloc: known once it is there."""
-    return no_preload(capture.binary) if capture.binary.is_file() else None
+    """Why a program that was built here did not take the preloaded jemalloc: known once it is there.
+
+    None where nothing was preloaded: a program may be static and have a jemalloc of its own.
+    """
+    if "LD_PRELOAD" not in capture.environment() or not capture.binary.is_file():
+        return None
+    return no_preload(capture.binary)

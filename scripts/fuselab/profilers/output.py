@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fuselab.analysis.folded import Folded, Picture, flamegraph, functions, merged, scaled, write_folded
-from fuselab.analysis.refusal import Refusal
+from fuselab.analysis.refusal import Refusal, Unavailable
 from fuselab.analysis.stacks import Quality, Stacks
 from fuselab.profilers.base import CaptureFolder, Profile, Profiler, Tools
 
@@ -116,7 +116,7 @@ def only_file(capture: CaptureFolder, profiler: str) -> Path:
 def refusal_of(profiler: Profiler, captures: Sequence[CaptureFolder], refusal: Refusal) -> Profile:
     return Profile(
         profiler=profiler.name,
-        status="refused",
+        status="unavailable" if isinstance(refusal, Unavailable) else "refused",
         unit=profiler.unit,
         total=0,
         captures=len(captures),
