@@ -38,6 +38,7 @@ class PerfOffCpu:
 
     def process(self, captures: Sequence[CaptureFolder], out: Path, tools: Tools) -> Profile:
         from fuselab.analysis.folded import Folded, Picture, flamegraph, merged, write_folded
+        from fuselab.analysis.interpreter import interpreter_notes
         from fuselab.analysis.offcpu import OffCpu, read_offcpu
         from fuselab.analysis.symbols import Symbols
         from fuselab.profilers.output import Extras, Reading, profile_of, quality_figures
@@ -60,7 +61,8 @@ class PerfOffCpu:
                 "threads": off.threads,
                 "silent_threads": off.silent_threads,
             }
-            return Reading(off.blocked, (data,), figures, off.quality.limits())
+            notes = (*interpreter_notes(capture.binary, data), *off.quality.limits())
+            return Reading(off.blocked, (data,), figures, notes)
 
         def extras() -> Extras:
             preempted = merged(Folded(off.preempted, "ns preempted") for off in found)

@@ -37,6 +37,7 @@ class PerfOnCpu:
         return recording(context, oncpu_record_argv)
 
     def process(self, captures: Sequence[CaptureFolder], out: Path, tools: Tools) -> Profile:
+        from fuselab.analysis.interpreter import interpreter_notes
         from fuselab.analysis.oncpu import read_oncpu
         from fuselab.analysis.symbols import Symbols
         from fuselab.profilers.output import Reading, profile_of, quality_figures
@@ -53,7 +54,7 @@ class PerfOnCpu:
                 "kernel_ns": found.kernel_ns,
                 "event": found.event,
             }
-            limits, period_ns = found.quality.limits(), found.total_ns / found.samples
-            return Reading(found.stacks, (data,), figures, limits, sample_value=period_ns)
+            notes = (*interpreter_notes(capture.binary, data), *found.quality.limits())
+            return Reading(found.stacks, (data,), figures, notes, sample_value=found.total_ns / found.samples)
 
         return profile_of(self, captures, out, tools, read)
