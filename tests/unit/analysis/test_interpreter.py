@@ -10,7 +10,7 @@ SCRIPT = """#!/usr/bin/env python3
 import sys
 print("ready", flush=True)
 sys.stdin.readline()
-sum(number * number for number in range(5_000_000))
+sum(number * number for number in range(500_000))
 print("done", flush=True)
 sys.stdin.read()
 """
