@@ -182,5 +182,5 @@ def _named(frames: Sequence[Frame], names: Mapping[Place, Frames]) -> NamedStack
         own.append(bool(found) or frame.named)
         if not own[-1] and frame.place:
             nameless.append(frame.place.module)
-    kernel = [frame.named for frame in frames if frame.kernel]
-    return NamedStack(tuple(functions), sum(own), len(own), sum(kernel), len(kernel), tuple(nameless))
+    in_kernel = sum(frame.named for frame in frames if frame.kernel)
+    return NamedStack(tuple(functions), sum(own), len(own), in_kernel, tuple(nameless))

@@ -25,7 +25,9 @@ WHOLE_ENOUGH = 0.8
 """Below this share of whole stacks a flamegraph is *limited*: its bottom is not what called its top."""
 NAMED_ENOUGH = 0.8
 NAMED_AT_ALL = 0.02
-"""Below this share of named frames, the kernel's too, there is nothing to read in a flamegraph: it is refused."""
+READABLE_AT_ALL = 0.1
+"""Below this share of named frames, and below this share of stacks with any name in them (the kernel's, say), there is
+nothing to read in a flamegraph: it is refused."""
 FRAME_POINTERS = (
     "Code that was built without frame pointers cuts stacks short: build with -fno-omit-frame-pointer (C, C++) or "
     "-C force-frame-pointers=yes (Rust; `build: cargo` has it, and so has Go)."
@@ -117,7 +119,6 @@ class NamedStack:
     """Frames that have a function's name, of `frames` in all; inlined ones and the kernel's are not counted here."""
     frames: int
     named_in_kernel: int = 0
-    frames_in_kernel: int = 0
     nameless: tuple[str, ...] = ()
     """Files of the frames without a name."""
 
@@ -128,7 +129,7 @@ def grade(weighted: Iterable[tuple[NamedStack, int]], problems: Mapping[str, str
     Raises Refusal where there are values but no stack has a frame, or next to no frame has a name: a picture of
     addresses says nothing.
     """
-    total = whole = nameless_root = frames_named = frames_all = kernel_named = kernel_all = functions = 0
+    total = whole = nameless_root = frames_named = frames_all = readable = functions = 0
     nameless: Counter[str] = Counter()
     for stack, value in weighted:
         total += value
@@ -139,8 +140,7 @@ def grade(weighted: Iterable[tuple[NamedStack, int]], problems: Mapping[str, str
             nameless_root += value
         frames_named += stack.named * value
         frames_all += stack.frames * value
-        kernel_named += stack.named_in_kernel * value
-        kernel_all += stack.frames_in_kernel * value
+        readable += value if stack.named or stack.named_in_kernel else 0
         for module in stack.nameless:
             nameless[module] += value
     named_share = frames_named / frames_all if frames_all else float(functions > 0)
@@ -149,11 +149,11 @@ def grade(weighted: Iterable[tuple[NamedStack, int]], problems: Mapping[str, str
             "No stack has a frame: call chains were not recorded.",
             "fuselab asks perf for them in every capture: perf.log beside the capture says what perf made of it.",
         )
-    readable = (frames_named + kernel_named) / max(frames_all + kernel_all, 1)
-    if total and readable < NAMED_AT_ALL:
+    if total and named_share < NAMED_AT_ALL and readable < READABLE_AT_ALL * total:
         why = "; ".join(f"{module}: {reason}" for module, reason in sorted(problems.items()))
         raise Refusal(
-            f"Only {readable:.1%} of the frames have a name{f' ({why})' if why else ''}.",
+            f"Only {named_share:.1%} of the frames have a name{f' ({why})' if why else ''}, and only "
+            f"{readable / total:.0%} of the stacks have any.",
             f"Build {DEBUG_INFORMATION}, do not strip the binary, and keep it where it was captured.",
         )
     return Quality(
