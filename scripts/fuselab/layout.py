@@ -179,5 +179,11 @@ def holders(folders: list[str]) -> list[str]:
     """
     parents = sorted({str(Path(folder).parent) for folder in folders})
     for parent in parents:
-        Path(parent).mkdir(parents=True, exist_ok=True)
+        try:
+            Path(parent).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            # SystemExit and not an exception: Snakemake would wrap it in a traceback.
+            raise SystemExit(
+                f"\nthe folder {parent} cannot be made ({error.strerror}): make `results` a folder that may be written"
+            ) from None
     return parents

@@ -15,6 +15,7 @@ from pathlib import Path
 from fuselab.paths import tool
 from fuselab.profilers.base import CaptureContext
 from fuselab.rig.errors import NotPermittedError, RigError
+from fuselab.rig.process import exit_words
 
 DATA = "perf.data"
 RecordArgv = Callable[[str, int, Path], list[str]]
@@ -47,21 +48,32 @@ class PerfWindow:
     def command(self, word: str) -> None:
         """Send one command and wait for perf's `ack`.
 
-        If none comes, raises NotPermittedError where perf says that it may not look, else RigError with its words.
+        If none comes, raises NotPermittedError where perf says that it may not look, else RigError with how it ended
+        and its words.
         """
         os.write(self._control, f"{word}\n".encode())
         deadline = time.monotonic() + _ACK_TIMEOUT_S
         answer = b""
         while b"ack" not in answer:
             if self._child.poll() is not None or time.monotonic() > deadline:
+                self.require_alive()
                 said = self._log.read_text(errors="replace").strip()
                 if _FORBIDDEN.search(said):
                     telling = max((line for line in said.splitlines() if _FORBIDDEN.search(line)), key=len)
                     why = telling.removeprefix("Error:").strip()
                     raise NotPermittedError(f"perf may not look ({why}): {PERMIT_ALL}")
-                raise RigError(f"perf did not answer `{word}`. It said:\n{said}")
+                code = self._child.returncode
+                how = "did not answer" if code is None else f"ended ({exit_words(code)}) instead of answering"
+                raise RigError(f"perf {how} `{word}`. It said:\n{said}")
             if select.select([self._acknowledge], [], [], 0.05)[0]:
                 answer += os.read(self._acknowledge, 64)
+
+    def require_alive(self) -> None:
+        """Raise RigError if perf was killed: its warnings say nothing about that, and its file is cut short."""
+        code = self._child.poll()
+        if code is not None and code < 0 and code != -signal.SIGINT:
+            said = self._log.read_text(errors="replace").strip()
+            raise RigError(f"perf was {exit_words(code)}" + (f". It said:\n{said}" if said else ""))
 
 
 def _end(child: subprocess.Popen[bytes], timeout_s: float) -> None:
@@ -97,6 +109,7 @@ def recording(context: CaptureContext, record_argv: RecordArgv) -> Iterator[Perf
             window.command("ping")
             yield window
             _end(child, _STOP_TIMEOUT_S)
+            window.require_alive()
         except subprocess.TimeoutExpired:
             raise RigError(f"perf did not stop within {_STOP_TIMEOUT_S:.0f} s after the load") from None
         finally:

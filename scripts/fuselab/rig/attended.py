@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from fuselab.rig import procfs
-from fuselab.rig.errors import RigError, TargetError
+from fuselab.rig.errors import NotPermittedError, RigError, TargetError
 from fuselab.rig.process import Process
 
 _GRACE_S = 1.0
@@ -18,18 +18,21 @@ _GRACE_S = 1.0
 
 
 @contextmanager
-def blamed(serving: Sequence[Process], doing: str) -> Iterator[None]:
+def blamed(serving: Sequence[Process], doing: str, targets: Sequence[Process] = ()) -> Iterator[None]:
     """Raise TargetError at the end of the block if one of `serving` has ended: the first, with its last words.
 
     Whatever the block raised about it is part of that. `serving` has causes before effects: a service before targets.
+    If all of them live, the last words of `targets` are added to a failure: only they know why they refused.
     """
     said = ""
     try:
         yield
     except TargetError as error:
         if not _gone(serving):
-            raise
-        said = f"\n{error}"
+            if isinstance(error, NotPermittedError):
+                raise
+            raise TargetError(f"{error}{_last_words(targets)}") from error
+        said = f"\n{error}" if str(error) else ""
     except RigError:  # a profiler that lost its target complains first
         if not _gone(serving):
             raise
@@ -45,15 +48,23 @@ def blamed(serving: Sequence[Process], doing: str) -> Iterator[None]:
 
 
 @contextmanager
-def attended(serving: Sequence[Process]) -> Iterator[None]:
-    """Kill what the block has started, and those of `serving` that stand on it, soon after one of them has ended."""
-    over = threading.Event()
+def attended(serving: Sequence[Process]) -> Iterator[threading.Event]:
+    """Kill what the block has started, and those of `serving` that stand on it, soon after one of them has ended.
+
+    The event is set once that has happened: how what was started ended then says nothing about it, so a TargetError
+    of the block loses its words.
+    """
+    over, killed = threading.Event(), threading.Event()
     wake, woken = os.pipe2(os.O_CLOEXEC)
-    arguments = (serving, procfs.family(os.getpid()), wake, over)
+    arguments = (serving, procfs.family(os.getpid()), wake, over, killed)
     watcher = threading.Thread(target=_watch, args=arguments, name="attended", daemon=True)
     watcher.start()
     try:
-        yield
+        yield killed
+    except TargetError:
+        if killed.is_set():
+            raise TargetError from None
+        raise
     finally:
         over.set()
         os.close(woken)
@@ -65,7 +76,16 @@ def _gone(serving: Sequence[Process]) -> list[Process]:
     return [process for process in serving if not process.running]
 
 
-def _watch(serving: Sequence[Process], before: set[int], wake: int, over: threading.Event) -> None:
+def _last_words(targets: Sequence[Process]) -> str:
+    said = [
+        f"\nThe {target.name}'s last words{target.words()}" for target in targets if target.log.last_lines()
+    ]
+    return "".join(said)
+
+
+def _watch(
+    serving: Sequence[Process], before: set[int], wake: int, over: threading.Event, killed: threading.Event
+) -> None:
     poller = select.poll()
     for descriptor in (wake, *(process.pidfd for process in serving)):
         poller.register(descriptor, select.POLLIN)
@@ -73,6 +93,7 @@ def _watch(serving: Sequence[Process], before: set[int], wake: int, over: thread
     gone = _gone(serving)
     if not gone or over.wait(_GRACE_S):
         return
+    killed.set()
     # A target that waits for its store would hold whoever waits for the target.
     above = serving[serving.index(gone[0]) + 1 :]
     started = procfs.family(os.getpid()) - before

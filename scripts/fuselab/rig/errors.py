@@ -10,6 +10,10 @@ class RigError(Exception):
     """
 
 
+class ProgramError(RigError):
+    """A program is not there, or cannot be started. Whose fault that is knows whoever asked for it."""
+
+
 class TargetError(Exception):
     """The variant could not complete the run: it never mounted, it died, its load failed.
 

@@ -28,7 +28,7 @@ def do_load(at: Session, work: Work) -> None:
     Raises TargetError if the load fails, or the target or the service dies under it.
     """
     story = at.place.story
-    with blamed(at.serving, "load"):
+    with blamed(at.serving, "load", at.processes):
         result = _measured(at, work)
         story.exit_codes["load"] = result.exit_code
         if result.reason is not None:
@@ -45,8 +45,10 @@ def _measured(at: Session, work: Work) -> LoadResult:
             window.open()
         used_s = _cpu_s(at.targets)
         started, story.load_started_unix_s = time.monotonic(), time.time()
-        with attended(at.serving):
+        with attended(at.serving) as killed:
             result = work(at.context)
+        if killed.is_set() and result.reason is not None:
+            result = LoadResult(result.exit_code, "")
         ended = time.monotonic()
         story.load_window_s = (started, ended)
         story.add("load", ended - started)

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from fuselab.rig import kernel, mountinfo
+from fuselab.rig import kernel, mountinfo, procfs
 from fuselab.rig.errors import TargetError
 from fuselab.rig.log import Log
 from fuselab.rig.process import Process, pause_s, program, running
@@ -23,6 +23,8 @@ _OWN_EXIT_S = 5.0
 """How long an unmounted target may take to end by itself before it is sent its signal."""
 _STEP_S = 5.0
 """Of each harder step of unmounting."""
+_LATE_S = 1.0
+"""How long after the end of a program that left nothing running its mount may still come."""
 _PARTING_S = 1.0
 """How long a program that put its server in the background may take to end, once the mount answers."""
 
@@ -147,19 +149,20 @@ def mounted(
     mountpoint: Path,
     ready_timeout_s: float,
     stop: StopSpec,
+    unanswered: str = "",
     known: frozenset[int] = frozenset(),
 ) -> Iterator[MountedTarget]:
     """Start the target and wait until `mountpoint` (made here) is its own; take it down at the end.
 
-    `plain_env` is for the commands that take it down. `known` are the pids of targets mounted before, for telling
-    apart those that go into the background. Raises TargetError, with its last words, if it ends or is not ready in
-    time.
+    `plain_env` is for the commands that take it down. `unanswered` is a hint for a mount that does not answer. `known`
+    are the pids of targets mounted before, for telling apart those that go into the background. Raises TargetError,
+    with its last words, if it ends or is not ready in time.
     """
     mountpoint.mkdir(exist_ok=True)
     program(argv[0], env)
     with ExitStack() as stack:
         started = stack.enter_context(running(name, argv, env=env, cwd=cwd, log=log))
-        mount = _wait_mounted(started, mountpoint, ready_timeout_s)
+        mount = _wait_mounted(started, mountpoint, ready_timeout_s, unanswered)
         process, server = started, started.pid
         if others := [pid for pid in holders(mount.device) if pid != started.pid and pid not in known]:
             server = others[0]
@@ -176,14 +179,22 @@ def mounted(
         yield target
 
 
-def _wait_mounted(process: Process, mountpoint: Path, timeout_s: float) -> mountinfo.Mount:
+def _wait_mounted(process: Process, mountpoint: Path, timeout_s: float, unanswered: str) -> mountinfo.Mount:
     """Sleep on mountinfo until the mount is there, then look at its root once: st_dev has changed and it answers."""
     deadline = time.monotonic() + timeout_s
     outside = mountpoint.parent.stat().st_dev
+    ended_s: float | None = None
     with _Watch(process) as watch:
         while (mount := mountinfo.mounted_at(mountpoint)) is None:
-            if not process.running and process.wait(0) and process.exit_code != 0:
-                raise TargetError(f"the target ended before it was mounted: {process.described()}")
+            if not process.running and process.wait(0):
+                if process.exit_code != 0:
+                    raise TargetError(f"the target ended before it was mounted: {process.described()}")
+                ended_s = ended_s or time.monotonic()
+                if time.monotonic() > min(ended_s + _LATE_S, deadline) and not _orphans():
+                    raise TargetError(
+                        "the target ended (exit code 0) without mounting, and nothing of it is still running: "
+                        f"{process.described()}"
+                    )
             if time.monotonic() > deadline:
                 raise TargetError(f"the target was not mounted within {timeout_s:g} s: {process.described()}")
             watch.sleep(_LOOK_S)
@@ -192,11 +203,16 @@ def _wait_mounted(process: Process, mountpoint: Path, timeout_s: float) -> mount
     except (OSError, TimeoutError) as error:
         kernel.abort_connection(mount.device)
         raise TargetError(
-            f"the target is mounted but does not answer ({error}): {process.described()}"
+            f"the target is mounted but does not answer ({error}){unanswered}: {process.described()}"
         ) from error
     if device == outside:
         raise TargetError(f"the target was unmounted again at once: {process.described()}")
     return mount
+
+
+def _orphans() -> set[int]:
+    """What was left in the background below us: the first process of the run's namespace has inherited it."""
+    return procfs.family(1) - procfs.family(os.getpid()) - {1}
 
 
 class _Watch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import re
@@ -9,13 +10,14 @@ import select
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fuselab.rig import procfs
-from fuselab.rig.errors import RigError, TargetError
+from fuselab.rig.errors import ProgramError, TargetError
 from fuselab.rig.log import Log
 
 KILL_WAIT_S = 5.0
@@ -85,13 +87,15 @@ class Process:
             self.pidfd = -1
 
     def described(self) -> str:
-        """`demofs (exit code 1)` and its last log lines, for an error."""
+        """`demofs (exit code 1)` and its last log lines, for an error. The first line can stand alone."""
         code = self.exit_code
         how = "" if code is None else f" ({exit_words(code)})"
+        return f"{self.name}{how}{self.words()}"
+
+    def words(self) -> str:
+        """Its last log lines, to be put behind what is said of it."""
         said = self.log.last_lines()
-        return f"{self.name}{how}" + (
-            f". Its last words:\n{indented(said)}" if said else "; it wrote nothing"
-        )
+        return f":\n{indented(said)}" if said else ", which wrote nothing"
 
 
 @contextmanager
@@ -101,7 +105,7 @@ def running(
     """Start `argv` in a session of its own; kill it at the end if it still runs.
 
     Signals meant for us do not reach it, so teardown keeps its order. `stdout` (a descriptor) replaces the log
-    for standard output. Raises RigError if the program cannot be started at all.
+    for standard output. Raises ProgramError if the program cannot be started at all.
     """
     words = [program(argv[0], env), *argv[1:]]
     try:
@@ -115,7 +119,7 @@ def running(
             start_new_session=True,
         )
     except OSError as error:
-        raise RigError(f"{name} cannot be started: {error.strerror}: {words[0]}") from error
+        raise ProgramError(f"{name} cannot be started: {_why_not(Path(words[0]), error)}") from error
     log.started()
     process = Process(name, popen.pid, log, popen)
     try:
@@ -139,12 +143,25 @@ def run(
             raise TargetError(f"`{' '.join(argv)}` failed: {process.described()}")
 
 
+def step(
+    name: str, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path, timeout_s: float
+) -> None:
+    """As `run`, of a command that the variant or its load asks for: that it cannot be started is a TargetError too."""
+    try:
+        run(name, argv, env=env, cwd=cwd, log=log, timeout_s=timeout_s)
+    except ProgramError as error:
+        raise TargetError(f"{name} failed: {error}") from error
+
+
 def plain_env(scratch: Path, network: str = "private") -> dict[str, str]:
     """What every program of a run finds in its environment, before its own: the same for everybody's shell.
 
-    With the host's network the stores outside are reachable, and so are the credentials for them.
+    With the host's network the stores outside are reachable, and so are the credentials for them. Our own virtual
+    environment is not on its PATH: whether somebody has activated it would decide which Python a target finds.
     """
     kept = {name: value for name, value in os.environ.items() if name in _INHERITED}
+    if "PATH" in kept:
+        kept["PATH"] = _without_ours(kept["PATH"])
     if network == "host":
         kept |= {name: value for name, value in os.environ.items() if name.startswith(_CREDENTIALS)}
     return {"LANG": "C.UTF-8", **kept, "TMPDIR": str(scratch)}
@@ -153,17 +170,51 @@ def plain_env(scratch: Path, network: str = "private") -> dict[str, str]:
 def program(name: str, env: Mapping[str, str]) -> str:
     """The path of a program: found on `env`'s PATH, or the newest match of a pattern (`/usr/lib/x/*/bin/x`).
 
-    Raises RigError if it is not there.
+    Raises ProgramError if it is not there, or may not be executed.
     """
     if "*" in name:
         found = max(glob.glob(name), key=_natural, default=None)
     else:
         found = shutil.which(name, path=env.get("PATH"))
+    if found is None and (there := _not_executable(name, env)):
+        raise ProgramError(f"the program `{there}` may not be executed: chmod +x {there}")
     if found is None:
-        raise RigError(
+        raise ProgramError(
             f"the program `{name}` is not installed: install it and try again (`make setup` installs ours)"
         )
     return found
+
+
+def _not_executable(name: str, env: Mapping[str, str]) -> str | None:
+    """The file that would be the program `name` if it might be executed."""
+    folders = [""] if "/" in name else env.get("PATH", "").split(os.pathsep)
+    return next((path for folder in folders if os.path.isfile(path := os.path.join(folder, name))), None)
+
+
+def _why_not(path: Path, error: OSError) -> str:
+    """What the system's words for a program that is there, but cannot be started, leave out."""
+    if error.filename != str(path):  # the folder to start it in
+        return f"{error.strerror}: {error.filename}"
+    if error.errno == errno.ENOENT and path.is_file():
+        with path.open("rb") as file:
+            first = file.readline(512)
+        if not first.startswith(b"#!"):
+            return f"{path} was built for another system: the loader that it names is missing"
+        interpreter = (first[2:].strip(b" \t\n").split() or [b""])[0].decode(errors="replace")
+        return (
+            f"the interpreter `{interpreter}`, which the first line of {path} names, is missing: install it"
+        )
+    if error.errno == errno.EACCES and not os.access(path, os.X_OK):
+        return f"{path} may not be executed: chmod +x {path}"
+    return f"{error.strerror}: {path}"
+
+
+def _without_ours(path: str) -> str:
+    """PATH without the folder of our own virtual environment, if we run in one."""
+    if sys.prefix == sys.base_prefix:
+        return path
+    ours = os.path.realpath(Path(sys.prefix, "bin"))
+    return os.pathsep.join(f for f in path.split(os.pathsep) if not f or os.path.realpath(f) != ours)
 
 
 def exit_words(code: int) -> str:

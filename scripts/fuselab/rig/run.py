@@ -96,7 +96,8 @@ def check(request: RunRequest) -> None:
             ) from None
     binary = binary_path(request)
     if binary is not None and not os.access(binary, os.X_OK):
-        raise RigError(f"the program of target {config.target} is not there, or may not be run: {binary}")
+        why = f"may not be executed: chmod +x {binary}" if binary.exists() else f"is not there: {binary}"
+        raise RigError(f"the program of target {config.target} {why}")
     if config.service is not None:
         require_program(config.service, env)
     if config.argv and kind.needs_mount:

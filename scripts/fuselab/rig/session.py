@@ -14,7 +14,7 @@ from fuselab.rig.errors import TargetError
 from fuselab.rig.log import Log
 from fuselab.rig.mount import MountedTarget, mounted
 from fuselab.rig.mountinfo import mount_of
-from fuselab.rig.process import Process, run
+from fuselab.rig.process import Process, step
 from fuselab.rig.state import State
 from fuselab.rig.story import Story, binary_path
 from fuselab.target.model import fill
@@ -22,6 +22,7 @@ from fuselab.workloads import REGISTRY
 from fuselab.workloads.base import LoadContext
 
 _SYNC_LIMIT_S = 60.0
+_OWN_NETWORK = "; a run has a network of its own: `network: host` reaches servers elsewhere"
 RAMPED = frozenset({"timed", "cost"})
 """Purposes whose load warms up before its figures count."""
 
@@ -75,7 +76,12 @@ class Session:
     def serving(self) -> tuple[Process, ...]:
         """What the load stands on, the lowest first."""
         service = self.place.service
-        return (*([service] if service else ()), *(target.process for target in self.targets))
+        return (*([service] if service else ()), *self.processes)
+
+    @property
+    def processes(self) -> tuple[Process, ...]:
+        """Of the targets."""
+        return tuple(target.process for target in self.targets)
 
 
 @contextmanager
@@ -88,23 +94,23 @@ def session(place: Place, label: str = "") -> Iterator[Session]:
     config = place.story.request.mount
     wanted = config.mounts if config.argv and REGISTRY[place.story.request.load.kind].needs_mount else 0
     with ExitStack() as stack:
-        logs: list[Log] = []
         targets: list[MountedTarget] = []
         with place.story.phase("mount"):
             for number in range(1, wanted + 1):
-                log = stack.enter_context(
-                    Log(place.out / _log_name(number, label), place.story.request.log_cap_bytes)
-                )
-                logs.append(log)
+                log = Log(place.out / _log_name(number, label), place.story.request.log_cap_bytes)
+                stack.callback(_note, place.story, log)
+                stack.enter_context(log)
                 targets.append(_mount(place, stack, number, log, targets))
         yield Session(place, tuple(targets), _context(place, targets))
         _stop(place.story, targets)
-        for log in logs:
-            log.close()
-            place.story.log_bytes += log.written_bytes
-            place.story.log_kept_bytes += log.kept_bytes
-            if log.written_bytes > log.kept_bytes:
-                place.story.mark(f"{log.path.name}: {log.kept_bytes} of {log.written_bytes} bytes were kept")
+
+
+def _note(story: Story, log: Log) -> None:
+    """What a target wrote until its log was closed, however its session ended."""
+    story.log_bytes += log.written_bytes
+    story.log_kept_bytes += log.kept_bytes
+    if log.written_bytes > log.kept_bytes:
+        story.mark(f"{log.path.name}: {log.kept_bytes} of {log.written_bytes} bytes were kept")
 
 
 def _log_name(number: int, label: str) -> str:
@@ -133,6 +139,7 @@ def _mount(
             mountpoint=mountpoint,
             ready_timeout_s=config.ready_timeout_s,
             stop=config.stop,
+            unanswered="" if config.network == "host" else _OWN_NETWORK,
             known=frozenset(pid for target in before for pid in (target.process.pid, target.server)),
         )
     )
@@ -184,11 +191,13 @@ def _stop(story: Story, targets: Sequence[MountedTarget]) -> None:
 def prepare(place: Place, at: Session) -> None:
     """The load's own preparation, inside the mount. Raises TargetError for a step that fails."""
     load = place.story.request.load
-    for number, step in enumerate(load.prepare, 1):
-        argv = [fill(word, at.context.values) for word in step]
+    for number, words in enumerate(load.prepare, 1):
+        argv = [fill(word, at.context.values) for word in words]
+        name = f"`prepare` step {number} of the load {load.workload}"
         log = place.out / f"prepare-{number}.log"
-        with place.story.phase("prepare"), blamed(at.serving, "preparation"), attended(at.serving):
-            run("prepare", argv, env=place.env, cwd=at.context.directory, log=log, timeout_s=load.timeout_s)
+        blaming = blamed(at.serving, "preparation", at.processes)
+        with place.story.phase("prepare"), blaming, attended(at.serving):
+            step(name, argv, env=place.env, cwd=at.context.directory, log=log, timeout_s=load.timeout_s)
         place.story.say(f"prepared: {' '.join(argv)}")
 
 

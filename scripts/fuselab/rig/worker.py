@@ -20,7 +20,7 @@ from fuselab.paths import MissingProgramError
 from fuselab.rig import environment, kernel
 from fuselab.rig.errors import Interrupted, RigError, TargetError
 from fuselab.rig.load import do_load
-from fuselab.rig.process import plain_env, run
+from fuselab.rig.process import plain_env, step
 from fuselab.rig.record import RunRecord
 from fuselab.rig.request import NOT_FRESH, RunRequest
 from fuselab.rig.service import serving
@@ -125,13 +125,17 @@ def _run(story: Story, proc: int, started_s: float, pressure: dict[str, int | No
                 "capture": str(out),
                 "port": "" if service is None else str(service.port),
             }
-            place = Place(story, state, out, env, values, proc, serves)
-            _set_up(place)
+        place = Place(story, state, out, env, values, proc, serves)
         try:
+            with story.phase("setup"):
+                _set_up(place)
             _SESSIONS[request.purpose](place)
         except TargetError as error:
-            if free_bytes(root) < _FULL_BYTES:
-                raise RigError(f"the disk below {root} is full, and so the run failed: {error}") from error
+            for folder in (root, out):
+                if free_bytes(folder) < _FULL_BYTES:
+                    raise RigError(
+                        f"the disk below {folder} is full, and so the run failed: {error}"
+                    ) from error
             raise
         with story.phase("teardown"):
             stack.close()
@@ -148,11 +152,11 @@ def _set_up(place: Place) -> None:
         path = place.state.data / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(fill(text, {**place.values, "mountpoint": str(mountpoint)}))
-    for number, step in enumerate(config.prepare, 1):
-        argv = place.filled(step)
+    for number, words in enumerate(config.prepare, 1):
+        argv = place.filled(words)
         log = place.out / f"target.prepare-{number}.log"
-        run(
-            "prepare",
+        step(
+            f"`prepare` step {number} of target {config.target}",
             argv,
             env=env,
             cwd=place.state.scratch,

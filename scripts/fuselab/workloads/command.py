@@ -10,6 +10,7 @@ from typing import cast
 import msgspec
 
 from fuselab.files import write_json
+from fuselab.rig.errors import ProgramError
 from fuselab.rig.request import Load
 from fuselab.target.model import fill
 from fuselab.workloads.base import LoadContext, LoadResult, Metric, Traffic
@@ -17,6 +18,8 @@ from fuselab.workloads.fio import Fio
 from fuselab.workloads.running import finish
 
 OUTPUT = "command.json"
+_NOT_STARTED = 127
+"""As a shell's exit code for a program that is not there."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -52,7 +55,10 @@ class Command:
         argv = [fill(str(word), context.values) for word in words]
         expected = cast("int", load.settings.get("expect_exit", 0))
         started = time.monotonic()
-        ended = finish(argv, context, cwd=context.directory, log="command.log", timeout_s=load.timeout_s)
+        try:
+            ended = finish(argv, context, cwd=context.directory, log="command.log", timeout_s=load.timeout_s)
+        except ProgramError as error:
+            return LoadResult(_NOT_STARTED, f"`argv` of the load {load.workload}: {error}")
         write_json(context.out / OUTPUT, Outcome(time.monotonic() - started, ended.exit_code))
         if ended.timed_out or ended.exit_code != expected:
             return LoadResult(ended.exit_code or 1, f"`{' '.join(argv)}`: {ended.words(load.timeout_s)}")

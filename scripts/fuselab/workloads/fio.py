@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -47,7 +50,10 @@ _VERIFY_JOBS: Mapping[str, Options] = {
     "sequential": {"bs": "128k", "size": "64m"},
     "random": {"bs": "4k", "size": "8m", "stonewall": "1"},
 }
+VERIFY_MIB = 72
+"""The sum of their sizes."""
 _VERIFY_TIMEOUT_S = 300.0
+_TOO_SMALL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Fio:
@@ -106,7 +112,15 @@ class Fio:
         job = context.out / f"verify.{word}.fio"
         job.write_text(_job_file(_VERIFY, jobs))
         output = f"verify.{word}.json"
-        return fio_output.result(context.out / output, self._fio(job, output, 0, _VERIFY_TIMEOUT_S, context))
+        ended = self._fio(job, output, 0, _VERIFY_TIMEOUT_S, context)
+        result = fio_output.result(context.out / output, ended, _VERIFY_TIMEOUT_S)
+        if ended.timed_out:
+            limit = "the verifying run was not answered in time, and its limit is fixed"
+            return replace(result, reason=f"{limit}: {result.reason}")
+        if any(os.strerror(code) in (result.reason or "") for code in _TOO_SMALL):
+            room = f"the verifying run writes {VERIFY_MIB} MiB, and found no room for them"
+            return replace(result, reason=f"{room}: {result.reason}")
+        return result
 
     def metrics(self, run: Path) -> Sequence[Metric]:
         return fio_output.metrics(fio_output.read(run / OUTPUT), fio_logs.slopes(run / _BANDWIDTH_LOG))

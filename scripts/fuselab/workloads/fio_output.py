@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -168,6 +169,11 @@ def result(output: Path, ended: Ended, timeout_s: float | None = None) -> LoadRe
     errors = {job["jobname"]: job["error"] for job in jobs if job.get("error")}
     if errors:
         words = ", ".join(f"{name}: {os.strerror(code)} (error {code})" for name, code in errors.items())
+        if errno.EILSEQ in errors.values():  # what fio calls a checksum that is wrong
+            return LoadResult(
+                ended.exit_code or 1,
+                f"what was read back is not what was written (fio's job {words}): {ended.words()}",
+            )
         return LoadResult(ended.exit_code or 1, f"fio failed in {words}: {ended.words()}")
     if ended.exit_code != 0:
         return LoadResult(ended.exit_code, f"fio: {ended.words()}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fuselab.rig.log import Log
-from fuselab.rig.process import exit_words, plain_env, running
+from fuselab.rig.process import exit_words, indented, plain_env, running
 from fuselab.workloads.base import LoadContext
 
 _ASKED_TO_END_S = 5.0
@@ -29,11 +29,7 @@ class Ended:
             if self.timed_out and timeout_s
             else exit_words(self.exit_code)
         )
-        return (
-            how
-            if not self.said
-            else f"{how}. Its last words:\n" + "\n".join(f"    {line}" for line in self.said.splitlines())
-        )
+        return f"{how}:\n{indented(self.said)}" if self.said else how
 
 
 def finish(
@@ -47,7 +43,7 @@ def finish(
 ) -> Ended:
     """Run `argv`; what it writes goes to the file `log` of the run folder. After `timeout_s`: SIGINT, then SIGKILL.
 
-    Raises RigError if the program is not there.
+    Raises ProgramError if the program cannot be started.
     """
     full = {**plain_env(context.scratch), **context.env, **(env or {})}
     with Log(context.out / log) as output, running(argv[0], argv, env=full, cwd=cwd, log=output) as process:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +51,25 @@ def test_a_target_that_never_becomes_ready_is_quoted_and_killed(rig):
     assert "waiting for the store" in (record.reason or "")
 
 
+def test_a_target_that_ends_well_without_mounting_is_not_waited_for(rig):
+    record = failed(rig, argv=shell("echo usage >&2"), ready_timeout_s=600.0)
+    assert "ended (exit code 0) without mounting" in (record.reason or "")
+    assert "usage" in (record.reason or "")
+
+
 def test_a_target_that_goes_into_the_background_without_mounting(rig):
-    record = failed(rig, argv=shell("exit 0"), ready_timeout_s=0.5)
-    assert "not mounted within 0.5 s" in (record.reason or "")
+    record = failed(rig, argv=shell("setsid sleep 1000 & exit 0"), ready_timeout_s=2.5)
+    assert "not mounted within 2.5 s" in (record.reason or "")
+
+
+def test_a_target_that_refuses_the_load_is_quoted(rig):
+    refuse = 'echo a cache is needed for that >&2; exec bindfs -r -f "$0" "$1"'
+    record = failed(rig, argv=shell(refuse))
+    first, _, rest = (record.reason or "").partition("\n")
+    assert first.startswith("fio failed in job: ")
+    assert "The target's last words:\n    a cache is needed for that" in rest
+    assert record.target is not None
+    assert record.target.log_bytes == record.target.log_kept_bytes == len("a cache is needed for that\n")
 
 
 def test_a_target_that_dies_under_the_load(rig):
@@ -64,6 +81,19 @@ def test_a_target_that_dies_under_the_load(rig):
     assert "died during the load: target (killed by SIGKILL)" in (record.reason or "")
     assert "out of luck" in (record.reason or "")
     assert "fio" in (record.reason or ""), "what the load said stands there too"
+    assert (record.reason or "").count("out of luck") == 1
+
+
+def test_a_load_that_was_killed_because_its_target_died_has_nothing_to_say(rig):
+    die = 'bindfs -f "$0" "$1" & sleep 2; kill -STOP $!; echo out of luck >&2; kill -9 $$'
+    record = failed(
+        rig,
+        argv=shell(die),
+        load=fio(rw="write", bs="4k", size="1m", runtime="60s"),
+        stop=StopSpec("unmount", "TERM", 2),
+    )
+    assert "died during the load: target (killed by SIGKILL):\n    out of luck" in (record.reason or "")
+    assert "fio" not in (record.reason or ""), "fuselab itself has killed it"
 
 
 def test_a_target_that_hangs_under_the_load(rig):
@@ -132,6 +162,49 @@ def test_a_command_fails_unless_its_exit_code_is_the_expected_one(rig):
     assert record.status == "ok"
 
 
+MISSING = ("no-such-mkfs", "{state}")
+
+
+def test_a_missing_program_of_a_step_is_the_variants_fault_and_names_the_step(rig):
+    record = failed(rig, argv=("bindfs", "-f", "{state}", "{mountpoint}"), prepare=(("true",), MISSING))
+    assert (record.reason or "").startswith(
+        "`prepare` step 2 of target bindfs failed: the program `no-such-mkfs` is not installed"
+    )
+    record = failed(rig, load=replace(fio(rw="write", size="1m"), prepare=(("no-such-untar",),)))
+    assert (record.reason or "").startswith(
+        "`prepare` step 1 of the load w failed: the program `no-such-untar` is not installed"
+    )
+    record = failed(rig, load=Load("command", "w", {"argv": ["no-such-make"]}))
+    assert (record.reason or "").startswith(
+        "`argv` of the load w: the program `no-such-make` is not installed"
+    )
+
+
+def test_the_targets_own_missing_program_is_the_machines_fault(rig):
+    with pytest.raises(RigError, match="`no-such-fs` is not installed"):
+        rig.run(argv=("no-such-fs", "{mountpoint}"))
+
+
+LOST = """
+import ctypes, os, sys, time
+fd = os.open("/dev/fuse", os.O_RDWR)
+options = f"fd={fd},rootmode=40000,user_id=0,group_id=0"
+ctypes.CDLL(None).mount(b"lost", sys.argv[1].encode(), b"fuse.lost", 0, options.encode())
+print("no route", flush=True)
+os.close(fd)
+time.sleep(1000)
+"""
+
+
+def test_a_mount_that_does_not_answer_is_told_of_its_network(rig):
+    for network in ("private", "host"):
+        record = failed(rig, argv=("python3", "-c", LOST, "{mountpoint}"), network=network)
+        first, _, rest = (record.reason or "").partition("\n")
+        assert "mounted but does not answer" in first
+        assert ("`network: host` reaches servers elsewhere" in first) == (network == "private")
+        assert "no route" in rest
+
+
 def test_a_port_in_use_is_the_machines_fault_and_names_the_mend(rig):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -184,6 +257,18 @@ def test_a_disk_that_fills_up_under_the_load_is_not_the_variants_fault(rig):
     assert job.returncode == 1
     assert f"RigError: the disk below {rig.root}/state is full" in said
     assert "No space left on device" in said
+
+
+@needs_root
+def test_a_full_disk_below_the_results_is_not_the_variants_fault(rig):
+    request = rig.request(load=fio(rw="write", bs="4k", size="1m"))
+    fill = f"head -c 40m /dev/zero > {request.out}/filler; exit 1"
+    request = replace(request, mount=replace(request.mount, prepare=(("sh", "-c", fill),)))
+    scene = f'mount -t tmpfs -o size=20m none {request.out} && exec "$@"'
+    job = rig.job(request, prefix=("unshare", "--mount", "sh", "-c", scene, "sh"))
+    said, _ = job.communicate(timeout=120)
+    assert job.returncode == 1
+    assert f"RigError: the disk below {request.out} is full" in said
 
 
 @needs_root

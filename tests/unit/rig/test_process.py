@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -83,6 +84,35 @@ def test_a_program_that_cannot_run_is_the_machines_fault(tmp_path):
         step(str(tmp_path / "prog"), tmp_path=tmp_path)
 
 
+def test_a_script_whose_interpreter_is_missing_names_it(tmp_path):
+    (tmp_path / "x.py").write_text("#! /usr/bin/python9.1 -u\n")
+    (tmp_path / "x.py").chmod(0o755)
+    with pytest.raises(
+        RigError, match=r"interpreter `/usr/bin/python9\.1`, which the first line of .*x\.py names"
+    ):
+        step(str(tmp_path / "x.py"), tmp_path=tmp_path)
+
+
+def test_a_program_of_another_system_is_not_called_missing(tmp_path):
+    other = bytearray(Path("/bin/true").read_bytes())
+    at = other.index(b"/lib")
+    other[at : at + 4] = b"/nix"
+    (tmp_path / "prog").write_bytes(other)
+    (tmp_path / "prog").chmod(0o755)
+    with pytest.raises(RigError, match="built for another system"):
+        step(str(tmp_path / "prog"), tmp_path=tmp_path)
+
+
+def test_a_program_that_may_not_be_executed_names_the_mend(tmp_path, monkeypatch):
+    (tmp_path / "prog").touch()
+    mend = f"chmod \\+x {tmp_path}/prog"
+    with pytest.raises(RigError, match=mend):
+        step(str(tmp_path / "prog"), tmp_path=tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(RigError, match=mend):
+        step("prog", tmp_path=tmp_path)
+
+
 def test_of_several_versions_the_newest_is_taken(tmp_path):
     for version in ("9", "15", "8.4"):
         (tmp_path / version).mkdir()
@@ -104,6 +134,21 @@ def test_only_what_everybody_has_is_inherited(tmp_path, monkeypatch):
     monkeypatch.setenv("RUST_LOG", "trace")
     monkeypatch.setenv("AWS_PROFILE", "mine")
     assert {"RUST_LOG", "AWS_PROFILE"}.isdisjoint(plain_env(tmp_path))
-    assert plain_env(tmp_path)["PATH"] == os.environ["PATH"]
     assert plain_env(tmp_path)["TMPDIR"] == str(tmp_path)
     assert plain_env(tmp_path, "host")["AWS_PROFILE"] == "mine"
+
+
+def test_an_activated_environment_of_ours_is_not_the_targets(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", f"{sys.prefix}/bin:/opt/theirs/bin:{sys.prefix}/bin/:/usr/bin")
+    assert plain_env(tmp_path)["PATH"] == "/opt/theirs/bin:/usr/bin"
+    monkeypatch.setattr(sys, "prefix", sys.base_prefix)
+    assert plain_env(tmp_path)["PATH"] == os.environ["PATH"], "not in a virtual environment"
+
+
+def test_how_it_ended_can_stand_without_what_it_said(tmp_path):
+    with pytest.raises(TargetError) as loud:
+        step("sh", "-c", "echo no; echo luck; exit 3", tmp_path=tmp_path)
+    assert str(loud.value).splitlines()[0].endswith("failed: step (exit code 3):")
+    with pytest.raises(TargetError) as mute:
+        step("false", tmp_path=tmp_path)
+    assert str(mute.value) == "`false` failed: step (exit code 1), which wrote nothing"

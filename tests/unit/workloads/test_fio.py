@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -317,6 +318,36 @@ def test_a_fio_that_did_its_work_has_no_reason(output):
 
 def test_a_timeout_says_how_long_it_was(output):
     assert "did not end within 7 s" in reason(output / "mixed.json", Ended(-9, True, ""), 7.0)
+
+
+def test_wrong_data_is_called_that_first(tmp_path):
+    output = tmp_path / "verify.read.json"
+    output.write_text(json.dumps({"jobs": [{"jobname": "random", "error": errno.EILSEQ}]}))
+    said = reason(output, Ended(1, False, "crc32c: verify failed at file f offset 0")).splitlines()
+    assert said[0].startswith("what was read back is not what was written (fio's job random: ")
+    assert said[1] == "    crc32c: verify failed at file f offset 0"
+
+
+def verifying(monkeypatch, tmp_path: Path, ended: Ended, error: int = 0) -> str:
+    """The reason of a verifying run whose fio ended like that."""
+    (tmp_path / "verify.write.json").write_text(json.dumps({"jobs": [{"jobname": "random", "error": error}]}))
+    monkeypatch.setattr(type(FIO), "_fio", lambda *_: ended)
+    context = LoadContext(tmp_path, (tmp_path,), tmp_path, tmp_path, tmp_path, Path())
+    return FIO.verify(context, False).reason or ""
+
+
+def test_a_verifying_run_that_hangs_names_its_limit(monkeypatch, tmp_path):
+    said = verifying(monkeypatch, tmp_path, Ended(-9, True, ""))
+    assert said.startswith("the verifying run was not answered in time")
+    assert said.endswith("fio: it did not end within 300 s")
+
+
+def test_a_small_filesystem_learns_what_the_verifying_run_writes(monkeypatch, tmp_path):
+    said = verifying(monkeypatch, tmp_path, Ended(1, False, ""), errno.ENOSPC)
+    assert said.startswith("the verifying run writes 72 MiB")
+    assert "No space left on device" in said
+    jobs = (tmp_path / "verify.write.fio").read_text()
+    assert [line for line in jobs.splitlines() if line.startswith("size=")] == ["size=64m", "size=8m"]
 
 
 def test_the_manual_names_every_metric(checkout: Path):
