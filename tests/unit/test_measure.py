@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from fuselab import measure
+from fuselab.layout import holders
 from fuselab.measure import BlockTask, time_block
 from fuselab.rig.request import Load, MountConfig, RunRequest
 from fuselab.target.model import StopSpec
@@ -140,3 +141,11 @@ def test_who_failed_its_verifying_run_is_not_timed_and_the_others_are(block, tmp
         "b": {"status": "failed", "reason": "corrupt"},
         "a": {"status": "ok", "reason": None},
     }
+
+
+def test_results_that_cannot_be_written_end_snakemake_with_one_sentence(tmp_path):
+    (tmp_path / "results").write_text("a file, which holds no folders")
+    with pytest.raises(
+        SystemExit, match=r"the folder .*/blocks cannot be made .*a folder that may be written"
+    ):
+        holders([str(tmp_path / "results/e/blocks/001")])

@@ -333,7 +333,9 @@ def verifying(monkeypatch, tmp_path: Path, ended: Ended, error: int = 0) -> str:
     (tmp_path / "verify.write.json").write_text(json.dumps({"jobs": [{"jobname": "random", "error": error}]}))
     monkeypatch.setattr(type(FIO), "_fio", lambda *_: ended)
     context = LoadContext(tmp_path, (tmp_path,), tmp_path, tmp_path, tmp_path, Path())
-    return FIO.verify(context, False).reason or ""
+    result = FIO.verify(context, False)
+    assert result is not None
+    return result.reason or ""
 
 
 def test_a_verifying_run_that_hangs_names_its_limit(monkeypatch, tmp_path):
