@@ -9,7 +9,7 @@ from typing import Any
 from fuselab import workloads
 from fuselab.experiment.findings import Findings, hint, near
 from fuselab.experiment.fio_check import Complaint, complaints
-from fuselab.experiment.loads import complete_jobs, refusal
+from fuselab.experiment.loads import complete_jobs, misread, refusal
 from fuselab.experiment.model import Variant, Workload
 from fuselab.experiment.variants import Draft
 from fuselab.experiment.yaml_source import Key
@@ -169,6 +169,7 @@ def check_own_options(
             if reason:
                 message = f"'{name}' cannot be '{text}' here: {reason}"
                 findings.add(draft.place("fio", name), message, of_key=True)
+            misread(findings, draft.place("fio", name), name, text)
         for workload in fio:
             own = workload.for_variant(variant).settings
             rendered = workloads.REGISTRY[workload.kind].render(own) or ""

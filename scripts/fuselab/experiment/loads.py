@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from fuselab.experiment import units
+from fuselab.experiment import fio_numbers, units
 from fuselab.experiment.findings import Findings
 from fuselab.experiment.fio_file import read_job_file
 from fuselab.experiment.model import Workload
@@ -79,9 +79,17 @@ def _options(findings: Findings, at: Key, part: Mapping[str, Any]) -> dict[str, 
         reason = refusal(name, text)
         if reason:
             findings.add((*at, name), f"'{name}' cannot be '{text}': {reason}", of_key=True)
-        else:
+        elif not misread(findings, (*at, name), name, text):
             options[name] = text
     return options
+
+
+def misread(findings: Findings, at: Key, name: str, text: str) -> bool:
+    """Whether fio would read this time or size as something else, which is then a finding."""
+    fault = fio_numbers.fault(name, text)
+    if fault is not None:
+        findings.add(at, fault[0], suggestion=fault[1])
+    return fault is not None
 
 
 def refusal(name: str, text: str) -> str | None:
@@ -132,7 +140,7 @@ def _job_file(findings: Findings, at: Key, written: str) -> dict[str, dict[str, 
     refused = []
     for job, options in jobs.items():
         for option, text in options.items():
-            reason = refusal(option, text)
+            reason = refusal(option, text) or (fio_numbers.fault(option, text) or (None,))[0]
             if reason:
                 refused.append(f"[{job}] {option}={text}: {reason}")
     if refused:

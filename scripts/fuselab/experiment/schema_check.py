@@ -174,6 +174,8 @@ def _wrong_value(findings: Findings, broken: Violation) -> None:
     else:
         article = "an" if title[0] in "aeiou" else "a"
         message = f"{shown} is not {article} {title}" + (f": {allowed}" if allowed else "")
+    if title == "fio time" and text is not None and re.fullmatch("[1-9][0-9]*", text):
+        message += f" (fio takes {text} for seconds: write {text}s, or {text}ms if those are meant)"
     if suggestion and choices:
         message += f"; did you mean '{suggestion}'?"
     corrected = None if suggestion else _corrected(at, schema)
@@ -216,7 +218,13 @@ def _meant(broken: Violation, text: str | None) -> str | None:
         return near(text, [str(choice) for choice in broken.wanted])
     if broken.rule == "type":
         types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-        return units.nearest(schema.get("title", ""), text) or _retyped(types, text, value)
+        title = schema.get("title", "")
+        close = units.nearest(title, text)
+        return (
+            close
+            if title.startswith("fio ") and isinstance(value, float)
+            else close or _retyped(types, text, value)
+        )
     if schema.get("pattern") == "^auto$":
         close = get_close_matches(text, ["auto"], cutoff=0.5)
         return "auto" if close else text if text.isdigit() and int(text) > 0 else None

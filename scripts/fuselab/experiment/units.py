@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
+from fractions import Fraction
 
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _WORDS = {
@@ -23,7 +24,13 @@ _WORDS = {
     },
     "share": dict.fromkeys(["", "%", "percent", "pct", "per cent"], "%"),
 }
-_WORDS["fio block size"] = _WORDS["size"]
+_WORDS["fio block size"] = _WORDS["fio size"] = _WORDS["size"]
+_WORDS["fio time"] = {**_WORDS["duration"], **dict.fromkeys(["d", "day", "days"], "d")}
+_WHOLE = {
+    "time": {"us": 1, "ms": 10**3, "s": 10**6, "m": 60 * 10**6, "h": 3600 * 10**6, "d": 86400 * 10**6},
+    "size": {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40},
+}
+"""Units of fio, which reads whole numbers only: each in the smallest."""
 
 
 def seconds(text: str) -> float:
@@ -51,4 +58,26 @@ def nearest(kind: str, text: str) -> str | None:
         if not close:
             return None
         word = close[0]
-    return match[1].replace(",", ".") + units[word]
+    found = match[1].replace(",", ".") + units[word]
+    if kind.startswith("fio ") and "." in found:
+        return whole(kind.rpartition(" ")[2], found)
+    return found
+
+
+def whole(noun: str, text: str) -> str | None:
+    """A time or size as fio can read it: `1.5s` -> `1500ms`, `1.5m` -> `1536k`; None if no unit is small enough."""
+    factors = _WHOLE[noun]
+    match = re.fullmatch(r"([0-9]*\.?[0-9]+)([a-z]*)", text.lower())
+    unit = (match[2] or ("s" if noun == "time" else "")) if match else ""
+    if noun == "size":
+        unit = re.sub(r"i?b$", "", unit)
+    if match is None or unit not in factors:
+        return None
+    smallest = Fraction(match[1]) * factors[unit]
+    if smallest.denominator != 1 or not smallest:
+        return None
+    # In the unit it was written in, or the next smaller ones.
+    for name in sorted(factors, key=lambda name: -factors[name]):
+        if factors[name] <= factors[unit] and smallest % factors[name] == 0:
+            return f"{smallest // factors[name]}{name}"
+    return None

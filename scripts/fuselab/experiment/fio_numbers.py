@@ -1,0 +1,43 @@
+"""Times and sizes of fio that it takes, and reads as something else: `1.5s` is 1 s to it, `1.5m` one byte."""
+
+from __future__ import annotations
+
+import re
+
+from fuselab.experiment import units
+
+TIMES = frozenset(
+    (
+        "latency_target", "latency_window", "max_latency", "ramp_time", "rate_cycle", "runtime", "ss_dur",
+        "ss_ramp", "startdelay", "steadystate_duration", "steadystate_ramp_time", "thinktime",
+        "thinktime_iotime", "thinktime_spin", "timeout",
+    )
+)  # fmt: skip
+SIZES = frozenset(
+    (
+        "ba", "blockalign", "blocksize", "blocksize_range", "bs", "bs_range", "bsrange", "file_size",
+        "filesize", "io_limit", "io_size", "iosize", "offset", "offset_increment", "size", "zonerange",
+        "zonesize", "zoneskip",
+    )
+)  # fmt: skip
+_NEVER_ZERO = frozenset(("runtime", "timeout", "size", "bs", "blocksize"))
+"""Where nothing is not a number: fio takes it for an option that is not there, or fails when it runs."""
+_FRACTION = re.compile(r"[0-9]*\.[0-9]+[a-z]*", re.IGNORECASE)
+_ZERO = re.compile(r"0+(\.0*)?[a-z%]*", re.IGNORECASE)
+
+
+def fault(name: str, text: str) -> tuple[str, str | None] | None:
+    """Why the option `name` may not be `text`, and the right spelling where one is meant; None if it may."""
+    if name not in TIMES | SIZES:
+        return None
+    noun = "time" if name in TIMES else "size"
+    if name in _NEVER_ZERO and _ZERO.fullmatch(text):
+        return f"a {noun} of nothing: '{name}' is more than 0", None
+    words = re.split(r"([,:-])", text)
+    broken = [word for word in words if _FRACTION.fullmatch(word)]
+    if not broken:
+        return None
+    mended = [units.whole(noun, word) if word in broken else word for word in words]
+    close = None if None in mended else "".join(word for word in mended if word is not None)
+    write = f": write {close}" if close else f": write a whole number in a smaller unit of {noun}"
+    return f"fio reads no fractions, and takes '{text}' for something else{write}", close
