@@ -6,6 +6,7 @@ the targets, profilers and services that are there. Faults of all three are coll
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from fuselab.experiment.errors import ExperimentErrors, Problem
 from fuselab.experiment.findings import Findings, hint, near
 from fuselab.experiment.loads import read_workloads
 from fuselab.experiment.model import Compare, Experiment, Query, Variant
+from fuselab.experiment.read_only import check_read_only
 from fuselab.experiment.resolve import Targets, read_variant
 from fuselab.experiment.schema_check import check_schema
 from fuselab.experiment.variants import check_twins, read_contrasts, read_drafts
@@ -57,12 +59,14 @@ def load_experiment(path: Path, repository: Path) -> Loaded:
     contrasts = read_contrasts(findings, data, drafts) if drafts else ()
     workloads = read_workloads(findings, data)
     compare = _compare(data, checks.default_primary(workloads))
+    check_read_only(findings, workloads, variants, targets.found)
     checks.check_workloads(findings, workloads, targets.found)
     checks.check_own_options(findings, drafts, variants, workloads)
     checks.check_mounts(findings, data, workloads)
     checks.check_metrics(findings, data, workloads)
     profilers = checks.read_profilers(findings, data, workloads, targets.found)
     checks.check_queries(findings, data)
+    _check_state(findings, data)
     services = _services(findings, variants, targets)
     findings.raise_if_any()
     experiment = Experiment(
@@ -99,6 +103,22 @@ def _check_name(findings: Findings, data: Mapping[str, Any]) -> None:
     if "name" in data and data["name"] != stem:
         message = f"the name '{data['name']}' differs from that of the file, '{stem}'"
         findings.add(("name",), message, suggestion=stem)
+
+
+_NO_DISKS = ("/proc", "/sys")
+
+
+def _check_state(findings: Findings, data: Mapping[str, Any]) -> None:
+    """A `state` that is no folder, or where no file can be."""
+    if "state" not in data:
+        return
+    folder = Path(os.path.realpath(os.path.expanduser(data["state"])))
+    there = next(path for path in (folder, *folder.parents) if os.path.exists(path))
+    if not there.is_dir():
+        findings.add(("state",), f"{there} is no folder: 'state' is one on the disk that is to be measured")
+    elif any(folder.is_relative_to(kernel) for kernel in _NO_DISKS):
+        message = f"{folder} holds no files of yours: 'state' is a folder on the disk that is to be measured"
+        findings.add(("state",), message)
 
 
 def _compare(data: Mapping[str, Any], default: tuple[str, ...]) -> Compare:

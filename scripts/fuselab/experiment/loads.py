@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fuselab.experiment import fio_numbers, units
+from fuselab.experiment.argvs import check_argv, check_argvs
 from fuselab.experiment.findings import Findings
 from fuselab.experiment.fio_file import read_job_file
 from fuselab.experiment.model import Workload
@@ -48,6 +49,7 @@ def _workload(findings: Findings, at: Key, name: str, kind: str, part: Mapping[s
         given["timeout_s"] = units.seconds(part["timeout"])
     if "cache" in part:
         given["cache"] = part["cache"]
+    check_argvs(findings, (*at, "prepare"), part.get("prepare"))
     prepare = tuple(
         _step(findings, (*at, "prepare", i), step) for i, step in enumerate(part.get("prepare", ()))
     )
@@ -154,6 +156,7 @@ def _criterion(findings: Findings, at: Key, name: str, part: Mapping[str, Any]) 
 
 
 def _command(findings: Findings, at: Key, name: str, part: Mapping[str, Any]) -> dict[str, object]:
+    check_argv(findings, (*at, "argv"), part.get("argv"))
     argv = tuple(_text(findings, (*at, "argv", i), word) for i, word in enumerate(part.get("argv", ())))
     return {"argv": argv, "expect_exit": part.get("expect_exit", 0)}
 

@@ -116,7 +116,9 @@ def _check_options(findings: Findings, draft: Draft, target: Target) -> None:
             findings.unknown(at, "mount option", target.options, of_key=True, why=f" of '{target.name}'")
         elif option.pattern and not re.fullmatch(option.pattern, value):
             meaning = f" ({option.description})" if option.description else ""
-            findings.add(at, f"'{value}' is not a value of the mount option '{name}'{meaning}")
+            message = f"'{value}' is not a value of the mount option '{name}'{meaning}: "
+            message += f"the whole value must match {option.pattern}, its pattern in targets/{target.name}/target.yaml"
+            findings.add(at, message)
 
 
 def _revision(findings: Findings, draft: Draft, target: Target) -> str:

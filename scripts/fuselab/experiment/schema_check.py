@@ -143,17 +143,30 @@ def _one_of(findings: Findings, broken: Violation) -> None:
 def _bad_name(findings: Findings, broken: Violation) -> None:
     """A key that may be chosen freely, but not like this."""
     key = str(broken.value)
-    clean = (
-        re.sub(r"^[^A-Za-z0-9]+", "", re.sub(r"[^A-Za-z0-9_.-]+", "-", key)).replace("-vs-", "-").strip("-")
-    )
     at = (*broken.at, key)
     message = f"'{key}' is not a {broken.schema.get('title', 'name')}: {broken.schema.get('x-allowed', '')}"
-    findings.add(at, message, of_key=True, suggestion=clean[:64] or None)
+    findings.add(at, message, of_key=True, suggestion=_clean(key, broken.schema))
+
+
+def _clean(key: str, schema: Mapping[str, Any]) -> str | None:
+    """The nearest key that the schema takes."""
+    match schema.get("title"):
+        case "variable name":
+            clean = re.sub(r"^(?=[0-9])", "_", re.sub(r"[^A-Za-z0-9_]+", "_", key).strip("_"))
+        case "relative path":
+            parts = re.sub(r"\{[a-z]+[0-9]*\}", "", key).split("/")
+            clean = "/".join(part for part in parts if part not in ("", ".", ".."))
+        case _:
+            spaced = re.sub(r"[^A-Za-z0-9_.-]+", "-", key)
+            clean = re.sub(r"^[^A-Za-z0-9]+", "", spaced).replace("-vs-", "-").strip("-")[:64]
+    return clean if re.search(schema.get("pattern", ""), clean) else None
 
 
 def _wrong_value(findings: Findings, broken: Violation) -> None:
     if broken.of_name:
         _bad_name(findings, broken)
+        return
+    if _flat(findings, broken):
         return
     at, schema = broken.at, broken.schema
     if broken.branches:  # anyOf: speak of the list of words among them
@@ -181,6 +194,28 @@ def _wrong_value(findings: Findings, broken: Violation) -> None:
     corrected = None if suggestion else _corrected(at, schema)
     findings.add(at, message, allowed=map(str, choices), suggestion=suggestion, corrected=corrected)
     _mend(findings.source.data, at, suggestion, schema)
+
+
+_LISTS = ("argument list", "step")
+"""Titles of what is a list in a list: `prepare: [[mkdir, sub]]`."""
+
+
+def _flat(findings: Findings, broken: Violation) -> bool:
+    """Whether one command stands where a list of commands should: said once, of the whole list."""
+    at = broken.at
+    if broken.rule != "type" or broken.schema.get("title") not in _LISTS or not isinstance(at[-1], int):
+        return False
+    outer = at[:-1]
+    if findings.broken(outer):
+        return True
+    commands: Any = reduce(getitem, outer, findings.source.data)
+    if any(isinstance(word, dict | list) or word is None for word in commands) or " " in str(commands[0]):
+        return False
+    words = [findings.source.texts.get((*outer, i), str(word)) for i, word in enumerate(commands)]
+    message = f"one argument list stands here: '{outer[-1]}' is a list of them, each in brackets of its own"
+    findings.add(outer, message, suggestion=flow([words]))
+    commands[:] = [list(words)]
+    return True
 
 
 def _kind(value: Any) -> str:
@@ -214,20 +249,26 @@ def _meant(broken: Violation, text: str | None) -> str | None:
         return "{}"
     if text is None:
         return None
+    if broken.rule == "maximum" and "minimum" in schema:
+        return str(broken.wanted)
     if broken.rule == "enum":
         return near(text, [str(choice) for choice in broken.wanted])
     if broken.rule == "type":
         types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
         title = schema.get("title", "")
-        close = units.nearest(title, text)
-        return (
-            close
-            if title.startswith("fio ") and isinstance(value, float)
-            else close or _retyped(types, text, value)
-        )
+        meant = units.nearest(title, text)
+        if meant is None and not (title.startswith("fio ") and isinstance(value, float)):
+            meant = _retyped(types, text, value)
+        return meant
     if schema.get("pattern") == "^auto$":
         close = get_close_matches(text, ["auto"], cutoff=0.5)
-        return "auto" if close else text if text.isdigit() and int(text) > 0 else None
+        return (
+            "auto"
+            if close
+            else str(min(int(text), schema["maximum"]))
+            if text.isdigit() and int(text) > 0
+            else None
+        )
     return units.nearest(schema.get("title", ""), text)
 
 

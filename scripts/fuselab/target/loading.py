@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fuselab.experiment import units
+from fuselab.experiment.argvs import check_argv, check_argvs
 from fuselab.experiment.findings import Findings
 from fuselab.experiment.schema_check import check_schema
 from fuselab.target import placeholders
@@ -173,6 +174,12 @@ class _TargetReader(Reader):
             message = "the key 'mount' is missing: a target with a program says how it is mounted"
             self.findings.add(("mount",), message, of_key=True, corrected=example)
         placeholders.check(self.findings, data)
+        mount = data.get("mount", {})
+        check_argv(self.findings, ("mount", "argv"), mount.get("argv"))
+        check_argvs(self.findings, ("mount", "prepare"), mount.get("prepare"))
+        check_argv(
+            self.findings, ("build", "command", "argv"), data.get("build", {}).get("command", {}).get("argv")
+        )
 
 
 def _stop(part: Mapping[str, Any]) -> StopSpec:

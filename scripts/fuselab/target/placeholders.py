@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fuselab.experiment.findings import Findings, near
+from fuselab.experiment.findings import Findings, flow, near
 from fuselab.experiment.yaml_source import Key
 from fuselab.target.model import mountpoint_name
 
@@ -35,6 +35,7 @@ def check(findings: Findings, data: Mapping[str, Any]) -> None:
         for key in ("argv", "env"):
             _texts(findings, ("profilers", name, key), part.get(key), MOUNT)
     _unreachable(findings, data)
+    _nowhere(findings, data)
 
 
 def check_service(findings: Findings, data: Mapping[str, Any]) -> None:
@@ -114,3 +115,26 @@ def _unreachable(findings: Findings, data: Mapping[str, Any]) -> None:
             if inner.get("argv"):
                 message = f"these arguments are never used: 'mount.argv' has no item '{{{part}}}'"
                 findings.add((key, name, "argv"), message, of_key=True)
+
+
+def _nowhere(findings: Findings, data: Mapping[str, Any]) -> None:
+    """A mount that nobody tells where to mount: neither its arguments nor its environment and files."""
+    argv = data.get("mount", {}).get("argv", ())
+    if not argv or findings.broken_below(("mount",)):
+        return
+    mount = data["mount"]
+    said = [
+        mount["argv"],
+        mount.get("env"),
+        mount.get("files"),
+        data.get("backends"),
+        data.get("options"),
+        data.get("profilers"),
+    ]
+    if any("{mountpoint}" in text for part in said for _, text in _leaves((), part)):
+        return
+    words = [findings.source.texts.get(("mount", "argv", i), str(word)) for i, word in enumerate(argv)]
+    message = (
+        "the program is not told where to mount: '{mountpoint}' is an argument, or stands in 'env' or 'files'"
+    )
+    findings.add(("mount", "argv"), message, suggestion=flow([*words, "{mountpoint}"]))
