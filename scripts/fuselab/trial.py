@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from fuselab.experiment.findings import flow, near
+from fuselab.schemas import schema
 from fuselab.target.placeholders import RUN
 
 MOUNTPOINT = "{mountpoint}"
@@ -28,10 +30,11 @@ class Trial:
     experiment_text: str
 
     def write(self, root: Path) -> list[Path]:
-        """Write both files; one that says the same already stays. Raises TrialError if it says something else."""
-        texts = {root / self.target: self.target_text, root / self.experiment: self.experiment_text}
+        """Write both files, also over those of an earlier trial. Raises TrialError for what somebody has edited."""
+        written = {self.target: self.target_text, self.experiment: self.experiment_text}
+        texts = {root / path: _sealed(text) for path, text in written.items()}
         for path, text in texts.items():
-            if path.exists() and path.read_text() != text:
+            if path.exists() and path.read_text() != text and not _untouched(path.read_text()):
                 message = f"{path.relative_to(root)} is there and says something else: choose another --name"
                 raise TrialError(message)
         for path, text in texts.items():
@@ -40,11 +43,32 @@ class Trial:
         return list(texts)
 
 
+_SEAL = re.compile(r"^# Untouched \(`fuselab try` may write it anew\): ([0-9a-f]{12})\n", re.MULTILINE)
+
+
+def _sealed(text: str) -> str:
+    """With a comment behind the first line that tells whether anybody has edited the rest."""
+    first, _, rest = text.partition("\n")
+    return f"{first}\n# Untouched (`fuselab try` may write it anew): {_digest(text)}\n{rest}"
+
+
+def _untouched(text: str) -> bool:
+    found = _SEAL.search(text)
+    return found is not None and found[1] == _digest(_SEAL.sub("", text, count=1))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
 def make_trial(argv: tuple[str, ...], name: str | None, blocks: int, runtime_s: int) -> Trial:
     """The files for `argv`, which mounts at its `{mountpoint}`. Raises TrialError for what cannot work."""
     _check(argv)
     program = Path(argv[0]).name
-    name = name or re.sub(r"[^A-Za-z0-9_.-]+", "-", f"try-{program}").strip("-")
+    name = name or re.sub(r"[^A-Za-z0-9_.-]+", "-", f"try-{program}").strip("-")[:64]
+    rule = schema("common")["$defs"]["name"]
+    if not re.fullmatch(rule["pattern"], name):
+        raise TrialError(f"'{name}' cannot be a name: {rule['x-allowed']}")
     return Trial(
         name=name,
         target=Path("targets") / name / "target.yaml",

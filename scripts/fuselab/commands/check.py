@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from fuselab.commands.common import experiment_path, print_json, repository, shorter
+from fuselab.commands.missing import missing_of_target, missing_programs, shown
+from fuselab.doctor.base import Line
 from fuselab.experiment.errors import ExperimentErrors, Problem
 
 
@@ -16,15 +18,20 @@ from fuselab.experiment.errors import ExperimentErrors, Problem
 def command(files: tuple[str, ...], as_json: bool) -> None:
     """Say what is wrong with experiments, targets and services; all of them without a FILE.
 
-    Nothing is built or run. The exit code is 1 if anything is wrong.
+    Nothing is built or run. The exit code is 1 if anything is wrong. A program that is called and is not on this
+    machine is a note: another machine may measure.
     """
     paths = [experiment_path(written) for written in files] or every_file(repository())
     wrong: dict[Problem, None] = {}
+    notes: dict[Line, None] = {}
     for path in paths:
-        problems = problems_of(path)
+        problems, lines = look_at(path)
         wrong |= dict.fromkeys(problems)
+        notes |= dict.fromkeys(lines)
         if not problems and not as_json:
             click.echo(f"{click.style('ok', fg='green')}  {shorter(path)}")
+    for line in () if as_json else notes:
+        click.echo(shown(line))
     if as_json:
         print_json(list(wrong))
     elif wrong:
@@ -40,7 +47,14 @@ def every_file(root: Path) -> list[Path]:
 
 
 def problems_of(path: Path) -> tuple[Problem, ...]:
-    """`target.yaml` is a target, a file below `services/` a service, any other an experiment."""
+    return look_at(path)[0]
+
+
+def look_at(path: Path) -> tuple[tuple[Problem, ...], list[Line]]:
+    """What is wrong, and notes where nothing is.
+
+    `target.yaml` is a target, a file below `services/` a service, any other an experiment.
+    """
     from fuselab.experiment.loading import load_experiment
     from fuselab.target.loading import load_target
     from fuselab.target.services import load_service
@@ -49,11 +63,10 @@ def problems_of(path: Path) -> tuple[Problem, ...]:
     place = path.resolve()
     try:
         if place.name == "target.yaml":
-            load_target(place.parent.name, place.parents[2])
-        elif place.parent == root / "services":
+            return (), missing_of_target(load_target(place.parent.name, place.parents[2]))
+        if place.parent == root / "services":
             load_service(place.stem, root)
-        else:
-            load_experiment(path, root)
+            return (), []
+        return (), missing_programs(load_experiment(path, root))
     except ExperimentErrors as errors:
-        return errors.problems
-    return ()
+        return errors.problems, []

@@ -10,6 +10,7 @@ import click
 from fuselab.commands.common import console, errors_end_here, experiment_path, print_json, repository
 
 if TYPE_CHECKING:
+    from fuselab.experiment.loading import Loaded
     from fuselab.experiment.plan import Plan
     from fuselab.forecast import Forecast
 
@@ -19,26 +20,36 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print the forecast as JSON.")
 def command(file: str, as_json: bool) -> None:
     """Say what an experiment has, what it still takes, and what size of change it can find. Runs nothing."""
+    from fuselab.commands.missing import missing_programs, shown
+    from fuselab.experiment.loading import load_experiment
     from fuselab.forecast import forecast
 
     path = experiment_path(file)
     root = repository(path)
     with errors_end_here():
-        plan = read_plan(path, root)
+        loaded = load_experiment(path, root)
+        plan = plan_of(loaded)
     found = forecast(plan, root)
+    notes = missing_programs(loaded)
     if as_json:
         totals = {"seconds": found.seconds, "bytes": found.bytes}
-        print_json({"forecast": found, **totals, "skipped": plan.skipped})
+        print_json({"forecast": found, **totals, "skipped": plan.skipped, "notes": notes})
     else:
         _show(plan, found)
+        for line in notes:
+            click.echo(shown(line))
 
 
 def read_plan(path: Path, root: Path) -> Plan:
     """The plan of one experiment file. Raises ExperimentErrors."""
     from fuselab.experiment.loading import load_experiment
+
+    return plan_of(load_experiment(path, root))
+
+
+def plan_of(loaded: Loaded) -> Plan:
     from fuselab.experiment.planning import make_plan
 
-    loaded = load_experiment(path, root)
     return make_plan(loaded.experiment, loaded.targets, loaded.services)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 
@@ -64,6 +66,17 @@ def command(name: str | None, blocks: int, runtime_s: int, only_write: bool, arg
         look = f"fuselab hold {trial.name} --variant {_variant(trial.experiment_text)}"
         fail(f"the experiment did not finish. To look at the mount by hand: {look}")
     click.echo(f"the report: {root / report}")
+    reasons = _failures(root / "results" / trial.name / "comparisons.csv")
+    if reasons:
+        look = f"fuselab hold {trial.name} --variant {_variant(trial.experiment_text)}"
+        fail("\n".join([*reasons, f"To look at the mount by hand: {look}"]))
+
+
+def _failures(comparisons: Path) -> list[str]:
+    """Why variants failed, each reason once: the report is made all the same."""
+    with comparisons.open(newline="") as file:
+        failed = [row for row in csv.DictReader(file) if row["verdict"] == "failed"]
+    return list(dict.fromkeys(f"{row['variant']} {row['note']}" for row in failed))
 
 
 def _variant(text: str) -> str:

@@ -1,6 +1,7 @@
 """Each verb as somebody types it, in a little repository; nothing is built or mounted here."""
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,40 @@ class TestCheck:
         assert done.exit_code == 1
         assert "did you mean 'trial'?" in done.output
         assert "Traceback" not in done.output
+
+
+class TestMissingPrograms:
+    def write(self, repository: Path) -> None:
+        target = repository / "targets" / "gone" / "target.yaml"
+        target.parent.mkdir()
+        target.write_text(
+            "name: gone\nbuild: {installed: {binary: nosuchfs}}\n"
+            'mount: {prepare: [[nosuchmkfs, "{state}"]], argv: ["{binary}", "{mountpoint}"]}\n'
+        )
+        (repository / "experiments" / "gone.yaml").write_text(
+            "name: gone\ntarget: gone\nvariants: {a: {}, b: {env: {A: b}}}\nworkloads:\n"
+            "  w: {prepare: [[sync], [bin/made]], command: {argv: [nosuchtool]}}\n"
+        )
+
+    @pytest.mark.parametrize("verb", ["check", "plan"])
+    def test_they_are_notes_and_no_faults(self, fuselab, repository: Path, verb):
+        self.write(repository)
+        done = fuselab(verb, "gone")
+        assert done.exit_code == 0, done.output
+        assert [line for line in done.output.splitlines() if line.startswith("note: ")] == [
+            "note: target gone: `nosuchfs` is not on PATH here: the machine that measures needs it",
+            "note: target gone: `nosuchmkfs` is not on PATH here: the machine that measures needs it",
+            "note: load w: `nosuchtool` is not on PATH here: the machine that measures needs it",
+        ]
+
+    def test_a_target_by_itself_has_its_own(self, fuselab, repository: Path):
+        self.write(repository)
+        assert fuselab("check", "targets/gone").output.count("note: target gone") == 2
+
+    def test_json_of_check_holds_faults_alone_and_that_of_plan_the_notes(self, fuselab, repository: Path):
+        self.write(repository)
+        assert json.loads(fuselab("check", "gone", "--json").output) == []
+        assert len(json.loads(fuselab("plan", "gone", "--json").output)["notes"]) == 3
 
 
 class TestSchema:
@@ -293,9 +328,52 @@ class TestTry:
             fuselab("try", "--only-write", "--", "true", "-f", "--data={state}", "{mountpoint}").exit_code
             == 0
         )
-        again = fuselab("try", "--only-write", "--", "true", "{mountpoint}")
-        assert again.exit_code == 1
-        assert "choose another --name" in again.output
+
+    def test_what_nobody_edited_is_written_anew(self, fuselab, repository: Path, checkout: Path):
+        (repository / "targets" / "directory").symlink_to(checkout / "targets" / "directory")
+        written = repository / "targets" / "try-true" / "target.yaml"
+        assert fuselab("try", "--only-write", "--", "true", "{mountpoint}").exit_code == 0
+        again = fuselab("try", "--only-write", "--runtime", "2", "--", "true", "-f", "{mountpoint}")
+        assert again.exit_code == 0, again.output
+        assert yaml.safe_load(written.read_text())["mount"]["argv"] == ["{binary}", "-f", "{mountpoint}"]
+        edited = written.read_text().replace("-f", "-d")
+        written.write_text(edited)
+        refused = fuselab("try", "--only-write", "--", "true", "{mountpoint}")
+        assert refused.exit_code == 1
+        assert "targets/try-true/target.yaml is there and says something else" in refused.output
+        assert "choose another --name" in refused.output
+        assert written.read_text() == edited
+
+    @pytest.mark.parametrize("name", ["a b", "../a", "-x", "a-vs-b"])
+    def test_a_bad_name_is_said_in_one_sentence_and_nothing_is_written(self, fuselab, repository: Path, name):
+        before = sorted(repository.rglob("*"))
+        done = fuselab("try", f"--name={name}", "--only-write", "--", "true", "{mountpoint}")
+        assert done.exit_code == 1
+        assert done.output.startswith(f"fuselab: '{name}' cannot be a name: letters, digits")
+        assert len(done.output.splitlines()) == 1
+        assert sorted(repository.rglob("*")) == before
+
+    @pytest.mark.parametrize("failed", [True, False])
+    def test_a_variant_that_failed_is_told_with_its_last_words(
+        self, fuselab, repository: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch, failed
+    ):
+        (repository / "targets" / "directory").symlink_to(checkout / "targets" / "directory")
+        results = repository / "results" / "try-true"
+        results.mkdir(parents=True)
+        note = '"failed its verifying run: exit code 1. Its last words:\n    no such folder"'
+        row = f"true,failed,{note}" if failed else "true,slower,"
+        (results / "comparisons.csv").write_text(f"variant,verdict,note\n{row}\n{row}\n")
+        real = subprocess.run
+
+        def run(argv, **more):
+            return real(["true"], **more) if "snakemake" in argv else real(argv, **more)
+
+        monkeypatch.setattr("fuselab.commands.try_.subprocess.run", run)
+        done = fuselab("try", "--", "true", "{mountpoint}")
+        assert done.exit_code == (1 if failed else 0)
+        assert "the report: " in done.output
+        assert done.output.count("no such folder") == int(failed)
+        assert ("fuselab: true failed its verifying run: exit code 1." in done.output) == failed
 
     def test_a_path_means_what_it_means_where_one_stands(
         self, fuselab, repository: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch

@@ -1,0 +1,53 @@
+"""Programs that a target or an experiment calls and that are not on this machine; another one may measure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from fuselab.doctor.base import Line, note
+from fuselab.doctor.tools import installed
+from fuselab.target.model import Installed, Target
+
+if TYPE_CHECKING:
+    from fuselab.experiment.loading import Loaded
+
+
+def missing_programs(loaded: Loaded) -> list[Line]:
+    """A note for each program that the experiment calls and that is not here."""
+    lines = [line for target in loaded.targets.values() for line in missing_of_target(target)]
+    for name, service in loaded.services.items():
+        argvs = (service.argv, *service.prepare, service.ready_argv)
+        lines += _lines(f"service {name}", [argv[0] for argv in argvs if argv])
+    for workload in loaded.experiment.workloads:
+        argvs = (*workload.prepare, _command(workload.settings.get("argv")))
+        lines += _lines(f"load {workload.name}", [argv[0] for argv in argvs if argv])
+    return lines
+
+
+def missing_of_target(target: Target) -> list[Line]:
+    own = [target.build.binary] if isinstance(target.build, Installed) else []
+    argvs = (target.mount.argv, *target.mount.prepare)
+    return list(_lines(f"target {target.name}", [*own, *(argv[0] for argv in argvs if argv)]))
+
+
+def shown(line: Line) -> str:
+    return f"note: {line.what}: {line.text}"
+
+
+def _command(argv: object) -> tuple[str, ...]:
+    return argv if isinstance(argv, tuple) else ()
+
+
+def _lines(what: str, programs: list[str]) -> Iterator[Line]:
+    for program in dict.fromkeys(programs):
+        if _may_be_made(program) or installed(program):
+            continue
+        where = "is not there" if "/" in program else "is not on PATH here"
+        yield note(what, f"`{program}` {where}: the machine that measures needs it")
+
+
+def _may_be_made(program: str) -> bool:
+    """A placeholder, or a path that is relative to a folder of the run: a step before may make it."""
+    return bool(re.search(r"\{\w+\}", program)) or ("/" in program and not program.startswith("/"))
