@@ -196,6 +196,7 @@ def _wrong_value(findings: Findings, broken: Violation) -> None:
     _mend(findings.source.data, at, suggestion, schema)
 
 
+_LISTS_OF_LISTS = ("list of argument lists", "list of steps")
 _LISTS = ("argument list", "step")
 """Titles of what is a list in a list: `prepare: [[mkdir, sub]]`."""
 
@@ -249,17 +250,13 @@ def _meant(broken: Violation, text: str | None) -> str | None:
         return "{}"
     if text is None:
         return None
-    if broken.rule == "maximum" and "minimum" in schema:
+    if broken.rule == "maximum" and schema["maximum"] > 0:
         return str(broken.wanted)
     if broken.rule == "enum":
         return near(text, [str(choice) for choice in broken.wanted])
     if broken.rule == "type":
         types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-        title = schema.get("title", "")
-        meant = units.nearest(title, text)
-        if meant is None and not (title.startswith("fio ") and isinstance(value, float)):
-            meant = _retyped(types, text, value)
-        return meant
+        return units.nearest(schema.get("title", ""), text) or _retyped(types, text, value, schema)
     if schema.get("pattern") == "^auto$":
         close = get_close_matches(text, ["auto"], cutoff=0.5)
         return (
@@ -272,16 +269,17 @@ def _meant(broken: Violation, text: str | None) -> str | None:
     return units.nearest(schema.get("title", ""), text)
 
 
-def _retyped(types: Iterable[str], text: str, value: Any) -> str | None:
+def _retyped(types: Iterable[str], text: str, value: Any, schema: Mapping[str, Any]) -> str | None:
     if "boolean" in types and isinstance(value, str) and text.lower() in _TRUTH:
         return "true" if _TRUTH[text.lower()] else "false"
     if "integer" in types and isinstance(value, str) and text.strip().isdigit():
         return text.strip()
-    if "string" in types and value is not None:
+    if "string" in types and value is not None and re.search(schema.get("pattern", ""), text):
         return f'"{text}"'
     if "array" in types and value is not None:
         try:
-            return flow(shlex.split(str(text)))
+            words = shlex.split(str(text))
+            return flow([words] if schema.get("title") in _LISTS_OF_LISTS else words)
         except ValueError:
             return None
     return None

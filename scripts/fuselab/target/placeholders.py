@@ -131,7 +131,7 @@ def _nowhere(findings: Findings, data: Mapping[str, Any]) -> None:
         data.get("options"),
         data.get("profilers"),
     ]
-    if any("{mountpoint}" in text for part in said for _, text in _leaves((), part)):
+    if any("mountpoint" in _WORD.findall(text) for part in said for _, text in _leaves((), part)):
         return
     words = [findings.source.texts.get(("mount", "argv", i), str(word)) for i, word in enumerate(argv)]
     message = (

@@ -58,6 +58,12 @@ def test_a_time_without_a_unit_names_both_that_may_be_meant(read, written):
     assert "500ms" in problem.message
 
 
+@pytest.mark.parametrize("options", ["size: -1", "size: 1m, runtime: -5", "size: 1m, runtime: true"])
+def test_what_is_no_number_of_fio_is_refused_without_a_guess(read, options):
+    [problem] = faults(read, options).problems
+    assert problem.suggestion is None
+
+
 def test_no_ramp_is_0_and_our_own_timeout_may_have_a_fraction(read):
     load = "workloads: {w: {fio: {rw: write, bs: 4k, size: 1m, ramp_time: 0}, timeout: 1.5s}}\n"
     assert read(TWO, load).experiment.workloads[0].timeout_s == 1.5

@@ -44,6 +44,15 @@ def test_a_mount_point_in_prepare_does_not_tell_the_program(target):
     assert "is not told where to mount" in said
 
 
+def test_a_variable_of_a_shell_is_no_mount_point(target):
+    assert "is not told where to mount" in target('{argv: ["{binary}", "${mountpoint}"]}')
+
+
+def test_a_command_line_for_a_list_of_commands_becomes_one(target):
+    said = target('{prepare: "mkdir {state}/a", argv: ["{binary}", "{mountpoint}"]}')
+    assert "prepare: [[mkdir, '{state}/a']]" in said
+
+
 def test_a_program_with_a_space_in_its_path_is_one(target, tmp_path: Path):
     program = tmp_path / "my fs"
     program.touch()
