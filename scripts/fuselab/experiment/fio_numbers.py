@@ -16,8 +16,8 @@ TIMES = frozenset(
 SIZES = frozenset(
     (
         "ba", "blockalign", "blocksize", "blocksize_range", "bs", "bs_range", "bsrange", "file_size",
-        "filesize", "io_limit", "io_size", "iosize", "offset", "offset_increment", "size", "zonerange",
-        "zonesize", "zoneskip",
+        "filesize", "io_limit", "io_size", "iosize", "offset", "offset_increment", "rate", "rate_min", "size",
+        "zonerange", "zonesize", "zoneskip",
     )
 )  # fmt: skip
 _NEVER_ZERO = frozenset(("runtime", "timeout", "size", "bs", "blocksize"))

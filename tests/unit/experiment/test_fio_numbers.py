@@ -29,6 +29,7 @@ def faults(read, options: str, head: str = TWO) -> ExperimentErrors:
         ("size: 1m, startdelay: 0.5s", "500ms"),
         ("size: 1m, thinktime: 1.5ms", "1500us"),
         ("size: 1m, bsrange: 1.5k-4k", "1536-4k"),
+        ("size: 1m, rate: 1.5m", "1536k"),
     ],
 )
 def test_a_fraction_is_refused_and_written_in_a_smaller_unit(read, options, mend):
