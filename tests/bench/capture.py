@@ -44,7 +44,7 @@ target: demofs
 backend: memory
 variants: {{baseline: {{options: {{inject: log=30MB/s}}}}}}
 control: true
-workloads: {{seq: {{fio: {{rw: write, bs: 128k, size: 64m, runtime: {runtime:g}s, ramp_time: 0}}}}}}
+workloads: {{seq: {{fio: {{rw: write, bs: 128k, size: 64m, runtime: {runtime_ms}ms, ramp_time: 0}}}}}}
 blocks: 1
 profilers: [trace-chrome, perf-oncpu]
 """
@@ -131,7 +131,7 @@ class Bench:
 def _plan(root: Path, runtime_s: float) -> Plan:
     path = root / "experiments" / "loud.yaml"
     path.parent.mkdir()
-    path.write_text(EXPERIMENT.format(runtime=runtime_s))
+    path.write_text(EXPERIMENT.format(runtime_ms=round(1000 * runtime_s)))
     loaded = load_experiment(path, CHECKOUT)
     return make_plan(loaded.experiment, loaded.targets, loaded.services)
 

@@ -53,7 +53,14 @@ def main() -> None:
         "fio",
         "bench",
         {
-            "jobs": {"job": {"rw": "write", "bs": "128k", "size": "64m", "runtime": f"{options.runtime:g}s"}},
+            "jobs": {
+                "job": {
+                    "rw": "write",
+                    "bs": "128k",
+                    "size": "64m",
+                    "runtime": f"{1000 * options.runtime:.0f}ms",
+                }
+            },
             "global": {},
         },
     )

@@ -187,8 +187,6 @@ def _wrong_value(findings: Findings, broken: Violation) -> None:
     else:
         article = "an" if title[0] in "aeiou" else "a"
         message = f"{shown} is not {article} {title}" + (f": {allowed}" if allowed else "")
-    if title == "fio time" and text is not None and re.fullmatch("[1-9][0-9]*", text):
-        message += f" (fio takes {text} for seconds: write {text}s, or {text}ms if those are meant)"
     if suggestion and choices:
         message += f"; did you mean '{suggestion}'?"
     corrected = None if suggestion else _corrected(at, schema)

@@ -153,7 +153,7 @@ def test_a_stripped_program_that_works_in_the_kernel_is_limited(
 
 
 def test_what_has_no_names_is_said_with_what_would_name_it() -> None:
-    libfuse, own = "/usr/lib/x86_64-linux-gnu/libfuse3.so.3.14.0", "/home/me/results/builds/myfs"
+    libfuse, own = "/usr/lib/x86_64-linux-gnu/libfuse3.so.3.14.0", "/opt/me/results/builds/myfs"
     packaged = Quality(1.0, 0.59, nameless={libfuse: 0.41}).limits()
     assert len(packaged) == 1
     assert "the library libfuse3.so.3.14.0 (41% of the frames)" in packaged[0]
