@@ -22,11 +22,13 @@ def test_planted_sleep_is_found_as_blocked_time(slept: Slept, symbols: Symbols) 
     off = read_offcpu("perf", data, symbols, window_ns)
     # libc keeps no frame pointer, yet its caller is known, in the main thread and in the other.
     asleep = time_in(off.blocked, "naps", "nanosleep")
-    # Two threads, 50 sleeps of 10 ms each, and a little late every time.
+    beside = time_in(off.blocked, "start_thread", "naps_beside")
+    # Two threads, 50 sleeps of 10 ms each, and a little late every time. On a busy machine they are also pushed off the
+    # processor on their way in and out, which is in what they say of themselves and not in what they were blocked.
     assert slept_ns > 1.0e9
-    assert asleep == pytest.approx(slept_ns, rel=0.05)
-    assert time_in(off.blocked, "start_thread", "naps_beside") == pytest.approx(slept_ns / 2, rel=0.05)
-    assert time_in(off.preempted, "nanosleep") < 0.02 * asleep
+    assert asleep + time_in(off.preempted, "naps", "nanosleep") == pytest.approx(slept_ns, rel=0.05)
+    assert asleep > 0.98e9
+    assert 0.49e9 < beside < asleep - 0.49e9
     assert (off.lost, off.without_stack_ns) == (0, 0)
     assert off.switches >= 100
 
