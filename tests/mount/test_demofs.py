@@ -23,6 +23,11 @@ from pathlib import Path
 
 import pytest
 
+from fuselab.experiment.model import Variant
+from fuselab.target.build import cargo_env, make_build
+from fuselab.target.loading import load_target
+from fuselab.target.spec import BuildSpec, build_spec
+
 pytestmark = [
     pytest.mark.mount,
     pytest.mark.skipif(os.geteuid() != 0, reason="looks into another mount namespace, which only root may"),
@@ -71,27 +76,21 @@ class Mount:
         return subprocess.run(argv, text=True, capture_output=True)
 
 
-def cargo(checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    environment = os.environ | {
-        "CARGO_TARGET_DIR": str(cache / "fuselab/cargo/test"),
-        "RUSTFLAGS": "-C force-frame-pointers=yes",
-    }
-    done = subprocess.run(
-        ["cargo", *words], cwd=checkout / "targets/demofs", env=environment, text=True, capture_output=True
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return done
+@pytest.fixture(scope="session")
+def build(checkout: Path) -> BuildSpec:
+    """The plain build, as every experiment has it: what it depends on is compiled already."""
+    spec = build_spec(load_target("demofs", checkout), Variant("baseline", "demofs", "sqlite"))
+    assert spec is not None
+    return spec
 
 
 @pytest.fixture(scope="session")
-def demofs(checkout: Path) -> str:
+def demofs(checkout: Path, build: BuildSpec, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The program."""
     if given := os.environ.get("DEMOFS_BINARY"):
         return given
-    messages = cargo(checkout, "build", "--release", "--locked", "--message-format=json").stdout
-    artifacts = (json.loads(line) for line in messages.splitlines())
-    return next(str(found["executable"]) for found in artifacts if found.get("executable"))
+    folder = tmp_path_factory.mktemp("build")
+    return str(folder / make_build(build, load_target("demofs", checkout).build, folder).binary)
 
 
 @contextmanager
@@ -435,6 +434,11 @@ def test_a_mount_point_must_be_an_empty_directory(demofs, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_rust_tests_pass(checkout):
-    said = cargo(checkout, "test", "--release", "--locked").stdout
-    assert "0 failed" in said
+@pytest.mark.usefixtures("demofs")
+def test_the_rust_tests_pass(checkout: Path, build: BuildSpec):
+    done = subprocess.run(
+        ["cargo", "test", "--release", "--locked"], cwd=checkout / "targets/demofs", text=True, capture_output=True,
+        env=os.environ | cargo_env(build),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "0 failed" in done.stdout

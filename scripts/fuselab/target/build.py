@@ -81,7 +81,7 @@ def _cargo(spec: BuildSpec, build: CargoBuild, out: Path) -> BuildRecord:
             "(https://rustup.rs), then open a new shell"
         )
     folder = _source(spec, build)
-    env = _cargo_env(spec)
+    env = cargo_env(spec)
     what = ["--bench", spec.bench] if spec.bench else ["--bin", build.binary]
     argv = [
         "cargo",
@@ -112,7 +112,7 @@ def _cargo(spec: BuildSpec, build: CargoBuild, out: Path) -> BuildRecord:
         return _record(spec, build, argv, env, Path(executables[-1]), out, folder)
 
 
-def _cargo_env(spec: BuildSpec) -> dict[str, str]:
+def cargo_env(spec: BuildSpec) -> dict[str, str]:
     """One cargo target folder per set of rustflags and toolchain, so that dependencies are shared."""
     shared = hashlib.sha256(json.dumps([spec.rustflags, spec.toolchain]).encode()).hexdigest()[:8]
     profile = (spec.profile if not spec.bench else "bench").upper().replace("-", "_")
