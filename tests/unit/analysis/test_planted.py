@@ -19,7 +19,7 @@ from fuselab.analysis.oncpu import read_oncpu
 from fuselab.analysis.stacks import Stacks
 from fuselab.analysis.symbols import Symbols
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 
 def time_in(stacks: Stacks, *names: str) -> int:
