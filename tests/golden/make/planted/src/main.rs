@@ -16,7 +16,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 #[inline(always)]
 fn spin(units: u64) {
     let mut x = units;
-    for _ in 0..units * 100_000 {
+    for _ in 0..units * 7_000 {
         x = black_box(x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
     }
     black_box(x);
