@@ -62,14 +62,15 @@ def command(name: str | None, blocks: int, runtime_s: int, only_write: bool, arg
     done = subprocess.run(
         [sys.executable, "-m", "snakemake", "--cores", "all", report], cwd=root, check=False
     )
+    look = (
+        f"To look at the mount by hand: fuselab hold {trial.name} --variant {_variant(trial.experiment_text)}"
+    )
     if done.returncode != 0:
-        look = f"fuselab hold {trial.name} --variant {_variant(trial.experiment_text)}"
-        fail(f"the experiment did not finish. To look at the mount by hand: {look}")
+        fail(f"the experiment did not finish. {look}")
     click.echo(f"the report: {root / report}")
     reasons = _failures(root / "results" / trial.name / "comparisons.csv")
     if reasons:
-        look = f"fuselab hold {trial.name} --variant {_variant(trial.experiment_text)}"
-        fail("\n".join([*reasons, f"To look at the mount by hand: {look}"]))
+        fail("\n".join([*reasons, look]))
 
 
 def _failures(comparisons: Path) -> list[str]:

@@ -53,12 +53,16 @@ def write_history(nights: tuple[Night, ...], faults: tuple[str, ...], page: Path
     found = all_series(nights)
     table = pd.concat([frame(series) for series in found]) if found else pd.DataFrame()
     write_atomically(csv, table.to_csv(index=False))
-    made = history_page(nights, faults)
+    made = _page(nights, faults, found)
     write_atomically(page, templates().get_template("history.html.j2").render(page=made))
 
 
 def history_page(nights: tuple[Night, ...], faults: tuple[str, ...] = ()) -> HistoryPage:
-    last, found = nights[-1], all_series(nights)
+    return _page(nights, faults, all_series(nights))
+
+
+def _page(nights: tuple[Night, ...], faults: tuple[str, ...], found: tuple[Series, ...]) -> HistoryPage:
+    last = nights[-1]
     many = len({series.workload for series in found}) > 1
     return HistoryPage(
         name=last.plan.experiment,
