@@ -4,6 +4,7 @@ Markers (pyproject.toml declares them): none = fast and mounts nothing, `mount` 
 `slow` = longer than about 20 seconds, `alone` = judges what it measures. All but those may run side by side.
 """
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -21,3 +22,15 @@ def checkout() -> Path:
 def golden() -> Path:
     """Real output of real tools; a README beside each says which command made it."""
     return CHECKOUT / "tests" / "golden"
+
+
+@pytest.fixture(scope="session")
+def plainfs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The filesystem in C of tests/programs/plainfs.c, compiled once: its head says what it can be told to do."""
+    program = tmp_path_factory.mktemp("programs") / "plainfs"
+    libfuse = subprocess.check_output(["pkg-config", "--cflags", "--libs", "fuse3"], text=True).split()
+    source = CHECKOUT / "tests" / "programs" / "plainfs.c"
+    subprocess.run(
+        ["gcc", "-O2", "-g", "-fno-omit-frame-pointer", "-Wall", source, "-o", program, *libfuse], check=True
+    )
+    return program
