@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 import fuselab
+from fuselab import foreign
 from fuselab.experiment.errors import ExperimentErrors
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
 
 def repository(file: Path | None = None) -> Path:
@@ -59,11 +61,18 @@ def fail(message: str, code: int = 1) -> NoReturn:
 
 
 def console() -> Console:
-    """Where tables go: as wide as the terminal, wide enough for paths where there is none."""
+    """Where tables go: as wide as the terminal, wide enough for paths where there is none. Brackets are no markup."""
     from rich.console import Console
 
     width = None if sys.stdout.isatty() else 120
-    return Console(highlight=False, width=width, soft_wrap=True)
+    return Console(highlight=False, markup=False, width=width, soft_wrap=True)
+
+
+def row(*values: object) -> list[Text]:
+    """Cells of a table as plain text: nothing in them is an order to the terminal."""
+    from rich.text import Text
+
+    return [Text(foreign.name(str(value))) for value in values]
 
 
 def print_json(value: object) -> None:

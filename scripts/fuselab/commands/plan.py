@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fuselab import foreign
 from fuselab.commands.common import console, errors_end_here, experiment_path, print_json, repository
 
 if TYPE_CHECKING:
@@ -55,12 +56,13 @@ def plan_of(loaded: Loaded) -> Plan:
 
 def _show(plan: Plan, found: Forecast) -> None:
     from rich.table import Table
+    from rich.text import Text
 
     from fuselab.commands.words import duration, size
 
     out = console()
     e = plan.experiment
-    out.print(f"[bold]{e.name}[/bold]: {e.title}" if e.title else f"[bold]{e.name}[/bold]")
+    out.print(Text(e.name, style="bold"), Text(f": {foreign.name(e.title)}" if e.title else ""), sep="")
     names = ", ".join(f"{v.name} (A/A)" if v.control else v.name for v in e.variants)
     out.print(f"variants: {names}\n")
     table = Table(box=None, pad_edge=False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fuselab.commands.common import console, experiment_path, fail, print_json, repository
+from fuselab.commands.common import console, experiment_path, fail, print_json, repository, row
 from fuselab.experiment.findings import hint, near
 
 if TYPE_CHECKING:
@@ -79,13 +79,12 @@ def _show(answer: Rows) -> None:
 
     table = Table(box=None, pad_edge=False)
     for i, column in enumerate(answer.columns):
-        numeric = all(isinstance(row[i], int | float) for row in answer.rows)
+        numeric = all(isinstance(values[i], int | float) for values in answer.rows)
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
-    for row in answer.rows:
-        table.add_row(
-            *(
-                "" if value is None else f"{value:,.6g}" if isinstance(value, float) else str(value)
-                for value in row
-            )
-        )
+    for values in answer.rows:
+        table.add_row(*row(*map(_cell, values)))
     console().print(table)
+
+
+def _cell(value: object) -> object:
+    return "" if value is None else f"{value:,.6g}" if isinstance(value, float) else value

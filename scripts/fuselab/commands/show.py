@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fuselab.commands.common import console, fail, print_json, repository, shorter
+from fuselab import foreign
+from fuselab.commands.common import console, fail, print_json, repository, row, shorter
 from fuselab.commands.words import duration, figure, size
 
 if TYPE_CHECKING:
@@ -61,42 +62,38 @@ def _many(read: list[RunRecord], found: list[Path]) -> None:
         table.add_column(column, overflow="fold")
     for record, path in zip(read, found, strict=True):
         load = duration(record.phases.load_s) if record.phases else "-"
-        table.add_row(
-            record.status,
-            record.purpose,
-            record.variant,
-            record.workload,
-            record.profiler,
-            load,
-            str(shorter(path.parent)),
-        )
+        where = shorter(path.parent)
+        told = (record.status, record.purpose, record.variant, record.workload, record.profiler, load, where)
+        table.add_row(*row(*told))
     console().print(table)
 
 
 def _one(record: RunRecord, path: Path) -> None:
     from rich.table import Table
+    from rich.text import Text
 
     out = console()
     status = {"ok": "green", "void": "yellow", "failed": "red"}[record.status]
     out.print(
-        f"[{status}]{record.status}[/{status}]  {record.purpose} run of {record.variant}, {record.workload}"
+        Text(record.status, style=status),
+        f" {record.purpose} run of {record.variant}, {record.workload}",
     )
     if record.reason:
-        out.print(record.reason, markup=False)
+        out.print(foreign.plain(record.reason))
     for mark in record.marks:
-        out.print(f"note: {mark}", markup=False)
+        out.print(f"note: {foreign.plain(mark)}")
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column()
     table.add_column(overflow="fold")
     for name, text in _facts(record, path):
-        table.add_row(name, text)
+        table.add_row(*row(name, text))
     out.print(table)
     if record.phases:
         out.print(
             "\nphases: " + ", ".join(f"{k.removesuffix('_s')} {duration(v)}" for k, v in _phases(record))
         )
     if record.environment:
-        out.print("machine: " + ", ".join(_machine(record)), markup=False)
+        out.print("machine: " + ", ".join(_machine(record)))
     if record.files:
         out.print("files: " + ", ".join(f"{file.path} ({size(file.size_bytes)})" for file in record.files))
 

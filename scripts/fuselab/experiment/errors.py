@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from fuselab import foreign
+
 
 @dataclass(frozen=True, order=True)
 class Problem:
@@ -32,7 +34,7 @@ class Problem:
             lines += [f"        {line}" for line in self.corrected_yaml.splitlines()]
         if self.allowed:
             lines += _wrapped("    allowed: ", self.allowed)
-        return "\n".join(lines)
+        return foreign.plain("\n".join(lines))
 
     def _of_key(self) -> str:
         """The key in front of what is wrong with its value; a key that is itself wrong stands in the message."""

@@ -9,6 +9,8 @@ import select
 import threading
 from pathlib import Path
 
+from fuselab import foreign
+
 _CHUNK_BYTES = 1 << 20
 _PIPE_BYTES = 1 << 20
 _TAIL_BYTES = 16 << 10
@@ -70,15 +72,23 @@ class Log:
         os.close(self._stop_read)
 
     def last_lines(self, count: int = _LAST_LINES) -> str:
-        """The last `count` lines so far; "" if nothing was written.
+        """The last `count` lines so far, as plain text; "" if nothing was written.
 
         What is still in the pipe counts: a program that has just ended has written it, though the thread that
         copies may not have come to it.
         """
         if not self._file.closed:
             self._read(_PIPE_BYTES)
-        lines = self._tail.decode(errors="replace").splitlines()
-        return "\n".join(lines[-count:])
+        return "\n".join(foreign.last_lines(self._tail, count))
+
+    def last_words(self, count: int = _LAST_LINES) -> str:
+        """The last `count` lines for an error: of what was kept, those that tell of one go before the very last."""
+        last = self.last_lines(count).split("\n")
+        try:
+            telling = foreign.telling_lines(self.path.read_bytes(), count)
+        except OSError:
+            telling = []
+        return "\n".join(foreign.last_words(telling, last, count))
 
     def _copy(self) -> None:
         poller = select.poll()

@@ -93,8 +93,8 @@ class Process:
         return f"{self.name}{how}{self.words()}"
 
     def words(self) -> str:
-        """Its last log lines, to be put behind what is said of it."""
-        said = self.log.last_lines()
+        """Its last log lines that say most, to be put behind what is said of it."""
+        said = self.log.last_words()
         return f":\n{indented(said)}" if said else ", which wrote nothing"
 
 

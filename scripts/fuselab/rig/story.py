@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from fuselab import foreign
 from fuselab.files import sha256
 from fuselab.rig.environment import Gate
 from fuselab.rig.record import Environment, FileRecord, MountRecord, Phases, RunRecord, Status, TargetUse
@@ -68,7 +69,7 @@ class Story:
         """One line of the job's log."""
         now = time.time()
         clock = f"{time.strftime('%H:%M:%S', time.localtime(now))}.{int(now % 1 * 1000):03d}"
-        print(f"{clock} {self.request.mount.variant}: {text}", file=sys.stderr, flush=True)
+        print(f"{clock} {self.request.mount.variant}: {foreign.plain(text)}", file=sys.stderr, flush=True)
 
     def record(self, status: Status, reason: str | None) -> RunRecord:
         request = self.request
@@ -81,7 +82,7 @@ class Story:
             block=request.block,
             repeat=request.repeat,
             status=status,
-            reason=reason,
+            reason=reason and foreign.plain(reason),
             argv=self.argv,
             env={name: "(hidden)" if _secret(name) else value for name, value in sorted(self.env.items())},
             pids=self.pids,

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fuselab import foreign
 from fuselab.experiment.model import WORKTREE
 from fuselab.files import locked, sha256, write_json
 from fuselab.paths import cache_folder
@@ -260,7 +261,7 @@ def _run(argv: list[str], folder: Path, env: dict[str, str], what: str) -> list[
         assert child.stdout is not None
         objects = []
         for raw in child.stdout:
-            line = raw.decode(errors="replace").rstrip("\n")
+            line = foreign.plain(raw.decode(errors="replace").rstrip("\n"))
             if line.startswith("{") and '"reason"' in line:
                 objects.append(json.loads(line))
             else:

@@ -52,4 +52,4 @@ def finish(
             process.stop(signal.SIGINT, _ASKED_TO_END_S)
         code = process.exit_code
         output.close()
-        return Ended(-signal.SIGKILL if code is None else code, timed_out, output.last_lines())
+        return Ended(-signal.SIGKILL if code is None else code, timed_out, output.last_words())
