@@ -44,6 +44,7 @@ def mount_config(
         network=experiment.network,
         read_only=target.mount.read_only,
         mounts=experiment.mounts,
+        pass_env=target.mount.pass_env,
         others=_command_line(target, variant, (), binary) if experiment.mounts > 1 else None,
     )
 

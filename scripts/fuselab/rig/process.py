@@ -23,7 +23,6 @@ from fuselab.rig.log import Log
 KILL_WAIT_S = 5.0
 """How long the kernel may take to end a killed process. One that waits for a dead disk takes longer."""
 _INHERITED = frozenset({"PATH", "HOME", "USER", "LOGNAME", "LD_LIBRARY_PATH"})
-_CREDENTIALS = ("AWS_", "GOOGLE_", "AZURE_", "SSL_CERT_", "http_proxy", "https_proxy", "no_proxy")
 
 
 class Process:
@@ -153,17 +152,15 @@ def step(
         raise TargetError(f"{name} failed: {error}") from error
 
 
-def plain_env(scratch: Path, network: str = "private") -> dict[str, str]:
+def plain_env(scratch: Path) -> dict[str, str]:
     """What every program of a run finds in its environment, before its own: the same for everybody's shell.
 
-    With the host's network the stores outside are reachable, and so are the credentials for them. Our own virtual
-    environment is not on its PATH: whether somebody has activated it would decide which Python a target finds.
+    Of what else the caller's shell holds, a target gets what its `pass_env` names. Our own virtual environment is not
+    on its PATH: whether somebody has activated it would decide which Python a target finds.
     """
     kept = {name: value for name, value in os.environ.items() if name in _INHERITED}
     if "PATH" in kept:
         kept["PATH"] = _without_ours(kept["PATH"])
-    if network == "host":
-        kept |= {name: value for name, value in os.environ.items() if name.startswith(_CREDENTIALS)}
     return {"LANG": "C.UTF-8", **kept, "TMPDIR": str(scratch)}
 
 

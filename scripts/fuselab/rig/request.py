@@ -59,6 +59,12 @@ class MountConfig:
     mounts: int = 1
     others: CommandLine | None = None
     """The second and further mounts, if any: no profiler looks at them, or they would write the same files."""
+    pass_env: tuple[str, ...] = ()
+    """Names of variables that it gets from the caller's shell. Their values stand in nothing that is kept."""
+
+    def passed(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """What of the caller's environment the target gets."""
+        return {name: environ[name] for name in self.pass_env if name in environ}
 
     @property
     def profiler_env(self) -> frozenset[str]:

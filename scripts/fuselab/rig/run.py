@@ -20,6 +20,7 @@ import msgspec
 from fuselab.files import write_json
 from fuselab.rig import procfs, state
 from fuselab.rig.errors import RigError
+from fuselab.rig.hidden import hidden_of
 from fuselab.rig.namespaces import contained
 from fuselab.rig.process import plain_env, program
 from fuselab.rig.record import RunRecord
@@ -71,7 +72,7 @@ def execute(request: RunRequest) -> RunRecord:
         ):
             theirs.close()
             in_time = _wait(child, request, caught)
-        said = _all(ours)
+        said = hidden_of(request.mount).text(_all(ours))
     if child.returncode != 0:
         state.sweep(Path(request.state_root))
     if caught:
@@ -85,7 +86,7 @@ def check(request: RunRequest) -> None:
     """Raise RigError for whatever this machine lacks, before anything is started."""
     config = request.mount
     kind = REGISTRY[request.load.kind]
-    env = plain_env(Path("/tmp"), config.network)
+    env = plain_env(Path("/tmp"))
     for name in ("unshare", "setpriv", "umount", *kind.programs):
         try:
             program(name, env)

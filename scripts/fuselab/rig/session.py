@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -52,7 +53,8 @@ class Place:
         if mountpoint is not None:
             values["mountpoint"] = str(mountpoint)
         env = self.story.request.mount.command_line(number).env
-        return {**self.env, **{name: fill(text, values) for name, text in env}}
+        passed = self.story.request.mount.passed(os.environ)
+        return {**self.env, **passed, **{name: fill(text, values) for name, text in env}}
 
     def filled(self, argv: Sequence[str], number: int = 1) -> list[str]:
         """`{binary}` was filled with a path relative to the repository: here it becomes absolute."""

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
@@ -16,10 +17,10 @@ import msgspec
 from fuselab import foreign
 from fuselab.files import sha256
 from fuselab.rig.environment import Gate
+from fuselab.rig.hidden import Hidden, hidden_of
 from fuselab.rig.record import Environment, FileRecord, MountRecord, Phases, RunRecord, Status, TargetUse
 from fuselab.rig.request import RIG_VERSION, RunRequest
 
-_SECRETS = ("SECRET", "TOKEN", "PASSWORD", "ACCESS_KEY", "CREDENTIALS")
 OUTCOMES = ("run.json", "attempt.json")
 REQUEST = "request.json"
 
@@ -69,10 +70,20 @@ class Story:
         """One line of the job's log."""
         now = time.time()
         clock = f"{time.strftime('%H:%M:%S', time.localtime(now))}.{int(now % 1 * 1000):03d}"
-        print(f"{clock} {self.request.mount.variant}: {foreign.plain(text)}", file=sys.stderr, flush=True)
+        print(
+            f"{clock} {self.request.mount.variant}: {self.hidden.text(foreign.plain(text))}",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    @cached_property
+    def hidden(self) -> Hidden:
+        return hidden_of(self.request.mount)
 
     def record(self, status: Status, reason: str | None) -> RunRecord:
+        """What is known so far. Secrets are taken out of it, and of the logs, before their hashes are."""
         request = self.request
+        self.hidden.logs(Path(request.out))
         return RunRecord(
             purpose=request.purpose,
             experiment=request.experiment,
@@ -82,9 +93,9 @@ class Story:
             block=request.block,
             repeat=request.repeat,
             status=status,
-            reason=reason and foreign.plain(reason),
-            argv=self.argv,
-            env={name: "(hidden)" if _secret(name) else value for name, value in sorted(self.env.items())},
+            reason=reason and self.hidden.text(foreign.plain(reason)),
+            argv=self.hidden.words(self.argv),
+            env=self.hidden.env(self.env),
             pids=self.pids,
             mount=self.mount,
             phases=Phases(
@@ -104,7 +115,7 @@ class Story:
             started_unix_s=self.started_unix_s,
             rig_version=RIG_VERSION,
             hostname=platform.node(),
-            marks=tuple(self.marks),
+            marks=self.hidden.words(self.marks),
         )
 
 
@@ -138,7 +149,3 @@ def _files(out: Path) -> tuple[FileRecord, ...]:
             if relative not in (*OUTCOMES, REQUEST) and path.is_file() and not path.is_symlink():
                 found.append(FileRecord(relative, path.stat().st_size, sha256(path)))
     return tuple(sorted(found, key=lambda file: file.path))
-
-
-def _secret(name: str) -> bool:
-    return any(word in name.upper() for word in _SECRETS)

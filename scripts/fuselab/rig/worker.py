@@ -84,6 +84,9 @@ def make(request: RunRequest, proc: int) -> RunRecord:
         story.mark(
             "network: host: its ports are the machine's, and others on the machine reach what the run starts"
         )
+    for name in request.mount.pass_env:
+        if name not in os.environ:
+            story.mark(f"pass_env: {name} is not set where fuselab was called: the target did not get it")
     if request.mount.argv and not request.mount.fresh:
         story.mark(NOT_FRESH)
     if request.mount.mounts > 1 and request.mount.profilers:
@@ -113,7 +116,7 @@ def _run(story: Story, proc: int, started_s: float, pressure: dict[str, int | No
             if not story.gate.passed and request.gate_limit_s > 0:
                 story.mark(f"the machine was not quiet within {request.gate_limit_s:g} s: started anyway")
         out = Path(request.out)
-        env = plain_env(state.scratch, request.mount.network)
+        env = plain_env(state.scratch)
         with story.phase("setup"):
             service = request.mount.service
             serves = None

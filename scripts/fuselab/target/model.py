@@ -89,6 +89,8 @@ class MountSpec:
     ready_timeout_s: float = 30.0
     read_only: bool = False
     """Nothing can be written through it: it is not verified by writing, and only loads that read fit."""
+    pass_env: tuple[str, ...] = ()
+    """Names of variables of the caller's shell that it gets."""
 
 
 @dataclass(frozen=True)

@@ -220,13 +220,40 @@ def test_files_steps_and_environment_are_filled_in(rig):
 
 def test_the_callers_own_settings_do_not_reach_the_target(rig, monkeypatch):
     monkeypatch.setenv("RUST_LOG", "trace")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush")
-    record, _ = rig.run()
-    assert {"RUST_LOG", "AWS_SECRET_ACCESS_KEY"}.isdisjoint(record.env)
-    record, out = rig.run(network="host")
-    assert record.env["AWS_SECRET_ACCESS_KEY"] == "(hidden)"
-    assert "hush" not in (out / "run.json").read_text()
+    monkeypatch.setenv("GOOGLE_API_KEY", "hush-hush")
+    for network in ("private", "host"):
+        record, _ = rig.run(network=network)
+        assert {"RUST_LOG", "GOOGLE_API_KEY"}.isdisjoint(record.env)
     assert any(mark.startswith("network: host") for mark in record.marks)
+
+
+def test_a_target_gets_what_it_names_of_the_callers_shell_and_nothing_that_is_kept_has_the_value(
+    rig, monkeypatch
+):
+    monkeypatch.setenv("STORE", "hush/hush")
+    monkeypatch.setenv("https_proxy", "http://me:swordfish@proxy:3128")
+    record, out = rig.run(
+        argv=(
+            "sh", "-c", 'echo "got $STORE and $https_proxy" >&2; exec bindfs -f "$0" "$1"', "{state}", "{mountpoint}"
+        ),
+        env=(("URL", "redis://me:open-sesame@host/0"), ("MY_TOKEN", "tok-tok-tok")),
+        pass_env=("STORE", "https_proxy", "NOT_SET"),
+    )  # fmt: skip
+    assert record.status == "ok", record.reason
+    assert record.env["STORE"] == record.env["MY_TOKEN"] == "(hidden)"
+    assert record.env["URL"] == "redis://me:(hidden)@host/0"
+    assert any("NOT_SET" in mark for mark in record.marks)
+    assert "got (hidden) and (hidden)" in (out / "target.log").read_text()
+    for path in (p for p in out.rglob("*") if p.is_file() and p.name != "request.json"):
+        for value in (b"hush/hush", b"hush%2Fhush", b"swordfish", b"tok-tok-tok"):
+            assert value not in path.read_bytes(), path
+
+
+def test_the_words_of_a_failure_are_without_secrets_too(rig, monkeypatch):
+    monkeypatch.setenv("STORE", "hush/hush")
+    record, out = rig.run(argv=("sh", "-c", 'echo "ERROR: $STORE" >&2; exit 3'), pass_env=("STORE",))
+    assert "ERROR: (hidden)" in (record.reason or "")
+    assert "hush/hush" not in (out / "attempt.json").read_text()
 
 
 def test_prepared_data_is_read_back_from_a_fresh_mount(rig):

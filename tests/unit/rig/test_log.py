@@ -82,7 +82,9 @@ def test_no_descriptor_is_left(tmp_path):
 
 def test_words_for_an_error_are_those_that_tell_of_one_and_no_order_to_a_terminal(tmp_path):
     with Log(tmp_path / "log") as log:
-        spoken(log, "sh", "-c", r"printf '\033[31mERROR\033[0m the store said \033]0;title\007no\n'; seq 100000")
+        spoken(
+            log, "sh", "-c", r"printf '\033[31mERROR\033[0m the store said \033]0;title\007no\n'; seq 100000"
+        )
     words = log.last_words().split("\n")
     assert words[0] == "ERROR the store said no"
     assert words[-1] == "100000"
