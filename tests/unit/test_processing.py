@@ -88,3 +88,16 @@ def test_a_profiler_that_left_nothing_quotes_the_targets_last_words(
     assert profile.status == "refused"
     assert "left no file. The target's log ends with: this build ignores TOKIO_CONSOLE" in profile.notes[1]
     assert "rustflags" in profile.fix
+
+
+def test_a_benchs_own_picture_is_a_strangers_program_and_is_drawn_anew(golden: Path, tmp_path: Path) -> None:
+    home = tmp_path / "001" / "criterion"
+    shutil.copytree(golden / "criterion", home)
+    for svg in home.rglob("flamegraph.svg"):
+        svg.write_text(svg.read_text().replace("</svg>", "<script>steal()</script></svg>"))
+    folder = tmp_path / "001"
+    (folder / "capture.json").write_text(json.dumps({"status": "ok", "reason": None}))
+    profile = process("criterion-flamegraph", [folder], "criterion", Path("gone"), tmp_path / "out")
+    assert profile.pictures, profile.notes
+    for picture in (tmp_path / "out").glob("*.svg"):
+        assert "steal" not in picture.read_text()

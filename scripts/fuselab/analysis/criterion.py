@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
+from fuselab import foreign
 from fuselab.analysis.folded import Folded, read_folded, safe_frame
 from fuselab.analysis.refusal import Refusal
 
@@ -82,7 +83,7 @@ def _name(bench: Path, home: Path) -> str:
     for measured in ("new", "base"):
         path = bench / measured / "benchmark.json"
         if path.is_file():
-            return str(json.loads(path.read_text())["full_id"])
+            return foreign.name(json.loads(path.read_text())["full_id"])
     return str(bench.relative_to(home))
 
 

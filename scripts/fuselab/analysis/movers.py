@@ -23,6 +23,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from fuselab import foreign
 from fuselab.analysis.folded import Folded, functions
 
 LEVEL = 0.05
@@ -113,7 +114,11 @@ def write_movers(path: Path, rows: Sequence[Mover]) -> None:
             values = [getattr(row, name) for name in names]
             writer.writerow(
                 [
-                    "" if value is None else f"{value:.6g}" if isinstance(value, float) else value
+                    ""
+                    if value is None
+                    else f"{value:.6g}"
+                    if isinstance(value, float)
+                    else foreign.cell(str(value))
                     for value in values
                 ]
             )

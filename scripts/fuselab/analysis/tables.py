@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from fuselab import foreign
 from fuselab.analysis.metrics import rows
 from fuselab.measure import BlockRecord
 from fuselab.rig.record import RunRecord
@@ -54,7 +55,7 @@ def _block_rows(folder: Path, kinds: Mapping[str, str]) -> Iterator[tuple[object
         busy_start = int(not gate.get("passed", True))
         for m in rows(run, record, kinds[block.workload]):
             yield (
-                record.experiment, block.workload, block.block, variant, m.name, m.unit, repr(float(m.value)), m.better,
-                "" if m.tail_ios is None else m.tail_ios, "" if m.slope is None else repr(m.slope), int(block.noisy),
-                busy_start,
+                record.experiment, block.workload, block.block, variant, foreign.cell(m.name), m.unit,
+                repr(float(m.value)), m.better, "" if m.tail_ios is None else m.tail_ios,
+                "" if m.slope is None else repr(m.slope), int(block.noisy), busy_start,
             )  # fmt: skip

@@ -44,6 +44,7 @@ class CriterionFlamegraph:
 
     def process(self, captures: Sequence[CaptureFolder], out: Path, tools: Tools) -> Profile:
         from fuselab.analysis.criterion import BenchProfile, read_profiles
+        from fuselab.analysis.folded import Picture, flamegraph
         from fuselab.profilers.output import Extras, Reading, profile_of
 
         found: list[BenchProfile] = []
@@ -62,11 +63,15 @@ class CriterionFlamegraph:
             return Reading(stacks, sources, {"benches": len(profiles)}, remarks=remarks)
 
         def extras() -> Extras:
+            """One picture for each bench. The bench's own SVG is somebody else's program: it stays in the capture."""
             pictures = {}
-            drawn = {profile.name: profile.flamegraph for profile in reversed(found) if profile.flamegraph}
-            for number, (name, path) in enumerate(sorted(drawn.items()), 1):
-                (out / f"bench.{number:03d}.svg").write_bytes(path.read_bytes())
-                pictures[f"Criterion's own: {name}"] = f"bench.{number:03d}.svg"
+            drawn = {profile.name: profile.folded for profile in reversed(found) if profile.folded}
+            for number, (name, folded) in enumerate(sorted(drawn.items()), 1):
+                file = f"bench.{number:03d}.svg"
+                flamegraph(
+                    tools.inferno_flamegraph, folded, out / file, Picture(title=f"{self.title}: {name}")
+                )
+                pictures[f"One bench: {name}"] = file
             return Extras(pictures=pictures)
 
         return profile_of(self, captures, out, tools, read, extras)

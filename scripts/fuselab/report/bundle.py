@@ -17,7 +17,7 @@ from fuselab.files import write_atomically
 from fuselab.report import blindspots, crate, latex, provenance, verdict_table
 from fuselab.report.context import Table
 from fuselab.report.drawing import RC, Drawing, svg
-from fuselab.report.embed import Carrier
+from fuselab.report.embed import Carrier, csv_text
 from fuselab.report.gallery import as_pdf, gallery, pictures
 from fuselab.report.inputs import ReportInputs
 from fuselab.report.machine import environment, fuselab_version
@@ -87,7 +87,7 @@ def _files(inputs: ReportInputs, checkout: Path, out: Path) -> Iterator[tuple[st
     for drawing in drawings:
         yield f"figures/{drawing.name}.svg", svg(drawing).encode()
         yield f"figures/{drawing.name}.pdf", pdf(drawing)
-        yield f"figures/{drawing.name}.csv", drawing.data.to_csv(index=False, float_format="%.6g").encode()
+        yield f"figures/{drawing.name}.csv", csv_text(drawing.data).encode()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         printed = list(pool.map(as_pdf, (picture.svg for picture in drawn)))
     for picture, content in zip(drawn, printed, strict=True):

@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fuselab import foreign
 from fuselab.report import words
 from fuselab.report.context import Embed, Link, Picture
 
@@ -28,11 +29,17 @@ _TABLE_BYTES = 120_000
 _INFERNO = b"github.com/jonhoo/inferno"
 
 
+def csv_text(data: pd.DataFrame) -> str:
+    """`data` as CSV with six digits; a spreadsheet calculates nothing in it, whatever things are called."""
+    safe = data.map(lambda value: foreign.cell(value) if isinstance(value, str) else value)
+    return safe.to_csv(index=False, float_format="%.6g")
+
+
 def data_link(data: pd.DataFrame, name: str) -> Link | None:
     """A link that saves `data` as `<name>.csv`, carried by the page so that it works wherever the file goes."""
     if len(data) > _DATA_ROWS:
         return None
-    text = data.to_csv(index=False, float_format="%.6g")
+    text = csv_text(data)
     packed = base64.b64encode(text.encode()).decode()
     return Link(f"data:text/csv;charset=utf-8;base64,{packed}", "data (CSV)", f"{name}.csv")
 
@@ -95,7 +102,7 @@ class Carrier:
     ) -> tuple[Link, ...]:
         """Links to the data of a table of `total` rows: what of `data` fits the page, which says how many rows that
         is, and the file `beside` it."""
-        text = data.to_csv(index=False, float_format="%.6g")
+        text = csv_text(data)
         kept = text[: text.rindex("\n", 0, _TABLE_BYTES) + 1] if len(text) > _TABLE_BYTES else text
         packed = base64.b64encode(kept.encode()).decode()
         others = () if beside is None else (Link(self.href(beside), beside.name),)

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 
+from fuselab import foreign
 from fuselab.report.context import Column, Table
 
 _SIGNS = {
@@ -84,5 +85,9 @@ def as_csv(table: Table) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([column.label for column in table.columns])
-    writer.writerows([cell.text for cell in row] for row in table.rows)
+    numeric = [column.numeric for column in table.columns]
+    writer.writerows(
+        [cell.text if number else foreign.cell(cell.text) for cell, number in zip(row, numeric, strict=True)]
+        for row in table.rows
+    )
     return text.getvalue()

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
+from fuselab import foreign
 from fuselab.rig.request import Load
 from fuselab.workloads.base import LoadContext, LoadResult, Metric, Traffic
 from fuselab.workloads.running import finish
@@ -81,7 +82,7 @@ class Criterion:
 
 def _id(estimates: Path) -> str:
     """The id as the bench wrote it: folder names are cleaned and cut."""
-    return str(json.loads(estimates.with_name("benchmark.json").read_text())["full_id"])
+    return foreign.name(json.loads(estimates.with_name("benchmark.json").read_text())["full_id"])
 
 
 def _estimate(estimates: Path) -> float:

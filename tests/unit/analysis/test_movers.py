@@ -112,3 +112,14 @@ def test_one_capture_says_that_it_cannot_tell(tmp_path: Path) -> None:
     with (tmp_path / "movers.csv").open() as file:
         written = list(csv.DictReader(file))
     assert [row["function"] for row in written] == [row.function for row in rows]
+
+
+def test_a_spreadsheet_calculates_nothing_that_a_function_is_called(tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    before, after = ({"=cmd|' /C calc'!A1": cost, "f": 900.0} for cost in (100.0, 5000.0))
+    rows, _ = find_movers(captures(random, before, 3), captures(random, after, 3), True)
+    write_movers(tmp_path / "movers.csv", rows)
+    with (tmp_path / "movers.csv").open() as file:
+        cells = [cell for row in csv.DictReader(file) for cell in row.values()]
+    assert any(cell.startswith("'=cmd") for cell in cells)
+    assert not any(cell.startswith("=") for cell in cells)
