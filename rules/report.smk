@@ -86,6 +86,7 @@ rule bundle:
         "../envs/environment.yaml"
     params:
         code=lambda wc: lab.code("report"),
+        diffs=config.get("diffs", "safe"),
     message:
         "{wildcards.experiment}: pack the bundle"
     script:

@@ -2,13 +2,19 @@
 
 from pathlib import Path
 
-from fuselab.job import JobError, job
+from fuselab.job import JobError, job, on_screen
 from fuselab.report.bundle import write_bundle
 from fuselab.report.inputs import find
+from fuselab.report.uncommitted import CHOICES, uncommitted
 
 with job(snakemake) as step:
+    diffs = step.params.diffs
+    if diffs not in CHOICES:
+        raise JobError(f"--config diffs={diffs}: there are {', '.join(CHOICES)}")
     inputs = find(Path("results"), Path(step.input.yaml), step.wildcards.experiment)
+    for changes in filter(None, map(uncommitted, inputs.builds)):
+        on_screen(changes.said(diffs))
     try:
-        write_bundle(inputs, Path(), Path(step.output[0]))
+        write_bundle(inputs, Path(), Path(step.output[0]), diffs)
     except (FileNotFoundError, RuntimeError) as error:  # a program is missing, or cannot draw
         raise JobError(str(error)) from None

@@ -6,7 +6,7 @@ import errno
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from fuselab.paths import MissingProgramError
@@ -19,6 +19,18 @@ class JobError(Exception):
     """A job cannot do what it was asked to; the message is for the user."""
 
 
+_screen: list[int] = []
+"""The standard error that this job was started with, once its own output goes to its log."""
+
+
+def on_screen(text: str) -> None:
+    """Say what cannot wait until somebody reads the log: to whoever typed the command, and in the log."""
+    print(text, file=sys.stderr, flush=True)
+    for descriptor in _screen:
+        with suppress(OSError):
+            os.write(descriptor, f"{text}\n".encode())
+
+
 @contextmanager
 def job(snakemake: Any) -> Iterator[Any]:
     """Run a script's one call with stdout and stderr in the job's log; a known error is its last lines, exit 1.
@@ -28,6 +40,7 @@ def job(snakemake: Any) -> Iterator[Any]:
     """
     follow_parent()
     log = open(snakemake.log[0], "w", buffering=1)  # noqa: SIM115  closed with the process
+    _screen[:] = [os.dup(2)]
     os.dup2(log.fileno(), 1)
     os.dup2(log.fileno(), 2)
     try:

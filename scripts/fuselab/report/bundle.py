@@ -25,17 +25,19 @@ from fuselab.report.methods import methods
 from fuselab.report.reading import Results
 from fuselab.report.render import templates
 from fuselab.report.summary import summarise, summary_markdown
+from fuselab.report.uncommitted import Wanted, uncommitted
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """A zip's own first moment: the same files make the same bundle."""
 
 
-def write_bundle(inputs: ReportInputs, checkout: Path, out: Path) -> None:
+def write_bundle(inputs: ReportInputs, checkout: Path, out: Path, diffs: Wanted = "safe") -> None:
     """Write the bundle. `checkout` is fuselab's own folder: it has the locks, and what the experiment refers to.
+    `diffs` chooses the uncommitted changes that go into it.
 
     Raises FileNotFoundError, naming the mend, if the program that turns SVG into PDF is not installed.
     """
-    files = dict(_files(inputs, checkout, out))
+    files = dict(_files(inputs, checkout, out, diffs))
     digests = {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
     files["checksums.sha256"] = "".join(f"{digests[path]}  {path}\n" for path in digests).encode()
     digests["checksums.sha256"] = hashlib.sha256(files["checksums.sha256"]).hexdigest()
@@ -49,13 +51,17 @@ def write_bundle(inputs: ReportInputs, checkout: Path, out: Path) -> None:
     write_atomically(out, buffer.getvalue())
 
 
-def _files(inputs: ReportInputs, checkout: Path, out: Path) -> Iterator[tuple[str, bytes]]:
+def _files(inputs: ReportInputs, checkout: Path, out: Path, diffs: Wanted) -> Iterator[tuple[str, bytes]]:
     """(path in the bundle, content), each once."""
     results = Results(inputs)
     drawings, tables = list(gallery(results)), list(_tables(results, Carrier(out)))
     drawn = list(pictures(results))
     page = templates().get_template("bundle.md.j2")
-    readme = page.render(plan=results.plan, drawings=drawings, pictures=drawn, tables=tables)
+    changed = [changes for path in inputs.builds if (changes := uncommitted(path))]
+    left_out = [changes.build for changes in changed if not changes.packed(diffs)]
+    readme = page.render(
+        plan=results.plan, drawings=drawings, pictures=drawn, tables=tables, left_out=left_out
+    )
     yield "README.md", readme.encode()
     yield "experiment.yaml", inputs.experiment.read_bytes()
     for path in _definitions(results, checkout):
@@ -77,8 +83,8 @@ def _files(inputs: ReportInputs, checkout: Path, out: Path) -> Iterator[tuple[st
     for path in inputs.builds:
         packed = f"builds/{path.parents[1].name}/{path.parent.name}"
         yield f"{packed}.json", path.read_bytes()
-        if (changes := path.with_name("worktree.diff")).is_file():
-            yield f"{packed}.diff", changes.read_bytes()
+        if (changes := uncommitted(path)) and changes.packed(diffs):
+            yield f"{packed}.diff", changes.path.read_bytes()
     for path in (movers for diff in results.diffs.values() if (movers := diff.movers)):
         yield f"movers/{'.'.join(path.parts[-4:-1])}.csv", path.read_bytes()
     for table in tables:
