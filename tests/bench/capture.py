@@ -24,7 +24,7 @@ from pathlib import Path
 from bulk_binary import bulky_demofs  # type: ignore[import-not-found]
 from promises import promise  # type: ignore[import-not-found]
 
-from fuselab.analysis.perf import oncpu_record_argv
+from fuselab.analysis.perf import Watched, oncpu_record_argv
 from fuselab.experiment.loading import load_experiment
 from fuselab.experiment.plan import Plan
 from fuselab.experiment.planning import make_plan
@@ -96,7 +96,7 @@ class Bench:
     def alone(self, look: str) -> float:
         """By a shell script: without a profiler (`none`), or with nothing but the profiler."""
         folder = self._folder()
-        perf = oncpu_record_argv(tool("perf"), 0, folder / "perf.data")
+        perf = oncpu_record_argv(tool("perf"), Watched((0,)), folder / "perf.data")
         at = perf.index("-p")
         words = [str(folder), str(self._binary), str(self._job), look, *perf[:at], *perf[at + 2 :]]
         subprocess.run(["unshare", "--mount", "sh", "-c", ALONE, "sh", *words], check=True, cwd=folder)

@@ -34,7 +34,7 @@ def record(binary: Path, data: Path, seconds: float, frequency_hz: int) -> None:
         assert target.stdout
         assert target.stdin
         target.stdout.readline()
-        argv = perf.oncpu_record_argv("perf", target.pid, data, frequency_hz)
+        argv = perf.oncpu_record_argv("perf", perf.Watched((target.pid,)), data, frequency_hz)
         with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as recorder:
             time.sleep(seconds)
             recorder.send_signal(2)

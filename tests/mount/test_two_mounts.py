@@ -42,6 +42,6 @@ def test_what_one_mount_writes_the_other_reads(workspace: Workspace):
     jobs = json.loads((path.parent / "fio.json").read_text())["jobs"]
     assert sum(job["write"]["io_bytes"] for job in jobs) > 0
     path, traced = runs["capture", "across"]
-    assert "profilers look at the first of 2 mounts" in traced["marks"]
+    assert any("look at the first of 2 mounts" in mark for mark in traced["marks"])
     spans = workspace.root / "results/shared/processed/baseline/across/trace-chrome/spans.parquet"
     assert spans.is_file(), "the second mount has not written over the first one's trace"

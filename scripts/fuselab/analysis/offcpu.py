@@ -29,7 +29,8 @@ _COMM = re.compile(r"PERF_RECORD_COMM: .*:(\d+)/(\d+)$")
 _BORN = re.compile(r"PERF_RECORD_FORK\(\d+:(\d+)\)")
 _DEAD = frozenset("XZ")
 _PREEMPTED = frozenset("R")
-_OUT, _IN = "PERF_RECORD_SWITCH OUT", "PERF_RECORD_SWITCH IN"
+_SWITCH = re.compile(r"^PERF_RECORD_SWITCH(?:_CPU_WIDE)? (OUT|IN)\b")
+"""Recorded by CPU, a switch also names whom it was to or from: that may be somebody else's thread, and is not read."""
 _NO_STACK = RawStack("")
 
 
@@ -104,11 +105,11 @@ class _Ledger:
         match = _STATE.search(fields)
         thread.state = match[1] if match else "?"
 
-    def switch(self, header: perf_script.Header, start_ns: int | None) -> None:
+    def switch(self, header: perf_script.Header, way: str, start_ns: int | None) -> None:
         """A thread has left or entered the CPU."""
         first = header.tid not in self.threads or not self.threads[header.tid].seen
         thread = self._touch(header)
-        if header.rest.startswith(_OUT):
+        if way == "OUT":
             self.outs += 1
             thread.out_ns = header.time_ns
             if thread.stack is None:
@@ -171,8 +172,8 @@ def read_offcpu(
                 continue
             if header.is_sample:
                 ledger.sample(header, RawStack(stack, missed.at(header.tid, header.time_ns)))
-            elif header.rest.startswith((_IN, _OUT)):
-                ledger.switch(header, start_ns)
+            elif match := _SWITCH.match(header.rest):
+                ledger.switch(header, match[1], start_ns)
             elif match := _COMM.search(header.rest):
                 ledger.thread(int(match[2])).comm = header.comm
             elif match := _BORN.search(header.rest):

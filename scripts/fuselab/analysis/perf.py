@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import platform
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -25,20 +27,34 @@ _CLOCK_HANDLER = re.compile(r"^([0-9a-f]+) \S perf_swevent_hrtimer$", re.M)
 _COPY = "call-graph=dwarf,stack-size"
 
 
+@dataclass(frozen=True)
+class Watched:
+    """Whom perf looks at."""
+
+    pids: tuple[int, ...]
+    """Processes that live, with all their threads and whoever they start."""
+    group: str | None = None
+    """A control group that all of them belong to, if there is one: perf then looks at its members on every CPU.
+
+    Preferred: perf 6.1 spins on two cores once a single thread that it has attached to has ended (poll(2) tells of its
+    hung-up descriptor for ever), and it misses processes that somebody else starts.
+    """
+
+
 def oncpu_record_argv(
-    perf: str, pid: int, output: Path, frequency_hz: int = 999, call_graph: CallGraph = "fp"
+    perf: str, whom: Watched, output: Path, frequency_hz: int = 999, call_graph: CallGraph = "fp"
 ) -> list[str]:
-    """`perf record` of the CPU time of one process and all its threads.
+    """`perf record` of the CPU time of some processes and all their threads.
 
     Without `--control` and `--delay`: whoever runs it decides what part of the run is sampled. 999 Hz rather
     than 1000, so that sampling does not run in step with timers of whole milliseconds.
     """
     clock = ["-e", f"cpu-clock/freq={frequency_hz},call-graph={call_graph},name=cpu-clock/"]
-    return [*_record(perf, pid, output), *clock, *(_stack_top_at_clock() if call_graph == "fp" else [])]
+    return _record(perf, whom, output, [*clock, *(_stack_top_at_clock() if call_graph == "fp" else [])])
 
 
-def offcpu_record_argv(perf: str, pid: int, output: Path, call_graph: CallGraph = "fp") -> list[str]:
-    """`perf record` of every time a thread of one process leaves the CPU, with its stack, and when it
+def offcpu_record_argv(perf: str, whom: Watched, output: Path, call_graph: CallGraph = "fp") -> list[str]:
+    """`perf record` of every time a thread of some processes leaves the CPU, with its stack, and when it
     returns.
 
     The stack comes from the scheduler's tracepoint, the durations from context switch records: nothing is
@@ -49,14 +65,18 @@ def offcpu_record_argv(perf: str, pid: int, output: Path, call_graph: CallGraph 
         # The same switch once more, as a software event: this one copies the top of the stack.
         events += ["-e", f"context-switches/{_COPY}=512/", *_REGISTERS]
     # Every switch is written: the ring must hold bursts until perf drains it.
-    return [*_record(perf, pid, output), *events, "-c", "1", "--switch-events", "-m", "2M"]
+    return [*_record(perf, whom, output, events), "-c", "1", "--switch-events", "-m", "2M"]
 
 
-def _record(perf: str, pid: int, output: Path) -> list[str]:
+def _record(perf: str, whom: Watched, output: Path, events: Sequence[str]) -> list[str]:
     # CLOCK_MONOTONIC is the clock that the rig and the load use too. With build ids in the mapping records
     # perf neither reads all samples again at exit nor copies binaries.
-    options = ["-k", "CLOCK_MONOTONIC", "--buildid-mmap"]
-    return [perf, "record", "-p", str(pid), "-o", str(output), *options]
+    options = ["-o", str(output), "-k", "CLOCK_MONOTONIC", "--buildid-mmap"]
+    if whom.group is None:
+        return [perf, "record", "-p", ",".join(map(str, whom.pids)), *options, *events]
+    # The first event is the one that mappings, names and switches are recorded with. perf adds one by itself, but that
+    # one would see the whole machine: `-G` limits those that are named before it.
+    return [perf, "record", "-a", *options, "-e", "dummy", *events, "-G", whom.group]
 
 
 _REGISTERS = ("--user-regs=ip,sp,bp",)

@@ -44,7 +44,10 @@ class CaptureContext:
 
     folder: Path
     """Where its files belong."""
-    target_pid: int
+    pids: tuple[int, ...]
+    """Of all processes of the target that live."""
+    group: str | None
+    """The control group that holds them, and whoever comes; None where there is none."""
     binary: Path
     support: ProfilerSupport
 
@@ -56,6 +59,10 @@ class Window(Protocol):
 
     def close(self) -> None: ...
 
+    def cpu_s(self) -> float | None:
+        """CPU time that the profiler's own processes have used until now; None if it has none."""
+        ...
+
 
 class WholeRun:
     """The window of profilers that record for as long as the target lives."""
@@ -64,6 +71,9 @@ class WholeRun:
         return None
 
     def close(self) -> None:
+        return None
+
+    def cpu_s(self) -> float | None:
         return None
 
 

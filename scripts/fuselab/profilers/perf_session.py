@@ -12,14 +12,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from fuselab.analysis.perf import Watched
 from fuselab.paths import tool
 from fuselab.profilers.base import CaptureContext
+from fuselab.rig import procfs
 from fuselab.rig.errors import NotPermittedError, RigError
 from fuselab.rig.process import exit_words
 
 DATA = "perf.data"
-RecordArgv = Callable[[str, int, Path], list[str]]
-"""(perf, pid, output) -> the argument list of one of the recordings in `fuselab.analysis.perf`."""
+RecordArgv = Callable[[str, Watched, Path], list[str]]
+"""(perf, whom, output) -> the argument list of one of the recordings in `fuselab.analysis.perf`."""
 PERMIT_ALL = (
     "run as root, or: sudo sysctl kernel.perf_event_paranoid=-1; sudo chmod -R a+rX /sys/kernel/tracing"
 )
@@ -44,6 +46,11 @@ class PerfWindow:
 
     def close(self) -> None:
         self.command("disable")
+
+    def cpu_s(self) -> float | None:
+        with suppress(OSError):  # `close` tells of a perf that has ended
+            return procfs.cpu_clock_s(self._child.pid)
+        return None
 
     def command(self, word: str) -> None:
         """Send one command and wait for perf's `ack`.
@@ -97,7 +104,7 @@ def recording(context: CaptureContext, record_argv: RecordArgv) -> Iterator[Perf
     # Both ends in one descriptor: neither perf nor we ever block on opening.
     control, acknowledge = (os.open(fifo, os.O_RDWR | os.O_NONBLOCK) for fifo in fifos)
     log = folder / "perf.log"
-    argv = record_argv(tool("perf"), context.target_pid, folder / DATA)
+    argv = record_argv(tool("perf"), Watched(context.pids, context.group), folder / DATA)
     argv += ["--delay", "-1", "--control", f"fifo:{fifos[0]},{fifos[1]}"]
     try:
         with log.open("wb") as output:

@@ -1,10 +1,10 @@
 """The first process of a run's pid namespace: starts the worker, passes signals on, reaps orphans, dies last.
 
-Usage: python -m fuselab.rig.inside REQUEST.json SOCKET PROC
+Usage: python -m fuselab.rig.inside REQUEST.json SOCKET PROC [GROUP_PATH GROUP_NAME]
 
 SOCKET is a descriptor shared with the outer process: a byte on it asks for an orderly end, its closing means that
 the outer process is gone, and everything here goes with it. PROC is a descriptor of the machine's own /proc, for
-the figures that this namespace hides.
+the figures that this namespace hides. GROUP: the control group that was made for the target.
 """
 
 from __future__ import annotations
@@ -26,9 +26,11 @@ def main(argv: list[str]) -> int:
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     worker = os.fork()
     if worker == 0:
-        from fuselab.rig.worker import work  # only here: the first process stays small
+        from fuselab.rig.cgroup import Group  # only here: the first process stays small
+        from fuselab.rig.worker import work
 
-        os._exit(work(request, socket, proc))
+        group = Group(Path(argv[3]), argv[4]) if len(argv) > 3 else None
+        os._exit(work(request, socket, proc, group))
     for number in _PASSED_ON:
         signal.signal(number, lambda number, _: os.kill(worker, number))
     threading.Thread(target=_listen, args=(socket, worker), daemon=True).start()

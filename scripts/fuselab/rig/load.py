@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import TYPE_CHECKING
 
-from fuselab.rig import environment, procfs
+from fuselab.rig import environment
 from fuselab.rig.attended import attended, blamed
 from fuselab.rig.errors import TargetError
-from fuselab.rig.mount import MountedTarget
 from fuselab.rig.record import TargetUse
 from fuselab.rig.session import Session
 from fuselab.workloads.base import LoadContext, LoadResult
@@ -37,24 +36,30 @@ def do_load(at: Session, work: Work) -> None:
 
 
 def _measured(at: Session, work: Work) -> LoadResult:
-    place, story = at.place, at.place.story
+    place, story, family = at.place, at.place.story, at.place.family
     with ExitStack() as stack:
-        windows = [stack.enter_context(window) for window in _profilers(at)]
+        windows = {name: stack.enter_context(window) for name, window in _profilers(at)}
         before = environment.sample(place.proc)
-        for window in windows:
+        for window in windows.values():
             window.open()
-        used_s = _cpu_s(at.targets)
+        family.look()
+        used_s, observed_s = family.cpu_s(), _cpu_s(windows)
         started, story.load_started_unix_s = time.monotonic(), time.time()
-        with attended(at.serving) as killed:
+        # Without a target the load itself is looked at.
+        with nullcontext() if at.targets else family.starting(), attended(at.serving) as killed:
             result = work(at.context)
         if killed.is_set() and result.reason is not None:
             result = LoadResult(result.exit_code, "")
         ended = time.monotonic()
         story.load_window_s = (started, ended)
         story.add("load", ended - started)
-        with suppress(OSError):  # a target that died is found out below
-            story.target = _use(at.targets, _cpu_s(at.targets) - used_s)
-        for window in reversed(windows):
+        used_s = family.cpu_s() - used_s
+        story.observers_s = {name: now_s - observed_s[name] for name, now_s in _cpu_s(windows).items()}
+        family.look()
+        story.family = tuple(sorted(family.seen))
+        if at.targets:  # sizes of logs are known only once the logs are closed
+            story.target = TargetUse(used_s, family.rss_peak_bytes(), log_bytes=0, log_kept_bytes=0)
+        for window in reversed(windows.values()):
             window.close()
         after = environment.sample(place.proc)
     story.environment = environment.environment(before, after, place.state.path, story.gate)
@@ -62,35 +67,22 @@ def _measured(at: Session, work: Work) -> LoadResult:
     return result
 
 
-def _profilers(at: Session) -> Iterator[AbstractContextManager[Window]]:
+def _profilers(at: Session) -> Iterator[tuple[str, AbstractContextManager[Window]]]:
     """What attaches each profiler of the run. Without a target it looks at us, and so at the load we start."""
-    story = at.place.story
-    if not story.request.mount.profilers:
+    place = at.place
+    if not place.story.request.mount.profilers:
         return
     from fuselab.profilers import REGISTRY
     from fuselab.profilers.base import CaptureContext
 
-    pid = at.targets[0].server if at.targets else os.getpid()
-    for support in story.request.mount.profilers:
-        yield REGISTRY[support.name].attach(CaptureContext(at.place.out, pid, at.place.binary, support))
+    pids = tuple(sorted(place.family.pids())) if at.targets else (os.getpid(),)
+    group = place.family.group.name if place.family.group is not None else None
+    for support in place.story.request.mount.profilers:
+        context = CaptureContext(place.out, pids, group, place.binary, support)
+        yield support.name, REGISTRY[support.name].attach(context)
 
 
-def _cpu_s(targets: Sequence[MountedTarget]) -> float:
-    """CPU time of the targets and their children. Raises OSError if one is gone."""
-    proc = procfs.open_proc()
-    try:
-        table = procfs.processes(proc)
-        pids = set().union(*(procfs.descendants(table, target.process.pid) for target in targets))
-        return sum(procfs.cpu_clock_s(pid) + table[pid].children_s for pid in pids & table.keys())
-    finally:
-        os.close(proc)
-
-
-def _use(targets: Sequence[MountedTarget], cpu_s: float) -> TargetUse | None:
-    """RSS peaks of several targets and their children add up; log sizes are known only once the logs are closed."""
-    if not targets:
-        return None
-    family = set().union(*(procfs.family(target.process.pid) for target in targets))
-    peaks = [procfs.rss_peak_bytes(pid) for pid in sorted(family)]
-    known = [peak for peak in peaks if peak is not None]
-    return TargetUse(cpu_s, sum(known) if known else None, log_bytes=0, log_kept_bytes=0)
+def _cpu_s(windows: Mapping[str, Window]) -> dict[str, float]:
+    """Of each profiler that has processes of its own: the CPU time that they have used."""
+    used = {name: window.cpu_s() for name, window in windows.items()}
+    return {name: seconds for name, seconds in used.items() if seconds is not None}

@@ -164,9 +164,12 @@ def mounted(
         started = stack.enter_context(running(name, argv, env=env, cwd=cwd, log=log))
         mount = _wait_mounted(started, mountpoint, ready_timeout_s, unanswered)
         process, server = started, started.pid
-        if others := [pid for pid in holders(mount.device) if pid != started.pid and pid not in known]:
-            server = others[0]
+        holding = holders(mount.device)
+        if others := [pid for pid in holding if pid != started.pid and pid not in known]:
+            # Workers that were forked from the server hold its /dev/fuse too.
+            server = started.pid if started.pid in holding else others[0]
             if started.wait(_PARTING_S):
+                server = others[0]
                 process = _adopt(started, server)
                 stack.callback(process.close)
         elif not started.running:

@@ -34,6 +34,8 @@ class ProcessTimes:
     own_s: float
     children_s: float
     kernel_thread: bool
+    session: int = 0
+    """0 where the first process of its session is outside the pid namespace."""
 
 
 def open_proc() -> int:
@@ -58,6 +60,7 @@ def _process(stat: str) -> ProcessTimes:
     return ProcessTimes(
         name=name,
         parent=int(fields[1]),
+        session=int(fields[3]),
         own_s=(user + system) * TICK_S,
         children_s=(children_user + children_system) * TICK_S,
         kernel_thread=bool(int(fields[6]) & _KERNEL_THREAD),

@@ -75,8 +75,9 @@ class TargetUse:
     """What the target and its children used."""
 
     cpu_s: float
-    """User and system time between start and end of the load."""
+    """User and system time of all its processes between start and end of the load."""
     rss_peak_bytes: int | None
+    """The peaks of its processes, added up."""
     log_bytes: int
     """How much it wrote to its own log in all."""
     log_kept_bytes: int
@@ -108,6 +109,7 @@ class RunRecord:
     env: Mapping[str, str]
     """The whole environment of the target."""
     pids: Mapping[str, int]
+    """Of the service, and of who serves each mount."""
     mount: MountRecord | None
     phases: Phases | None
     load_window_s: tuple[float, float] | None
@@ -124,5 +126,9 @@ class RunRecord:
     started_unix_s: float
     rig_version: int
     hostname: str = ""
+    family: tuple[int, ...] = ()
+    """Pids of all processes of the target that were found before and after the load, in the run's own numbers."""
+    observers_s: Mapping[str, float] = field(default_factory=dict)
+    """CPU time that each profiler's own processes used while the load ran."""
     marks: tuple[str, ...] = ()
     """Things a reader should know: gate given up, log capped, service killed late, ..."""

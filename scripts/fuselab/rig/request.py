@@ -13,7 +13,7 @@ from typing import Literal
 
 from fuselab.target.model import ProfilerSupport, Service, StopSpec
 
-RIG_VERSION = 1
+RIG_VERSION = 2
 """Part of every spec: raise it when a change of the rig makes old figures incomparable with new ones."""
 
 NOT_FRESH = "the target is not told {state}: unless it keeps its data in memory, earlier runs left theirs"

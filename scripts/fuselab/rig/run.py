@@ -19,6 +19,7 @@ import msgspec
 
 from fuselab.files import write_json
 from fuselab.rig import procfs, state
+from fuselab.rig.cgroup import Group, new_group
 from fuselab.rig.errors import RigError
 from fuselab.rig.hidden import hidden_of
 from fuselab.rig.namespaces import contained
@@ -48,15 +49,8 @@ def execute(request: RunRequest) -> RunRecord:
     write_json(out / REQUEST, request)
     proc = procfs.open_proc()
     ours, theirs = socket.socketpair()
-    with ours, theirs, _closing(proc):
-        argv = [
-            sys.executable,
-            "-m",
-            "fuselab.rig.inside",
-            str(out / REQUEST),
-            str(theirs.fileno()),
-            str(proc),
-        ]
+    with ours, theirs, _closing(proc), new_group() as group:
+        argv = _inside_argv(out / REQUEST, theirs.fileno(), proc, group)
         # A session of its own: Ctrl-C reaches the run by us alone, and so in order.
         with (
             _passing_on(ours) as caught,
@@ -80,6 +74,11 @@ def execute(request: RunRequest) -> RunRecord:
             raise KeyboardInterrupt
         raise SystemExit(128 + caught[0])
     return _outcome(request, child.returncode, said, in_time)
+
+
+def _inside_argv(request: Path, control: int, proc: int, group: Group | None) -> list[str]:
+    argv = [sys.executable, "-m", "fuselab.rig.inside", str(request), str(control), str(proc)]
+    return [*argv, str(group.path), group.name] if group is not None else argv
 
 
 def check(request: RunRequest) -> None:

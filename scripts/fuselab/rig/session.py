@@ -12,6 +12,7 @@ from pathlib import Path
 from fuselab.rig import kernel
 from fuselab.rig.attended import attended, blamed
 from fuselab.rig.errors import TargetError
+from fuselab.rig.family import Family
 from fuselab.rig.log import Log
 from fuselab.rig.mount import MountedTarget, mounted
 from fuselab.rig.mountinfo import mount_of
@@ -42,6 +43,8 @@ class Place:
     proc: int
     """Descriptor of the machine's /proc."""
     service: Process | None
+    family: Family
+    """The processes of the target."""
 
     @property
     def binary(self) -> Path:
@@ -102,7 +105,8 @@ def session(place: Place, label: str = "") -> Iterator[Session]:
                 log = Log(place.out / _log_name(number, label), place.story.request.log_cap_bytes)
                 stack.callback(_note, place.story, log)
                 stack.enter_context(log)
-                targets.append(_mount(place, stack, number, log, targets))
+                with place.family.starting():
+                    targets.append(_mount(place, stack, number, log, targets))
         yield Session(place, tuple(targets), _context(place, targets))
         _stop(place.story, targets)
 
@@ -146,6 +150,7 @@ def _mount(
         )
     )
     story.pids[name] = target.server
+    place.family.add(target.process.pid, target.server)
     story.mount = story.mount or target.mount.record
     story.say(f"{name} mounted as {target.mount.record.fstype} after {time.monotonic() - started:.3f} s")
     return target

@@ -45,6 +45,8 @@ class Story:
     noise: str | None = None
     """Why the machine was too busy for this run to count; None if it was quiet."""
     target: TargetUse | None = None
+    family: tuple[int, ...] = ()
+    observers_s: dict[str, float] = field(default_factory=dict)
     log_bytes: int = 0
     """What the targets wrote to their logs, and how much of it was kept."""
     log_kept_bytes: int = 0
@@ -115,6 +117,8 @@ class Story:
             started_unix_s=self.started_unix_s,
             rig_version=RIG_VERSION,
             hostname=platform.node(),
+            family=self.family,
+            observers_s=self.observers_s,
             marks=self.hidden.words(self.marks),
         )
 

@@ -18,7 +18,9 @@ import msgspec
 from fuselab.files import write_json
 from fuselab.paths import MissingProgramError
 from fuselab.rig import environment, kernel
+from fuselab.rig.cgroup import Group
 from fuselab.rig.errors import Interrupted, RigError, TargetError
+from fuselab.rig.family import Family
 from fuselab.rig.load import do_load
 from fuselab.rig.process import plain_env, step
 from fuselab.rig.record import RunRecord
@@ -40,12 +42,12 @@ VOIDED = frozenset({"timed", "cost"})
 _FULL_BYTES = 16 << 20
 
 
-def work(request: Path, control: int, proc: int) -> int:
+def work(request: Path, control: int, proc: int, group: Group | None = None) -> int:
     """Make the run of the file `request`; an exit code. Errors go to the outer process by the socket `control`."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
-        make(msgspec.json.decode(request.read_bytes(), type=RunRequest), proc)
+        make(msgspec.json.decode(request.read_bytes(), type=RunRequest), proc, Family(group))
         return DONE
     except Interrupted:
         return INTERRUPTED
@@ -73,7 +75,7 @@ def _tell(control: int, message: str) -> None:
     socket.socket(fileno=os.dup(control)).sendall(message.encode())
 
 
-def make(request: RunRequest, proc: int) -> RunRecord:
+def make(request: RunRequest, proc: int, family: Family) -> RunRecord:
     """The whole run; its record is written last. `proc`: descriptor of the machine's /proc. Raises RigError."""
     started_s, pressure = time.monotonic(), environment.pressure()
     if request.mount.network == "private":
@@ -90,9 +92,11 @@ def make(request: RunRequest, proc: int) -> RunRecord:
     if request.mount.argv and not request.mount.fresh:
         story.mark(NOT_FRESH)
     if request.mount.mounts > 1 and request.mount.profilers:
-        story.mark(f"profilers look at the first of {request.mount.mounts} mounts")
+        story.mark(
+            f"profilers look at the first of {request.mount.mounts} mounts, but for perf, which looks at all"
+        )
     try:
-        _run(story, proc, started_s, pressure)
+        _run(story, proc, family, started_s, pressure)
         void = story.noise if request.purpose in VOIDED else None
         if story.noise and not void:
             story.mark(story.noise)
@@ -105,7 +109,7 @@ def make(request: RunRequest, proc: int) -> RunRecord:
     return record
 
 
-def _run(story: Story, proc: int, started_s: float, pressure: dict[str, int | None]) -> None:
+def _run(story: Story, proc: int, family: Family, started_s: float, pressure: dict[str, int | None]) -> None:
     request = story.request
     root = Path(request.state_root)
     with ExitStack() as stack:
@@ -128,7 +132,7 @@ def _run(story: Story, proc: int, started_s: float, pressure: dict[str, int | No
                 "capture": str(out),
                 "port": "" if service is None else str(service.port),
             }
-        place = Place(story, state, out, env, values, proc, serves)
+        place = Place(story, state, out, env, values, proc, serves, family)
         try:
             with story.phase("setup"):
                 _set_up(place)

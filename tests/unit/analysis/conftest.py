@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from fuselab.analysis import perf
+from fuselab.analysis.perf import Watched
 from fuselab.analysis.symbols import Symbols
 
 
@@ -54,7 +55,7 @@ class Recorder:
             _program(program) as target,
             _control(self.folder) as (command, options),
             subprocess.Popen(
-                [*make_argv("perf", target.pid, data), *options],
+                [*make_argv("perf", Watched((target.pid,)), data), *options],
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
             ) as recorder,

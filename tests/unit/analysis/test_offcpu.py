@@ -101,6 +101,6 @@ def test_no_switches_are_refused(oncpu_data: Path, symbols: Symbols) -> None:
 
 
 def test_perf_is_asked_for_stacks_and_switches() -> None:
-    argv = perf.offcpu_record_argv("perf", 7, Path("out"))
+    argv = perf.offcpu_record_argv("perf", perf.Watched((7,)), Path("out"))
     assert "--switch-events" in argv
     assert argv[argv.index("-k") + 1] == "CLOCK_MONOTONIC"

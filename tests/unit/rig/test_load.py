@@ -12,6 +12,7 @@ import pytest
 from fuselab import profilers
 from fuselab.rig import procfs
 from fuselab.rig.errors import RigError, TargetError
+from fuselab.rig.family import Family
 from fuselab.rig.load import do_load
 from fuselab.rig.request import Load, MountConfig, RunRequest
 from fuselab.rig.session import Place, Session
@@ -39,6 +40,9 @@ class Recorder:
 
     def open(self):
         self.events.append(f"open {self.name}")
+
+    def cpu_s(self):
+        return None
 
     def close(self):
         self.events.append(f"close {self.name}")
@@ -70,7 +74,7 @@ def session(tmp_path, recorders):
         "capture", "e", mount, Load("fio", "w", {}), str(tmp_path), str(tmp_path), str(tmp_path)
     )
     proc = procfs.open_proc()
-    place = Place(Story(request), State(tmp_path), tmp_path, {}, {}, proc, None)
+    place = Place(Story(request), State(tmp_path), tmp_path, {}, {}, proc, None, Family(None))
     context = LoadContext(tmp_path, (tmp_path,), tmp_path, tmp_path, tmp_path, Path())
     yield Session(place, (), context)
     os.close(proc)
@@ -93,7 +97,7 @@ def test_windows_open_right_before_the_load_and_close_right_after(session, event
     assert context.support.env == (("A", "b"),)
     assert context.folder == session.place.out
     assert context.binary == session.place.out / "bin"
-    assert context.target_pid == os.getpid(), "no target: the load is our child"
+    assert context.pids == (os.getpid(),), "no target: the load is our child"
 
 
 def test_a_failed_load_is_the_variants_fault_and_the_profilers_are_still_closed(session, events):

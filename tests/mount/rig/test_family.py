@@ -1,0 +1,89 @@
+"""The target is all of its processes: those it forked before the mount, those that left it, those that come and go."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fuselab.rig import cgroup
+from fuselab.rig.request import Load
+
+pytestmark = pytest.mark.mount
+
+BURN_US, WRITES = 2000, 256
+PLANTED_S = BURN_US * WRITES / 1e6
+"""Of the server, and as much again of its workers."""
+
+
+def fio(**options: str) -> Load:
+    return Load(kind="fio", workload="w", settings={"jobs": {"job": options}, "global": {}}, randseed=1)
+
+
+def burning(plainfs: Path, *knobs: str) -> dict[str, object]:
+    """A server whose every write costs it and one of its two workers 2 ms each."""
+    costs = (f"--burn-us={BURN_US}", f"--worker-burn-us={BURN_US}", "--workers=2", *knobs)
+    return {
+        "argv": (str(plainfs), "{state}", *costs, "{mountpoint}", "-f"),
+        "binary": str(plainfs),
+        "load": fio(rw="write", bs="64k", size=f"{WRITES * 64}k", direct="1"),
+    }
+
+
+@pytest.fixture(params=["group", "no group"])
+def walls(request, monkeypatch):
+    """With a control group, and as it is where none can be made (without root, in most containers)."""
+    if request.param == "no group":
+        monkeypatch.setattr(cgroup, "_hierarchy", lambda: None)
+
+
+@pytest.mark.parametrize("knobs", [(), ("--detached=1",)], ids=["children", "left the family"])
+def test_workers_count_as_the_target_whoever_their_parent_is(rig, plainfs, walls, knobs):
+    record, _ = rig.run(**burning(plainfs, *knobs))
+    assert record.status == "ok", record.reason
+    assert len(record.family) == 3
+    assert record.pids["target"] == min(record.family), (
+        "the server serves the mount, though workers hold /dev/fuse"
+    )
+    # On a busy machine part of each burn passes without the CPU; without its workers the server has half of it.
+    assert 1.5 * PLANTED_S <= record.target.cpu_s < 2.6 * PLANTED_S
+
+
+def test_a_process_that_came_and_went_during_the_load_was_used_by_the_target(rig, walls):
+    """Each read of the mount costs a command of its own, gone before anybody looks; another one nobody waits for."""
+    burn = 'python3 -c "sum(range(10000000))"'
+    line = f'(sleep 0.5; {burn}; ({burn} &) ; {burn}) & exec bindfs -f "$0" "$1"'
+    alone = subprocess.run(
+        ["bash", "-c", f"TIMEFORMAT=%U; time {burn}"], capture_output=True, text=True, check=True
+    )
+    record, _ = rig.run(
+        argv=("sh", "-c", line, "{state}", "{mountpoint}"),
+        load=Load("command", "w", {"argv": ["sleep", "4"]}),
+    )
+    assert record.status == "ok", record.reason
+    assert record.target.cpu_s == pytest.approx(3 * float(alone.stderr), rel=0.4)
+
+
+def test_what_the_load_starts_is_not_the_targets(rig, walls):
+    burn = 'python3 -c "sum(range(20000000))"'
+    record, _ = rig.run(load=Load("command", "w", {"argv": ["sh", "-c", f"{burn} & {burn}; wait"]}))
+    assert record.status == "ok", record.reason
+    assert record.target.cpu_s < 0.1
+
+
+def test_no_group_is_left_and_those_of_killed_runs_are_swept(rig, plainfs):
+    with cgroup.new_group() as held:
+        if held is None:
+            pytest.skip("this machine has no control groups to make")
+        home = held.path.parent
+        (home / f"{cgroup.PREFIX}0123456789abcdef").mkdir()
+        rig.run(**burning(plainfs, "--detached=1"))
+        assert list(home.glob(f"{cgroup.PREFIX}*")) == [held.path]
+    assert not held.path.exists()
+
+
+def test_a_machine_without_groups_of_version_2_is_told_by_none(monkeypatch):
+    monkeypatch.setattr(cgroup, "_hierarchy", lambda: (Path("/proc"), "self"))
+    with cgroup.new_group() as group:
+        assert group is None
