@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -15,6 +16,9 @@ from fuselab.paths import tool
 from fuselab.profilers.base import CaptureFolder, Profile, Tools
 from fuselab.rig.story import REQUEST
 from fuselab.workloads.base import Traffic
+
+if TYPE_CHECKING:
+    from fuselab.analysis.folded import Folded
 
 
 def tools() -> Tools:
@@ -113,7 +117,7 @@ def diff(baseline: Path, variant: Path, out: Path) -> None:
 
 def compare_profiles(baseline: Path, variant: Path, sides: Sequence[Profile], out: Path) -> str:
     """Write diff.folded, diff.svg and movers.csv; return what a reader must know of them."""
-    from fuselab.analysis.folded import Picture, difference, read_folded, scaled
+    from fuselab.analysis.folded import Picture, difference, read_folded, renamed, scaled
     from fuselab.analysis.movers import Side, find_movers, write_movers
 
     before, after = sides
@@ -123,21 +127,39 @@ def compare_profiles(baseline: Path, variant: Path, sides: Sequence[Profile], ou
         [read_folded(path, after.unit) for path in sorted(folder.glob("folded.[0-9]*.txt"))]
         for folder in (baseline, variant)
     ]
+    whole = [read_folded(folder / "folded.txt", after.unit) for folder in (baseline, variant)]
+    names, remark = _common_names(sides, whole)
+    captured = [[renamed(folded, names) for folded in side] for side in captured]
+    whole = [renamed(folded, names) for folded in whole]
     pair = [
         Side(stacks, profile.operations_by_capture, profile.bytes_by_capture)
         for stacks, profile in zip(captured, sides, strict=True)
     ]
     rows, note = find_movers(pair[0], pair[1], grows, max(profile.sample_value for profile in sides))
     write_movers(out / "movers.csv", rows)
-    whole = [read_folded(folder / "folded.txt", after.unit) for folder in (baseline, variant)]
     if grows and before.operations and after.operations:
         # Both sides at the variant's load: the colours then show what an operation costs, not how many there were.
         whole[0] = scaled(whole[0], after.operations / before.operations)
     used = tools()
-    names = [folder.parents[1].name for folder in (baseline, variant)]
+    variants = [folder.parents[1].name for folder in (baseline, variant)]
     picture = Picture(
-        title=f"{module.title}: {names[1]} against {names[0]}", subtitle="red: more, blue: less"
+        title=f"{module.title}: {variants[1]} against {variants[0]}", subtitle="red: more, blue: less"
     )
     programs = (used.inferno_diff_folded, used.inferno_flamegraph)
     difference(programs, whole[0], whole[1], out / "diff.folded", out / "diff.svg", picture)
-    return note
+    return f"{note} {remark}".strip()
+
+
+def _common_names(sides: Sequence[Profile], whole: Sequence[Folded]) -> tuple[Mapping[str, str], str]:
+    """Other names for functions where the two sides spell them differently, and what a reader must know of that."""
+    from fuselab.analysis.spelling import common_spelling
+    from fuselab.profilers.output import MANGLING
+
+    before, after = (str(profile.figures.get(MANGLING, "")) for profile in sides)
+    if before == after or not (before and after):
+        return {}, ""
+    seen = [{frame for stack in folded.stacks for frame in stack} for folded in whole]
+    return common_spelling(seen[0], seen[1]), (
+        f"Rust's names are mangled in two ways ({before}; {after}): where one of them does not tell functions apart, "
+        "they are compared as one."
+    )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from pathlib import Path
 
 import pytest
 
-from fuselab.processing import process
+from fuselab.processing import diff, process
 
 FIO_DIED = "fio ended with exit code 1: Transport endpoint is not connected"
 
@@ -101,3 +102,41 @@ def test_a_benchs_own_picture_is_a_strangers_program_and_is_drawn_anew(golden: P
     assert profile.pictures, profile.notes
     for picture in (tmp_path / "out").glob("*.svg"):
         assert "steal" not in picture.read_text()
+
+
+LEGACY = "main;a::serve;<a::Mem<T> as a::Store>::put;a::Mem<T>::mix 900\nmain;a::serve;a::burn 100\n"
+V0 = (
+    "main;a::serve::<a::Mem<u8>>;<a::Mem<u8> as a::Store>::put;a::Mem<u8>::mix 450\n"
+    "main;a::serve::<a::Mem<u32>>;<a::Mem<u32> as a::Store>::put;a::Mem<u32>::mix 450\n"
+    "main;a::serve::<a::Mem<u32>>;a::burn 100\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("sides", "moved"),
+    [((LEGACY, V0), False), ((V0, LEGACY), False), ((V0, V0.replace("450", "700", 1)), True)],
+)
+def test_nothing_moves_between_two_manglings_of_one_program(
+    sides: tuple[str, str], moved: bool, tmp_path: Path
+) -> None:
+    folders = []
+    for number, folded in enumerate(sides):
+        folder = tmp_path / f"variant{number}/load/perf-oncpu"
+        folder.mkdir(parents=True)
+        for name in ("folded.txt", "folded.001.txt", "folded.002.txt"):
+            (folder / name).write_text(folded)
+        said = "legacy, v0" if folded == LEGACY else "v0"
+        profile = {
+            "profiler": "perf-oncpu", "status": "ok", "unit": "ns on CPU", "total": 1000, "captures": 2,
+            "operations": 2, "bytes": 2, "source_files": [], "operations_by_capture": [1, 1],
+            "bytes_by_capture": [1, 1], "figures": {"rust_mangling": said},
+        }  # fmt: skip
+        (folder / "profile.json").write_text(json.dumps(profile))
+        folders.append(folder)
+    diff(folders[0], folders[1], tmp_path / "diff")
+    with (tmp_path / "diff/movers.csv").open() as file:
+        rows = {row["function"]: row for row in csv.DictReader(file)}
+    assert any(row["moved"] != "no" for row in rows.values()) == moved
+    note = json.loads((tmp_path / "diff/diff.json").read_text())["note"]
+    assert ("mangled in two ways" in note) == (not moved)
+    assert ("a::serve" in rows) == (not moved), "two v0 builds keep their generic arguments"

@@ -18,7 +18,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from fuselab import foreign
-from fuselab.analysis.folded import Folded, read_folded, safe_frame
+from fuselab.analysis.folded import Folded, read_folded, renamed, safe_frame
+from fuselab.analysis.names import Mangling, rust_spelling, spoken_mangling
 from fuselab.analysis.refusal import Refusal
 
 CPU_UNIT = "ns on CPU"
@@ -76,6 +77,14 @@ def _read(folder: Path, home: Path) -> BenchProfile:
     if not folded:
         return BenchProfile(name, drawn, None, f"{stacks.name} is empty. {_NO_SAMPLES}")
     return BenchProfile(name, drawn, folded)
+
+
+def spelled(folded: Folded) -> tuple[Folded, set[Mangling]]:
+    """Rust functions as other profilers spell them (pprof has demangled them by itself), and how they were mangled."""
+    frames = {frame for stack in folded.stacks for frame in stack if "::" in frame}
+    manglings = {found for frame in frames if (found := spoken_mangling(frame))}
+    rust = {frame: rust_spelling(frame) for frame in frames if "operator" not in frame}
+    return renamed(folded, rust), manglings
 
 
 def _name(bench: Path, home: Path) -> str:

@@ -16,7 +16,7 @@ import os
 import re
 import subprocess
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -141,6 +141,14 @@ def scaled(folded: Folded, factor: float) -> Folded:
     for stack in by_remainder[:missing]:
         whole[stack] += 1
     return Folded(whole, folded.unit)
+
+
+def renamed(folded: Folded, names: Mapping[str, str]) -> Folded:
+    """The same stacks with other names for some frames; those that become equal are added up."""
+    sums: Counter[tuple[str, ...]] = Counter()
+    for stack, value in folded.stacks.items():
+        sums[tuple(names.get(frame, frame) for frame in stack)] += value
+    return Folded(dict(sums), folded.unit)
 
 
 def functions(folded: Folded) -> dict[str, Share]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from fuselab.analysis.elf import DEBUG_ROOTS, ElfImage, NotElfError, read_image
-from fuselab.analysis.names import demangle
+from fuselab.analysis.names import demangle, mangling
 from fuselab.analysis.symcache import NoSymbolsError, open_symcache
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ class Symbols:
     cache_folder: Path | None = None
     debug_roots: tuple[Path, ...] = DEBUG_ROOTS
     problems: dict[str, str] = field(default_factory=dict)
+    manglings: set[str] = field(default_factory=set)
+    """How the Rust functions that were named are mangled."""
     _modules: dict[str, tuple[ElfImage, SymCache] | None] = field(default_factory=dict, repr=False)
     _known: dict[Place, Frames] = field(default_factory=dict, repr=False)
 
@@ -59,7 +61,9 @@ class Symbols:
         raw: dict[Place, Frames] = {}
         for module, group in by_module.items():
             raw.update(self._look_up(module, group))
-        plain = demangle(name for frames in raw.values() for name in frames)
+        mangled = {name for frames in raw.values() for name in frames}
+        plain = demangle(mangled)
+        self.manglings |= {said for name in mangled if plain[name] != name and (said := mangling(name))}
         self._known.update({place: tuple(plain[name] for name in frames) for place, frames in raw.items()})
         return {place: self._known[place] for place in wanted}
 

@@ -37,6 +37,7 @@ PROGRAMS = (
     Program("inferno-flamegraph", (), "draws flamegraphs", "make setup", needed=False),
     Program("inferno-diff-folded", (), "compares flamegraphs", "make setup", needed=False),
     Program("fuselab-spans", (), "reads traces of spans", "make setup", needed=False),
+    Program("fuselab-names", (), "spells mangled Rust names", "make setup", needed=False),
     Program(
         "jeprof", ("--version",), "reads heap profiles", "sudo apt-get install libjemalloc-dev", needed=False
     ),

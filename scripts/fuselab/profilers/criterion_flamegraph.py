@@ -43,24 +43,28 @@ class CriterionFlamegraph:
         return whole_run()
 
     def process(self, captures: Sequence[CaptureFolder], out: Path, tools: Tools) -> Profile:
-        from fuselab.analysis.criterion import BenchProfile, read_profiles
+        from fuselab.analysis.criterion import BenchProfile, read_profiles, spelled
         from fuselab.analysis.folded import Picture, flamegraph
-        from fuselab.profilers.output import Extras, Reading, profile_of
+        from fuselab.analysis.names import Mangling
+        from fuselab.analysis.stacks import Stacks
+        from fuselab.profilers.output import Extras, Reading, mangling_figure, profile_of
 
         found: list[BenchProfile] = []
 
         def read(capture: CaptureFolder) -> Reading:
             profiles = read_profiles(capture.folder / HOME)
             found.extend(profiles)
-            stacks = {
-                (profile.name, *stack): value
-                for profile in profiles
-                if profile.folded is not None
-                for stack, value in profile.folded.stacks.items()
-            }
+            stacks: Stacks = {}
+            manglings: set[Mangling] = set()
+            for profile in profiles:
+                if profile.folded is not None:
+                    folded, said = spelled(profile.folded)
+                    manglings |= said
+                    stacks |= {(profile.name, *stack): value for stack, value in folded.stacks.items()}
             sources = tuple(profile.flamegraph for profile in profiles if profile.flamegraph is not None)
             remarks = tuple(f"{profile.name}: {profile.reason}" for profile in profiles if profile.reason)
-            return Reading(stacks, sources, {"benches": len(profiles)}, remarks=remarks)
+            figures = {"benches": len(profiles), **mangling_figure(manglings)}
+            return Reading(stacks, sources, figures, remarks=remarks)
 
         def extras() -> Extras:
             """One picture for each bench. The bench's own SVG is somebody else's program: it stays in the capture."""

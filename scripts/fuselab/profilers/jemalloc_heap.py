@@ -82,7 +82,7 @@ class JemallocHeap:
             heap = read_heap(dumps, symbols, pid, log=capture.log())
             heaps.append(heap)
             figures = {
-                **quality_figures(heap.quality),
+                **quality_figures(heap.quality, symbols.manglings),
                 "dumps": len(heap.timeline),
                 "peak_live_bytes": heap.peak.live_bytes,
                 "last_live_bytes": heap.last.live_bytes,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -140,11 +140,21 @@ def function_table(folded: Folded) -> pa.Table:
     )
 
 
-def quality_figures(quality: Quality) -> Figures:
+MANGLING = "rust_mangling"
+"""The figure that says how Rust functions are mangled: two profiles that differ in it are compared by `spelling`."""
+
+
+def quality_figures(quality: Quality, manglings: Iterable[str]) -> Figures:
     return {
         "whole_stack_share": round(quality.whole_stack_share, 4),
         "named_frame_share": round(quality.named_frame_share, 4),
+        **mangling_figure(manglings),
     }
+
+
+def mangling_figure(manglings: Iterable[str]) -> Figures:
+    said = ", ".join(sorted(manglings))
+    return {MANGLING: said} if said else {}
 
 
 def _mean_figures(readings: Sequence[Reading]) -> Figures:

@@ -51,7 +51,7 @@ class PerfOffCpu:
             off = read_offcpu(tools.perf, data, symbols, capture.window_ns())
             found.append(off)
             figures = {
-                **quality_figures(off.quality),
+                **quality_figures(off.quality, symbols.manglings),
                 "switches": off.switches,
                 "lost_records": off.lost,
                 "blocked_ns": off.blocked_ns,

@@ -48,7 +48,7 @@ class PerfOnCpu:
             data = capture.raw(DATA)
             found = read_oncpu(tools.perf, data, symbols)
             figures = {
-                **quality_figures(found.quality),
+                **quality_figures(found.quality, symbols.manglings),
                 "samples": found.samples,
                 "lost_samples": found.lost,
                 "kernel_ns": found.kernel_ns,

@@ -29,6 +29,7 @@ _DATA_ROWS = 3000
 _QUALITY = {
     "whole_stack_share": "stacks that are whole",
     "named_frame_share": "frames with a name",
+    "rust_mangling": "mangling of Rust names",
     "sampling_error": "sampling error",
 }
 _FLAMEGRAPH = (

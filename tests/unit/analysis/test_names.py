@@ -47,3 +47,30 @@ def test_brackets_go_only_around_plain_paths() -> None:
     assert foldable("<[T]>::sort") == "<[T]>::sort"
     assert foldable("<dyn core::any::Any>::is") == "<dyn core::any::Any>::is"
     assert foldable("<fn() -> a::B as c::D>::f") == "<fn() -> a::B as c::D>::f"
+
+
+@pytest.mark.parametrize(
+    ("mangled", "plain"),
+    [
+        # An impl in another module than its type.
+        (
+            "_ZN4many35_$LT$impl$u20$many..inner..Leaf$GT$10from_above17h118e7384e5edf483E",
+            "many::inner::Leaf::from_above",
+        ),
+        ("_ZN4core3str21_$LT$impl$u20$str$GT$4trim17h0123456789abcdefE", "<str>::trim"),
+        # Lists and bounds in drop glue.
+        (
+            "_ZN4core3ptr154drop_in_place$LT$alloc..boxed..Box$LT$dyn$u20$core..ops..function..FnOnce$LT$$LP$$RP$$GT$"
+            "$u2b$Output$u20$$u3d$$u20$$LP$$RP$$u2b$core..marker..Send$GT$$GT$17h0123456789abcdefE.llvm.123",
+            "core::ptr::drop_in_place::<alloc::boxed::Box<dyn core::ops::function::FnOnce<(), Output = ()> + "
+            "core::marker::Send>>",
+        ),
+        # Beyond ASCII.
+        ("_RNvMNtCs5nrm1ok5dX1_4manyu9gre_6ka8iNtB2_u9Strae_oqau8lnge_loa", "many::größe::Straße::länge"),
+        # No Rust at all.
+        ("_RAND_bytes", "_RAND_bytes"),
+        ("RAND_bytes", "RAND_bytes"),
+    ],
+)
+def test_what_c_plus_plus_filt_falls_short_of(mangled: str, plain: str) -> None:
+    assert demangle([mangled]) == {mangled: plain}
