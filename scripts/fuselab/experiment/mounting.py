@@ -43,6 +43,7 @@ def mount_config(
         profilers=supports,
         network=experiment.network,
         read_only=target.mount.read_only,
+        hang_s=target.mount.hang_s,
         mounts=experiment.mounts,
         pass_env=target.mount.pass_env,
         others=_command_line(target, variant, (), binary) if experiment.mounts > 1 else None,

@@ -1,4 +1,5 @@
-"""A load stands on the target and its service: when one of them dies, what is running ends at once, and is told why."""
+"""A load stands on the target and its service: when one of them dies, or all stand still, what is running ends at
+once, and is told why."""
 
 from __future__ import annotations
 
@@ -6,12 +7,20 @@ import os
 import select
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
-from fuselab.rig import procfs
-from fuselab.rig.errors import NotPermittedError, RigError, TargetError
+from fuselab.files import write_json
+from fuselab.rig import hang, kernel, procfs
+from fuselab.rig.disturbance import STEP_S, Disturbance
+from fuselab.rig.errors import HungError, NotPermittedError, RigError, TargetError
 from fuselab.rig.process import Process
+from fuselab.rig.progress import Progress
+
+if TYPE_CHECKING:
+    from fuselab.rig.session import Session
 
 _GRACE_S = 1.0
 """For what is running to end by itself: its own complaint says most."""
@@ -27,11 +36,13 @@ def blamed(serving: Sequence[Process], doing: str, targets: Sequence[Process] = 
     said = ""
     try:
         yield
+    except HungError:  # what it did to the target may have ended that
+        raise
     except TargetError as error:
         if not _gone(serving):
             if isinstance(error, NotPermittedError):
                 raise
-            raise TargetError(f"{error}{_last_words(targets)}") from error
+            raise type(error)(f"{error}{_last_words(targets)}") from error
         said = f"\n{error}" if str(error) else ""
     except RigError:  # a profiler that lost its target complains first
         if not _gone(serving):
@@ -47,29 +58,98 @@ def blamed(serving: Sequence[Process], doing: str, targets: Sequence[Process] = 
         raise TargetError(f"died during the {doing}{hint}: {gone[0].described()}{said}")
 
 
-@contextmanager
-def attended(serving: Sequence[Process]) -> Iterator[threading.Event]:
-    """Kill what the block has started, and those of `serving` that stand on it, soon after one of them has ended.
+class Attention:
+    """What was seen while the load went on."""
 
-    The event is set once that has happened: how what was started ended then says nothing about it, so a TargetError
-    of the block loses its words.
+    def __init__(self, at: Session) -> None:
+        self.killed = False
+        """Whether what was started was killed, because what it stands on is gone: how it ended then says nothing."""
+        self.hang: hang.Hang | None = None
+        self.disturbance = Disturbance()
+        self.cpu_s = 0.0
+        """What looking took."""
+        self._at = at
+        self._before = procfs.family(os.getpid())
+        self._progress = Progress(at.targets, at.place.story.request.mount.hang_s)
+
+    def watch(self, wake: int, over: threading.Event) -> None:
+        """Look every `STEP_S` until the block is `over`, which `wake` tells too, or nothing is left to look at."""
+        serving = self._at.serving
+        poller = select.poll()
+        for descriptor in (wake, *(process.pidfd for process in serving)):
+            poller.register(descriptor, select.POLLIN)
+        while not poller.poll(STEP_S * 1000):
+            if self._look():
+                return
+        gone = _gone(serving)
+        if gone and not over.wait(_GRACE_S):
+            self.killed = True
+            # A target that waits for its store would hold whoever waits for the target.
+            above = [process.pid for process in serving[serving.index(gone[0]) + 1 :] if process.running]
+            started = procfs.family(os.getpid()) - self._before
+            _kill(started.union(*map(procfs.family, above)))
+
+    def _look(self) -> bool:
+        """One look; True once the run has been ended for want of progress."""
+        begun_s = time.thread_time()
+        table = procfs.own_processes()
+        target, service = self._at.place.family.pids(), self._service(table)
+        load = procfs.descendants(table, os.getpid()) - self._before - target - service
+        self.disturbance.look(
+            table, [pid for pid, process in table.items() if process.parent == os.getpid()]
+        )  # fmt: skip
+        hung = self._progress.hung(time.monotonic(), table, load, target | service)
+        if hung:
+            self.hang = hang.see(self._at.targets, self._progress.still_s, load, target, service)
+            write_json(self._at.place.out / hang.FILE, self.hang)
+            self._end(load)
+        self.cpu_s += time.thread_time() - begun_s
+        return hung
+
+    def _service(self, table: Mapping[int, procfs.ProcessTimes]) -> set[int]:
+        service = self._at.place.service
+        return set() if service is None else procfs.descendants(table, service.pid) & table.keys()
+
+    def _end(self, load: set[int]) -> None:
+        """Free whoever waits on the mounts, and kill the load."""
+        for target in self._at.targets:
+            target.hurry()
+            if not kernel.abort_connection(target.mount.device):
+                target.process.kill()
+        _kill(load)
+
+
+@contextmanager
+def attended(at: Session) -> Iterator[Attention]:
+    """Kill what the block has started, and those that it stands on above the first to end, soon after that; and all
+    of it, with a HungError at the end, if it stands still.
+
+    How what was started ended then says nothing about it, so a TargetError of the block loses its words.
     """
-    over, killed = threading.Event(), threading.Event()
+    attention, over = Attention(at), threading.Event()
     wake, woken = os.pipe2(os.O_CLOEXEC)
-    arguments = (serving, procfs.family(os.getpid()), wake, over, killed)
-    watcher = threading.Thread(target=_watch, args=arguments, name="attended", daemon=True)
+    watcher = threading.Thread(target=attention.watch, args=(wake, over), name="attended", daemon=True)
     watcher.start()
     try:
-        yield killed
+        yield attention
     except TargetError:
-        if killed.is_set():
-            raise TargetError from None
-        raise
+        if attention.hang is None:
+            if attention.killed:
+                raise TargetError from None
+            raise
     finally:
         over.set()
         os.close(woken)
         watcher.join()
         os.close(wake)
+    if attention.hang is not None:
+        raise HungError(f"{attention.hang.words}{_last_words(at.processes)}")
+
+
+def _kill(pids: set[int]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _gone(serving: Sequence[Process]) -> list[Process]:
@@ -81,22 +161,3 @@ def _last_words(targets: Sequence[Process]) -> str:
         f"\nThe {target.name}'s last words{target.words()}" for target in targets if target.log.last_lines()
     ]
     return "".join(said)
-
-
-def _watch(
-    serving: Sequence[Process], before: set[int], wake: int, over: threading.Event, killed: threading.Event
-) -> None:
-    poller = select.poll()
-    for descriptor in (wake, *(process.pidfd for process in serving)):
-        poller.register(descriptor, select.POLLIN)
-    poller.poll()
-    gone = _gone(serving)
-    if not gone or over.wait(_GRACE_S):
-        return
-    killed.set()
-    # A target that waits for its store would hold whoever waits for the target.
-    above = serving[serving.index(gone[0]) + 1 :]
-    started = procfs.family(os.getpid()) - before
-    for pid in started.union(*(procfs.family(process.pid) for process in above if process.running)):
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)

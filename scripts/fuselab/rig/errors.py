@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 
 class RigError(Exception):
     """The machine cannot make the run: no /dev/fuse, no fio, a full disk, a port in use, namespaces forbidden.
@@ -14,11 +16,29 @@ class ProgramError(RigError):
     """A program is not there, or cannot be started. Whose fault that is knows whoever asked for it."""
 
 
+Fault = Literal["died or refused", "hung", "wrong data", "not permitted"]
+"""Kinds of failure that are counted, tried again or reported differently."""
+
+
 class TargetError(Exception):
     """The variant could not complete the run: it never mounted, it died, its load failed.
 
     Recorded as a failed run. The message holds the last log lines where there are any.
     """
+
+    fault: Fault = "died or refused"
+
+
+class HungError(TargetError):
+    """The run stood still, with requests that nobody answered. The message is whole: it holds the last words."""
+
+    fault = "hung"
+
+
+class WrongDataError(TargetError):
+    """What was read back is not what was written."""
+
+    fault = "wrong data"
 
 
 class NotPermittedError(TargetError):
@@ -26,6 +46,8 @@ class NotPermittedError(TargetError):
 
     Everything else of the experiment can still be made.
     """
+
+    fault = "not permitted"
 
 
 class Interrupted(BaseException):

@@ -38,7 +38,7 @@ class Family:
 
     def pids(self) -> set[int]:
         """Those that live."""
-        return self.group.pids() if self.group is not None else self._others_of_ours(_table())
+        return self.group.pids() if self.group is not None else self._others_of_ours(procfs.own_processes())
 
     def cpu_s(self) -> float:
         """User and system time until now.
@@ -48,7 +48,7 @@ class Family:
         """
         if self.group is not None:
             return self.group.cpu_s()
-        table = _table()
+        table = procfs.own_processes()
         total_s = table[1].children_s if 1 in table else 0.0
         for pid in self._others_of_ours(table):
             with suppress(OSError):  # ended in the meantime: its parent has its time
@@ -80,11 +80,3 @@ def _usable(group: Group) -> bool:
             return True
     except OSError:
         return False
-
-
-def _table() -> dict[int, procfs.ProcessTimes]:
-    proc = procfs.open_proc()
-    try:
-        return procfs.processes(proc)
-    finally:
-        os.close(proc)

@@ -48,6 +48,14 @@ def abort_connection(device: int) -> bool:
     return True
 
 
+def waiting(device: int) -> int | None:
+    """Requests of the FUSE mount with the device number `device` that are on their way; None if that cannot be seen."""
+    try:
+        return int((_FUSECTL / str(os.minor(device)) / "waiting").read_text())
+    except (OSError, ValueError):
+        return None
+
+
 def drop_caches() -> str | None:
     """Empty the page, dentry and inode caches; None, or why not."""
     try:

@@ -6,11 +6,12 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fuselab.rig import environment
 from fuselab.rig.attended import attended, blamed
-from fuselab.rig.errors import TargetError
+from fuselab.rig.errors import TargetError, WrongDataError
 from fuselab.rig.record import TargetUse
 from fuselab.rig.session import Session
 from fuselab.workloads.base import LoadContext, LoadResult
@@ -31,7 +32,7 @@ def do_load(at: Session, work: Work) -> None:
         result = _measured(at, work)
         story.exit_codes["load"] = result.exit_code
         if result.reason is not None:
-            raise TargetError(result.reason)
+            raise (WrongDataError if result.wrong_data else TargetError)(result.reason)
     story.say(f"load done after {story.seconds['load']:.3f} s")
 
 
@@ -46,10 +47,12 @@ def _measured(at: Session, work: Work) -> LoadResult:
         used_s, observed_s = family.cpu_s(), _cpu_s(windows)
         started, story.load_started_unix_s = time.monotonic(), time.time()
         # Without a target the load itself is looked at.
-        with nullcontext() if at.targets else family.starting(), attended(at.serving) as killed:
+        with nullcontext() if at.targets else family.starting(), attended(at) as attention:
             result = work(at.context)
-        if killed.is_set() and result.reason is not None:
+        if attention.killed and result.reason is not None:
             result = LoadResult(result.exit_code, "")
+        if (disturbed := attention.disturbance.words) and result.reason:
+            result = replace(result, reason=f"{result.reason}\nWhile it ran, {disturbed}")
         ended = time.monotonic()
         story.load_window_s = (started, ended)
         story.add("load", ended - started)
@@ -63,7 +66,7 @@ def _measured(at: Session, work: Work) -> LoadResult:
             window.close()
         after = environment.sample(place.proc)
     story.environment = environment.environment(before, after, place.state.path, story.gate)
-    story.noise = environment.noise(before, after)
+    story.noise = disturbed or environment.noise(before, after)
     return result
 
 

@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fuselab.rig import kernel, mountinfo, procfs
@@ -21,6 +21,8 @@ _LOOK_S = 0.1
 _STAT_TIMEOUT_S = 5.0
 _OWN_EXIT_S = 5.0
 """How long an unmounted target may take to end by itself before it is sent its signal."""
+_HUNG_S = 2.0
+"""For each step of stopping a target that hangs: what its profilers have of it, it writes at once or never."""
 _STEP_S = 5.0
 """Of each harder step of unmounting."""
 _LATE_S = 1.0
@@ -62,6 +64,10 @@ class MountedTarget:
         self._stop = stop
         self._env = env  # not the target's own: what its profilers preload is not for umount
         self._stopped: Stopped | None = None
+
+    def hurry(self) -> None:
+        """It hangs: do not wait long for anything that it should do by itself."""
+        self._stop = replace(self._stop, timeout_s=min(self._stop.timeout_s, _HUNG_S))
 
     def stop(self) -> Stopped:
         """Drain, unmount, and wait for the target's exit, in the order that the target asks for. Never raises."""

@@ -34,6 +34,8 @@ class ProcessTimes:
     own_s: float
     children_s: float
     kernel_thread: bool
+    state: str = "S"
+    """One letter, as proc_pid_stat(5) has it: T is stopped."""
     session: int = 0
     """0 where the first process of its session is outside the pid namespace."""
 
@@ -64,6 +66,7 @@ def _process(stat: str) -> ProcessTimes:
         own_s=(user + system) * TICK_S,
         children_s=(children_user + children_system) * TICK_S,
         kernel_thread=bool(int(fields[6]) & _KERNEL_THREAD),
+        state=fields[0],
     )
 
 
@@ -80,14 +83,27 @@ def descendants(table: Mapping[int, ProcessTimes], root: int) -> set[int]:
     return found
 
 
-def family(root: int) -> set[int]:
-    """`root` and its descendants, as this pid namespace sees them; empty if it is gone."""
+def own_processes() -> dict[int, ProcessTimes]:
+    """Every process of this pid namespace."""
     proc = open_proc()
     try:
-        table = processes(proc)
+        return processes(proc)
     finally:
         os.close(proc)
+
+
+def family(root: int) -> set[int]:
+    """`root` and its descendants, as this pid namespace sees them; empty if it is gone."""
+    table = own_processes()
     return descendants(table, root) & table.keys()
+
+
+def thread_state(tid: int) -> str:
+    """One letter of proc_pid_stat(5); "" if it is gone."""
+    with suppress(OSError):
+        stat = Path(f"/proc/{tid}/stat").read_text()
+        return stat[stat.rindex(")") + 2]
+    return ""
 
 
 def cpu_clock_s(pid: int) -> float:

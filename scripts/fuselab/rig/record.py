@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from fuselab.rig.errors import Fault
 from fuselab.rig.request import Purpose
 
 Status = Literal["ok", "failed", "void"]
@@ -132,3 +133,5 @@ class RunRecord:
     """CPU time that each profiler's own processes used while the load ran."""
     marks: tuple[str, ...] = ()
     """Things a reader should know: gate given up, log capped, service killed late, ..."""
+    fault: Fault | None = None
+    """What kind of failure it is; None unless the status is `failed`."""

@@ -57,6 +57,8 @@ class MountConfig:
     network: Literal["private", "host"] = "private"
     read_only: bool = False
     mounts: int = 1
+    hang_s: float = 20.0
+    """After how long without any progress a run has hung."""
     others: CommandLine | None = None
     """The second and further mounts, if any: no profiler looks at them, or they would write the same files."""
     pass_env: tuple[str, ...] = ()

@@ -203,7 +203,7 @@ def prepare(place: Place, at: Session) -> None:
         name = f"`prepare` step {number} of the load {load.workload}"
         log = place.out / f"prepare-{number}.log"
         blaming = blamed(at.serving, "preparation", at.processes)
-        with place.story.phase("prepare"), blaming, attended(at.serving):
+        with place.story.phase("prepare"), blaming, attended(at):
             step(name, argv, env=place.env, cwd=at.context.directory, log=log, timeout_s=load.timeout_s)
         place.story.say(f"prepared: {' '.join(argv)}")
 

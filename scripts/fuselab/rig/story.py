@@ -17,6 +17,7 @@ import msgspec
 from fuselab import foreign
 from fuselab.files import sha256
 from fuselab.rig.environment import Gate
+from fuselab.rig.errors import Fault
 from fuselab.rig.hidden import Hidden, hidden_of
 from fuselab.rig.record import Environment, FileRecord, MountRecord, Phases, RunRecord, Status, TargetUse
 from fuselab.rig.request import RIG_VERSION, RunRequest
@@ -82,7 +83,7 @@ class Story:
     def hidden(self) -> Hidden:
         return hidden_of(self.request.mount)
 
-    def record(self, status: Status, reason: str | None) -> RunRecord:
+    def record(self, status: Status, reason: str | None, fault: Fault | None = None) -> RunRecord:
         """What is known so far. Secrets are taken out of it, and of the logs, before their hashes are."""
         request = self.request
         self.hidden.logs(Path(request.out))
@@ -120,6 +121,7 @@ class Story:
             family=self.family,
             observers_s=self.observers_s,
             marks=self.hidden.words(self.marks),
+            fault=fault,
         )
 
 

@@ -17,7 +17,7 @@ import msgspec
 
 from fuselab.files import write_json
 from fuselab.paths import MissingProgramError
-from fuselab.rig import environment, kernel
+from fuselab.rig import disturbance, environment, kernel
 from fuselab.rig.cgroup import Group
 from fuselab.rig.errors import Interrupted, RigError, TargetError
 from fuselab.rig.family import Family
@@ -46,6 +46,7 @@ def work(request: Path, control: int, proc: int, group: Group | None = None) -> 
     """Make the run of the file `request`; an exit code. Errors go to the outer process by the socket `control`."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
+    disturbance.listen()
     try:
         make(msgspec.json.decode(request.read_bytes(), type=RunRequest), proc, Family(group))
         return DONE
@@ -102,7 +103,7 @@ def make(request: RunRequest, proc: int, family: Family) -> RunRecord:
             story.mark(story.noise)
         record = story.record("void" if void else "ok", void)
     except TargetError as error:
-        record = story.record("failed", str(error))
+        record = story.record("failed", str(error), error.fault)
     story.say(record.status + (f": {record.reason}" if record.reason else ""))
     name = "attempt.json" if record.status == "failed" else "run.json"
     write_json(Path(request.out) / name, record)

@@ -116,6 +116,7 @@ class _TargetReader(Reader):
             files=tuple(part.get("files", {}).items()),
             prepare=self.argvs(part, at, "prepare"),
             read_only=part.get("read_only", False),
+            **({"hang_s": units.seconds(part["hang"])} if "hang" in part else {}),
             pass_env=self.words(part, at, "pass_env"),
             **ready(part),
         )

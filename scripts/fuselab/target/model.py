@@ -87,6 +87,8 @@ class MountSpec:
     prepare: tuple[tuple[str, ...], ...] = ()
     """Argument lists run once before the mount (format the store, say)."""
     ready_timeout_s: float = 30.0
+    hang_s: float = 20.0
+    """How long requests may be on their way with nobody at work until the run has hung."""
     read_only: bool = False
     """Nothing can be written through it: it is not verified by writing, and only loads that read fit."""
     pass_env: tuple[str, ...] = ()

@@ -47,6 +47,8 @@ class LoadResult:
 
     exit_code: int
     reason: str | None = None
+    wrong_data: bool = False
+    """Whether what was read back is not what was written: the one failure that is never an accident."""
 
 
 @dataclass(frozen=True)

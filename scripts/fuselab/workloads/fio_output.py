@@ -173,6 +173,7 @@ def result(output: Path, ended: Ended, timeout_s: float | None = None) -> LoadRe
             return LoadResult(
                 ended.exit_code or 1,
                 f"what was read back is not what was written (fio's job {words}): {ended.words()}",
+                wrong_data=True,
             )
         return LoadResult(ended.exit_code or 1, f"fio failed in {words}: {ended.words()}")
     if ended.exit_code != 0:

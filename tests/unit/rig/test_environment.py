@@ -19,7 +19,7 @@ from fuselab.rig.procfs import CpuTimes, ProcessTimes
 def process(
     name: str = "p", own: float = 0.0, children: float = 0.0, parent: int = 1, kernel_thread: bool = False
 ) -> ProcessTimes:
-    return ProcessTimes(name, parent, own, children, kernel_thread)
+    return ProcessTimes(name, parent, own, children, kernel_thread, state="S")
 
 
 def sample(at: float, others: dict[int, ProcessTimes], total: int = 1000, steal: int = 0) -> Sample:

@@ -1,0 +1,132 @@
+"""Whether a load still gets on: the difference between a slow filesystem and one that will never answer."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from fuselab.rig import kernel, procfs
+from fuselab.rig.mount import MountedTarget
+
+_FEW_BYTES, _FEW_BYTES_PER_S = 4096, 256
+"""What is no progress: fio's own threads talk to each other in some 50 bytes a second while its jobs wait."""
+_IDLE_SHARE = 0.05
+"""Of a core: timers and heartbeats of a target or a store that has nothing to do."""
+_IDLE_S = 0.05
+_AT_WORK = "D"
+_IN_FILESYSTEM = re.compile(
+    r"fuse|request_wait|folio|page|aio|read_events|io_cq|io_uring|rwsem|d_alloc|dirty"
+)
+"""Functions of the kernel in which whoever waits for a filesystem waits, or for another who does."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What has been done so far."""
+
+    moved_bytes: Mapping[int, int]
+    """By process of the load."""
+    load_cpu_s: float
+    serving_cpu_s: float
+
+
+class Progress:
+    """Looked at every now and then; `still_s` is how long nothing has happened that should have.
+
+    Nothing: requests were on their way at every look, the load moved no bytes and ended no process, neither it nor
+    what serves it used a CPU or waited for a disk, and a thread of the load has waited in one and the same call.
+    """
+
+    def __init__(self, targets: Sequence[MountedTarget], patience_s: float) -> None:
+        self._targets = targets
+        self._patience_s = patience_s
+        self._since_s = 0.0
+        self._then: Figures | None = None
+        self._waits: dict[int, int] = {}
+        self.still_s = 0.0
+
+    def hung(
+        self, now_s: float, table: Mapping[int, procfs.ProcessTimes], load: set[int], serving: set[int]
+    ) -> bool:
+        """Whether the load has stood still for as long as it may. `load`, `serving`: pids in `table`."""
+        if not self._targets or in_flight(self._targets) == 0:
+            return self._begin(None)
+        now = Figures(
+            {pid: _moved_bytes(pid) for pid in load}, _cpu_s(table, load), _cpu_s(table, serving)
+        )  # fmt: skip
+        if self._then is None or not _still(self._then, now, now_s - self._since_s):
+            self._since_s = now_s
+            return self._begin(now)
+        waits = threads(load)
+        self._waits = (
+            {tid: n for tid, n in self._waits.items() if waits.get(tid) == n} if self._waits else waits
+        )  # fmt: skip
+        self.still_s = now_s - self._since_s
+        if self.still_s < self._patience_s:
+            return False
+        stuck = any(_IN_FILESYSTEM.search(waits_in(tid)) for tid in self._waits)
+        return (stuck and not _at_work(serving)) or self._begin(None)
+
+    def _begin(self, now: Figures | None) -> bool:
+        self._then, self._waits, self.still_s = now, {}, 0.0
+        return False
+
+
+def in_flight(targets: Sequence[MountedTarget]) -> int | None:
+    """Requests that no target has answered; None where the kernel does not say."""
+    found = [kernel.waiting(target.mount.device) for target in targets]
+    known = [count for count in found if count is not None]
+    return sum(known) if known else None
+
+
+def threads(pids: set[int]) -> dict[int, int]:
+    """How often each thread of `pids` has begun to wait: as long as that stays the same, it is one wait."""
+    found = {}
+    for pid in pids:
+        with suppress(OSError):
+            for tid in os.listdir(f"/proc/{pid}/task"):
+                status = Path(f"/proc/{pid}/task/{tid}/status").read_text()
+                found[int(tid)] = int(status.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+    return found
+
+
+def waits_in(tid: int) -> str:
+    """The function of the kernel that a thread waits in; "" if it is gone, or that is not for us to know."""
+    with suppress(OSError):
+        return Path(f"/proc/{tid}/wchan").read_text().strip("0\n")
+    return ""
+
+
+def _still(then: Figures, now: Figures, seconds: float) -> bool:
+    if then.moved_bytes.keys() != now.moved_bytes.keys():
+        return False
+    moved = sum(now.moved_bytes[pid] - before for pid, before in then.moved_bytes.items())
+    idle_s = _IDLE_S + _IDLE_SHARE * seconds
+    return (
+        moved < max(_FEW_BYTES, _FEW_BYTES_PER_S * seconds)
+        and now.load_cpu_s - then.load_cpu_s < idle_s
+        and now.serving_cpu_s - then.serving_cpu_s < idle_s
+    )
+
+
+def _at_work(pids: set[int]) -> bool:
+    """Whether a thread waits for a disk, which is work, and not for a FUSE mount, its own perhaps."""
+    return any(
+        procfs.thread_state(tid) == _AT_WORK and not re.search("fuse|request_wait", waits_in(tid))
+        for tid in threads(pids)
+    )
+
+
+def _moved_bytes(pid: int) -> int:
+    with suppress(OSError, ValueError):
+        fields = dict(line.split(": ") for line in Path(f"/proc/{pid}/io").read_text().splitlines())
+        return int(fields["rchar"]) + int(fields["wchar"])
+    return 0
+
+
+def _cpu_s(table: Mapping[int, procfs.ProcessTimes], pids: set[int]) -> float:
+    return sum(table[pid].own_s + table[pid].children_s for pid in pids if pid in table)
