@@ -83,7 +83,7 @@ def places_of(binary: Path, dumps: list[Path]) -> list[Place]:
 
 def against_llvm(binary: Path, places: list[Place]) -> tuple[float, float, float]:
     """(seconds of llvm-symbolizer, seconds of ours with a warm cache, share of places named alike, inlines too)."""
-    image = Symbols().image(str(binary))
+    image = Symbols().image(places[0])
     assert image
     addresses = "".join(f"{image.address_of(place.offset):#x}\n" for place in places)
     argv = ["llvm-symbolizer", f"--obj={binary}", "--inlines", "--functions=linkage", "--no-demangle"]

@@ -19,6 +19,7 @@ from fuselab.analysis.symcache import default_folder
 
 _FUNCTION = re.compile(rb"^STACK CFI INIT ([0-9a-f]+) ([0-9a-f]+) (.*)$", re.M)
 _CFA = re.compile(rb"\.cfa: \$(rsp|rbp) (-?\d+) \+")
+_CALLER = re.compile(rb"\.ra:(?: \.cfa (-?\d+) \+ \^)?")
 _SAVED_BP = re.compile(rb"\$rbp: \.cfa (-?\d+) \+ \^")
 
 
@@ -33,6 +34,8 @@ class Rule:
     saved_bp: int | None
     """Offset from the canonical frame address at which the caller's rbp is kept; None if it is still in
     rbp."""
+    caller: int = -8
+    """Offset from the canonical frame address at which the caller's address is kept."""
 
 
 @dataclass
@@ -50,25 +53,25 @@ class CallFrames:
         self._spans = [(size, position) for _, size, position in found]
 
     def rule_at(self, address: int) -> Rule | None:
-        """The rule for an address counted from the module's load address; None where nothing simple is
-        known."""
+        """The rule for an address counted from the module's load address; None where nothing simple is known, and
+        where a function has no caller (`_start`, `clone`)."""
         index = bisect_right(self._starts, address) - 1
         if index < 0 or address >= self._starts[index] + self._spans[index][0]:
             return None
         position = self._spans[index][1]
         end = self.text.find(b"\nSTACK CFI INIT", position)
         first, *later = self.text[position : end if end >= 0 else None].splitlines()
-        cfa, saved = _CFA.search(first), _SAVED_BP.search(first)
+        cfa, saved, caller = (search(first) for search in (_CFA.search, _SAVED_BP.search, _CALLER.search))
         for line in later:
             # STACK CFI <address> <what changes there>
             if int(line.split(b" ", 3)[2], 16) > address:
                 break
             if b".cfa:" in line:
                 cfa = _CFA.search(line)
-            saved = _SAVED_BP.search(line) or saved
-        if cfa is None:
+            saved, caller = _SAVED_BP.search(line) or saved, _CALLER.search(line) or caller
+        if cfa is None or caller is None or caller[1] is None:
             return None
-        return Rule(cfa[1].decode(), int(cfa[2]), int(saved[1]) if saved else None)
+        return Rule(cfa[1].decode(), int(cfa[2]), int(saved[1]) if saved else None, int(caller[1]))
 
 
 def read_call_frames(image: ElfImage, folder: Path | None = None) -> CallFrames:
@@ -97,7 +100,7 @@ def _extract(image: ElfImage) -> bytes:
         return b""
 
 
-_DEPTH = 32
+_DEPTH = 128
 
 RuleAt = Callable[[int], Rule | None]
 """Absolute address -> rule."""
@@ -109,20 +112,17 @@ class Walk:
 
     addresses: tuple[int, ...]
     """Return addresses, the innermost caller first."""
-    meets: bool
-    """Whether it ends where a walk along frame pointers takes over. If not, rbp held something else when the
-    thread was sampled, and following it leads to what was never called."""
-
-
-_NO_WALK = Walk((), True)
+    passed: int | None
+    """How many return addresses a walk along frame pointers finds on the same stretch of stack: it takes over behind
+    them. None if it never comes to where this one ends: rbp held something else when the thread was sampled, or a
+    caller's was lost on the way, and following it leads to what was never called."""
 
 
 def walk(pc: int, sp: int, bp: int, stack: bytes, rule_at: RuleAt) -> Walk:
-    """Callers from the sampled instruction up to the first function with a frame pointer of its own.
+    """Callers from the sampled instruction outwards, as far as rules and the copied piece of stack reach.
 
-    These are the frames that a walk along frame pointers passes over: the innermost functions that keep none
-    (all of libc: memcpy, every system call) and, above all, *their caller*. Empty if the innermost function
-    has one. Ends early where the copied piece of stack ends.
+    A walk along frame pointers passes over the caller of every function that keeps none (all of libc: memcpy, every
+    system call), be it the innermost or further out.
     """
 
     def word(address: int) -> int | None:
@@ -131,15 +131,26 @@ def walk(pc: int, sp: int, bp: int, stack: bytes, rule_at: RuleAt) -> Walk:
 
     found: list[int] = []
     sampled_sp, sampled_bp = sp, bp
-    while len(found) < _DEPTH:
-        rule = rule_at(pc - 1 if found else pc)
-        if rule is None or (rule.register == "rbp" and bp == sampled_bp):
-            break
+    while len(found) < _DEPTH and (rule := rule_at(pc - 1 if found else pc)) is not None:
         frame = (sp if rule.register == "rsp" else bp) + rule.offset
-        caller = word(frame - 8)
-        saved = bp if rule.saved_bp is None else word(frame + rule.saved_bp)
-        if caller is None or saved is None:
+        caller = word(frame + rule.caller)
+        # Below the stack pointer lies what was taken back already: the register holds the caller's again.
+        kept = rule.saved_bp is not None and frame + rule.saved_bp >= sp
+        saved = word(frame + (rule.saved_bp or 0)) if kept else bp
+        if not caller or saved is None or (found and frame <= sp):
             break
         pc, bp, sp = caller, saved, frame
         found.append(pc)
-    return Walk(tuple(found), bp == sampled_bp) if found else _NO_WALK
+    return Walk(tuple(found), _links(sampled_bp, bp, word))
+
+
+def _links(first: int, last: int, word: Callable[[int], int | None]) -> int | None:
+    """How many frame pointers lead from one to another; None if they do not. Callers' lie at higher addresses."""
+    count = 0
+    while first != last:
+        after = word(first)
+        if after is None or after <= first:
+            # The outermost frame pointer of a thread leads to 0 or to what it was started with.
+            return count + 1 if after is not None and after == last else None
+        first, count = after, count + 1
+    return count

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from fuselab.analysis.perf_data import read_modules
@@ -22,18 +23,24 @@ def interpreter_of(program: Path) -> Path | None:
     return Path(words[0]) if words else None
 
 
-def interpreter_notes(program: Path, data: Path) -> tuple[str, ...]:
+def interpreter_notes(program: Path, data: Path, pids: Iterable[int] | None = None) -> tuple[str, ...]:
     """What to say of a script that its interpreter ran while `data` was recorded.
 
-    A wrapper that has become another program by then is none.
+    A wrapper that has become another program by then is none. `pids` are the target's, where `data` has others too.
     """
     named = interpreter_of(program)
     if named is None or not data.is_file():
         return ()
     # `python3` of a script is `python3.11` when it runs, and `sh` may be `dash`.
     runs = re.compile(rf"(?:{re.escape(named.name)}|{re.escape(named.resolve().name)})[\d.]*")
-    mapped = (mapping.module for mappings in read_modules(data).mappings.values() for mapping in mappings)
-    ran = next((name for module in mapped if runs.fullmatch(name := Path(module).name)), None)
+    ran = next(
+        (
+            name
+            for module in sorted(read_modules(data).files(pids))
+            if runs.fullmatch(name := Path(module).name)
+        ),
+        None,
+    )
     if ran is None:
         return ()
     return (

@@ -1,23 +1,23 @@
-"""The frame that frame pointers miss: who called a function that keeps none.
+"""The frames that frame pointers miss: who called a function that keeps none.
 
 glibc is built without frame pointers. When a sample falls into memcpy or a system call, a walk along frame
 pointers finds memcpy, then the *caller of its caller*: the function in between, with every async function
-that is inlined into it, is lost. In a filesystem that is where the time is. So perf also copies the top of
-the user stack at the same moment (perf.STACK_TOPS), and the missing return addresses are found in it by the
-call frame information.
+that is inlined into it, is lost. In a filesystem that is where the time is. The same is lost further out: code that
+reads the clock runs in the kernel's vdso, which keeps a frame pointer, and was called through glibc, which keeps none.
+So perf also copies the top of the user stack at the same moment (perf.STACK_TOPS), and the return addresses are found
+in it by the call frame information, as far as the copy reaches.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from fuselab.analysis.cfi import CallFrames, Rule, read_call_frames, walk
-from fuselab.analysis.maps import MappedFile, locate
-from fuselab.analysis.perf_data import read_stack_tops
+from fuselab.analysis.maps import AddressSpace
+from fuselab.analysis.perf_data import Modules, read_stack_tops
 from fuselab.analysis.symbols import Place, Symbols
 
 _SAME_MOMENT_NS = 1_000_000
@@ -26,12 +26,13 @@ _SAME_MOMENT_NS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Callers:
-    """What a walk along frame pointers missed."""
+    """What a walk by call frame information found."""
 
-    places: tuple[Place, ...] = ()
-    """Callers of the innermost user frame, leaf first; their addresses lie within the call."""
-    replace: bool = False
-    """Whether they stand for everything that was found behind the innermost user frame, which is then junk."""
+    places: tuple[Place | None, ...] = ()
+    """Callers of the innermost user frame, leaf first; their addresses lie within the call. None: in no module."""
+    stand_for: int | None = 0
+    """How many of the callers that a walk along frame pointers found they replace, from the innermost on. None: all of
+    them, which are junk."""
 
 
 NOTHING_MISSED = Callers()
@@ -39,13 +40,13 @@ NOTHING_MISSED = Callers()
 
 @dataclass
 class LeafCallers:
-    """Missing callers of one recording, by thread and time."""
+    """Callers of one recording, by thread and time."""
 
     _times: dict[int, list[int]] = field(default_factory=dict)
     _found: dict[int, list[Callers]] = field(default_factory=dict)
 
     def at(self, tid: int, time_ns: int) -> Callers:
-        """What a sample of a thread misses; nothing if its stack was not copied or needs no help."""
+        """What was found of a sample of a thread; nothing if its stack was not copied or says nothing."""
         times = self._times.get(tid)
         if not times:
             return NOTHING_MISSED
@@ -57,66 +58,56 @@ class LeafCallers:
         )
 
 
-def read_leaf_callers(
-    data: Path, mappings: Mapping[int, Sequence[MappedFile]], symbols: Symbols
-) -> LeafCallers:
-    """Walk every copied stack of a perf.data; nothing is found in one that has none.
-
-    `mappings` are those of each process id.
-    """
-    walker = _Walker(mappings, symbols)
+def read_leaf_callers(data: Path, modules: Modules, symbols: Symbols) -> LeafCallers:
+    """Walk every copied stack of a perf.data; nothing is found in one that has none."""
+    rules = _Rules(symbols)
     by_thread: dict[int, list[tuple[int, Callers]]] = defaultdict(list)
     for top in read_stack_tops(data):
-        modules = walker.of(top.pid)
-        way = walk(top.pc, top.sp, top.bp, top.stack, modules.rule_at)
-        places = [locate(address - 1, modules.mappings) for address in way.addresses]
-        missed = Callers(tuple(place for place in places if place), not way.meets)
-        by_thread[top.tid].append((top.time_ns, missed))
+        space = modules.at(top.pid, top.time_ns)
+        way = walk(top.pc, top.sp, top.bp, top.stack, rules.of(space).at)
+        places = tuple(space.locate(address - 1) for address in way.addresses)
+        by_thread[top.tid].append((top.time_ns, Callers(places, way.passed)))
     result = LeafCallers()
     for tid, tops in by_thread.items():
         tops.sort(key=lambda item: item[0])
         result._times[tid] = [time_ns for time_ns, _ in tops]
-        result._found[tid] = [missed for _, missed in tops]
+        result._found[tid] = [found for _, found in tops]
     return result
 
 
 @dataclass
-class _Process:
+class _SpaceRules:
     """Rules by absolute address, each looked up once."""
 
-    mappings: Sequence[MappedFile]
-    walker: _Walker
+    space: AddressSpace
+    rules: _Rules
     known: dict[int, Rule | None] = field(default_factory=dict)
 
-    def rule_at(self, address: int) -> Rule | None:
+    def at(self, address: int) -> Rule | None:
         if address not in self.known:
-            place = locate(address, self.mappings)
-            self.known[address] = self.walker.rule(place) if place else None
+            place = self.space.locate(address)
+            self.known[address] = self.rules.look_up(place) if place else None
         return self.known[address]
 
 
 @dataclass
-class _Walker:
+class _Rules:
     """Call frame information of the modules that were met."""
 
-    all_mappings: Mapping[int, Sequence[MappedFile]]
     symbols: Symbols
-    processes: dict[int, _Process] = field(default_factory=dict)
-    frames: dict[str, CallFrames | None] = field(default_factory=dict)
+    spaces: dict[AddressSpace, _SpaceRules] = field(default_factory=dict)
+    frames: dict[str, CallFrames] = field(default_factory=dict)
 
-    def of(self, pid: int) -> _Process:
-        if pid not in self.processes:
-            # A forked child has its parent's mappings, which perf does not repeat.
-            everything = [mapping for mappings in self.all_mappings.values() for mapping in mappings]
-            self.processes[pid] = _Process(self.all_mappings.get(pid) or everything, self)
-        return self.processes[pid]
+    def of(self, space: AddressSpace) -> _SpaceRules:
+        if space not in self.spaces:
+            self.spaces[space] = _SpaceRules(space, self)
+        return self.spaces[space]
 
-    def rule(self, place: Place) -> Rule | None:
-        image = self.symbols.image(place.module)
+    def look_up(self, place: Place) -> Rule | None:
+        image = self.symbols.image(place)
         if image is None:
             return None
-        if place.module not in self.frames:
-            self.frames[place.module] = read_call_frames(image, self.symbols.cache_folder)
+        if image.build_id not in self.frames:
+            self.frames[image.build_id] = read_call_frames(image, self.symbols.cache_folder)
         address = image.address_of(place.offset)
-        frames = self.frames[place.module]
-        return frames.rule_at(address - image.load_address) if frames and address is not None else None
+        return None if address is None else self.frames[image.build_id].rule_at(address - image.load_address)

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fuselab.analysis import perf, perf_script
+from fuselab.analysis.kept import modules_of
 from fuselab.analysis.leaf_callers import read_leaf_callers
-from fuselab.analysis.perf_data import read_modules
 from fuselab.analysis.perf_script import RawStack
 from fuselab.analysis.refusal import LONGER, Refusal
 from fuselab.analysis.stacks import NamedStack, Quality, Stacks, grade, thread_frame
@@ -159,9 +159,8 @@ def read_offcpu(
     """
     perf.require_file(data)
     symbols = symbols or Symbols()
-    modules = read_modules(data)
-    symbols.build_ids = {**symbols.build_ids, **modules.build_ids}
-    missed = read_leaf_callers(data, modules.mappings, symbols)
+    modules = modules_of(data, symbols)
+    missed = read_leaf_callers(data, modules, symbols)
     ledger, lost = _Ledger(), 0
     start_ns = window_ns[0] if window_ns else None
     argv = perf.offcpu_script_argv(perf_program, data)
@@ -171,7 +170,9 @@ def read_offcpu(
             if header is None:
                 continue
             if header.is_sample:
-                ledger.sample(header, RawStack(stack, missed.at(header.tid, header.time_ns)))
+                now = header.time_ns
+                callers = missed.at(header.tid, now)
+                ledger.sample(header, RawStack(stack, callers, modules.at(header.pid, now)))
             elif match := _SWITCH.match(header.rest):
                 ledger.switch(header, match[1], start_ns)
             elif match := _COMM.search(header.rest):

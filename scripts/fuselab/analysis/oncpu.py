@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fuselab.analysis import perf, perf_script
+from fuselab.analysis.kept import modules_of
 from fuselab.analysis.leaf_callers import read_leaf_callers
-from fuselab.analysis.perf_data import read_modules
 from fuselab.analysis.perf_script import RawStack
 from fuselab.analysis.refusal import LONGER, Refusal
 from fuselab.analysis.stacks import Quality, Stacks, grade, thread_frame
@@ -48,9 +48,8 @@ def read_oncpu(
     """
     perf.require_file(data)
     symbols = symbols or Symbols()
-    modules = read_modules(data)
-    symbols.build_ids = {**symbols.build_ids, **modules.build_ids}
-    missed = read_leaf_callers(data, modules.mappings, symbols)
+    modules = modules_of(data, symbols)
+    missed = read_leaf_callers(data, modules, symbols)
     periods: Counter[tuple[str, RawStack]] = Counter()
     events: Counter[str] = Counter()
     first_ns = last_ns = lost = 0
@@ -65,7 +64,12 @@ def read_oncpu(
                 continue
             period, event, _ = header.event()
             events[event] += 1
-            periods[header.comm, RawStack(stack, missed.at(header.tid, header.time_ns))] += period
+            periods[
+                header.comm,
+                RawStack(
+                    stack, missed.at(header.tid, header.time_ns), modules.at(header.pid, header.time_ns)
+                ),
+            ] += period
             first_ns, last_ns = first_ns or header.time_ns, header.time_ns
     _require_samples(events, lost, minimum_samples)
     return _fold(periods, events, lost, (first_ns, last_ns), symbols)

@@ -18,15 +18,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fuselab.analysis.leaf_callers import NOTHING_MISSED, Callers
+from fuselab.analysis.maps import NOTHING_MAPPED, AddressSpace
 from fuselab.analysis.names import foldable
 from fuselab.analysis.perf import explain
 from fuselab.analysis.stacks import NamedStack
 from fuselab.analysis.symbols import Frames, Place, Symbols
 
 _CHUNK_BYTES = 1 << 20
-_HEADER = re.compile(r"^\s*(.*?)\s+(-?\d+)/(-?\d+)\s+(\d+)\.(\d+):\s*(.*)$")
+_HEADER = re.compile(r"^\s*(.*?)\s+(-?\d+)/(-?\d+)\s+(\d+)\.(\d{9}):\s*(.*)$")
+"""With all nine digits of the time, which are more than a thread's name has room for: it may hold anything else."""
 _EVENT = re.compile(r"^(\d+)\s+(\S+?):(?=\s|$)\s*(.*)$")
 _FRAME = re.compile(r"^\s*([0-9a-f]+) (.*) \(([/\[].*)\)$")
+_FRAME_OF_NO_PATH = re.compile(r"^\s*([0-9a-f]+) (.*) \((.*)\)$")
+"""A module need not begin with `/` or `[`: a BPF program is its own. Both are tried, because a path may hold ` (`
+just as the name of a function may."""
 _LOST = re.compile(r"PERF_RECORD_LOST(?:_SAMPLES)?\b.*?(?:lost\s+)?(\d+)\s*$")
 _KERNEL_HALF = 1 << 63
 
@@ -124,10 +129,12 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class RawStack:
-    """A stack as perf printed it, and the callers that its walk along frame pointers passed over."""
+    """A stack as perf printed it, and what else is known of the same moment."""
 
     text: str
     callers: Callers = NOTHING_MISSED
+    space: AddressSpace = NOTHING_MAPPED
+    """What the process had mapped."""
 
 
 def parse_stack(raw: RawStack) -> list[Frame]:
@@ -136,28 +143,44 @@ def parse_stack(raw: RawStack) -> list[Frame]:
     Kernel functions have perf's own names. For every user frame but the first the address is where the call
     returns to: 1 is subtracted, so that it lies within the call.
     """
-    frames: list[Frame] = []
-    first_user = True
+    kernel: list[Frame] = []
+    user: list[Frame] = []
     for line in raw.text.split("\n"):
-        if not (match := _FRAME.match(line)):
+        if not (match := _FRAME.match(line) or _FRAME_OF_NO_PATH.match(line)):
             continue
         address, symbol, module = int(match[1], 16), match[2], match[3]
         known = symbol != "[unknown]"
         if address >= _KERNEL_HALF:
-            frames.append(Frame(None, (foldable(symbol) if known else "[kernel]") + "_[k]", known, True))
+            kernel.append(Frame(None, (foldable(symbol) if known else "[kernel]") + "_[k]", known, True))
             continue
-        fallback = foldable(symbol) if known else f"[{Path(module.strip('[]')).name}]"
-        place = Place(module, address if first_user else address - 1) if module.startswith("/") else None
-        frame = Frame(place, fallback, known)
-        if frame != _NOWHERE or not frames or frames[-1] != _NOWHERE:
-            # A walk that went astray repeats itself up to the depth limit: once is enough.
-            frames.append(frame)
-        if first_user:
-            frames.extend(Frame(place, f"[{Path(place.module).name}]", False) for place in raw.callers.places)
-            if raw.callers.replace:
-                break
-        first_user = False
-    return frames
+        fallback = foldable(symbol) if known else _called(module)
+        place = Place(module, address - 1 if user else address, raw.space.build_id_of(module))
+        user.append(Frame(None if module == "[unknown]" else place, fallback, known))
+    return [*kernel, *_without_repeats(_mended(user, raw.callers))]
+
+
+def _mended(user: Sequence[Frame], callers: Callers) -> Iterator[Frame]:
+    """The frames of the program with the callers that were found by call frame information."""
+    yield from user[:1]
+    if user:
+        yield from (
+            Frame(place, _called(place.module), False) if place else _NOWHERE for place in callers.places
+        )
+    yield from () if callers.stand_for is None else user[1 + callers.stand_for :]
+
+
+def _without_repeats(frames: Iterable[Frame]) -> Iterator[Frame]:
+    """A walk that went astray repeats itself up to the depth limit: once is enough."""
+    before = None
+    for frame in frames:
+        if frame != _NOWHERE or before != _NOWHERE:
+            yield frame
+        before = frame
+
+
+def _called(module: str) -> str:
+    """What stands for a function without a name."""
+    return f"[{Path(module.strip('[]')).name}]"
 
 
 _NOWHERE = Frame(None, "[unknown]", False)

@@ -7,7 +7,7 @@ shows none of them. `symbolic` (the library Sentry symbolises with) reads them f
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from symbolic.symcache import SymCache
 
 
+MIXED = "that of two files"
+"""Build id of a path by which a process had mapped two files at once: which of them is meant cannot be told."""
+
+
 class Place(NamedTuple):
     """A byte of code: file offset in a module, as maps and perf give it."""
 
@@ -27,6 +31,13 @@ class Place(NamedTuple):
     """Path of the ELF file as the profiled process saw it."""
     offset: int
     """Bytes from the start of the file. From a return address subtract 1 first, to be inside the caller."""
+    build_id: str = ""
+    """Of the file that was mapped, as `ElfImage` has it; "" where the capture does not know it."""
+
+    @property
+    def file(self) -> tuple[str, str]:
+        """One path may have been two files, one after the other."""
+        return self.module, self.build_id
 
 
 Frames = tuple[str, ...]
@@ -37,45 +48,45 @@ Frames = tuple[str, ...]
 class Symbols:
     """Names places; remembers every answer, so it serves all captures of one binary.
 
-    `aliases` maps a module's path as captured to where it can be read now; `build_ids` maps a path as
-    captured to the build id that was loaded then. A module whose file changed since is never used for names:
-    they would be wrong. What could not be used is in `problems`, as path -> reason.
+    A module whose file changed since it was mapped is never used for names: they would be wrong. `kept` are the files
+    that captures keep beside them, by build id: they are used before what lies at the module's path now. What could
+    not be used is in `problems`, as path -> reason.
     """
 
-    aliases: Mapping[str, Path] = field(default_factory=dict)
-    build_ids: Mapping[str, str] = field(default_factory=dict)
+    kept: dict[str, Path] = field(default_factory=dict)
     cache_folder: Path | None = None
     debug_roots: tuple[Path, ...] = DEBUG_ROOTS
     problems: dict[str, str] = field(default_factory=dict)
     manglings: set[str] = field(default_factory=set)
     """How the Rust functions that were named are mangled."""
-    _modules: dict[str, tuple[ElfImage, SymCache] | None] = field(default_factory=dict, repr=False)
+    _modules: dict[tuple[str, str], tuple[ElfImage, SymCache] | None] = field(
+        default_factory=dict, repr=False
+    )
     _known: dict[Place, Frames] = field(default_factory=dict, repr=False)
 
     def name(self, places: Iterable[Place]) -> dict[Place, Frames]:
         """Frames for every place asked for; an empty tuple where nothing is known of it."""
         wanted = set(places)
-        by_module: dict[str, list[Place]] = defaultdict(list)
+        by_file: dict[tuple[str, str], list[Place]] = defaultdict(list)
         for place in wanted - self._known.keys():
-            by_module[place.module].append(place)
+            by_file[place.file].append(place)
         raw: dict[Place, Frames] = {}
-        for module, group in by_module.items():
-            raw.update(self._look_up(module, group))
+        for group in by_file.values():
+            raw.update(self._look_up(group))
         mangled = {name for frames in raw.values() for name in frames}
         plain = demangle(mangled)
         self.manglings |= {said for name in mangled if plain[name] != name and (said := mangling(name))}
         self._known.update({place: tuple(plain[name] for name in frames) for place, frames in raw.items()})
         return {place: self._known[place] for place in wanted}
 
-    def image(self, module: str) -> ElfImage | None:
-        """The ELF file behind a module's path as captured; None where there is none that could be the
-        same."""
-        loaded = self._load(module)
+    def image(self, place: Place) -> ElfImage | None:
+        """The ELF file that a place is in; None where there is none that could be the same."""
+        loaded = self._load(place)
         return loaded[0] if loaded else None
 
-    def _look_up(self, module: str, places: list[Place]) -> dict[Place, Frames]:
-        """Mangled names for places of one module."""
-        loaded = self._load(module)
+    def _look_up(self, places: list[Place]) -> dict[Place, Frames]:
+        """Mangled names for places of one file."""
+        loaded = self._load(places[0])
         if loaded is None:
             return dict.fromkeys(places, ())
         image, cache = loaded
@@ -86,30 +97,31 @@ class Symbols:
             found[place] = matches
         return found
 
-    def _load(self, module: str) -> tuple[ElfImage, SymCache] | None:
-        if module not in self._modules:
+    def _load(self, place: Place) -> tuple[ElfImage, SymCache] | None:
+        if place.file not in self._modules:
             try:
-                self._modules[module] = self._open(module)
+                self._modules[place.file] = self._open(place)
             except (OSError, NotElfError, NoSymbolsError) as error:
-                self.problems[module] = str(error)
-                self._modules[module] = None
-        return self._modules[module]
+                self.problems[place.module] = str(error)
+                self._modules[place.file] = None
+        return self._modules[place.file]
 
-    def _open(self, module: str) -> tuple[ElfImage, SymCache] | None:
-        if module.startswith(("[", "//anon", "/memfd:", "/dev/")) or not module.startswith("/"):
-            # [vdso], [heap], perf's [kernel.kallsyms]: no file holds their symbols.
+    def _open(self, place: Place) -> tuple[ElfImage, SymCache] | None:
+        path = self.kept.get(place.build_id)
+        if path is None and (not place.module.startswith("/") or place.module.startswith(_NO_FILES)):
             return None
-        path = Path(self.aliases.get(module, module.removesuffix(" (deleted)")))
+        path = path or Path(place.module.removesuffix(" (deleted)"))
         image = read_image(path)
-        expected = self.build_ids.get(module)
-        if expected and expected != image.build_id:
-            self.problems[module] = (
-                f"{path} is not the file that was profiled: its build id is {image.build_id}, not {expected}"
+        if place.build_id and place.build_id != image.build_id:
+            self.problems[place.module] = (
+                f"{path} is not the file that was profiled: its build id is {image.build_id}, not {place.build_id}"
             )
             return None
         return image, open_symcache(image, self.cache_folder, self.debug_roots)
 
 
+_NO_FILES = ("//anon", "/memfd:", "/dev/")
+"""Paths that no file holds the symbols of; [vdso], [heap] and the like have no path."""
 _NO_SIZE = frozenset({"_init", "_fini"})
 """Symbols of a few bytes that say no size: in a stripped binary they would name all that follows."""
 

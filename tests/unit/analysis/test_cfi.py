@@ -1,4 +1,4 @@
-"""Callers are found by call frame information where no frame pointer leads to them."""
+"""Callers are found by call frame information, where frame pointers lead to them and where they do not."""
 
 import struct
 
@@ -33,21 +33,51 @@ def test_rules_follow_the_instructions() -> None:
     assert CallFrames(b"").rule_at(0x1000) is None
 
 
+def test_a_function_that_nobody_called_has_no_rule() -> None:
+    """`_start` by its first line, the function of a new thread from where its stack is a new one."""
+    frames = CallFrames(
+        b"STACK CFI INIT 100 20 .cfa: $rsp 8 +\nSTACK CFI INIT 200 20 .cfa: $rsp 8 + .ra: .cfa -8 + ^\n"
+        b"STACK CFI 210 .ra: \n"
+    )
+    assert frames.rule_at(0x105) is None
+    assert frames.rule_at(0x205) == Rule("rsp", 8, None)
+    assert frames.rule_at(0x215) is None
+
+
 def test_the_caller_of_a_leaf_without_a_frame_is_at_its_stack_pointer() -> None:
     found = walk(LEAF, SP, BP, stack(w0=OWNER), CallFrames(TEXT).rule_at)
-    assert (found.addresses, found.meets) == ((OWNER,), True)
+    assert (found.addresses, found.passed) == ((OWNER,), 0)
 
 
-def test_a_function_with_a_frame_pointer_needs_no_help() -> None:
-    assert walk(OWNER, SP, BP, stack(w0=LEAF), CallFrames(TEXT).rule_at).addresses == ()
+def test_a_function_with_a_frame_pointer_is_passed_with_it() -> None:
+    """The walk takes the frame pointer's way, and counts what it has in common with one along frame pointers."""
+    saved = stack(w32=SP + 96, w40=OWNER, w96=0x9000, w104=OWNER)
+    found = walk(OWNER, SP, SP + 32, saved, CallFrames(TEXT).rule_at)
+    assert (found.addresses, found.passed) == ((OWNER, OWNER), 2)
+
+
+def test_the_caller_of_a_caller_without_a_frame_is_found_too() -> None:
+    """The kernel's clock keeps a frame pointer, glibc calls it without: who asks for the time is behind both."""
+    saved = stack(w32=SP + 96, w40=LEAF, w48=OWNER, w96=0x9000, w104=LEAF)
+    found = walk(OWNER, SP, SP + 32, saved, CallFrames(TEXT).rule_at)
+    assert found.addresses[:3] == (LEAF, OWNER, LEAF)
+    # Frame pointers lead to the first and the third.
+    assert found.passed == 2
+
+
+def test_what_was_taken_back_from_the_stack_is_in_its_register() -> None:
+    """A return address behind `pop rbp`: where rbp was kept lies below the stack pointer, and is not copied."""
+    frames = CallFrames(TEXT + b"STACK CFI INIT 700 20 .cfa: $rsp 8 + .ra: .cfa -8 + ^ $rbp: .cfa -16 + ^\n")
+    found = walk(0x710, SP, BP, stack(w0=OWNER), frames.rule_at)
+    assert (found.addresses, found.passed) == ((OWNER,), 0)
 
 
 def test_a_frame_pointer_used_for_something_else_does_not_meet() -> None:
     # CLOBBERS has saved its caller's rbp 16 below its frame, and keeps a number in it.
     saved = stack(w40=OWNER, w32=BP)
     found = walk(CLOBBERS, SP, 42, saved, CallFrames(TEXT).rule_at)
-    assert (found.addresses, found.meets) == ((OWNER,), False)
-    assert walk(CLOBBERS, SP, BP, saved, CallFrames(TEXT).rule_at).meets
+    assert (found.addresses, found.passed) == ((OWNER,), None)
+    assert walk(CLOBBERS, SP, BP, saved, CallFrames(TEXT).rule_at).passed == 0
 
 
 def test_the_walk_ends_where_the_copied_stack_ends() -> None:

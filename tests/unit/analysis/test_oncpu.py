@@ -70,10 +70,11 @@ def test_time_in_libcs_memcpy_belongs_to_its_caller(programs: Path, recorder, sy
 def test_modules_are_known_by_build_id_and_stacks_are_copied(oncpu_data: Path, programs: Path) -> None:
     modules = read_modules(oncpu_data)
     inlined = str(programs / "inlined")
-    assert modules.build_ids[inlined] == read_image(programs / "inlined").build_id
-    assert inlined in {mapping.module for mappings in modules.mappings.values() for mapping in mappings}
     tops = list(read_stack_tops(oncpu_data))
     assert tops
+    space = modules.at(tops[-1].pid, tops[-1].time_ns)
+    assert space.build_id_of(inlined) == read_image(programs / "inlined").build_id
+    assert inlined in modules.files([tops[-1].pid]) <= modules.files()
     # A frame pointer lies above the stack pointer, and the copied bytes begin at it: but for the odd sample in the
     # dynamic loader, which uses the register for anything.
     plain = [top.sp <= top.bp < top.sp + (1 << 20) and len(top.stack) == 2048 for top in tops]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fuselab.analysis.elf import NotElfError, read_image
-from fuselab.analysis.symbols import Place, Symbols
+from fuselab.analysis.symbols import MIXED, Place, Symbols
 
 
 def offset_of(binary: Path, function: str) -> int:
@@ -89,8 +89,7 @@ def test_a_symbol_without_a_size_names_nothing_behind_it(tmp_path: Path, symbols
 
 def test_a_binary_that_changed_since_the_capture_gives_no_names(tmp_path: Path, symbols: Symbols) -> None:
     binary = compiled(tmp_path, "-g")
-    place = Place(str(binary), offset_of(binary, "planted_function"))
-    symbols.build_ids = {str(binary): "00" * 20}
+    place = Place(str(binary), offset_of(binary, "planted_function"), "00" * 20)
     assert symbols.name([place]) == {place: ()}
     assert "not the file that was profiled" in symbols.problems[str(binary)]
 
@@ -104,11 +103,18 @@ def test_what_is_no_file_or_no_elf_is_unnamed_with_the_reason(tmp_path: Path, sy
         read_image(tmp_path / "text")
 
 
-def test_a_moved_binary_is_found_under_its_alias(tmp_path: Path, symbols: Symbols) -> None:
+def test_two_files_of_one_path_are_told_apart(tmp_path: Path, symbols: Symbols) -> None:
+    """The first was kept by the capture, and is used instead of what lies there now."""
     binary = compiled(tmp_path, "-g")
-    place = Place("/inside/the/rig/two", offset_of(binary, "planted_function"))
-    symbols.aliases = {"/inside/the/rig/two": binary}
-    assert symbols.name([place]) == {place: ("planted_function",)}
+    old = Place(str(binary), offset_of(binary, "planted_function"), read_image(binary).build_id)
+    symbols.kept = {old.build_id: binary.rename(tmp_path / "kept")}
+    compiled(tmp_path, "-g", "-O2", "-DOTHER")
+    new = Place(str(binary), offset_of(binary, "main"), read_image(binary).build_id)
+    assert new.build_id != old.build_id
+    assert symbols.name([old, new]) == {old: ("planted_function",), new: ("main",)}
+    both = Place(str(binary), new.offset, MIXED)
+    assert symbols.name([both]) == {both: ()}
+    assert MIXED in symbols.problems[str(binary)]
 
 
 def _name_one(arguments: tuple[str, int, str]) -> tuple[str, ...]:
