@@ -7,13 +7,13 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
-from fuselab import workloads
 from fuselab.analysis import blindspot_words
 from fuselab.analysis.blindspots import Captures, FioSide, Polled, Sampled, account
 from fuselab.analysis.flame import FlameFrame
 from fuselab.analysis.folded import read_folded
 from fuselab.analysis.span_totals import read_totals
 from fuselab.processing import read_profile
+from fuselab.workloads import reading
 
 _SHOWN = ("ok", "limited")
 
@@ -31,7 +31,7 @@ def write_account(cell: Path, trace_capture: Path, kind: str) -> None:
     with duckdb.connect() as connection:
         connection.read_parquet(str(cell / "trace-chrome/spans.parquet")).create_view("spans")
         totals = read_totals(connection)
-    traffic = workloads.REGISTRY[kind].traffic(trace_capture)
+    traffic = reading.traffic(kind, trace_capture)
     captures = Captures(
         trace=totals,
         operations=traffic.operations,

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from fuselab.compare.schedule import LOOKS
-from fuselab.experiment.loads import complete_jobs
+from fuselab.experiment.fio_loads import complete_jobs
 from fuselab.experiment.model import Workload
 from fuselab.experiment.plan import Plan
 from fuselab.findable import Findable, findable

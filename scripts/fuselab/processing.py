@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from fuselab import profilers, workloads
+from fuselab import profilers
 from fuselab.files import write_json
 from fuselab.measure import CaptureRecord
 from fuselab.paths import tool
 from fuselab.profilers.base import CaptureFolder, Profile, Tools
 from fuselab.rig.story import REQUEST
+from fuselab.workloads import reading
 from fuselab.workloads.base import Traffic
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def process(profiler: str, folders: Sequence[Path], kind: str, binary: Path, out
 
 def _capture(folder: Path, kind: str, binary: Path, record: CaptureRecord) -> CaptureFolder:
     # What a load did that was cut off is not known: its figures are not to be divided by.
-    traffic = Traffic(0, 0) if record.status == "failed" else workloads.REGISTRY[kind].traffic(folder)
+    traffic = Traffic(0, 0) if record.status == "failed" else reading.traffic(kind, folder)
     return CaptureFolder(folder, int(folder.name), binary, traffic.operations, traffic.bytes)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fuselab import workloads
 from fuselab.rig.record import RunRecord
+from fuselab.workloads import reading
 from fuselab.workloads.base import Metric
 
 
@@ -14,9 +14,8 @@ def rows(run: Path, record: RunRecord, kind: str) -> list[Metric]:
 
     Raises ValueError or OSError if the load left no figures.
     """
-    module = workloads.REGISTRY[kind]
     drain_s = record.phases.drain_s if record.phases else 0.0
-    return [*module.metrics(run), *module.after_drain(run, drain_s), *_target(record)]
+    return [*reading.metrics(kind, run, drain_s), *_target(record)]
 
 
 def _target(record: RunRecord) -> list[Metric]:

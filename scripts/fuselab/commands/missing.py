@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from fuselab import workloads
 from fuselab.doctor.base import Line, note
 from fuselab.doctor.tools import installed
 from fuselab.target.model import Installed, Target
@@ -23,6 +24,7 @@ def missing_programs(loaded: Loaded) -> list[Line]:
     for workload in loaded.experiment.workloads:
         argvs = (*workload.prepare, _command(workload.settings.get("argv")))
         lines += _lines(f"load {workload.name}", [argv[0] for argv in argvs if argv])
+        lines += _unasked(f"load {workload.name}", workloads.REGISTRY[workload.kind].programs)
     return lines
 
 
@@ -34,6 +36,12 @@ def missing_of_target(target: Target) -> list[Line]:
 
 def shown(line: Line) -> str:
     return f"note: {line.what}: {line.text}"
+
+
+def _unasked(what: str, programs: tuple[str, ...]) -> Iterator[Line]:
+    for program in programs:
+        if not installed(program):
+            yield note(what, f"{program} is not on PATH here, and could not be asked how it reads this load")
 
 
 def _command(argv: object) -> tuple[str, ...]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from fuselab import workloads
 from fuselab.experiment.findings import Findings, hint, near
 from fuselab.experiment.fio_check import Complaint, complaints
-from fuselab.experiment.loads import complete_jobs, misread, refusal
+from fuselab.experiment.fio_loads import as_fio_reads, complete_jobs, judged, place
 from fuselab.experiment.model import Variant, Workload
 from fuselab.experiment.variants import Draft
 from fuselab.experiment.yaml_source import Key
@@ -131,22 +132,21 @@ def _check_fio(findings: Findings, workload: Workload, targets: Mapping[str, Tar
     """Every job as fio will get it. What the schema found already is not said again in fio's words."""
     at: Key = ("workloads", workload.name, "fio")
     jobs = complete_jobs(workload.settings)
-    rendered = workloads.REGISTRY[workload.kind].render(workload.settings) or ""
-    for job, said in complaints(rendered, jobs).items():
+    for job, said in complaints(jobs).items():
         for complaint in said:
-            place = _place(findings, at, job, complaint.option)
-            _complain(findings, place, complaint, jobs[job].get(complaint.option or "", ""))
+            where = place(findings, at, job, complaint.option)
+            _complain(findings, where, complaint, jobs[job].get(complaint.option or "", ""))
 
 
-def _complain(findings: Findings, place: Key, complaint: Complaint, written: str) -> None:
+def _complain(findings: Findings, where: Key, complaint: Complaint, written: str) -> None:
     """What fio says of an option whose value is `written`, with the nearest right spelling."""
     close = near(written, complaint.allowed) if complaint.of_value else complaint.suggestion
     findings.add(
-        place,
+        where,
         complaint.message + hint(close),
         of_key=not complaint.of_value,
         allowed=complaint.allowed,
-        suggestion=close if findings.source.keys.get(place) else None,
+        suggestion=close if findings.source.keys.get(where) else None,
     )
 
 
@@ -161,19 +161,37 @@ def check_own_options(
             continue
         if not fio and not findings.broken_below(("workloads",)):
             findings.add(draft.place("fio"), "no load here is a fio job", of_key=True)
-        for name, text in variant.fio:
-            reason = _MODE if name in ("rw", "readwrite") else refusal(name, text)
-            if reason:
-                message = f"'{name}' cannot be '{text}' here: {reason}"
-                findings.add(draft.place("fio", name), message, of_key=True)
-            misread(findings, draft.place("fio", name), name, text)
-        for workload in fio:
-            own = workload.for_variant(variant).settings
-            rendered = workloads.REGISTRY[workload.kind].render(own) or ""
-            for complaint in itertools.chain(*complaints(rendered, complete_jobs(own)).values()):
-                written = dict(variant.fio).get(complaint.option or "")
-                if complaint.option is not None and written is not None:
-                    _complain(findings, draft.place("fio", complaint.option), complaint, written)
+        _check_own_options(findings, draft, variant, fio)
+
+
+def _check_own_options(findings: Findings, draft: Draft, variant: Variant, fio: list[Workload]) -> None:
+    refused = set()
+    for name, text in variant.fio:
+        at = draft.place("fio", name)
+        if name in ("rw", "readwrite"):
+            findings.add(at, f"'{name}' cannot be '{text}' here: {_MODE}", of_key=True)
+        if judged(findings, at, name, text):
+            refused.add(name)
+    asked = replace(variant, fio=tuple(pair for pair in variant.fio if pair[0] not in refused))
+    for workload in fio:
+        jobs = complete_jobs(workload.for_variant(asked).settings)
+        for complaint in itertools.chain(*complaints(jobs).values()):
+            said = dict(asked.fio).get(complaint.option or "")
+            if complaint.option is not None and said is not None:
+                _complain(findings, draft.place("fio", complaint.option), complaint, said)
+    if not findings.broken_below(draft.place("fio")):
+        _check_own_names(findings, draft, asked)
+
+
+def _check_own_names(findings: Findings, draft: Draft, variant: Variant) -> None:
+    """Options are laid over others by name: fio's own name for each, not an alias of it."""
+    own = {"variant": dict(variant.fio)}
+    read = as_fio_reads(findings, own, lambda _, option: draft.place("fio", option))["variant"]
+    for name in [name for name, _ in variant.fio if name not in read]:
+        fios = next((other for other in read if other not in own["variant"]), None)
+        if fios is not None:
+            message = f"fio's own name for '{name}' is '{fios}': write that"
+            findings.add(draft.place("fio", name), message, of_key=True, suggestion=fios)
 
 
 _MODE = "it decides what is measured; make it a load of its own"
@@ -188,16 +206,6 @@ def check_mounts(findings: Findings, data: Mapping[str, Any], loads: tuple[Workl
         if at in findings.source.keys:
             for options in complete_jobs(workload.settings).values():
                 placeholders.check_load(findings, at, options.get("directory"), mounts)
-
-
-def _place(findings: Findings, at: Key, job: str, option: str | None) -> Key:
-    """Where the option stands: in the job, in `global`, among the load's own, or in a file of its own."""
-    if option is not None:
-        for place in ((*at, "jobs", job, option), (*at, "global", option), (*at, option)):
-            if place in findings.source.keys:
-                return place
-    own = (*at, "file") if (*at, "file") in findings.source.keys else (*at, "jobs", job)
-    return own if own in findings.source.keys else at
 
 
 def _check_bench(findings: Findings, workload: Workload, targets: Mapping[str, Target]) -> None:

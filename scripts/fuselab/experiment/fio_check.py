@@ -1,22 +1,16 @@
 """What fio itself says of the options of a load, before anything runs: `fio --parse-only`.
 
-fio takes 0.1 s to start and stops at the first bad job. So all jobs go in one call; only where that fails is
-each asked about alone; and what passed once is remembered, by this fio and these options.
+fio stops at the first bad job. So all jobs go in one call; only where that fails is each asked about alone.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
-from fuselab.paths import cache_folder
+from fuselab.experiment import fio_reading
 
 
 @dataclass(frozen=True)
@@ -31,68 +25,39 @@ class Complaint:
     allowed: tuple[str, ...] = ()
 
 
-def complaints(rendered: str, jobs: Mapping[str, Mapping[str, str]]) -> dict[str, list[Complaint]]:
-    """By job: the options that fio does not take; `rendered` is the job file as it will run.
-
-    Nothing without fio: whoever runs it then says so.
-    """
-    program = shutil.which("fio")
-    if program is None:
+def complaints(jobs: Mapping[str, Mapping[str, str]]) -> dict[str, list[Complaint]]:
+    """By job: the options that fio does not take, of complete jobs; nothing without fio."""
+    said = fio_reading.ask(fio_reading.job_text(jobs), fio_reading.PARSE)
+    if said is None:
         return {}
-    mark = _mark(program, rendered)
-    if mark.exists():
-        return {}
-    found: dict[str, list[Complaint]] = {}
-    if _fio(("--parse-only", "-"), rendered).returncode != 0:
-        found = {name: list(_of_one(_section(options))) for name, options in jobs.items()}
+    found = {name: [] if said.exit_code == 0 else of_job(options) for name, options in jobs.items()}
     for name, options in jobs.items():
-        found.setdefault(name, []).extend(_engine(options))
-    found = {name: said for name, said in found.items() if said}
-    if not found:
-        mark.parent.mkdir(parents=True, exist_ok=True)
-        mark.touch()
-    return found
+        found[name] += _engine(options)
+    return {name: told for name, told in found.items() if told}
 
 
-def _section(options: Mapping[str, str]) -> str:
-    return "[job]\n" + "".join(f"{name}={value}\n" for name, value in options.items())
+def of_job(options: Mapping[str, str]) -> list[Complaint]:
+    return of_text(fio_reading.job_text({"job": options}))
 
 
-def _mark(program: str, text: str) -> Path:
-    """The file that is there if this fio has taken this text before."""
-    about = os.stat(program)
-    digest = hashlib.sha256(f"{program} {about.st_size} {about.st_mtime_ns}\n{text}".encode()).hexdigest()
-    return cache_folder() / "fio-takes" / digest[:32]
-
-
-def _of_one(text: str) -> Iterator[Complaint]:
-    done = _fio(("--parse-only", "-"), text)
-    if done.returncode != 0:
-        yield from _read(done.stdout, done.stderr)
+def of_text(text: str) -> list[Complaint]:
+    """What fio says of a job file; nothing if it takes it, or is not there."""
+    said = fio_reading.ask(text, fio_reading.PARSE)
+    if said is None or said.exit_code == 0:
+        return []
+    return list(_read(said.stdout, said.stderr))
 
 
 def _engine(options: Mapping[str, str]) -> Iterator[Complaint]:
     """fio looks for its engine only when it runs."""
-    engine = options.get("ioengine", "").partition(":")[0].partition(",")[0]
-    if engine and engine not in (known := _engines()) and engine != "external" and known:
+    engine = options.get("ioengine", "")
+    if engine and engine not in (known := _engines()) and known:
         yield Complaint("ioengine", f"fio here has no ioengine '{engine}'", None, True, known)
-
-
-def _fio(argv: tuple[str, ...], job: str) -> subprocess.CompletedProcess[str]:
-    """fio, with something in the place of each variable that the rig sets."""
-    stand_ins = {
-        name: "1" if name.endswith("RANDSEED") else "/tmp" for name in re.findall(r"\$\{(FUSELAB_\w+)\}", job)
-    }
-    return subprocess.run(
-        ["fio", *argv], input=job, capture_output=True, text=True, errors="replace", timeout=20, check=False,
-        env={**os.environ, **stand_ins},
-    )  # fmt: skip
 
 
 @cache
 def _engines() -> tuple[str, ...]:
-    listed = _fio(("--enghelp",), "").stdout
-    return tuple(sorted(re.findall(r"^\t(\S+)$", listed, re.MULTILINE)))
+    return tuple(sorted(re.findall(r"^\t(\S+)$", fio_reading.run(("--enghelp",)).stdout, re.MULTILINE)))
 
 
 def _read(stdout: str, stderr: str) -> Iterator[Complaint]:

@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from fuselab.experiment.findings import Findings
-from fuselab.experiment.loads import complete_jobs
+from fuselab.experiment.fio_loads import complete_jobs
 from fuselab.experiment.model import Variant, Workload
 from fuselab.experiment.yaml_source import Key
 from fuselab.target.model import Target
 from fuselab.workloads.fio_time import mode
 
 _READS = ("read", "randread")
-_FILES = ("filename", "opendir", "read_iolog", "filelist")
-"""fio's own ways to say which files; without one it makes its own."""
 
 
 def check_read_only(
@@ -41,7 +39,7 @@ def _check(
     if mode(options) not in _READS:
         message = f"{who} writes, and '{target}' is read-only: 'rw' is read or randread here"
         findings.add(at, message, of_key=True, allowed=_READS)
-    elif not any(name in options for name in _FILES):
+    elif "filename" not in options:  # fio then makes its own
         message = f"{who} names no file, and fio can make none on '{target}', which is read-only: "
         message += "add 'filename: NAME', a file that the target's 'prepare' makes"
         findings.add(at, message, of_key=True)

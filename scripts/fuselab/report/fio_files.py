@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from fuselab.report.records import Run
+from fuselab.workloads import fio_output
 
 DIRECTIONS = ("read", "write", "trim")
 """By the number that stands for them in fio's logs."""
@@ -30,8 +31,7 @@ def _percentiles(path: Path) -> dict[str, list[tuple[float, float]]]:
     """Of the job with the most I/Os in each direction: percentiles of several jobs cannot be added up."""
     if not path.is_file():
         return {}
-    text = path.read_text(errors="replace")
-    jobs = json.loads(text[text.index("{") :]).get("jobs", [])
+    jobs = _read(path).get("jobs", [])
     found = {}
     for direction in DIRECTIONS:
         sides = [job[direction] for job in jobs if job.get(direction, {}).get("total_ios")]
@@ -49,8 +49,15 @@ def fio_version(run: Run) -> str | None:
     path = run.folder / "fio.json"
     if not path.is_file():
         return None
-    text = path.read_text(errors="replace")
-    return str(json.loads(text[text.index("{") :]).get("fio version", "")).removeprefix("fio-") or None
+    return str(_read(path).get("fio version", "")).removeprefix("fio-") or None
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    """fio's JSON; nothing where it cannot be read, which the run itself says."""
+    try:
+        return fio_output.load(path)
+    except ValueError:
+        return {}
 
 
 def throughput(timed: Sequence[Run]) -> pd.DataFrame:

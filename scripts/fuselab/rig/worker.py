@@ -30,7 +30,7 @@ from fuselab.rig.session import Place, make_cold, prepare, session
 from fuselab.rig.state import free_bytes, state_folder
 from fuselab.rig.story import Story
 from fuselab.target.model import fill
-from fuselab.workloads import REGISTRY
+from fuselab.workloads import REGISTRY, reading
 from fuselab.workloads.base import LoadContext, LoadResult
 
 DONE, FORBIDDEN, INTERRUPTED, BROKEN = 0, 3, 4, 5
@@ -194,6 +194,8 @@ def _measure(place: Place) -> None:
                         "not cold: the backend does not survive a remount, so the target kept its caches"
                     )
         do_load(at, partial(kind.run, request.load))
+    if words := reading.complaint(request.load.kind, place.out):
+        place.story.mark(words)
 
 
 def _verify(place: Place) -> None:

@@ -17,6 +17,7 @@ from fuselab.workloads.running import Ended
 METRICS = ("bw", "p99", "iops", "lat_mean", "p50", "p999", "drained_bw")
 """By direction; `drained_bw` is computed where the time of the drain is known."""
 _PERCENTILES = {"p50": 50.0, "p99": 99.0, "p999": 99.9}
+_SIDES = ("read", "write", "trim", "mixed")
 _INTERRUPTED = 128
 
 
@@ -39,14 +40,14 @@ class Group:
 def read(path: Path) -> dict[str, list[Group]]:
     """`read` and `write` -> their groups, in fio's order; directions without I/O are left out.
 
-    Raises ValueError if there is no JSON in the file.
+    Raises ValueError if there is no JSON in the file, KeyError if it is not that of a load that fuselab asks for.
     """
     directions: dict[str, list[Group]] = {}
     stage = 0
-    data = _load(path)
+    data = load(path)
     for job in data["jobs"]:
         options = job.get("job options", {})
-        stage += "stonewall" in options or "wait_for_previous" in options
+        stage += options.get("stonewall", "0") != "0"
         complete = {**data.get("global options", {}), **options}
         for direction in ("write", "read"):
             if job[direction]["total_ios"]:
@@ -54,13 +55,13 @@ def read(path: Path) -> dict[str, list[Group]]:
     return directions
 
 
-def _load(path: Path) -> dict[str, Any]:
+def load(path: Path) -> dict[str, Any]:
     """fio writes its complaints before the JSON, into the same file."""
     text = path.read_text(errors="replace")
     start = 0 if text.startswith("{") else text.find("\n{") + 1
     if not text[start:].startswith("{"):
         raise ValueError(f"fio wrote no JSON to {path.name}: {text.strip()[-500:]}")
-    data: dict[str, Any] = json.loads(text[start:])
+    data: dict[str, Any] = json.loads(text[start:], strict=False)  # fio writes control characters as they are
     return data
 
 
@@ -163,10 +164,11 @@ def result(output: Path, ended: Ended, timeout_s: float | None = None) -> LoadRe
     if ended.exit_code < 0:
         return LoadResult(ended.exit_code, f"fio: {ended.words()}")
     try:
-        jobs = _load(output)["jobs"]
-    except (OSError, ValueError) as error:
-        return LoadResult(ended.exit_code or 1, f"fio: {ended.words()}\n{error}")
-    errors = {job["jobname"]: job["error"] for job in jobs if job.get("error")}
+        errors, moved = _outcome(output)
+    except (
+        Exception
+    ) as error:  # fio has done its work where it ended well: what we cannot read is not the target's
+        return LoadResult(ended.exit_code, f"fio: {ended.words()}\n{error}" if ended.exit_code else None)
     if errors:
         words = ", ".join(f"{name}: {os.strerror(code)} (error {code})" for name, code in errors.items())
         if errno.EILSEQ in errors.values():  # what fio calls a checksum that is wrong
@@ -178,6 +180,14 @@ def result(output: Path, ended: Ended, timeout_s: float | None = None) -> LoadRe
         return LoadResult(ended.exit_code or 1, f"fio failed in {words}: {ended.words()}")
     if ended.exit_code != 0:
         return LoadResult(ended.exit_code, f"fio: {ended.words()}")
-    if not any(job[direction]["total_ios"] for job in jobs for direction in ("read", "write", "trim")):
+    if not moved:
         return LoadResult(1, "fio ended without a single I/O: is its runtime shorter than its ramp_time?")
     return LoadResult(0)
+
+
+def _outcome(output: Path) -> tuple[dict[str, int], bool]:
+    """The errors of jobs, by name, and whether there was any I/O."""
+    jobs = load(output)["jobs"]
+    errors = {job.get("jobname", "?"): job["error"] for job in jobs if job.get("error")}
+    sides = [job[direction] for job in jobs for direction in _SIDES if direction in job]
+    return errors, any(side["total_ios"] for side in sides)

@@ -83,5 +83,4 @@ def _rate(options: Options, option: str, number: int) -> float | None:
     clones = options.get("numjobs", "1")
     if match is None or not clones.isdigit():
         return None
-    factor = 1000 if option == "rate_iops" else 1024
-    return int(match[1]) * float(factor ** " kmg".index(match[2] or " ")) * int(clones)
+    return int(match[1]) * float(1024 ** " kmg".index(match[2] or " ")) * int(clones)

@@ -15,11 +15,12 @@ import pytest
 
 from fuselab.experiment.checks import TARGET_METRICS
 from fuselab.rig.request import Load
-from fuselab.workloads import REGISTRY, fio_logs, fio_output
+from fuselab.workloads import REGISTRY, fio_logs, fio_output, reading
 from fuselab.workloads.base import LoadContext
 from fuselab.workloads.running import Ended
 
 FIO = REGISTRY["fio"]
+NOTHING_DONE = "fio ended without a single I/O: is its runtime shorter than its ramp_time?"
 
 
 def settings(shared: dict[str, str] | None = None, **jobs: dict[str, str]) -> dict[str, object]:
@@ -357,3 +358,48 @@ def test_the_manual_names_every_metric(checkout: Path):
     names = [f"write.{name}" for name in fio_output.METRICS]
     for name in (*names, "command.wall_s", "bench.geomean", *TARGET_METRICS):
         assert f"`{name}`" in manual, name
+
+
+def test_what_fio_writes_and_json_forbids_is_read_all_the_same(tmp_path):
+    """fio writes a tab of a description into its JSON as it is."""
+    job = tmp_path / "tab.fio"
+    job.write_text("[tab]\nrw=write\nsize=64k\ndescription=a\tb\n")
+    argv = ["fio", "--output-format=json", f"--output={tmp_path / 'fio.json'}", str(job)]
+    subprocess.run(argv, cwd=tmp_path, check=True, capture_output=True)
+    with pytest.raises(json.JSONDecodeError):
+        json.loads((tmp_path / "fio.json").read_text())
+    assert fio_output.read(tmp_path / "fio.json")["write"][0].bytes == 64 << 10
+
+
+@pytest.mark.parametrize(
+    "wrote", ["{", '{"jobs": [{}]}', '{"jobs": [{"mixed": {"total_ios": 4}}]}', '{"jobs": 7}']
+)
+def test_what_we_cannot_read_is_no_failure_of_the_target(tmp_path, wrote):
+    (tmp_path / "fio.json").write_text(wrote)
+    assert fio_output.result(tmp_path / "fio.json", Ended(0, False, "")).reason in (None, NOTHING_DONE)
+    said = reading.complaint("fio", tmp_path)
+    assert said is not None
+    assert said.startswith(reading.UNREAD)
+    assert "not of the target" in said
+    (tmp_path / "run.json").write_text(json.dumps({"marks": [said], "status": "ok"}))
+    assert reading.metrics("fio", tmp_path, 1.0) == []
+    assert reading.traffic("fio", tmp_path).operations == 0
+
+
+def test_figures_that_became_unreadable_later_are_not_passed_over(tmp_path):
+    (tmp_path / "run.json").write_text('{"marks": []}')
+    (tmp_path / "fio.json").write_text("{")
+    with pytest.raises(ValueError, match=r"fio\.json|line 1"):
+        reading.metrics("fio", tmp_path, 1.0)
+
+
+def test_a_stonewall_of_0_is_no_stage(tmp_path):
+    """fio says so too: it has run both jobs at once, within 2 s of time and not 4."""
+    job = tmp_path / "stages.fio"
+    both = "rw=write\nsize=1m\ntime_based=1\nruntime=1s\nrate=1m\ngroup_reporting=1\n"
+    for wall, expected_s in (("0", 1.0), ("1", 2.0)):
+        job.write_text(f"[global]\n{both}[a]\n[b]\nnew_group=1\nstonewall={wall}\n")
+        argv = ["fio", "--output-format=json", f"--output={tmp_path / 'fio.json'}", str(job)]
+        subprocess.run(argv, cwd=tmp_path, check=True, capture_output=True)
+        ran_s = fio_output.seconds(fio_output.read(tmp_path / "fio.json")["write"])
+        assert ran_s == pytest.approx(expected_s, rel=0.25)

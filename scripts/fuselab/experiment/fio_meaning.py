@@ -1,0 +1,70 @@
+"""Whether fio means by an option what is written, from what it says that it took."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from fuselab.experiment import fio_numbers, fio_rules, units
+from fuselab.experiment.fio_reading import Section, Taken
+from fuselab.workloads import fio_time
+
+_COUNTS = ("numjobs", "iodepth")
+_RATES = ("rate", "rate_iops")
+_SECONDS = ("runtime", "ramp_time")
+"""What fuselab itself works with: it must read in them what fio does."""
+
+
+def fault(name: str, text: str) -> tuple[str, str | None] | None:
+    """Why an option may not be `text`, and the right spelling where one is meant; None if it may."""
+    reason = fio_rules.refusal(name, text)
+    return fio_numbers.fault(name, text) if reason is None else (reason, None)
+
+
+def misunderstood(name: str, taken: Taken) -> tuple[str, str | None] | None:
+    """As `fault`, of what fio took: a number that is none to it (`1min` is a microsecond), or another one."""
+    text = taken.value
+    if taken.time and len(taken.numbers) == 1:
+        meant = units.nearest("fio time", text) or (text if fio_time.seconds(text) is not None else None)
+        meant_s = None if meant is None else fio_time.seconds(meant)
+        if meant_s is not None and round(meant_s * 1e6) != taken.numbers[0]:
+            return f"fio reads '{text}' as {taken.numbers[0]} microseconds", meant
+        if meant_s is None and name in _SECONDS:
+            return (
+                f"'{text}' is no time that fuselab can read: write a number and its unit, 3s or 500ms",
+                None,
+            )
+    if name in _COUNTS and taken.numbers and text != str(taken.numbers[0]):
+        return f"fio reads '{text}' as {taken.numbers[0]}", str(taken.numbers[0])
+    return fault(name, text)
+
+
+def settled(name: str, taken: Taken) -> str:
+    """The text of an option in a spelling that fuselab's own readers know: `3 sec` is `3s`, a rate of `1MB` 1048576."""
+    text = taken.value
+    if name in _SECONDS and fio_time.seconds(text) is None:
+        return units.nearest("fio time", text) or text
+    if name in _RATES and text.count(",") + 1 == len(taken.numbers):
+        known = all(re.fullmatch("[0-9]+[kmg]?", word.lower()) for word in text.split(","))
+        return text if known else ",".join(map(str, taken.numbers))
+    return text
+
+
+def other_names(written: Mapping[str, str], section: Section) -> dict[str, str]:
+    """Each written option by fio's own name for it; one that fio reads otherwise is left out."""
+    found = {}
+    for name, text in written.items():
+        if name in section.options:
+            found[name] = name
+            continue
+        close = [
+            other for other, taken in section.options.items() if taken.value == text and other not in written
+        ]
+        if close:
+            found[name] = close[0]
+    return found
+
+
+def plain_name(job: str) -> bool:
+    """Whether a section may be called so: fio makes paths of the names of its jobs, and JSON."""
+    return bool(re.fullmatch(r"[A-Za-z0-9_. +,=()-]+", job)) and ".." not in job

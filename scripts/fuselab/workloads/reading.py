@@ -1,0 +1,50 @@
+"""Reading what a load wrote, with an end to it: what fuselab cannot read is no failure of the target.
+
+The run says so once, in its marks, when it ends; from then on it is a run without figures.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from fuselab import workloads
+from fuselab.workloads.base import Metric, Traffic
+
+UNREAD = "fuselab cannot read what the load wrote"
+
+
+class _Marked(msgspec.Struct):
+    marks: list[str] = []
+
+
+def complaint(kind: str, run: Path) -> str | None:
+    """Why the figures of a load that did its work cannot be read; None if they can."""
+    module = workloads.REGISTRY[kind]
+    try:
+        module.metrics(run)
+        module.after_drain(run, 0.0)
+        module.traffic(run)
+    except Exception as error:  # whatever it is, it is ours
+        words = f"{type(error).__name__}: {error}"
+        return f"{UNREAD}, and no figure of this run counts; this is a fault of fuselab, not of the target ({words})"
+    return None
+
+
+def metrics(kind: str, run: Path, drain_s: float) -> list[Metric]:
+    """The load's figures; none of a run that says that they cannot be read."""
+    module = workloads.REGISTRY[kind]
+    return [] if _unread(run) else [*module.metrics(run), *module.after_drain(run, drain_s)]
+
+
+def traffic(kind: str, run: Path) -> Traffic:
+    return Traffic(0, 0) if _unread(run) else workloads.REGISTRY[kind].traffic(run)
+
+
+def _unread(run: Path) -> bool:
+    record = run / "run.json"
+    if not record.is_file():
+        return False
+    marks = msgspec.json.decode(record.read_bytes(), type=_Marked).marks
+    return any(mark.startswith(UNREAD) for mark in marks)
