@@ -114,6 +114,20 @@ class CaptureFolder:
         pid: int | None = self._record()["pids"].get("target")
         return pid
 
+    def family(self) -> frozenset[int]:
+        """Pids of all processes of the target that lived before or after the load, as they saw themselves."""
+        return frozenset(self._record().get("family", ()))
+
+    def target_cpu_s(self) -> float | None:
+        """What all processes of the target used while the load ran; None without a target or an end of the load."""
+        used = self._record().get("target")
+        return None if used is None else float(used["cpu_s"])
+
+    def observer_s(self, profiler: str) -> float | None:
+        """CPU time of the profiler's own processes while the load ran; None where it has none."""
+        used: float | None = self._record().get("observers_s", {}).get(profiler)
+        return used
+
     def environment(self) -> Mapping[str, str]:
         """What the target was started with."""
         env: dict[str, str] = self._record()["env"]

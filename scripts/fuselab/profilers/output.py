@@ -18,6 +18,7 @@ from fuselab.analysis.folded import Folded, Picture, flamegraph, functions, merg
 from fuselab.analysis.refusal import Refusal, Unavailable
 from fuselab.analysis.stacks import Quality, Stacks
 from fuselab.profilers.base import CaptureFolder, Profile, Profiler, Tools
+from fuselab.profilers.observing import observed_figures, observer_notes
 
 Figures = Mapping[str, float | int | str]
 _ROOT = Path(__file__).parents[3]
@@ -45,6 +46,8 @@ class Extras:
 
     pictures: Mapping[str, str] = field(default_factory=dict)
     tables: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    """Caveats that hold for all captures together."""
     table: pa.Table | None = None
     """Replaces the table of functions as table.parquet."""
 
@@ -79,7 +82,9 @@ def profile_of(
         write_folded(out / f"folded.{capture.repeat:03d}.txt", side)
     write_folded(out / "folded.txt", whole)
     pq.write_table(function_table(whole) if added.table is None else added.table, out / "table.parquet")
+    taken = observer_notes(profiler.name, captures, [reading.sources for reading in readings])
     notes = tuple(dict.fromkeys(note for reading in readings for note in reading.notes))
+    notes += (*taken, *added.notes)
     return Profile(
         profiler=profiler.name,
         status="limited" if notes else "ok",
@@ -94,7 +99,7 @@ def profile_of(
         tool_versions=versions(tools),
         notes=(*notes, *dict.fromkeys(remark for reading in readings for remark in reading.remarks)),
         sample_value=max(reading.sample_value for reading in readings),
-        figures=_mean_figures(readings),
+        figures={**_mean_figures(readings), **observed_figures(profiler.name, captures)},
         pictures=added.pictures,
         tables=added.tables,
     )

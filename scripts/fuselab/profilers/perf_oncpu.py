@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fuselab.profilers.base import Capability, CaptureContext, CaptureFolder, Profile, Tools, Window
 from fuselab.profilers.capability import native
+from fuselab.profilers.observing import disagreement_notes
 from fuselab.profilers.perf_session import DATA, recording
 from fuselab.target.model import ProfilerSupport, Target
 
@@ -38,15 +39,17 @@ class PerfOnCpu:
 
     def process(self, captures: Sequence[CaptureFolder], out: Path, tools: Tools) -> Profile:
         from fuselab.analysis.interpreter import interpreter_notes
-        from fuselab.analysis.oncpu import read_oncpu
+        from fuselab.analysis.oncpu import OnCpu, read_oncpu
         from fuselab.analysis.symbols import Symbols
-        from fuselab.profilers.output import Reading, profile_of, quality_figures
+        from fuselab.profilers.output import Extras, Reading, profile_of, quality_figures
 
         symbols = Symbols()
+        seen: list[OnCpu] = []
 
         def read(capture: CaptureFolder) -> Reading:
             data = capture.raw(DATA)
             found = read_oncpu(tools.perf, data, symbols)
+            seen.append(found)
             figures = {
                 **quality_figures(found.quality, symbols.manglings),
                 "samples": found.samples,
@@ -57,4 +60,8 @@ class PerfOnCpu:
             notes = (*interpreter_notes(capture.binary, data), *found.quality.limits())
             return Reading(found.stacks, (data,), figures, notes, sample_value=found.total_ns / found.samples)
 
-        return profile_of(self, captures, out, tools, read)
+        def extras() -> Extras:
+            totals, samples = [found.total_ns for found in seen], [found.samples for found in seen]
+            return Extras(notes=disagreement_notes(captures, totals, samples))
+
+        return profile_of(self, captures, out, tools, read, extras)
