@@ -98,6 +98,7 @@ def test_a_benchs_own_picture_is_a_strangers_program_and_is_drawn_anew(golden: P
         svg.write_text(svg.read_text().replace("</svg>", "<script>steal()</script></svg>"))
     folder = tmp_path / "001"
     (folder / "capture.json").write_text(json.dumps({"status": "ok", "reason": None}))
+    (folder / "run.json").write_text("{}")
     profile = process("criterion-flamegraph", [folder], "criterion", Path("gone"), tmp_path / "out")
     assert profile.pictures, profile.notes
     for picture in (tmp_path / "out").glob("*.svg"):
