@@ -2,6 +2,7 @@
 
 - `modules.json`: the build id of every file that was mapped, by path. A file may be another by the time it is read.
 - `vdso.so`: the code that the kernel maps into every process. It is in no file, and other kernels have another.
+- `perf-PID.map`: what a runtime that compiles while it runs says of its code (`perf_map`). The next run overwrites it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import struct
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -20,10 +22,11 @@ from fuselab.analysis.elf import NotElfError, read_image
 from fuselab.analysis.perf_data import Modules, read_modules
 from fuselab.analysis.symbols import MIXED, Symbols
 from fuselab.analysis.symcache import default_folder
-from fuselab.files import write_atomically
+from fuselab.files import sha256, write_atomically
 
 MODULES, VDSO_FILE = "modules.json", "vdso.so"
 VDSO = "[vdso]"
+LARGEST_MAP_BYTES = 64 << 20
 _LINE = re.compile(r"^([0-9a-f]+-[0-9a-f]+) ..x. [0-9a-f]+ ([0-9a-f]+:[0-9a-f]+ \d+)\s+(/.*)$", re.M)
 _OWN_VDSO = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) .*\[vdso\]$", re.M)
 
@@ -46,6 +49,7 @@ def keep_modules(folder: Path, pids: Iterable[int]) -> None:
     noted = _noted(folder)
     identities: dict[str, str | None] = {}
     for pid in pids:
+        _keep_perf_map(folder, pid)
         for span, inode, module in _mapped(pid):
             if inode not in identities:
                 identities[inode] = _identity(Path(f"/proc/{pid}/map_files/{span}")) or _identity_of(
@@ -59,12 +63,26 @@ def keep_modules(folder: Path, pids: Iterable[int]) -> None:
         (folder / VDSO_FILE).write_bytes(image)
 
 
+def _keep_perf_map(folder: Path, pid: int) -> None:
+    """As far as it is written; it is named by the number that the process has for itself."""
+    with suppress(OSError):
+        status = Path(f"/proc/{pid}/status").read_text()
+        own = next(line.split()[-1] for line in status.splitlines() if line.startswith("NSpid:"))
+        source = Path(f"/proc/{pid}/root/tmp/perf-{own}.map")
+        if source.is_file() and source.stat().st_size <= LARGEST_MAP_BYTES:
+            shutil.copyfile(source, folder / f"perf-{pid}.map")
+
+
 def read_kept(folder: Path) -> Kept:
     """What `keep_modules` left in the folder of a capture."""
     build_ids = {
         module: next(iter(found)) if len(found) == 1 else MIXED for module, found in _noted(folder).items()
     }
-    return _with_vdso(Kept(build_ids), folder / VDSO_FILE)
+    files: dict[str, Path] = {}
+    for path in folder.glob("perf-*.map"):
+        identity = f"sha256-{sha256(path)}"
+        build_ids[f"/tmp/{path.name}"], files[identity] = identity, path
+    return _with_vdso(Kept(build_ids, files), folder / VDSO_FILE)
 
 
 def own_vdso() -> bytes | None:

@@ -18,6 +18,7 @@ from operator import itemgetter
 from pathlib import Path
 
 from fuselab.analysis.maps import NOTHING_MAPPED, AddressSpace, MappedFile
+from fuselab.analysis.perf_map import has_no_file, module_of
 
 _MAGIC = b"PERFILE2"
 _RECORD_COMM, _RECORD_FORK, _RECORD_SAMPLE, _RECORD_MMAP2 = 3, 7, 9, 10
@@ -178,8 +179,10 @@ def _mapping(
     content: mmap.mmap | bytes, misc: int, at: int, size: int, build_ids: Mapping[str, str]
 ) -> MappedFile:
     """What a MMAP2 record says."""
-    _, _, start, length, offset = _MMAP2.unpack_from(content, at + 8)
+    pid, _, start, length, offset = _MMAP2.unpack_from(content, at + 8)
     module = content[at + 72 : at + size].split(b"\0", 1)[0].decode(errors="replace")
+    if has_no_file(module):
+        module, offset = module_of(pid), start
     written = content[at + 44 : at + 44 + content[at + 40]].hex() if misc & _MISC_BUILD_ID else ""
     return MappedFile(start, start + length, offset, module, written or build_ids.get(module, ""))
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -190,15 +190,18 @@ def name_stacks(stacks: Iterable[RawStack], symbols: Symbols) -> dict[RawStack, 
     """All stacks named in one batch. Kernel frames are counted apart: their names say nothing of the program."""
     parsed = {raw: parse_stack(raw) for raw in stacks}
     names = symbols.name({frame.place for frames in parsed.values() for frame in frames if frame.place})
-    return {raw: _named(frames, names) for raw, frames in parsed.items()}
+    return {raw: _named(frames, names, symbols.problems) for raw, frames in parsed.items()}
 
 
-def _named(frames: Sequence[Frame], names: Mapping[Place, Frames]) -> NamedStack:
+def _named(frames: Sequence[Frame], names: Mapping[Place, Frames], problems: Container[str]) -> NamedStack:
+    """perf's own names stand in where no file can be read, but not where it is another than the one that ran."""
     functions: list[str] = []
     own: list[bool] = []
     nameless: list[str] = []
     for frame in reversed(frames):
         found = names.get(frame.place, ()) if frame.place else ()
+        if frame.place and not found and frame.place.module in problems:
+            frame = Frame(frame.place, _called(frame.place.module), False)
         functions.extend(found or (frame.fallback,))
         if frame.kernel:
             continue

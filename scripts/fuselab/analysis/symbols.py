@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fuselab.analysis.elf import DEBUG_ROOTS, ElfImage, NotElfError, read_image
 from fuselab.analysis.names import demangle, mangling
+from fuselab.analysis.perf_map import PerfMap, is_perf_map, read_perf_map
 from fuselab.analysis.symcache import NoSymbolsError, open_symcache
 
 if TYPE_CHECKING:
@@ -59,9 +60,7 @@ class Symbols:
     problems: dict[str, str] = field(default_factory=dict)
     manglings: set[str] = field(default_factory=set)
     """How the Rust functions that were named are mangled."""
-    _modules: dict[tuple[str, str], tuple[ElfImage, SymCache] | None] = field(
-        default_factory=dict, repr=False
-    )
+    _modules: dict[tuple[str, str], _Elf | PerfMap | None] = field(default_factory=dict, repr=False)
     _known: dict[Place, Frames] = field(default_factory=dict, repr=False)
 
     def name(self, places: Iterable[Place]) -> dict[Place, Frames]:
@@ -82,22 +81,14 @@ class Symbols:
     def image(self, place: Place) -> ElfImage | None:
         """The ELF file that a place is in; None where there is none that could be the same."""
         loaded = self._load(place)
-        return loaded[0] if loaded else None
+        return loaded.image if isinstance(loaded, _Elf) else None
 
     def _look_up(self, places: list[Place]) -> dict[Place, Frames]:
         """Mangled names for places of one file."""
         loaded = self._load(places[0])
-        if loaded is None:
-            return dict.fromkeys(places, ())
-        image, cache = loaded
-        found: dict[Place, Frames] = {}
-        for place in places:
-            address = image.address_of(place.offset)
-            matches = _lookup(cache, address - image.load_address) if address is not None else ()
-            found[place] = matches
-        return found
+        return {place: loaded.at(place.offset) if loaded else () for place in places}
 
-    def _load(self, place: Place) -> tuple[ElfImage, SymCache] | None:
+    def _load(self, place: Place) -> _Elf | PerfMap | None:
         if place.file not in self._modules:
             try:
                 self._modules[place.file] = self._open(place)
@@ -106,8 +97,10 @@ class Symbols:
                 self._modules[place.file] = None
         return self._modules[place.file]
 
-    def _open(self, place: Place) -> tuple[ElfImage, SymCache] | None:
+    def _open(self, place: Place) -> _Elf | PerfMap | None:
         path = self.kept.get(place.build_id)
+        if is_perf_map(place.module):
+            return read_perf_map(path) if path else None
         if path is None and (not place.module.startswith("/") or place.module.startswith(_NO_FILES)):
             return None
         path = path or Path(place.module.removesuffix(" (deleted)"))
@@ -117,15 +110,27 @@ class Symbols:
                 f"{path} is not the file that was profiled: its build id is {image.build_id}, not {place.build_id}"
             )
             return None
-        return image, open_symcache(image, self.cache_folder, self.debug_roots)
+        return _Elf(image, open_symcache(image, self.cache_folder, self.debug_roots))
+
+
+@dataclass(frozen=True)
+class _Elf:
+    """A file with its symbols."""
+
+    image: ElfImage
+    cache: SymCache
+
+    def at(self, offset: int) -> Frames:
+        address = self.image.address_of(offset)
+        if address is None:
+            return ()
+        matches = self.cache.lookup(address - self.image.load_address)  # type: ignore[no-untyped-call]
+        return tuple(
+            match.symbol for match in reversed(matches) if match.symbol and match.symbol not in _NO_SIZE
+        )
 
 
 _NO_FILES = ("//anon", "/memfd:", "/dev/")
 """Paths that no file holds the symbols of; [vdso], [heap] and the like have no path."""
 _NO_SIZE = frozenset({"_init", "_fini"})
 """Symbols of a few bytes that say no size: in a stripped binary they would name all that follows."""
-
-
-def _lookup(cache: SymCache, address: int) -> Frames:
-    matches = cache.lookup(address)  # type: ignore[no-untyped-call]
-    return tuple(match.symbol for match in reversed(matches) if match.symbol and match.symbol not in _NO_SIZE)

@@ -19,7 +19,7 @@ from fuselab.analysis.symbols import Symbols
 
 @pytest.fixture(scope="session")
 def programs(tmp_path_factory: pytest.TempPathFactory, golden: Path) -> Path:
-    """A folder with `inlined` (Rust), `waits`, `copies` and `keeper` (C)."""
+    """A folder with `inlined` and `instant` (Rust), `waits`, `copies`, `keeper`, `clock`, `jit` and `plugins` (C)."""
     folder = tmp_path_factory.mktemp("programs")
     rustc = ["rustc", "--edition", "2024", "-O", "-C", "debuginfo=1", "-C", "force-frame-pointers=yes"]
     gcc = ["gcc", "-O2", "-g", "-fno-omit-frame-pointer", "-fno-optimize-sibling-calls"]
@@ -29,6 +29,10 @@ def programs(tmp_path_factory: pytest.TempPathFactory, golden: Path) -> Path:
         [*gcc, str(make / "waits.c"), "-o", str(folder / "waits"), "-lpthread"],
         [*gcc, str(make / "copies.c"), "-o", str(folder / "copies")],
         [*gcc, str(make / "keeper.c"), "-o", str(folder / "keeper")],
+        [*rustc, str(make / "instant.rs"), "-o", str(folder / "instant")],
+        [*gcc, str(make / "clock.c"), "-o", str(folder / "clock")],
+        [*gcc, str(make / "jit.c"), "-o", str(folder / "jit")],
+        [*gcc, str(make / "plugins.c"), "-o", str(folder / "plugins"), "-ldl"],
     ):
         subprocess.run(argv, check=True, capture_output=True)
     return folder

@@ -1,0 +1,174 @@
+"""Where code lies in no file, or where a file is not the one that lies there now, names are right or not given."""
+
+import math
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fuselab.analysis import kept, perf, perf_script
+from fuselab.analysis.elf import read_image
+from fuselab.analysis.kept import VDSO, keep_modules, modules_of, read_kept
+from fuselab.analysis.oncpu import OnCpu, read_oncpu
+from fuselab.analysis.perf_map import read_perf_map
+from fuselab.analysis.perf_script import RawStack
+from fuselab.analysis.stacks import Stacks
+from fuselab.analysis.symbols import MIXED, Symbols
+
+
+def share(stacks: Stacks, *names: str) -> float:
+    """Of the time, in stacks that have a frame of each name."""
+    having = (value for stack, value in stacks.items() if all(any(n in f for f in stack) for n in names))
+    return sum(having) / sum(stacks.values())
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("program", ["clock", "instant"])
+def test_who_reads_the_clock_is_found_behind_the_kernels_code_and_glibc(
+    programs: Path, recorder, symbols: Symbols, program: str
+) -> None:
+    """The planted share is the program's own account of it; perf's frame pointers alone lead past the function."""
+    found = read_oncpu(
+        "perf", recorder.record(perf.oncpu_record_argv, [str(programs / program), "2"]), symbols
+    )
+    truth = float(recorder.said.split()[1])
+    noise = 4 * math.sqrt(truth * (1 - truth) / found.samples)
+    assert 0.5 < truth < 0.9
+    assert share(found.stacks, "reads_clock") == pytest.approx(truth, abs=noise + 0.02)
+    assert found.quality.whole_stack_share > 0.97
+    assert found.quality.limits() == ()
+
+
+def test_a_recording_from_another_machine_has_its_own_vdso_beside_it(
+    programs: Path, recorder, symbols: Symbols, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = recorder.record(perf.oncpu_record_argv, [str(programs / "clock"), "0.3"])
+    monkeypatch.setattr(kept, "_running_kernel", lambda: "another")
+    alone = modules_of(data, symbols)
+    pid = next(iter(alone._spaces))
+    assert alone.at(pid, 1 << 62).build_id_of(VDSO) == ""
+    without = read_oncpu("perf", data, symbols)
+    assert share(without.stacks, "reads_clock") < 0.4, "nothing to go by"
+    keep_modules(data.parent, [os.getpid()])
+    found = read_oncpu("perf", data, Symbols(cache_folder=symbols.cache_folder))
+    assert share(found.stacks, "reads_clock") > 0.4
+    assert read_kept(data.parent).build_ids[VDSO] == read_image(data.parent / "vdso.so").build_id
+
+
+def plugin(golden: Path, folder: Path, file: str, function: str) -> Path:
+    options = ["-O2", "-g", "-fno-omit-frame-pointer", "-shared", "-fPIC", f"-DPLUGIN={function}"]
+    source = golden / "make" / "plugins.c"
+    subprocess.run(["gcc", *options, source, "-o", folder / file], check=True)
+    return folder / file
+
+
+@pytest.mark.alone
+def test_a_plugin_that_lies_where_another_was_has_its_own_time(
+    golden: Path, programs: Path, tmp_path: Path, recorder, symbols: Symbols
+) -> None:
+    first, second = (plugin(golden, tmp_path, f"{name}.so", name) for name in ("alpha", "beta"))
+    argv = [str(programs / "plugins"), f"{first}=alpha=0.3", f"{second}=beta=0.6"]
+    found = read_oncpu("perf", recorder.record(perf.oncpu_record_argv, argv), symbols)
+    assert "at one address" in recorder.said
+    assert share(found.stacks, "alpha") == pytest.approx(1 / 3, abs=0.12)
+    assert share(found.stacks, "beta") == pytest.approx(2 / 3, abs=0.12)
+    assert share(found.stacks, "beta", "mem") > 0.9 * share(found.stacks, "beta")
+
+
+def test_a_plugin_that_was_replaced_in_its_file_gives_no_names_to_what_it_was(
+    golden: Path, programs: Path, tmp_path: Path, recorder, symbols: Symbols
+) -> None:
+    first, second = (plugin(golden, tmp_path, f"{name}.so", name) for name in ("alpha", "beta"))
+    old, new = (read_image(path).build_id for path in (first, second))
+    argv = [str(programs / "plugins"), f"{first}=alpha=0.2", f"replace={second}={first}", f"{first}=beta=0.2"]
+    found = read_oncpu("perf", recorder.record(perf.oncpu_record_argv, argv), symbols)
+    assert "alpha" not in {frame for stack in found.stacks for frame in stack}
+    assert share(found.stacks, "beta") > 0.2
+    assert share(found.stacks, "[alpha.so]") > 0.2
+    assert f"its build id is {new}, not {old}" in found.quality.problems[str(first)]
+
+
+def test_a_binary_without_a_build_id_is_known_by_its_content(
+    golden: Path, tmp_path: Path, recorder, symbols: Symbols
+) -> None:
+    binary = tmp_path / "copies"
+    source = str(golden / "make" / "copies.c")
+    argv = ["gcc", "-O2", "-g", "-Wl,--build-id=none", source, "-o", str(binary)]
+    subprocess.run(argv, check=True)
+    with subprocess.Popen([binary, "0"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
+        assert running.stdout
+        running.stdout.readline()
+        keep_modules(tmp_path, [running.pid, 1 << 30])
+        running.communicate(b"go\n")
+    before = read_image(binary).build_id
+    assert before.startswith("sha256-")
+    assert read_kept(tmp_path).build_ids[str(binary)] == before
+    data = recorder.record(perf.oncpu_record_argv, [str(binary), "0.3"])
+    assert share(named := read_oncpu("perf", data, symbols).stacks, "copies_much") > 0.2, named
+    subprocess.run([*argv, "-DCHANGED=1", "-O1"], check=True)
+    found = read_oncpu("perf", data, symbols := Symbols(cache_folder=symbols.cache_folder))
+    assert share(found.stacks, "copies_much") == 0
+    assert "not the file that was profiled" in found.quality.problems[str(binary)]
+
+
+def test_two_files_of_one_path_are_kept_as_two(golden: Path, programs: Path, tmp_path: Path) -> None:
+    (tmp_path / "modules.json").write_text('{"/a.so": ["11"], "/b.so": ["22", "33"]}')
+    found = read_kept(tmp_path)
+    assert (found.build_ids["/a.so"], found.build_ids["/b.so"]) == ("11", MIXED)
+    assert VDSO not in found.build_ids
+
+
+JITTED = "Lorg/demo/Fs, ::read (interp) [x]"
+
+
+def jit(programs: Path, recorder, symbols: Symbols) -> tuple[OnCpu, Path]:
+    data = recorder.record(perf.oncpu_record_argv, [str(programs / "jit")])
+    names = Path(f"/tmp/perf-{recorder.said.split()[1]}.map")
+    return read_oncpu("perf", data, symbols), names
+
+
+def test_names_from_a_map_are_used_and_nothing_is_said_of_an_unreadable_file(
+    programs: Path, recorder, symbols: Symbols
+) -> None:
+    found, names = jit(programs, recorder, symbols)
+    names.unlink()
+    assert share(found.stacks, JITTED) > 0.9
+    assert found.quality.problems == {}
+    assert found.quality.limits() == ()
+
+
+def test_the_map_that_the_capture_kept_is_used_rather_than_what_another_run_left(
+    programs: Path, recorder, symbols: Symbols
+) -> None:
+    _, names = jit(programs, recorder, symbols)
+    names.rename(recorder.folder / names.name)
+    names.write_text("0 ffffffffffffffff somebody_elses\n")
+    found = read_oncpu("perf", recorder.folder / "perf.data", Symbols(cache_folder=symbols.cache_folder))
+    names.unlink()
+    assert share(found.stacks, JITTED) > 0.9
+    assert found.quality.problems == {}
+
+
+def test_lines_of_a_map_that_are_no_functions_are_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "perf-1.map"
+    path.write_text("100 10 a b [c]\n0x120 0x8 new\n108 8 once\n108 8 again\nxyz\n130 10\n")
+    names = read_perf_map(path)
+    assert [names.at(address) for address in (0xFF, 0x100, 0x109, 0x110, 0x127, 0x128)] == [
+        (), ("a b [c]",), ("again",), (), ("new",), (),
+    ]  # fmt: skip
+
+
+BPF = """\tffffffffc0a1b2c8 bpf_prog_1234_egress (bpf_prog_1234_egress)
+\tffffffff9e3a1f40 __cgroup_bpf_run_filter_skb ([kernel.kallsyms])
+\t          10e4d7 send (/usr/lib/x86_64-linux-gnu/libc.so.6)
+\t           1f4d7 io (inner) (/opt/my (odd)/a (deleted))
+\t           2f4d7 [unknown] (anon_inode:[io_uring])"""
+
+
+def test_a_module_may_have_any_name() -> None:
+    frames = perf_script.parse_stack(RawStack(BPF.removeprefix("\t")))
+    assert [frame.fallback for frame in frames] == [
+        "bpf_prog_1234_egress_[k]", "__cgroup_bpf_run_filter_skb_[k]", "send", "io (inner)",
+        "[anon_inode:[io_uring]",
+    ]  # fmt: skip
