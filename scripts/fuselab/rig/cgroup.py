@@ -20,6 +20,8 @@ from fuselab.rig.process import pause_s
 
 PREFIX = "fuselab-run-"
 """Groups are called so, and a random number."""
+_MARK = "trusted.fuselab"
+"""The extended attribute that a group of ours carries once it is locked: what has it and no lock is of a killed run."""
 _OWN = Path("/proc/self/cgroup")
 _EMPTY_WAIT_S = 2.0
 
@@ -70,12 +72,13 @@ def new_group() -> Iterator[Group | None]:
 
 
 def sweep(below: Path) -> None:
-    """Remove the groups of killed runs: ours by their name, held by nobody, and empty (no others can be removed)."""
+    """Remove the groups of killed runs: they carry our mark, nobody holds them, and they are empty."""
     for path in below.glob(f"{PREFIX}*"):
         with suppress(OSError):
             lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.getxattr(lock, _MARK)
                 path.rmdir()
             finally:
                 os.close(lock)
@@ -83,7 +86,7 @@ def sweep(below: Path) -> None:
 
 def _hierarchy() -> tuple[Path, str] | None:
     """(where the hierarchy is mounted, our own group in it); None without one that perf would use."""
-    lines = [line.split(":", 2) for line in _OWN.read_text().splitlines()]
+    lines = [line.split(":", 2) for line in _OWN.read_text().splitlines()] if _OWN.exists() else []
     own = next((path for number, _, path in lines if number == "0"), None)
     if (
         own is None
@@ -103,10 +106,16 @@ def _make(mountpoint: Path, own: str) -> tuple[Group, int] | None:
     group = Group(home / name, f"{own}/{name}".lstrip("/"))
     try:
         group.path.mkdir()
-        lock = os.open(group.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
         return None
+    lock = os.open(group.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        os.setxattr(lock, _MARK, b"")
+    except OSError:
+        os.close(lock)
+        group.path.rmdir()
+        return None
     return group, lock
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -42,6 +43,9 @@ def walls(request, monkeypatch):
 def test_workers_count_as_the_target_whoever_their_parent_is(rig, plainfs, walls, knobs):
     record, _ = rig.run(**burning(plainfs, *knobs))
     assert record.status == "ok", record.reason
+    assert not any("plainfs" in mark for mark in record.marks), (
+        "its own are no other processes on the machine"
+    )
     assert len(record.family) == 3
     assert record.pids["target"] == min(record.family), (
         "the server serves the mount, though workers hold /dev/fuse"
@@ -77,9 +81,14 @@ def test_no_group_is_left_and_those_of_killed_runs_are_swept(rig, plainfs):
         if held is None:
             pytest.skip("this machine has no control groups to make")
         home = held.path.parent
-        (home / f"{cgroup.PREFIX}0123456789abcdef").mkdir()
+        of_a_killed_run, of_somebody = (home / f"{cgroup.PREFIX}{digit * 16}" for digit in "01")
+        of_a_killed_run.mkdir()
+        os.setxattr(of_a_killed_run, "trusted.fuselab", b"")
+        of_somebody.mkdir()
         rig.run(**burning(plainfs, "--detached=1"))
-        assert list(home.glob(f"{cgroup.PREFIX}*")) == [held.path]
+        found = set(home.glob(f"{cgroup.PREFIX}*"))
+        of_somebody.rmdir()
+    assert found == {held.path, of_somebody}
     assert not held.path.exists()
 
 
