@@ -10,7 +10,6 @@ time and shows the excess.
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +17,7 @@ from dataclasses import astuple, dataclass, fields
 from itertools import pairwise
 from pathlib import Path
 
+from fuselab import foreign
 from fuselab.analysis.folded import Folded, safe_frame
 from fuselab.analysis.refusal import Refusal
 from fuselab.analysis.spans import Edge, Place
@@ -26,12 +26,10 @@ from fuselab.analysis.stacks import thread_frame
 POLL_UNIT = "ns of poll time"
 _LOCATED = re.compile(r":[^:;]+:\d+$")
 _FRAME = re.compile(r"^(?P<path>.*?):(?P<file>[^:;]+):(?P<line>\d+)$")
-_THREAD_ID = re.compile(r"^ThreadId\(\d+\)-")
 _FLUSHED = (
     "The program must drop tracing-flame's guard: let it leave through `main` after SIGINT or SIGTERM, without "
     "process::exit. RUST_LOG must let its spans through (`<target>=trace`)."
 )
-_TAIL_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -61,44 +59,52 @@ class Flame:
     outside_ns: int
     """Time of threads outside every span, idle or not."""
     cut: bool
-    """The last line is not whole: the program did not finish the file."""
+    """The last line of a file is not whole: the program did not finish it."""
+    unreadable: int = 0
+    """Lines that are no folded ones."""
+    empty: tuple[str, ...] = ()
+    """Files of 0 bytes beside others."""
 
     def notes(self) -> tuple[str, ...]:
+        said: list[str] = []
         if self.cut:
-            return (
-                "The recording was cut short and read up to the cut: the program did not finish its file.",
+            said.append(
+                "The recording was cut short and read up to the cut: the program did not finish its file."
             )
-        return ()
+        if self.unreadable:
+            said.append(f"{self.unreadable} lines of the recording are no folded stacks, and were left out.")
+        return (*said, *(f"{name} has 0 bytes: it was never flushed." for name in self.empty))
 
 
-def read_flame(recording: Path) -> Flame:
-    """Aggregate a recording in one pass, in the memory that its different stacks need.
+def read_flame(*recordings: Path) -> Flame:
+    """Aggregate what one capture left, in one pass and in the memory that its different stacks need.
 
-    Raises Refusal for a file that is empty, holds no folded line, or names no span, with what to change.
+    Raises Refusal where all files are empty, none holds a folded line, or none names a span, with what to change.
     """
-    if recording.stat().st_size == 0:
+    names = ", ".join(path.name for path in recordings)
+    empty = tuple(path.name for path in recordings if path.stat().st_size == 0)
+    if len(empty) == len(recordings):
         raise Refusal(
-            f"The recording {recording.name} has 0 bytes: it was never flushed, or no span came through.",
-            _FLUSHED,
+            f"The recording {names} has 0 bytes: it was never flushed, or no span came through.", _FLUSHED
         )
-    sums = _aggregated(recording)
-    partial = _partial_line(recording)
-    if partial:
-        _take_back(sums, partial)
-    if not sums:
-        raise Refusal(f"{recording.name} holds no folded line.", "Write it with tracing-flame.")
+    lines = _Lines()
+    for path in recordings:
+        lines.read(path)
+    if not lines.sums:
+        raise Refusal(f"{names} holds no folded line.", "Write it with tracing-flame.")
+    sums = {foreign.name(text.decode(errors="replace")): value for text, value in lines.sums.items()}
     located = any(_LOCATED.search(stack) for stack in sums)
     stacks: Counter[tuple[str, ...]] = Counter()
     outside_ns = 0
     for text, value in sums.items():
         thread, *frames = _split(text, located)
         if frames:
-            stacks[thread_frame(_THREAD_ID.sub("", thread)), *frames] += value
+            stacks[thread_frame(thread), *frames] += value
         else:
             outside_ns += value
     if not stacks:
         raise Refusal(
-            f"{recording.name} has no span in it: the log filter lets none through.",
+            f"{names} has no span in it: the log filter lets none through.",
             "Set RUST_LOG to the level of the spans (`<target>=trace`).",
         )
     return Flame(
@@ -106,7 +112,9 @@ def read_flame(recording: Path) -> Flame:
         frames=_frames(stacks),
         edges=frozenset(_edges(stacks)) if located else frozenset(),
         outside_ns=outside_ns,
-        cut=bool(partial),
+        cut=lines.cut,
+        unreadable=lines.unreadable,
+        empty=empty,
     )
 
 
@@ -128,35 +136,29 @@ def parse_frame(frame: str) -> Place:
     return Place(found["path"], found["file"], int(found["line"]))
 
 
-def _aggregated(recording: Path) -> dict[str, int]:
-    """Stack text -> ns, by DuckDB: a recording has a line for every enter and exit, but few different stacks."""
-    import duckdb
+class _Lines:
+    """Lines of recordings added up by stack: there is one for every enter and exit, but few different stacks."""
 
-    query = """
-    select part.stack, sum(part.ns::bigint)::bigint
-    from (select regexp_extract(line, '^(.*) ([0-9]+)$', ['stack', 'ns']) as part
-          from read_csv($path, columns = {'line': 'VARCHAR'}, delim = chr(1), quote = '', escape = '', header = false,
-                        auto_detect = false, ignore_errors = true, max_line_size = 1048576))
-    where part.ns <> '' group by part.stack"""
-    with duckdb.connect(config={"memory_limit": "256MB"}) as connection:
-        return dict(connection.execute(query, {"path": str(recording)}).fetchall())
+    def __init__(self) -> None:
+        self.sums: Counter[bytes] = Counter()
+        """Text of a stack -> ns."""
+        self.cut = False
+        self.unreadable = 0
 
-
-def _partial_line(recording: Path) -> str:
-    """The end of the file after its last line break."""
-    with recording.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - _TAIL_BYTES))
-        return file.read().rpartition(b"\n")[2].decode("utf-8", "replace")
-
-
-def _take_back(sums: dict[str, int], partial: str) -> None:
-    """Undo what a cut line has added: its number may have lost its last digits."""
-    stack, _, value = partial.rpartition(" ")
-    if stack in sums and value.isdigit():
-        sums[stack] -= int(value)
-        if sums[stack] == 0:
-            del sums[stack]
+    def read(self, recording: Path) -> None:
+        """Bytes, not text: a line ends at its line break alone, and may be as long and strange as it likes."""
+        sums = self.sums
+        with recording.open("rb") as file:
+            for line in file:
+                stack, _, value = line.rpartition(b" ")
+                number = value[:-1]
+                if value[-1:] != b"\n":
+                    # The number of a cut line may have lost its last digits.
+                    self.cut = True
+                elif stack and number.isdigit():
+                    sums[stack] += int(number)
+                else:
+                    self.unreadable += bool(line.strip())
 
 
 def _split(stack: str, located: bool) -> list[str]:

@@ -2,6 +2,7 @@
 
 Every profiler ends here, so the traps of the format are dealt with here and nowhere else:
 
+- what a terminal or XML cannot bear (ESC in a span's name) goes, by `foreign`;
 - `;` inside a name would split the frame, and a name that ends in a number (`shard 5`) would be read as one
   count more, which turns the line into a difference: `safe_frame` mends both.
 - inferno cuts fractional counts down to whole numbers, so a thousand stacks of 0.9 vanish: values are whole
@@ -20,6 +21,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fuselab import foreign
 from fuselab.analysis.refusal import LONGER, Refusal
 from fuselab.analysis.stacks import Stacks
 
@@ -63,7 +65,7 @@ class Picture:
 
 def safe_frame(name: str) -> str:
     """A name that stays one frame in a folded line, whatever is in it."""
-    name = _BREAKS.sub(" ", name.replace(";", ",")).strip()
+    name = _BREAKS.sub(" ", foreign.name(name).replace(";", ",")).strip()
     name = _COUNT_AT_END.sub("_", name)
     return f"_{name}" if name.startswith("#") else name or "[unnamed]"
 

@@ -20,6 +20,7 @@ from fuselab.analysis.heap_dump import (
     unbias,
 )
 from fuselab.analysis.maps import locate
+from fuselab.analysis.own_numbers import of_file
 from fuselab.analysis.refusal import LONGER, Refusal
 from fuselab.analysis.stacks import NamedStack, Quality, Stacks, grade
 from fuselab.analysis.symbols import Symbols
@@ -202,7 +203,7 @@ def _name_all(dumps: Sequence[HeapDump], symbols: Symbols) -> dict[str, NamedSta
         if allocator.OWN_MODULES.search(place.module):
             # Its internals are not exported: a name nearby would be wrong, and all of it is the allocator.
             return ("malloc",), True
-        return (names[place], True) if names[place] else ((f"[{Path(place.module).name}]",), False)
+        return (names[place], True) if names[place] else ((of_file(place.module),), False)
 
     known = {address: frames(address) for address in addresses}
     return {

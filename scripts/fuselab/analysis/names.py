@@ -14,6 +14,7 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
+from fuselab.analysis.own_numbers import of_function
 from fuselab.paths import tool
 
 Mangling = Literal["legacy", "v0"]
@@ -75,7 +76,7 @@ def _filtered(argv: Sequence[str], names: Sequence[str]) -> dict[str, str]:
 
 def foldable(name: str) -> str:
     """A name that can stand in a folded line; closures without numbers, inherent functions without brackets."""
-    name = _SPACE.sub(" ", _ARRAY_SIZE.sub(", ", _CLOSURE.sub("{{closure}}", name))).strip()
+    name = _SPACE.sub(" ", _ARRAY_SIZE.sub(", ", _CLOSURE.sub("{{closure}}", of_function(name)))).strip()
     return _without_inherent_brackets(name)
 
 

@@ -15,11 +15,11 @@ import subprocess
 import tempfile
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from fuselab.analysis.leaf_callers import NOTHING_MISSED, Callers
 from fuselab.analysis.maps import NOTHING_MAPPED, AddressSpace
 from fuselab.analysis.names import foldable
+from fuselab.analysis.own_numbers import of_file
 from fuselab.analysis.perf import explain
 from fuselab.analysis.stacks import NamedStack
 from fuselab.analysis.symbols import Frames, Place, Symbols
@@ -153,7 +153,7 @@ def parse_stack(raw: RawStack) -> list[Frame]:
         if address >= _KERNEL_HALF:
             kernel.append(Frame(None, (foldable(symbol) if known else "[kernel]") + "_[k]", known, True))
             continue
-        fallback = foldable(symbol) if known else _called(module)
+        fallback = foldable(symbol) if known else of_file(module)
         place = Place(module, address - 1 if user else address, raw.space.build_id_of(module))
         user.append(Frame(None if module == "[unknown]" else place, fallback, known))
     return [*kernel, *_without_repeats(_mended(user, raw.callers))]
@@ -164,7 +164,7 @@ def _mended(user: Sequence[Frame], callers: Callers) -> Iterator[Frame]:
     yield from user[:1]
     if user:
         yield from (
-            Frame(place, _called(place.module), False) if place else _NOWHERE for place in callers.places
+            Frame(place, of_file(place.module), False) if place else _NOWHERE for place in callers.places
         )
     yield from () if callers.stand_for is None else user[1 + callers.stand_for :]
 
@@ -176,11 +176,6 @@ def _without_repeats(frames: Iterable[Frame]) -> Iterator[Frame]:
         if frame != _NOWHERE or before != _NOWHERE:
             yield frame
         before = frame
-
-
-def _called(module: str) -> str:
-    """What stands for a function without a name."""
-    return f"[{Path(module.strip('[]')).name}]"
 
 
 _NOWHERE = Frame(None, "[unknown]", False)

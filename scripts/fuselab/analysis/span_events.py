@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from fuselab import foreign
 from fuselab.analysis.arrow_arrays import joined, numbers, texts
 from fuselab.analysis.refusal import Refusal
 from fuselab.analysis.span_pairs import Events, Ints, Keys, Rows
@@ -160,10 +161,14 @@ def read_events(trace: TraceFile, scratch: Path) -> RawSpans:
     return RawSpans(
         paired=_paired(scratch),
         left=_left(scratch),
-        sites=tuple(Site(**site) for site in meanings["sites"]),
-        threads={int(tid): name for tid, name in meanings["threads"].items()},
+        sites=tuple(_site(**site) for site in meanings["sites"]),
+        threads={int(tid): foreign.name(name) for tid, name in meanings["threads"].items()},
         threaded=meanings["threaded"],
     )
+
+
+def _site(name: str, target: str, file: str, line: int) -> Site:
+    return Site(foreign.name(name), foreign.name(target), foreign.name(file), line)
 
 
 def _paired(folder: Path) -> PairedSpans:

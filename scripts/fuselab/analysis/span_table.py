@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -26,6 +27,9 @@ from fuselab.analysis.span_tree import Sites
 
 _ROW_GROUP = 1 << 17
 _TEXTS = ["target", "name", "file", "thread", "path"]
+_OPTIONS: dict[str, Any] = {"compression": "lz4", "use_dictionary": _TEXTS}
+_NUMBERS = ("id", "parent", "root")
+"""Columns that hold numbers of spans."""
 
 
 @dataclass(frozen=True)
@@ -87,9 +91,8 @@ def write(table: OpenedSpans, allowed: Bools | None, out: Path) -> int:
     columns = _Columns(table, tree)
     span_of = np.full(table.carriers, -1, dtype=np.int32)
     span_of[table.carrier] = np.arange(len(table.carrier), dtype=np.int32)
-    options: dict[str, Any] = {"compression": "lz4", "use_dictionary": _TEXTS}
     # Parquet is encoded outside of Python: one batch is written while the next is put together.
-    with pq.ParquetWriter(out, columns.schema, **options) as writer, ThreadPoolExecutor(1) as pool:
+    with pq.ParquetWriter(out, columns.schema, **_OPTIONS) as writer, ThreadPoolExecutor(1) as pool:
         written: Future[None] | None = None
         for args in (args for spool in table.spools for _, args in spool.batches()):
             mine, span_of = span_of[: len(args)], span_of[len(args) :]
@@ -103,6 +106,20 @@ def write(table: OpenedSpans, allowed: Bools | None, out: Path) -> int:
         if written is not None:
             written.result()
     return int((tree.parent == span_tree.NONE).sum())
+
+
+def join(parts: Sequence[Path], out: Path) -> None:
+    """Tables of several traces one after the other; spans are numbered on, so that no id means two of them."""
+    files = [pq.ParquetFile(part) for part in parts]
+    first = 0
+    with pq.ParquetWriter(out, files[0].schema_arrow, **_OPTIONS) as writer:
+        for file in files:
+            for batch in file.iter_batches(batch_size=_ROW_GROUP):
+                for name in _NUMBERS:
+                    at = batch.schema.get_field_index(name)
+                    batch = batch.set_column(at, batch.schema.field(at), pc.add(batch.column(at), first))
+                writer.write_batch(batch.cast(files[0].schema_arrow))
+            first += file.metadata.num_rows
 
 
 @dataclass(frozen=True)

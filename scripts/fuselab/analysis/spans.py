@@ -77,6 +77,8 @@ class TraceSummary:
     style: str
     """`async`: a span is a lifetime. `threaded`: it is one stay on a thread."""
     duration_us: float
+    unread: tuple[str, ...] = ()
+    """Why files beside others say nothing."""
 
     def notes(self) -> tuple[str, ...]:
         """Sentences for the report where the trace says less than it should."""
@@ -93,7 +95,7 @@ class TraceSummary:
             said.append(
                 "The trace has the threaded style: a span is one stay of a thread, so awaits are not in it."
             )
-        return tuple(said)
+        return (*said, *self.unread)
 
 
 def read_trace(
@@ -111,6 +113,45 @@ def read_trace(
         roots = span_table.write(opened, _allowed(opened.sites, edges), draft)
         draft.replace(out)
     return replace(summary, roots=roots)
+
+
+def read_traces(
+    traces: Sequence[Path], out: Path, edges: Collection[Edge] | None = None, scratch: Path | None = None
+) -> TraceSummary:
+    """All traces of one capture in one table: of several processes, or of a program that began its trace anew.
+
+    Each is paired by itself, because ids and threads of one mean nothing in another, and counts time from its own
+    start.
+    Raises Refusal where none of them holds a span.
+    """
+    if len(traces) == 1:
+        return read_trace(traces[0], out, edges, scratch)
+    refusals: list[Refusal] = []
+    summaries: list[TraceSummary] = []
+    with tempfile.TemporaryDirectory(prefix="fuselab-traces-", dir=scratch) as folder:
+        parts: list[Path] = []
+        for number, trace in enumerate(traces):
+            part = Path(folder) / f"{number}.parquet"
+            try:
+                summaries.append(read_trace(trace, part, edges, scratch))
+                parts.append(part)
+            except Refusal as refusal:
+                refusals.append(refusal)
+        if not parts:
+            raise refusals[0]
+        draft = out.with_name(f".{out.name}.draft")
+        span_table.join(parts, draft)
+        draft.replace(out)
+    return TraceSummary(
+        spans=sum(summary.spans for summary in summaries),
+        roots=sum(summary.roots for summary in summaries),
+        unclosed=sum(summary.unclosed for summary in summaries),
+        orphan_ends=sum(summary.orphan_ends for summary in summaries),
+        cut=any(summary.cut for summary in summaries),
+        style=max(summary.style for summary in summaries),
+        duration_us=max(summary.duration_us for summary in summaries),
+        unread=tuple(refusal.reason for refusal in refusals),
+    )
 
 
 def _opened(trace: Path, scratch: Path) -> tuple[OpenedSpans, TraceSummary]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fuselab.analysis.elf import NotElfError, debug_file, read_image
+from fuselab.analysis.own_numbers import of_instance
 from fuselab.analysis.refusal import Refusal
 
 Stacks = dict[tuple[str, ...], int]
@@ -19,7 +20,6 @@ _ROOTS = re.compile(
     r"|(?:.*::)?thread_start|runtime\.(?:goexit|rt0_go|mstart|morestack|mcall)\S*|ret_from_fork\S*"
     r"|_dl_start\S*|_dl_init)$"
 )
-_DIGITS = re.compile(r"[-_:#/ ]*\d+$")
 
 WHOLE_ENOUGH = 0.8
 """Below this share of whole stacks a flamegraph is *limited*: its bottom is not what called its top."""
@@ -181,5 +181,5 @@ def is_whole(stack: tuple[str, ...]) -> bool:
 
 
 def thread_frame(comm: str) -> str:
-    """The frame that stands for a thread: its name without a running number, so that pools fold together."""
-    return _DIGITS.sub("", comm).replace(";", ",") or comm or "[thread]"
+    """The frame that stands for a thread: its name without a run's own numbers, so that pools fold together."""
+    return of_instance(comm).replace(";", ",")

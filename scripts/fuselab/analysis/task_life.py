@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from fuselab.analysis.console_events import Field, Line, Waker
 
+STEP_NS = 100_000_000
+"""Events of several threads do not come in by more than this out of their order."""
+
 
 @dataclass
 class Life:
@@ -88,7 +91,7 @@ class Life:
         return self._scheduled_before_ns + (self._scheduled_last_ns if self.closed_ns is None else 0)
 
     def first_poll_after_ns(self) -> int | None:
-        return self._first_ns - self.spawn_ns if self.polls() else None
+        return max(0, self._first_ns - self.spawn_ns) if self.polls() else None
 
     def without_waker_ns(self, last_ns: int) -> int:
         """How long, after its last poll, nothing could wake the task and nothing had."""
@@ -114,13 +117,15 @@ class Lives:
     events: int = 0
     first_ns: int = 0
     last_ns: int = 0
+    stepped_ns: int = 0
+    """By how much the clock was set back, in all."""
     _open: dict[int, Life] = field(default_factory=dict)
 
     def take(self, line: Line) -> None:
         event = line.Enter or line.Exit or line.Waker or line.Spawn or line.Close
         if event is None:
             return
-        at_ns = event.at.ns
+        at_ns = self._steady(event.at.ns)
         self.events += 1
         self.first_ns = min(self.first_ns or at_ns, at_ns)
         self.last_ns = max(self.last_ns, at_ns)
@@ -129,6 +134,14 @@ class Lives:
             self.all.append(life)
         elif (found := self._open.get(event.id)) is not None:
             self._happen(found, line, at_ns)
+
+    def _steady(self, at_ns: int) -> int:
+        """The recording has the time of day, which may be set back. It then goes on from the last moment before."""
+        at_ns += self.stepped_ns
+        if at_ns < self.last_ns - STEP_NS:
+            self.stepped_ns += self.last_ns - at_ns
+            return self.last_ns
+        return at_ns
 
     def _happen(self, life: Life, line: Line, at_ns: int) -> None:
         if line.Enter is not None:

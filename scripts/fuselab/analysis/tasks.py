@@ -13,12 +13,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
+from fuselab import foreign
 from fuselab.analysis.console_events import Reader
 from fuselab.analysis.console_state import State, short_place
 from fuselab.analysis.folded import Folded, safe_frame
+from fuselab.analysis.own_numbers import of_instance
 from fuselab.analysis.refusal import Refusal
 from fuselab.analysis.task_life import Life, Lives
 
@@ -70,9 +72,11 @@ class Task:
 
     @property
     def label(self) -> str:
-        """What stands for tasks of one sort: their name, their kind and function, or where they were spawned."""
+        """What stands for tasks of one sort: their common name, their kind and function, or where they were spawned."""
         if self.name or self.function or not self.location:
-            return self.name or ": ".join(filter(None, (self.kind, self.function)))
+            return (self.name and of_instance(self.name)) or ": ".join(
+                filter(None, (self.kind, self.function))
+            )
         return f"{self.kind} at {self.location}"
 
 
@@ -83,6 +87,10 @@ class Recording:
     """The last line is not whole."""
     skipped: int
     """Lines in between that are no JSON."""
+    stepped_ns: int = 0
+    """How far the clock was set back while it was recorded."""
+    unread: tuple[str, ...] = ()
+    """Why files beside others say nothing."""
 
     def notes(self) -> tuple[str, ...]:
         said = []
@@ -90,7 +98,12 @@ class Recording:
             said.append("The recording ends in the middle of a line and was read up to there.")
         if self.skipped:
             said.append(f"{self.skipped} lines of the recording could not be read.")
-        return tuple(said)
+        if self.stepped_ns:
+            said.append(
+                f"The clock was set back by {self.stepped_ns / 1e9:.3g} s while it was recorded: what lasted over that "
+                "moment is counted up to it and from it on."
+            )
+        return (*said, *self.unread)
 
 
 def read_tasks(recording: Path, state: State | None = None) -> Recording:
@@ -112,7 +125,33 @@ def read_tasks(recording: Path, state: State | None = None) -> Recording:
             f"The recording {recording.name} has {lives.events} events but no task.", _CONSOLE_FILTER
         )
     tasks = tuple(_task(life, lives.first_ns, lives.last_ns, state) for life in lives.all)
-    return Recording(tasks, cut=reader.cut, skipped=reader.skipped)
+    return Recording(tasks, cut=reader.cut, skipped=reader.skipped, stepped_ns=lives.stepped_ns)
+
+
+def read_recordings(recordings: Sequence[Path], state: State | None = None) -> Recording:
+    """All recordings of one capture: of several processes, or of a program that started anew.
+
+    Each is read by itself, because ids of one mean nothing in another; so of what the live console said, only what does
+    not go by ids is taken. Raises Refusal where none of them has a task.
+    """
+    if len(recordings) == 1:
+        return read_tasks(recordings[0], state)
+    read: list[Recording] = []
+    refusals: list[Refusal] = []
+    for path in recordings:
+        try:
+            read.append(read_tasks(path, replace(state, by_id={}) if state else None))
+        except Refusal as refusal:
+            refusals.append(refusal)
+    if not read:
+        raise refusals[0]
+    return Recording(
+        tasks=tuple(task for one in read for task in one.tasks),
+        cut=any(one.cut for one in read),
+        skipped=sum(one.skipped for one in read),
+        stepped_ns=max(one.stepped_ns for one in read),
+        unread=tuple(refusal.reason for refusal in refusals),
+    )
 
 
 def task_stacks(tasks: Iterable[Task]) -> Folded:
@@ -148,15 +187,16 @@ def _task(life: Life, first_ns: int, last_ns: int, state: State | None) -> Task:
     kind = str(said.get("kind", "task"))
     woken = kind in WOKEN_KINDS
     scheduled_ns = life.scheduled_ns() if woken else None
-    total_ns = life.end_ns(last_ns) - life.spawn_ns
     busy_ns = life.busy_ns(last_ns)
+    # Events of two threads may come in the other order than they happened.
+    total_ns = max(life.end_ns(last_ns) - life.spawn_ns, busy_ns)
     return Task(
         id=life.id,
         spawned_us=(life.spawn_ns - first_ns) / 1000,
         kind=kind,
-        name=str(said.get("task.name") or ""),
+        name=foreign.name(str(said.get("task.name") or "")),
         location=_location(said, state),
-        function=str(said.get("fn") or ""),
+        function=foreign.name(str(said.get("fn") or "")),
         size_bytes=int(said.get("size.bytes") or 0),
         polls=life.polls(),
         busy_ns=busy_ns,

@@ -79,9 +79,14 @@ def _extent(fd: int, trace: Path) -> _Extent:
     start += 1
     base = max(start, size - _TAIL_BYTES)
     tail = os.pread(fd, size - base, base)
+    if b",\n" not in tail:  # one long line, as other programs save traces
+        base, tail = start, os.pread(fd, size - start, start)
     body = tail.rstrip()
-    finished = body.endswith(b"]") and body[:-1].rstrip()[-1:] in (b"}", b"[", b"")
-    end = base + (len(body[:-1].rstrip()) if finished else _whole(tail))
+    inside = body[:-1].rstrip()
+    # tracing-chrome's own bracket has a line to itself; no record does.
+    own_line = body[len(inside) : -1].count(b"\n") > 0
+    finished = body.endswith(b"]") and (own_line or _is_whole(inside) or (base == start and _parses(inside)))
+    end = base + (len(inside) if finished else _whole(tail))
     if end <= start:
         if finished:
             raise Refusal(
@@ -92,15 +97,27 @@ def _extent(fd: int, trace: Path) -> _Extent:
     return _Extent(start, end, not finished)
 
 
+def _is_whole(inside: bytes) -> bool:
+    """Whether what stands before the last bracket ends with a whole record, so that the bracket is the file's own.
+
+    A file that was cut behind the bracket of a list in an argument, or inside a text, has one too.
+    """
+    return _parses(inside[inside.rfind(b",\n") + 2 :] if b",\n" in inside else inside)
+
+
+def _parses(records: bytes) -> bool:
+    try:
+        json.loads(b"[" + records + b"]")
+    except ValueError:
+        return False
+    return True
+
+
 def _whole(tail: bytes) -> int:
     """Length of the part of a cut tail that holds whole records."""
     border = tail.rfind(b",\n")
     last = tail[border + 2 :] if border >= 0 else tail
-    try:
-        json.loads(last)
-    except ValueError:
-        return max(border, 0)
-    return len(tail.rstrip())
+    return len(tail.rstrip()) if last.strip() and _parses(last) else max(border, 0)
 
 
 def _next_comma(fd: int, offset: int, end: int) -> int:

@@ -107,7 +107,9 @@ def _draft(
     draft = replace(draft, blocks=len(pairs))
     hidden = gates.tail_reason(metric, [*_tails(before), *_tails(after)])
     if hidden or pairs.empty:
-        return draft.gate(INCONCLUSIVE, hidden or "no block with runs of both variants")
+        ran = values.index.isin(before.index) & values.index.isin(after.index)
+        what = "a number" if ran.any() else "runs"
+        return draft.gate(INCONCLUSIVE, hidden or f"no block with {what} of both variants")
     try:
         found = interval(pairs["before"], pairs["after"], design.level)
         draft = replace(draft, interval=found, spread=spread(pairs["before"], pairs["after"], better))

@@ -105,8 +105,8 @@ def profile_of(
     )
 
 
-def only_file(capture: CaptureFolder, profiler: str) -> Path:
-    """The one raw file of `profiler`. Raises Refusal if it left none."""
+def files_of(capture: CaptureFolder, profiler: str) -> tuple[Path, ...]:
+    """The raw files of `profiler`, all that fit its `files`. Raises Refusal if it left none."""
     files = capture.left_by(profiler)
     if not files:
         last = next((line for line in reversed(capture.log().splitlines()) if line.strip()), "")
@@ -115,7 +115,7 @@ def only_file(capture: CaptureFolder, profiler: str) -> Path:
             "Look at `env`, `argv` and `files` of this profiler in target.yaml, and at the build's `features` and "
             "`rustflags`.",
         )
-    return files[0]
+    return tuple(files)
 
 
 def refusal_of(profiler: Profiler, captures: Sequence[CaptureFolder], refusal: Refusal) -> Profile:

@@ -49,21 +49,21 @@ class TokioConsole:
         import pyarrow.parquet as pq
 
         from fuselab.analysis.console_state import read_state
-        from fuselab.analysis.tasks import read_tasks, task_stacks, write_tasks
-        from fuselab.profilers.output import Extras, Reading, only_file, profile_of
+        from fuselab.analysis.tasks import read_recordings, task_stacks, write_tasks
+        from fuselab.profilers.output import Extras, Reading, files_of, profile_of
 
         def read(capture: CaptureFolder) -> Reading:
-            recording = only_file(capture, self.name)
+            recordings = files_of(capture, self.name)
             live = capture.raw(STATE)
             state = read_state(live) if live.is_file() else None
-            found = read_tasks(recording, state)
+            found = read_recordings(recordings, state)
             write_tasks(out / f"tasks.{capture.repeat:03d}.parquet", found.tasks)
             figures = {
                 "tasks": len(found.tasks),
                 "polls": sum(task.polls for task in found.tasks),
                 "wakes": sum(task.wakes for task in found.tasks),
                 "self_wakes": sum(task.self_wakes for task in found.tasks),
-                "recording_bytes": recording.stat().st_size,
+                "recording_bytes": sum(path.stat().st_size for path in recordings),
             }
             lints = sorted({lint for task in found.tasks for lint in task.lints.split(",") if lint})
             remarks = tuple(
@@ -71,7 +71,7 @@ class TokioConsole:
                 for lint in lints
             )
             remarks += state.remarks() if state else (_no_state(capture),)
-            sources = (recording, live) if state else (recording,)
+            sources = (*recordings, live) if state else recordings
             return Reading(task_stacks(found.tasks).stacks, sources, figures, found.notes(), remarks)
 
         def extras() -> Extras:

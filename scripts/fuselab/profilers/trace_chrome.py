@@ -22,6 +22,10 @@ from fuselab.target.model import ProfilerSupport, Target
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_SEVERAL = (
+    "{} traces were read: each counts time from its own start, and a span lies in those of its own trace."
+)
+
 
 class TraceChrome:
     """Wall time of spans."""
@@ -49,26 +53,27 @@ class TraceChrome:
         import duckdb
 
         from fuselab.analysis.flame import read_flame
-        from fuselab.analysis.spans import read_trace, wall_stacks
-        from fuselab.profilers.output import Extras, Reading, only_file, profile_of
+        from fuselab.analysis.spans import read_traces, wall_stacks
+        from fuselab.profilers.output import Extras, Reading, files_of, profile_of
 
         def read(capture: CaptureFolder) -> Reading:
-            trace = only_file(capture, self.name)
+            traces = files_of(capture, self.name)
             # Where tracing-flame shared the run, its stacks tell nested calls from concurrent ones.
             flames = capture.left_by("trace-flame")
-            edges = read_flame(flames[0]).edges if flames and flames[0].stat().st_size else None
+            edges = read_flame(*flames).edges if any(flame.stat().st_size for flame in flames) else None
             spans = out / f"spans.{capture.repeat:03d}.parquet"
-            summary = read_trace(trace, spans, edges or None, scratch=out)
+            summary = read_traces(traces, spans, edges or None, scratch=out)
             with duckdb.connect() as connection:
                 connection.read_parquet(str(spans)).create_view("spans")
                 folded = wall_stacks(connection)
             figures: dict[str, float | int | str] = {
                 "spans": summary.spans,
                 "unclosed_spans": summary.unclosed,
-                "trace_bytes": trace.stat().st_size,
+                "trace_bytes": sum(trace.stat().st_size for trace in traces),
                 "style": summary.style,
             }
-            return Reading(folded.stacks, (trace,), figures, summary.notes())
+            remarks = (_SEVERAL.format(len(traces)),) if len(traces) > 1 else ()
+            return Reading(folded.stacks, traces, figures, summary.notes(), remarks)
 
         def extras() -> Extras:
             # What queries and the blind-spot table read: the first capture's.

@@ -43,14 +43,17 @@ class TraceFlame:
 
     def process(self, captures: Sequence[CaptureFolder], out: Path, tools: Tools) -> Profile:
         from fuselab.analysis.flame import read_flame, write_frames
-        from fuselab.profilers.output import Extras, Reading, only_file, profile_of
+        from fuselab.profilers.output import Extras, Reading, files_of, profile_of
 
         def read(capture: CaptureFolder) -> Reading:
-            recording = only_file(capture, self.name)
-            flame = read_flame(recording)
+            recordings = files_of(capture, self.name)
+            flame = read_flame(*recordings)
             write_frames(out / f"frames.{capture.repeat:03d}.parquet", flame.frames)
-            figures = {"outside_ns": flame.outside_ns, "recording_bytes": recording.stat().st_size}
-            return Reading(flame.folded.stacks, (recording,), figures, flame.notes())
+            figures = {
+                "outside_ns": flame.outside_ns,
+                "recording_bytes": sum(path.stat().st_size for path in recordings),
+            }
+            return Reading(flame.folded.stacks, recordings, figures, flame.notes())
 
         def extras() -> Extras:
             # What the blind-spot table reads: the first capture's.

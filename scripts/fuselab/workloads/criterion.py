@@ -63,14 +63,18 @@ class Criterion:
 
     def metrics(self, run: Path) -> Sequence[Metric]:
         """`bench.<id>`, in ns per iteration: the slope, or the mean where Criterion measures no slope; and the
-        geometric mean of them all, in which every bench weighs alike whatever its own time."""
+        geometric mean of them all, in which every bench weighs alike whatever its own time. NaN is what was not
+        measured: it has no ratio, and the verdict says so."""
         each = [
             Metric(f"bench.{_id(path)}", "ns", "lower", _estimate(path))
             for path in sorted((run / HOME).rglob("new/estimates.json"))
         ]
         if not each:
             return []
-        mean = math.exp(math.fsum(math.log(metric.value) for metric in each) / len(each))
+        values = [metric.value for metric in each]
+        # Without one of them it would be another figure.
+        known = all(value > 0 for value in values)
+        mean = math.exp(math.fsum(map(math.log, values)) / len(values)) if known else math.nan
         return [Metric(GEOMEAN, "ns", "lower", mean), *each]
 
     def after_drain(self, run: Path, drain_s: float) -> Sequence[Metric]:
@@ -86,5 +90,7 @@ def _id(estimates: Path) -> str:
 
 
 def _estimate(estimates: Path) -> float:
+    """NaN where there is none: Criterion writes what is no number (a division by no iterations) as null."""
     data = json.loads(estimates.read_text())
-    return float((data.get("slope") or data["mean"])["point_estimate"])
+    found = (data.get("slope") or data["mean"])["point_estimate"]
+    return math.nan if found is None else float(found)

@@ -110,3 +110,49 @@ def test_the_table_has_a_row_for_each_frame(flame: Flame, tmp_path: Path) -> Non
 )
 def test_a_frame_is_taken_apart(text: str, place: Place) -> None:
     assert parse_frame(text) == place
+
+
+def lines(*stacks: str) -> bytes:
+    return b"".join(f"{stack}\n".encode() for stack in stacks)
+
+
+def test_threads_without_a_name_are_one_whatever_number_they_got(tmp_path: Path) -> None:
+    sides = []
+    for numbers in ((2, 3), (5, 9)):
+        path = tmp_path / "f.folded"
+        path.write_bytes(
+            lines(
+                "ThreadId(1)-main; fs::mount:src/fs.rs:3 50",
+                *(f"ThreadId({number}); fs::read:src/fs.rs:10 1000" for number in numbers),
+                f"ThreadId({numbers[0]}) 7",
+            )
+        )
+        sides.append(read_flame(path))
+    assert sides[0] == sides[1]
+    assert sides[0].folded.stacks == {("main", "fs::mount"): 50, ("[thread]", "fs::read"): 2000}
+
+
+def test_every_file_of_a_capture_is_read(tmp_path: Path) -> None:
+    for number, text in enumerate((lines("main; a:f.rs:1 10"), b"", lines("main; a:f.rs:1 9000"))):
+        (tmp_path / f"{number}.folded").write_bytes(text)
+    found = read_flame(*sorted(tmp_path.glob("*.folded")))
+    assert found.folded.stacks == {("main", "a"): 9010}
+    assert found.notes() == ("1.folded has 0 bytes: it was never flushed.",)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (b"x" * (3 << 20), "x" * (3 << 20)),
+        (b"caf\xe9", "caf\ufffd"),
+        (b"a\rb", "a b"),
+        (b"\x1b[31mred\x1b[0m", "red"),
+        (b'"quoted\x01', '"quoted'),
+    ],
+)
+def test_no_name_takes_its_time_along(name: bytes, shown: str, tmp_path: Path) -> None:
+    path = tmp_path / "f.folded"
+    path.write_bytes(b"main; a:f.rs:1 10\nmain; " + name + b":f.rs:2 32\nno folded line\n")
+    found = read_flame(path)
+    assert found.folded.stacks == {("main", "a"): 10, ("main", shown): 32}
+    assert found.notes() == ("1 lines of the recording are no folded stacks, and were left out.",)

@@ -15,7 +15,7 @@ import pytest
 
 from fuselab.analysis.flame import read_flame
 from fuselab.analysis.refusal import Refusal
-from fuselab.analysis.spans import Edge, Place, TraceSummary, read_trace, wall_stacks
+from fuselab.analysis.spans import Edge, Place, TraceSummary, read_trace, read_traces, wall_stacks
 
 Spans = list[dict[str, Any]]
 
@@ -154,6 +154,65 @@ def test_a_trace_without_spans_says_why(text: str, reason: str, tmp_path: Path) 
     (tmp_path / "trace.json").write_text(text)
     with pytest.raises(Refusal, match=reason):
         read_trace(tmp_path / "trace.json", tmp_path / "out.parquet")
+
+
+# Cut files, and several of one capture
+
+
+def event(ph: str, ts: int, name: str, **more: object) -> str:
+    return json.dumps({"ph": ph, "pid": 1, "ts": ts, "name": name, "cat": "fs", "tid": 0, "id": 1, **more})
+
+
+WHOLE = event("b", 0, "write"), event("e", 10, "write")
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        '{"ph":"b","ts":20,"name":"read","id":2,"args":{"list":[{"a":1}]',
+        '{"ph":"b","ts":20,"name":"read","id":2,"args":{"list":[]',
+        '{"ph":"b","ts":20,"name":"read","id":2,"args":{"text":"[{}]',
+        '{"ph":"b","ts":20,"name":"read","id":2,"args":{"list":[{"a":1}] ',
+    ],
+)
+def test_a_bracket_inside_a_record_is_not_the_end_of_the_file(tail: str, tmp_path: Path) -> None:
+    (tmp_path / "trace.json").write_text("[\n" + ",\n".join([*WHOLE, tail]))
+    summary, spans = spans_of(tmp_path / "trace.json", tmp_path)
+    assert summary.cut
+    assert [(span["name"], span["dur_us"]) for span in spans] == [("write", 10)]
+
+
+@pytest.mark.parametrize(
+    "text", ["[\n{},\n{}\n]", "[\n{},\n{}]", "[{},{}]", "[\n{},\n{}\n]\n", "[\n{},\n{},\n]"]
+)
+def test_a_finished_file_is_not_called_cut_however_it_ends(text: str, tmp_path: Path) -> None:
+    (tmp_path / "trace.json").write_text(text.replace("{}", "%s") % WHOLE)
+    summary, spans = spans_of(tmp_path / "trace.json", tmp_path)
+    assert not summary.cut
+    assert len(spans) == 1
+
+
+def test_every_trace_of_a_capture_is_read_and_none_is_paired_with_another(tmp_path: Path) -> None:
+    ends = [WHOLE, (event("b", 20, "write"), event("e", 9020, "write")), (event("e", 5, "write"),)]
+    for number, events in enumerate(ends):
+        (tmp_path / f"trace-{number}.json").write_text("[\n" + ",\n".join(events) + "\n]")
+    (tmp_path / "trace-3.json").write_text("")
+    summary = read_traces(sorted(tmp_path.glob("trace-*.json")), tmp_path / "spans.parquet", scratch=tmp_path)
+    spans = pq.read_table(tmp_path / "spans.parquet").to_pylist()
+    assert sum(span["dur_us"] for span in spans) == 9010
+    assert len({span["id"] for span in spans}) == len({span["root"] for span in spans}) == 2
+    assert summary.spans == 2
+    assert [note.split(":")[0] for note in summary.notes()] == [
+        "The trace trace-2.json has no begin of a span.",
+        "The trace trace-3.json has 0 bytes",
+    ]
+
+
+def test_a_name_with_an_escape_sequence_stands_in_no_table(tmp_path: Path) -> None:
+    events = (event("b", 0, "\x1b[31mred\x1b[0m\x07"), event("e", 10, "\x1b[31mred\x1b[0m\x07"))
+    (tmp_path / "trace.json").write_text("[\n" + ",\n".join(events) + "\n]")
+    _, (span,) = spans_of(tmp_path / "trace.json", tmp_path)
+    assert (span["name"], span["path"]) == ("red", "fs::red")
 
 
 # Made-up traces, whose parents are known

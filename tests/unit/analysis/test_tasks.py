@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fuselab.analysis.refusal import Refusal
-from fuselab.analysis.tasks import Recording, Task, read_tasks, task_stacks, write_tasks
+from fuselab.analysis.tasks import Recording, Task, read_recordings, read_tasks, task_stacks, write_tasks
 
 MS = 1_000_000
 
@@ -169,3 +169,37 @@ def test_an_unknown_version_is_refused(tmp_path: Path) -> None:
     (tmp_path / "r.ndjson").write_text('{"v":2}\n')
     with pytest.raises(Refusal, match="version 2"):
         read_tasks(tmp_path / "r.ndjson")
+
+
+def test_a_clock_that_is_set_back_makes_no_negative_time(tmp_path: Path) -> None:
+    (task,) = made(
+        tmp_path,
+        ("Spawn", 2000, None),
+        ("Enter", 2001, None),
+        ("Exit", 2003, None),
+        ("Waker", 1004, {"WakeByRef": {"self_wake": False}}),
+        ("Enter", 1005, None),
+        ("Exit", 1007, None),
+        ("Close", 1010, None),
+    )
+    # Up to the step 3 ms, from it on 6 ms; what passed while the clock was set is not known.
+    assert task.total_ns == 9 * MS
+    assert task.busy_ns == 4 * MS
+    assert min(value for value in asdict(task).values() if isinstance(value, int | float)) >= 0
+    assert read_tasks(tmp_path / "r.ndjson").notes()[0].startswith("The clock was set back by 0.999 s")
+
+
+def test_every_recording_of_a_capture_is_read_and_their_ids_are_not_mixed(
+    golden: Path, recording: Recording
+) -> None:
+    twice = read_recordings([golden / "console/tasks.ndjson", golden / "console/tasks.ndjson"])
+    assert twice.tasks == recording.tasks * 2
+
+
+def test_tasks_are_called_together_what_only_a_counter_tells_apart(recording: Recording) -> None:
+    tasks = [
+        replace(recording.tasks[0], name=f"conn {number} of 127.0.0.1:5{number}", function="")
+        for number in (1, 7)
+    ]
+    (label,) = {stack[0] for stack in task_stacks(tasks).stacks}
+    assert label == "conn N of"

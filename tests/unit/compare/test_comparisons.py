@@ -314,3 +314,12 @@ def test_a_look_at_one_workload_does_not_wait_for_the_others(quickstart):
     assert {r.correction for r in judge(quickstart, design) if r.family == "primary" and r.p} == {
         "Holm over 4"
     }
+
+
+def test_what_is_no_number_is_inconclusive_and_says_so() -> None:
+    runs = metrics({"baseline": 1.0, "waiting": 1.3})
+    runs.loc[runs["metric"] == "target.cpu_s", "value"] = math.nan
+    found = compare(runs, DESIGN).query("variant == 'waiting'")
+    verdicts = dict(zip(found["metric"], zip(found["verdict"], found["note"], strict=True), strict=True))
+    assert verdicts["target.cpu_s"] == ("inconclusive", "no block with a number of both variants")
+    assert verdicts["write.bw"][0] == "slower"

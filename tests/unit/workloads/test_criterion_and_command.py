@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -98,3 +99,18 @@ def test_a_command_that_takes_too_long_is_ended(context):
     assert result.exit_code != 0
     assert result.reason is not None
     assert "did not end within 0.2 s" in result.reason
+
+
+@pytest.mark.parametrize("estimate", [None, 0.0])
+def test_an_estimate_that_is_no_time_has_no_ratio_and_stops_nothing(golden, tmp_path, estimate):
+    shutil.copytree(golden / "criterion-run" / "criterion", tmp_path / "criterion")
+    folder = tmp_path / "criterion" / "other" / "new"
+    shutil.copytree((tmp_path / ESTIMATES).parent, folder)
+    said = json.loads((folder / "estimates.json").read_text())
+    # As Criterion writes it: what is no number is null in JSON.
+    said = {**said, "slope": None, "mean": {**said["mean"], "point_estimate": estimate}}
+    (folder / "estimates.json").write_text(json.dumps(said))
+    mean, *each = REGISTRY["criterion"].metrics(tmp_path)
+    assert math.isnan(mean.value), "of the benches that are left it would be another figure"
+    values = sorted(metric.value for metric in each if metric.value and not math.isnan(metric.value))
+    assert values == [json.loads((tmp_path / ESTIMATES).read_text())["slope"]["point_estimate"]]
