@@ -83,6 +83,11 @@ install_all() {
   find_uv >/dev/null || fetch_uv "$python"
   uv=$(find_uv)
   # A mark left over means an installation was cut off inside a package: such an environment is made anew.
+  # What is removed below is an environment in this checkout and nothing else.
+  if [ -L .venv ] || { [ -e .venv ] && [ ! -e .venv/pyvenv.cfg ] && [ ! -e "$stamps" ] && [ -n "$(ls -A .venv)" ]; }; then
+    echo ".venv is not an environment of this checkout's own: move it away"
+    return 1
+  fi
   if [ -e "$stamps/unfinished" ] || ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
     "$uv" venv --clear --no-python-downloads --python "$python" .venv
   fi

@@ -28,13 +28,27 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     half.rename(path)
 
 
+def open_lock(path: str | Path, folder_fd: int | None = None) -> int:
+    """A descriptor of the lock file `path`, made if need be. What is there is neither followed nor changed.
+
+    Raises OSError: a symbolic link, or nothing that may be written.
+    """
+    return os.open(
+        path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600, dir_fd=folder_fd
+    )
+
+
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, folder_fd: int | None = None) -> Iterator[None]:
     """Hold an exclusive lock on the file `path`, made if need be; waits for whoever holds it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    if folder_fd is None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = open_lock(path, folder_fd)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(descriptor)
 
 
 def write_json(path: Path, value: object) -> None:

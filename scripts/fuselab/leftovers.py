@@ -1,17 +1,28 @@
-"""What lies below `results/` that no experiment names any more, and what failed or killed runs left."""
+"""What lies below `results/` that no experiment names any more, and what failed or killed runs left.
+
+Only what has the shape that fuselab gives it is ever listed, and nothing that a symbolic link leads to.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from fuselab.experiment.plan import Plan
 from fuselab.layout import Layout
+from fuselab.rig import mountinfo, state
+
+_SPEC = re.compile(r"[0-9a-f]{12}")
+_NUMBER = re.compile(r"[0-9]+")
+_HALF = re.compile(r"\..+\.[0-9]+\.half")
+_HELD = re.compile(r"[0-9]+(\.fifo)?")
+_OLD_STATE = re.compile(r"[0-9a-f]{8}")
 
 
 @dataclass(frozen=True)
@@ -38,11 +49,11 @@ def stale(plan: Plan, root: Path) -> list[Leftover]:
     named = named_paths(plan)
     found = []
     for pattern in ("blocks/*/*", "captures/*/*/*/*", "costs/*/*", "looks/*/*", "verify/*/*"):
-        for path in sorted(home.glob(pattern)):
-            if path.is_dir() and path.relative_to(root) not in named:
+        for path in _own(home, pattern, root):
+            if _SPEC.fullmatch(path.name) and path.is_dir() and path.relative_to(root) not in named:
                 found.append(_leftover(path, root, "the experiment no longer asks for it"))
-    for path in sorted([*home.glob("processed/*/*/*"), *home.glob("diffs/*/*/*")]):
-        if path.relative_to(root) not in named:
+    for path in [*_own(home, "processed/*/*/*", root), *_own(home, "diffs/*/*/*", root)]:
+        if path.is_dir() and path.relative_to(root) not in named:
             found.append(_leftover(path, root, "made from what the experiment no longer asks for"))
     return found
 
@@ -66,28 +77,46 @@ def every_leftover(plans: Mapping[str, Plan], broken: Mapping[str, str], root: P
     results = root / "results"
     found = [leftover for plan in plans.values() for leftover in stale(plan, root)]
     for name in plans:
-        for path in sorted((results / name / "attempts").glob("*")):
-            found.append(_leftover(path, root, "an attempt that failed, or was killed"))
-        for path in sorted((results / name / "held").glob("*/*")):
-            found.append(_leftover(path, root, "a mount that was held by hand"))
+        for path in _own(results / name, "attempts/*", root):
+            if path.is_dir() and all(_NUMBER.fullmatch(entry) for entry in os.listdir(path)):
+                found.append(_leftover(path, root, "an attempt that failed, or was killed"))
+        for path in _own(results / name, "held/*/*", root):
+            if _HELD.fullmatch(path.name):
+                found.append(_leftover(path, root, "a mount that was held by hand"))
     if not broken:  # a broken file may name any build
         used = {folder for plan in plans.values() for folder in (*plan.builds, *plan.bench_builds)}
-        for path in sorted(results.glob("builds/*/*")):
-            if path.is_dir() and str(path.relative_to(results / "builds")) not in used:
+        for path in _own(results, "builds/*/*", root):
+            if _is_build(path) and str(path.relative_to(results / "builds")) not in used:
                 found.append(_leftover(path, root, "a build that no experiment asks for"))
-    for path in _dead_states(results / "state"):
-        found.append(_leftover(path, root, "the state of a run that was killed"))
-    for path in sorted(results.rglob(".*.half")):
-        found.append(_leftover(path, root, "a file that was never finished"))
+    for name in state.dead(results / "state"):
+        found.append(_leftover(results / "state" / name, root, "the state of a run that was killed"))
+    for path in _own(results, "**/.*.half", root):
+        if _HALF.fullmatch(path.name) and path.is_file():
+            found.append(_leftover(path, root, "a file that was never finished"))
     return found
 
 
-def _dead_states(folder: Path) -> Iterator[Path]:
-    """State folders whose lock nobody holds: the kernel drops it with the run."""
-    for lock in sorted(folder.glob("*/lock")):
-        with lock.open() as file, suppress(BlockingIOError):
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            yield lock.parent
+def unmarked_states(root: Path) -> list[Path]:
+    """Folders that look like the state of runs of before there were marks: nobody but their owner can know."""
+    folders = _own(root / "results" / "state", "*/lock", root)
+    return [lock.parent.relative_to(root) for lock in folders if _OLD_STATE.fullmatch(lock.parent.name)]
+
+
+def _own(home: Path, pattern: str, root: Path) -> list[Path]:
+    """What of `pattern` lies below `home` itself: `results` may be a link to another disk, nothing below it."""
+    top = root / "results"
+    return sorted(
+        path
+        for path in home.glob(pattern)
+        if not any(
+            part.is_symlink() for part in (path, *path.parents) if part.is_relative_to(top) and part != top
+        )
+    )
+
+
+def _is_build(path: Path) -> bool:
+    """One with a record, or what a killed build left: an empty folder."""
+    return path.is_dir() and ((path / "build.json").is_file() or not any(path.iterdir()))
 
 
 def _leftover(path: Path, root: Path, why: str) -> Leftover:
@@ -95,10 +124,15 @@ def _leftover(path: Path, root: Path, why: str) -> Leftover:
 
 
 def remove(leftovers: list[Leftover], root: Path) -> Iterator[Leftover]:
-    """Remove one after the other, each yielded when it is gone; folders that are empty then go too."""
+    """Remove one after the other, each yielded when it is gone; folders that are empty then go too.
+
+    What something is mounted in stays.
+    """
     for leftover in leftovers:
         path = root / leftover.path
         if path.is_dir() and not path.is_symlink():
+            if mountinfo.below(path.resolve()):
+                continue  # it would be emptied along with the folder
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)

@@ -271,10 +271,8 @@ def _attempt(experiment: str, *words: str) -> Path:
 
 
 def _settle(attempt: Path, out: Path) -> None:
-    """Move a whole attempt to its place in one step."""
+    """Move a whole attempt to its place in one step: where nothing is, or an empty folder."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    if out.is_dir() and not any(out.iterdir()):
-        out.rmdir()
     os.rename(attempt, out)
     for folder in (attempt.parent, attempt.parent.parent):
         if folder.name != "attempts" and folder.is_dir() and not any(folder.iterdir()):

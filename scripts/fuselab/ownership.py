@@ -4,8 +4,10 @@ Nothing here decides what to run as whom: it only mends the ownership of what is
 """
 
 import os
+import stat
 import sys
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 
@@ -13,42 +15,59 @@ def give_back(paths: Iterable[Path], environ: Mapping[str, str] = os.environ) ->
     """Give every file of root's below `paths` to the user named by SUDO_UID and SUDO_GID; return how many.
 
     Does nothing outside sudo. A path that belongs to root in a folder of root's (root's own checkout) is left
-    alone, and so are other users' files. Symbolic links are changed themselves and never followed, and other
-    filesystems mounted below are not entered. A path that is not there is skipped.
+    alone, and so are other users' files. Symbolic links are changed themselves and never followed, a file that has
+    another name outside `paths` is left alone (it is somebody else's, too), and other filesystems mounted below are
+    not entered. A path that is not there is skipped.
     """
     uid, gid = int(environ.get("SUDO_UID", 0)), int(environ.get("SUDO_GID", 0))
     if os.geteuid() != 0 or uid == 0:
         return 0
-    return sum(_give_tree(path, uid, gid) for path in paths)
+    trees = [path for path in paths if _is_for_the_caller(path)]
+    names: Counter[tuple[int, int]] = Counter()
+    for top in trees:
+        for status in (_status(name, folder_fd) for name, folder_fd in _entries(top)):
+            if status is not None and not stat.S_ISDIR(status.st_mode):
+                names[status.st_dev, status.st_ino] += 1
+    return sum(_give(name, folder_fd, uid, gid, names) for top in trees for name, folder_fd in _entries(top))
 
 
-def _give_tree(top: Path, uid: int, gid: int) -> int:
+def _is_for_the_caller(top: Path) -> bool:
     try:
-        status, parent = top.lstat(), top.parent.lstat()
+        return not top.lstat().st_uid == top.parent.lstat().st_uid == 0
     except FileNotFoundError:
-        return 0
-    if status.st_uid == 0 and parent.st_uid == 0:
-        return 0
-    given = _give(str(top), None, uid, gid)
+        return False
+
+
+def _entries(top: Path) -> Iterator[tuple[str, int | None]]:
+    """`top` and all below it on its disk, as names with a descriptor of the folder they are in."""
+    yield str(top), None
+    device = top.lstat().st_dev
     # fwalk opens folders by descriptor and does not follow links, so a folder that is replaced by a link
     # while this runs cannot lead it out of the tree.
     for _, folders, files, folder_fd in os.fwalk(top, onerror=None, follow_symlinks=False):
-        given += sum(_give(name, folder_fd, uid, gid) for name in [*folders, *files])
-        folders[:] = [name for name in folders if _device(name, folder_fd) == status.st_dev]
-    return given
+        yield from ((name, folder_fd) for name in [*folders, *files])
+        folders[:] = [name for name in folders if _device(name, folder_fd) == device]
 
 
-def _device(name: str, folder_fd: int) -> int | None:
+def _status(name: str, folder_fd: int | None) -> os.stat_result | None:
     try:
-        return os.lstat(name, dir_fd=folder_fd).st_dev
+        return os.lstat(name, dir_fd=folder_fd)
     except OSError:
         return None
 
 
-def _give(name: str, folder_fd: int | None, uid: int, gid: int) -> int:
+def _device(name: str, folder_fd: int) -> int | None:
+    status = _status(name, folder_fd)
+    return None if status is None else status.st_dev
+
+
+def _give(name: str, folder_fd: int | None, uid: int, gid: int, names: Mapping[tuple[int, int], int]) -> int:
+    status = _status(name, folder_fd)
+    if status is None or status.st_uid != 0:
+        return 0
+    if not stat.S_ISDIR(status.st_mode) and status.st_nlink > names[status.st_dev, status.st_ino]:
+        return 0
     try:
-        if os.lstat(name, dir_fd=folder_fd).st_uid != 0:
-            return 0
         os.chown(name, uid, gid, dir_fd=folder_fd, follow_symlinks=False)
     except OSError:
         # Gone in the meantime, or the root of a dead mount: neither is a file of the caller's.

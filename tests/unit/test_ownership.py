@@ -53,6 +53,18 @@ def test_links_do_not_lead_out_of_the_tree(tree: Path, tmp_path: Path) -> None:
     assert owner(tree / "folder") == owner(tree / "file") == (54321, 54322)
 
 
+def test_a_file_with_another_name_outside_the_tree_stays_roots(tree: Path, tmp_path: Path) -> None:
+    """cargo links the program that it makes to a second name: both are inside, and both are the caller's."""
+    outside = tmp_path / "outside"
+    outside.write_text("")
+    (tree / "linked").hardlink_to(outside)
+    (tree / "program").write_text("")
+    (tree / "results" / "program").hardlink_to(tree / "program")
+    give_back([tree], CALLER)
+    assert owner(outside) == owner(tree / "linked") == (0, 0)
+    assert owner(tree / "program") == owner(tree / "results" / "program") == (54321, 54322)
+
+
 @pytest.mark.parametrize("environ", [{}, {"SUDO_UID": "0", "SUDO_GID": "0"}])
 def test_nothing_changes_without_a_caller_behind_sudo(tree: Path, environ: dict[str, str]) -> None:
     assert give_back([tree], environ) == 0

@@ -24,7 +24,7 @@ def command(yes: bool, as_json: bool) -> None:
 
     Measurements of experiments whose file is broken or gone are kept.
     """
-    from fuselab.leftovers import alone, every_leftover, remove
+    from fuselab.leftovers import alone, every_leftover, remove, unmarked_states
 
     root = repository()
     plans, broken = _plans(root)
@@ -38,6 +38,10 @@ def command(yes: bool, as_json: bool) -> None:
             print_json(found)
         else:
             _list(found, broken)
+            for path in unmarked_states(root):
+                click.echo(
+                    f"{path} has no mark of fuselab's: if an older version left it, remove it yourself"
+                )
         if yes:
             for leftover in remove(found, root):
                 click.echo(f"removed {leftover.path}", err=as_json)

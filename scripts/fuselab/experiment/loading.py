@@ -22,6 +22,7 @@ from fuselab.experiment.resolve import Targets, read_variant
 from fuselab.experiment.schema_check import check_schema
 from fuselab.experiment.variants import check_twins, read_contrasts, read_drafts
 from fuselab.experiment.yaml_source import YamlSource, read_yaml
+from fuselab.rig import state_root
 from fuselab.target.model import Service, Target
 from fuselab.target.reading import shown
 from fuselab.target.services import load_service
@@ -66,7 +67,7 @@ def load_experiment(path: Path, repository: Path) -> Loaded:
     checks.check_metrics(findings, data, workloads)
     profilers = checks.read_profilers(findings, data, workloads, targets.found)
     checks.check_queries(findings, data)
-    _check_state(findings, data)
+    _check_state(findings, data, repository)
     services = _services(findings, variants, targets)
     findings.raise_if_any()
     experiment = Experiment(
@@ -105,20 +106,18 @@ def _check_name(findings: Findings, data: Mapping[str, Any]) -> None:
         findings.add(("name",), message, suggestion=stem)
 
 
-_NO_DISKS = ("/proc", "/sys")
-
-
-def _check_state(findings: Findings, data: Mapping[str, Any]) -> None:
-    """A `state` that is no folder, or where no file can be."""
+def _check_state(findings: Findings, data: Mapping[str, Any], repository: Path) -> None:
+    """A `state` that is no folder, or none of one's own."""
     if "state" not in data:
         return
-    folder = Path(os.path.realpath(os.path.expanduser(data["state"])))
+    folder = Path(os.path.realpath(repository / os.path.expanduser(data["state"])))
     there = next(path for path in (folder, *folder.parents) if os.path.exists(path))
     if not there.is_dir():
         findings.add(("state",), f"{there} is no folder: 'state' is one on the disk that is to be measured")
-    elif any(folder.is_relative_to(kernel) for kernel in _NO_DISKS):
-        message = f"{folder} holds no files of yours: 'state' is a folder on the disk that is to be measured"
-        findings.add(("state",), message)
+    elif reason := state_root.refusal(folder, repository.resolve()):
+        findings.add(("state",), reason)
+    elif there == folder and (reason := state_root.owner_refusal(folder.stat())):
+        findings.add(("state",), f"{folder} {reason}: name a folder of your own")
 
 
 def _compare(data: Mapping[str, Any], default: tuple[str, ...]) -> Compare:

@@ -68,7 +68,8 @@ def execute(request: RunRequest) -> RunRecord:
             in_time = _wait(child, request, caught)
         said = hidden_of(request.mount).text(_all(ours))
     if child.returncode != 0:
-        state.sweep(Path(request.state_root))
+        with suppress(OSError):  # refused, or gone: nothing of ours is there
+            state.sweep(Path(request.state_root))
     if caught:
         if caught[0] == signal.SIGINT:
             raise KeyboardInterrupt

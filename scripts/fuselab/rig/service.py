@@ -124,7 +124,7 @@ def _account(user: str | None, folder: Path) -> list[str]:
             f"the account `{user}`, which the service runs as, does not exist: install its package"
         ) from None
     if _all_accounts_mapped():
-        os.chown(folder, entry.pw_uid, entry.pw_gid)
+        os.chown(folder, entry.pw_uid, entry.pw_gid, follow_symlinks=False)
         capability = "+dac_read_search"
         return [
             "setpriv", f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--init-groups",

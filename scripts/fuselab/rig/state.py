@@ -1,6 +1,8 @@
 """The state folder of a run: fresh on disk, held by a lock while the run lives, gone afterwards.
 
-A lock is what tells a folder in use from one that a killed run left: the kernel drops it with its process.
+What may be removed carries a mark that we made ourselves: a file that says the name of its folder and the number of
+that folder on its disk, so that a copy of it elsewhere, or a file of the same name, marks nothing. The mark is the
+lock, too: the kernel drops that with its process, which tells a folder in use from one that a killed run left.
 """
 
 from __future__ import annotations
@@ -8,20 +10,24 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from fuselab.files import locked
-from fuselab.rig import kernel, mountinfo
+from fuselab.rig import kernel, mountinfo, state_root
 from fuselab.rig.errors import RigError
 
 MIN_FREE_BYTES = 256 << 20
 """Less free space than this and a run does not start: its figures would be those of a full disk."""
-_LOCK = "lock"
+MARK = "fuselab.mark"
+_NAME = re.compile(r"fuselab-[0-9a-f]{8}")
+_LOCK = ".lock"
 
 
 @dataclass(frozen=True)
@@ -55,47 +61,125 @@ class State:
 
 
 @contextmanager
-def state_folder(root: Path) -> Iterator[State]:
+def state_folder(root: Path, checkout: Path) -> Iterator[State]:
     """Make a fresh state folder below `root`, and first remove those that killed runs left there.
 
-    Raises RigError if `root` cannot be written or its disk is nearly full.
+    Raises RigError if `root` is no place for it (state_root), cannot be written, or its disk is nearly full.
     """
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        # Under one lock, so that nobody's sweep meets a folder that is made but not yet held.
-        with locked(root / ".lock"):
-            sweep(root)
-            require_space(root)
-            state = State(root.resolve() / secrets.token_hex(4))
-            state.path.mkdir()
-            lock = os.open(state.path / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-    except OSError as error:
-        raise RigError(_cannot(root, error)) from error
-    try:
-        for folder in (state.data, state.service, state.scratch, state.plain):
-            folder.mkdir()
-        yield state
-    finally:
-        for mountpoint in reversed(mountinfo.below(state.path)):
-            kernel.detach(mountpoint)
-        _remove(state.path)
-        os.close(lock)
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(state_root.opened(root, checkout))
+            # Under one lock, so that nobody's sweep meets a folder that is made but not yet held.
+            with locked(Path(_LOCK), folder):
+                _sweep(folder, root)
+                require_space(root)
+                name = f"fuselab-{secrets.token_hex(4)}"
+                stack.callback(os.close, _make(name, folder))
+        except OSError as error:
+            raise RigError(_cannot(root, error)) from error
+        state = State(root / name)
+        try:
+            for made in (state.data, state.service, state.scratch, state.plain):
+                made.mkdir()
+            yield state
+        finally:
+            for mountpoint in reversed(mountinfo.below(state.path)):
+                kernel.detach(mountpoint)
+            _remove(name, folder, root)
 
 
 def sweep(root: Path) -> list[str]:
-    """Remove the state folders below `root` that no living run holds; return their names."""
+    """Remove the state folders below `root` that no living run holds; return their names. Raises OSError."""
+    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        return _sweep(folder, root)
+    finally:
+        os.close(folder)
+
+
+def _sweep(folder: int, root: Path) -> list[str]:
     removed = []
-    for lock in root.glob(f"*/{_LOCK}"):
-        with suppress(OSError):
-            descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _remove(lock.parent)
-                removed.append(lock.parent.name)
-            finally:
-                os.close(descriptor)
+    for name in _named(folder):
+        with _dead(name, folder) as dead:
+            if dead:
+                _remove(name, folder, root)
+                removed.append(name)
     return removed
+
+
+def dead(root: Path) -> list[str]:
+    """Names of the state folders below `root` that killed runs left; none if it cannot be read."""
+    try:
+        folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return []
+    found = []
+    try:
+        for name in _named(folder):
+            with _dead(name, folder) as left:
+                found += [name] if left else []
+    finally:
+        os.close(folder)
+    return found
+
+
+def _named(folder: int) -> list[str]:
+    return sorted(name for name in os.listdir(folder) if _NAME.fullmatch(name))
+
+
+def _content(name: str, folder: int) -> bytes:
+    """What the mark of `name` says: neither a copy of the folder nor another folder of that name has this."""
+    number = os.stat(name, dir_fd=folder, follow_symlinks=False).st_ino
+    return f"made by fuselab for one run, which removes it: {name}, inode {number}\n".encode()
+
+
+def _make(name: str, folder: int) -> int:
+    """Make the folder `name`, and its mark; that, held as a lock."""
+    flags = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_RDWR | os.O_CLOEXEC
+    os.mkdir(name, 0o755, dir_fd=folder)
+    try:
+        mark = os.open(f"{name}/{MARK}", flags, 0o600, dir_fd=folder)
+        fcntl.flock(mark, fcntl.LOCK_EX)
+        os.write(mark, _content(name, folder))
+    except OSError:  # without its mark nobody would ever remove it
+        with suppress(OSError):
+            os.unlink(f"{name}/{MARK}", dir_fd=folder)
+        os.rmdir(name, dir_fd=folder)
+        raise
+    return mark
+
+
+@contextmanager
+def _dead(name: str, folder: int) -> Iterator[bool]:
+    """Whether the folder `name` is marked as ours and no living run holds it; nobody else can hold it inside."""
+    try:
+        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        if not stat.S_ISDIR(status.st_mode):
+            raise NotADirectoryError(name)
+        mark = os.open(
+            f"{name}/{MARK}", os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder
+        )
+    except OSError:
+        yield False
+        return
+    try:
+        yield _is_ours(mark, name, folder) and _taken(mark)
+    finally:
+        os.close(mark)
+
+
+def _is_ours(mark: int, name: str, folder: int) -> bool:
+    status = os.fstat(mark)
+    owned = status.st_uid in state_root.trusted()
+    return stat.S_ISREG(status.st_mode) and owned and os.pread(mark, 4096, 0) == _content(name, folder)
+
+
+def _taken(mark: int) -> bool:
+    try:
+        fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def require_space(folder: Path, needed_bytes: int = MIN_FREE_BYTES) -> None:
@@ -113,10 +197,32 @@ def free_bytes(folder: Path) -> int:
     return status.f_bavail * status.f_frsize
 
 
-def _remove(folder: Path) -> None:
+def _remove(name: str, folder: int, root: Path) -> None:
+    """Remove a folder of ours, its mark last: what cannot be removed today is known as ours tomorrow."""
     # A mount still there would be emptied along with the folder.
-    if not mountinfo.below(folder):
-        shutil.rmtree(folder, ignore_errors=True)
+    if mountinfo.below(root / name):
+        return
+    with suppress(OSError):
+        inside = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+        try:
+            for entry in os.listdir(inside):
+                if entry != MARK:
+                    _remove_entry(entry, inside)
+            if os.listdir(inside) != [MARK]:
+                return
+            os.unlink(MARK, dir_fd=inside)
+        finally:
+            os.close(inside)
+        os.rmdir(name, dir_fd=folder)
+
+
+def _remove_entry(name: str, folder: int) -> None:
+    try:
+        os.unlink(name, dir_fd=folder)
+    except (IsADirectoryError, PermissionError):
+        shutil.rmtree(name, ignore_errors=True, dir_fd=folder)
+    except OSError:
+        return
 
 
 def _cannot(root: Path, error: OSError) -> str:

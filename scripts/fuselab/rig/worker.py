@@ -114,7 +114,7 @@ def _run(story: Story, proc: int, family: Family, started_s: float, pressure: di
     request = story.request
     root = Path(request.state_root)
     with ExitStack() as stack:
-        state = stack.enter_context(state_folder(root))
+        state = stack.enter_context(state_folder(root, Path(request.repository).resolve()))
         if request.purpose in GATED:
             with story.phase("gate"):
                 story.gate = environment.gate(state.path, started_s, pressure, request.gate_limit_s)

@@ -116,10 +116,12 @@ def _cargo(spec: BuildSpec, build: CargoBuild, out: Path) -> BuildRecord:
 def cargo_env(spec: BuildSpec) -> dict[str, str]:
     """One cargo target folder per set of rustflags and toolchain, so that dependencies are shared."""
     shared = hashlib.sha256(json.dumps([spec.rustflags, spec.toolchain]).encode()).hexdigest()[:8]
+    target_dir = str(cache_folder() / "cargo" / shared)
     profile = (spec.profile if not spec.bench else "bench").upper().replace("-", "_")
     return {
         "RUSTFLAGS": " ".join(spec.rustflags),
-        "CARGO_TARGET_DIR": str(cache_folder() / "cargo" / shared),
+        "CARGO_TARGET_DIR": target_dir,
+        "CARGO_BUILD_BUILD_DIR": target_dir,  # or a configured one of the user's own would be cleaned
         f"CARGO_PROFILE_{profile}_DEBUG": DEBUG,
         f"CARGO_PROFILE_{profile}_STRIP": "none",
         "CARGO_INCREMENTAL": "0",
@@ -225,14 +227,14 @@ def _source(spec: BuildSpec, build: CargoBuild | CommandBuild) -> Path:
     root = Path(top.strip())
     key = hashlib.sha256(str(root).encode()).hexdigest()[:8]
     clone = cache_folder() / "sources" / f"{spec.target}-{key}-{spec.rev[:12]}"
-    with locked(clone.with_suffix(".lock")):
+    with locked(clone.with_name(f"{clone.name}.lock")):
         if not clone.is_dir():
             _clone(root, spec.rev, clone)
     return clone / build.source.resolve().relative_to(root.resolve())
 
 
 def _clone(root: Path, rev: str, clone: Path) -> None:
-    half = clone.with_suffix(".half")
+    half = clone.with_name(f"{clone.name}.half")
     shutil.rmtree(half, ignore_errors=True)
     for argv in (
         ["git", "clone", "--quiet", "--shared", "--no-checkout", str(root), str(half)],

@@ -13,6 +13,7 @@ from fuselab.analysis.metrics import rows
 from fuselab.files import sha256
 from fuselab.rig.record import RunRecord
 from fuselab.rig.request import NOT_FRESH, CommandLine, Load
+from fuselab.rig.state import state_folder
 from fuselab.target.model import ProfilerSupport, StopSpec
 from fuselab.workloads.base import Metric
 
@@ -296,16 +297,12 @@ def test_the_binary_is_named_by_its_hash(rig, tmp_path):
     assert record.binary_sha256 == "as the build noted"
 
 
-def test_state_that_a_killed_run_left_is_removed_and_a_living_runs_is_not(rig):
-    import fcntl
-
-    dead, alive = rig.root / "state" / "dead0000", rig.root / "state" / "alive000"
-    for folder in (dead, alive):
-        (folder / "data").mkdir(parents=True)
-        (folder / "lock").touch()
-    with (alive / "lock").open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+def test_other_peoples_folders_in_the_state_folder_and_a_living_runs_stay(rig):
+    """What a killed run left is swept: test_kill kills one."""
+    theirs = rig.root / "state" / "dead0000"
+    theirs.mkdir(parents=True)
+    (theirs / "lock").touch()
+    with state_folder(rig.root / "state", rig.root / "checkout") as alive:
         rig.run()
-        assert alive.exists()
-        assert not dead.exists()
-    assert set(os.listdir(rig.root / "state")) == {".lock", "alive000"}
+        assert alive.data.is_dir()
+    assert set(os.listdir(rig.root / "state")) == {".lock", "dead0000"}

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from fuselab.commands import words
 from fuselab.commands.plan import read_plan
 from fuselab.leftovers import alone, every_leftover, named_paths
 from fuselab.rig.record import Phases, RunRecord
+from fuselab.rig.state import state_folder
 
 
 def record(**changes: Any) -> RunRecord:
@@ -234,6 +236,15 @@ class TestShow:
         assert "there is no run at nowhere" in done.output
 
 
+def killed_state(root: Path) -> None:
+    """What a run leaves below `root` that is killed."""
+    hold = (
+        "import os, pathlib, sys; from fuselab.rig.state import state_folder\n"
+        "with state_folder(pathlib.Path(sys.argv[1]), pathlib.Path('/nowhere')): os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", hold, str(root)], check=False)
+
+
 class TestClean:
     @pytest.fixture
     def results(self, repository: Path) -> Path:
@@ -251,10 +262,9 @@ class TestClean:
             "trial/looks/w/aaaaaaaaaaaa",
             "trial/attempts/x/1",
             "builds/demo/old-1",
-            "state/dead",
         ):
             (home / name).mkdir(parents=True)
-        (home / "state" / "dead" / "lock").touch()
+        killed_state(home / "state")
         (home / "trial" / ".run.json.7.half").touch()
         return home
 
@@ -264,7 +274,14 @@ class TestClean:
     def test_it_lists_and_removes_nothing(self, fuselab, results: Path):
         before = sorted(results.rglob("*"))
         done = fuselab("clean")
-        planted = ("0123456789ab", "ba9876543210", "aaaaaaaaaaaa", "attempts/x", "demo/old-1", "state/dead")
+        planted = (
+            "0123456789ab",
+            "ba9876543210",
+            "aaaaaaaaaaaa",
+            "attempts/x",
+            "demo/old-1",
+            "state/fuselab-",
+        )
         for name in (*planted, ".run.json.7.half"):
             assert name in done.output
         assert sorted(results.rglob("*")) == before
@@ -303,12 +320,36 @@ class TestClean:
         assert "a snakemake is running here" in done.output
         assert (results / "trial" / "attempts").exists()
 
-    def test_the_state_of_a_living_run_is_no_leftover(self, fuselab, results: Path):
-        import fcntl
+    def test_the_state_of_a_living_run_is_no_leftover(self, fuselab, repository: Path):
+        with state_folder(repository / "results" / "state", repository) as place:
+            assert fuselab("clean", "--yes").output == "nothing is left over\n"
+            assert place.data.is_dir()
 
-        with (results / "state" / "dead" / "lock").open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            assert "state/dead" not in fuselab("clean").output
+    def test_what_others_have_put_there_stays(self, fuselab, results: Path, tmp_path: Path):
+        """By links, by names of their own, and what an older version's state looks like."""
+        precious = tmp_path / "precious"
+        for name in ("1", "0123456789ab", "001"):
+            (precious / name).mkdir(parents=True)
+        links = ("trial/attempts/y", "trial/blocks/x", "builds/other", "trial/diffs/x")
+        (results / "trial/diffs").mkdir(exist_ok=True)
+        for link in links:
+            (results / link).symlink_to(precious)
+        theirs = (
+            "trial/blocks/w/notes",
+            "trial/attempts/mine/notes",
+            "builds/demo/mine/x",
+            "state/my-database",
+        )
+        for name in theirs:
+            (results / name).mkdir(parents=True)
+        (results / "state" / "0a1b2c3d").mkdir()
+        (results / "state" / "0a1b2c3d" / "lock").touch()
+        (results / "trial" / ".mine.half").touch()
+        said = fuselab("clean", "--yes").output
+        assert "results/state/0a1b2c3d has no mark of fuselab's" in said
+        assert sorted(path.name for path in precious.iterdir()) == ["001", "0123456789ab", "1"]
+        for name in (*links, *theirs, "state/0a1b2c3d/lock", "trial/.mine.half"):
+            assert (results / name).exists(), name
 
     def test_alone_is_alone(self, repository: Path):
         with alone(repository) as first, alone(repository) as second:
