@@ -17,7 +17,10 @@ class Findings:
 
     def __init__(self, source: YamlSource) -> None:
         self.source = source
-        self._found: list[tuple[Key, Problem]] = [((), problem) for problem in source.problems]
+        self._found: list[Problem] = list(source.problems)
+        self._at: set[Key] = {()} if source.problems else set()
+        self._around: set[Key] = {()} if source.problems else set()
+        """Where a fault is known, and every place around one."""
 
     def add(
         self,
@@ -52,7 +55,12 @@ class Findings:
             suggestion,
             corrected,
         )
-        self._found.append((at, problem))
+        self._note(at, problem)
+
+    def _note(self, at: Key, problem: Problem) -> None:
+        self._found.append(problem)
+        self._at.add(at)
+        self._around.update(at[:length] for length in range(len(at) + 1))
 
     def unknown(
         self,
@@ -75,18 +83,19 @@ class Findings:
 
     def adopt(self, problems: Iterable[Problem]) -> None:
         """Faults of another file that this one needs."""
-        self._found += [(("",), problem) for problem in problems]
+        for problem in problems:
+            self._note(("",), problem)
 
     def broken(self, at: Key) -> bool:
         """Whether a fault is known at `at` or around it."""
-        return any(known and at[: len(known)] == known for known, _ in self._found)
+        return any(at[:length] in self._at for length in range(1, len(at) + 1))
 
     def broken_below(self, at: Key) -> bool:
         """Whether a fault is known at `at` or inside it."""
-        return any(known[: len(at)] == at for known, _ in self._found)
+        return at in self._around
 
     def problems(self) -> list[Problem]:
-        return [problem for _, problem in self._found]
+        return list(self._found)
 
     def raise_if_any(self) -> None:
         if self._found:

@@ -29,6 +29,7 @@ _TYPES = {
     "boolean": "true or false",
 }
 _TRUTH = {"yes": True, "on": True, "true": True, "no": False, "off": False, "false": False}
+_MOST_FAULTS = 100
 _DEPTH = 6
 """How deep misspelt keys may be nested in misspelt keys."""
 
@@ -46,15 +47,23 @@ def check_schema(findings: Findings, name: str) -> dict[str, Any]:
         unknown = [v for v in violations(name, data) if v.rule == "additionalProperties"]
         for broken in unknown:
             _unknown_keys(findings, name, broken)
+            _stop_at_many(findings)
         if not unknown:
             break
     for _ in range(_DEPTH):  # what is put in place of a wrong value may itself break a rule
         broken_rules = violations(name, data)
         for broken in broken_rules:
             _CASES.get(broken.rule, _wrong_value)(findings, broken)
+            _stop_at_many(findings)
         if not broken_rules:
             break
     return data
+
+
+def _stop_at_many(findings: Findings) -> None:
+    """Nobody mends more at once, and each is looked for in all that is known."""
+    if len(findings.problems()) > _MOST_FAULTS:
+        findings.raise_if_any()
 
 
 def _is_place(schema: Mapping[str, Any], key: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from fuselab.experiment.yaml_source import Key
 
 INHERITED = ("target", "backend", "rev", "features", "rustflags", "profile", "options", "env")
 CONTROL = "control"
+MOST_VARIANTS = 256
 _MAPS = ("options", "env", "fio")
 
 
@@ -93,6 +95,10 @@ def _from_matrix(findings: Findings, data: Mapping[str, Any]) -> list[Draft]:
     _refuse_shared_keys(findings, axes)
     drafts: list[Draft] = []
     choices = [list(_choices(axis, values)) for axis, values in axes.items()]
+    if (count := math.prod(map(len, choices))) > MOST_VARIANTS:
+        message = f"{count:,} combinations: an experiment has {MOST_VARIANTS} variants at the most"
+        findings.add(("matrix", "axes"), message)
+        return []
     for combination in itertools.product(*choices):
         name = "-".join(label for _, label, _, _ in combination)
         parts = [(part, place) for _, _, part, place in combination]

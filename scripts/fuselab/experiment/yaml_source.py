@@ -44,6 +44,18 @@ class YamlSource:
     """Scalars as they are written: `007` where the data has 7."""
     problems: list[Problem] = field(default_factory=list)
     """Faults that do not stop the reading: duplicate keys."""
+    steps: int = 0
+    """Nodes read so far, those that an alias repeats each time: what a file is in the end, not what is written."""
+
+    def step(self, node: yaml.Node) -> None:
+        """One node more. Raises ExperimentErrors where there are too many to be meant."""
+        self.steps += 1
+        if self.steps > _MOST_NODES:
+            raise _stopped(
+                self,
+                node,
+                f"a file of more than {_MOST_NODES:,} values, those that '*name' repeats with them",
+            )
 
     def span(self, key: Key, *, of_key: bool) -> Span:
         """Where `key` stands, or the nearest thing around it that is in the file."""
@@ -99,10 +111,22 @@ _HINTS = {
 }
 
 
+_LARGEST_BYTES = 1 << 20
+_DEEPEST = 32
+_MOST_NODES = 10_000
+_LONGEST_NUMBER = 100
+"""Bounds of what somebody may have written: far above what any file of ours needs, far below what takes a second."""
+
+
 def read_yaml(file: Path, shown: str) -> YamlSource:
     """Read one file. Raises ExperimentErrors for what is not YAML, with the corrected line where known."""
     try:
-        text = file.read_text(encoding="utf-8")
+        with file.open("rb") as opened:
+            raw = opened.read(_LARGEST_BYTES + 1)
+        if len(raw) > _LARGEST_BYTES:
+            message = f"is larger than {_LARGEST_BYTES >> 20} MiB: this is no file that somebody has written"
+            raise ExperimentErrors([Problem(shown, 1, 1, "", "", message)])
+        text = raw.decode()
     except UnicodeDecodeError as error:
         raise ExperimentErrors(
             [Problem(shown, 1, 1, "", "", f"is not UTF-8 text ({error.reason})")]
@@ -111,6 +135,7 @@ def read_yaml(file: Path, shown: str) -> YamlSource:
         raise ExperimentErrors([Problem(shown, 1, 1, "", "", f"cannot be read: {error.strerror}")]) from None
     source = YamlSource(file, shown, tuple(text.splitlines()))
     try:
+        _check_depth(source, text)
         node = _Loader(text).get_single_node()
     except yaml.MarkedYAMLError as error:
         raise ExperimentErrors(_syntax_problems(source, error)) from None
@@ -118,6 +143,24 @@ def read_yaml(file: Path, shown: str) -> YamlSource:
         raise ExperimentErrors([Problem(shown, 1, 1, "", "", f"is not YAML: {error}")]) from None
     source.data = {} if node is None else _plain(source, node, (), ())
     return source
+
+
+def _check_depth(source: YamlSource, text: str) -> None:
+    """Before anything is built of it: that goes as deep as the text does. Raises ExperimentErrors, YAMLError."""
+    events, depth = _Loader(text), 0
+    while events.check_event():
+        event = events.get_event()
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise _stopped(
+                source, event, f"more than {_DEEPEST} levels of lists and mappings inside each other"
+            )
+
+
+def _stopped(source: YamlSource, at: Any, message: str) -> ExperimentErrors:
+    """A fault after which there is nothing more to read."""
+    span = _span(at)
+    return ExperimentErrors([Problem(source.shown, span.line, span.column, "", "", message)])
 
 
 def _syntax_problems(source: YamlSource, error: yaml.MarkedYAMLError) -> list[Problem]:
@@ -171,17 +214,15 @@ def _quoted(what: str, line: str) -> str | None:
     return f'{match[1]}"{value}"'
 
 
-def _span(node: yaml.Node) -> Span:
+def _span(node: Any) -> Span:
     start, end = node.start_mark, node.end_mark
     return Span(start.line + 1, start.column + 1, end.column + 1 if end.line == start.line else None)
 
 
 def _plain(source: YamlSource, node: Any, at: Key, above: tuple[yaml.Node, ...]) -> Any:
     if any(node is parent for parent in above):
-        span = _span(node)
-        raise ExperimentErrors(
-            [Problem(source.shown, span.line, span.column, "", "", "an anchor that contains itself")]
-        )
+        raise _stopped(source, node, "an anchor that contains itself")
+    source.step(node)
     source.values[at] = _span(node)
     if isinstance(node, yaml.MappingNode):
         data: dict[str, Any] = {}
@@ -192,7 +233,7 @@ def _plain(source: YamlSource, node: Any, at: Key, above: tuple[yaml.Node, ...])
     if isinstance(node, yaml.SequenceNode):
         return [_plain(source, item, (*at, i), (*above, node)) for i, item in enumerate(node.value)]
     source.texts[at] = node.value
-    return _scalar(node)
+    return _scalar(source, node)
 
 
 def _entries(
@@ -202,6 +243,7 @@ def _entries(
     own: dict[str, tuple[yaml.Node, yaml.Node]] = {}
     merged: dict[str, tuple[yaml.Node, yaml.Node]] = {}
     for key_node, value_node in node.value:
+        source.step(key_node)
         span = _span(key_node)
         if key_node.tag == "tag:yaml.org,2002:merge":
             parts = value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
@@ -237,9 +279,20 @@ def _duplicate(source: YamlSource, first: yaml.Node, again: yaml.Node, at: Key) 
         source.problems.append(problem)
 
 
-def _scalar(node: yaml.ScalarNode) -> str | int | float | bool | None:
-    text: str = node.value
-    match node.tag.rpartition(":")[2]:
+def _scalar(source: YamlSource, node: yaml.ScalarNode) -> str | int | float | bool | None:
+    tag, text = node.tag.rpartition(":")[2], str(node.value)
+    if tag in ("int", "float") and len(text) > _LONGEST_NUMBER:
+        raise _stopped(
+            source, node, f"a number of {len(text):,} digits: write one that can be meant, or text in quotes"
+        )
+    try:
+        return _typed(tag, text)
+    except ValueError:
+        raise _stopped(source, node, f"'{text}' is not what its tag says: !!{tag}") from None
+
+
+def _typed(tag: str, text: str) -> str | int | float | bool | None:
+    match tag:
         case "null":
             return None
         case "bool":

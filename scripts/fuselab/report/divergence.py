@@ -36,14 +36,16 @@ def divergence(archive: zipfile.ZipFile, results: Results, checkout: Path) -> It
 def _damaged(archive: zipfile.ZipFile) -> list[str]:
     """Files whose checksum is another one, or missing, or that are missing. The list is as sha256sum(1) writes it."""
     there = {name for name in archive.namelist() if not name.endswith("/")}
-    unknown = there - {"checksums.sha256", "ro-crate-metadata.json"}
+    listed = {"checksums.sha256", "ro-crate-metadata.json"}
     found = []
     for line in archive.read("checksums.sha256").decode().splitlines():
         digest, _, name = line.partition("  ")
-        unknown.discard(name)
+        if name in listed:  # each is read once
+            continue
+        listed.add(name)
         if name not in there or hashlib.sha256(archive.read(name)).hexdigest() != digest:
             found.append(f"`{name}`")
-    return found + [f"`{name}`" for name in sorted(unknown)]
+    return found + [f"`{name}`" for name in sorted(there - listed)]
 
 
 def _other_programs(archive: zipfile.ZipFile, results: Results) -> Iterator[str]:

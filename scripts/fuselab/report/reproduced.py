@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -70,10 +71,11 @@ def reproduction(bundle: Path, inputs: ReportInputs, checkout: Path) -> Reproduc
     results = Results(inputs)
     try:
         with zipfile.ZipFile(bundle) as archive:
+            check_size(archive)
             summary = msgspec.json.decode(archive.read("summary.json"), type=Summary)
             rows = parse_comparisons(io.StringIO(archive.read("comparisons.csv").decode()))
             warnings = tuple(divergence(archive, results, checkout))
-    except (KeyError, zipfile.BadZipFile, msgspec.MsgspecError) as error:
+    except (KeyError, ValueError, RuntimeError, RecursionError, zlib.error, zipfile.BadZipFile) as error:
         raise ValueError(f"{bundle} is no bundle of fuselab: {error}") from error
     if summary.experiment != results.plan.experiment:
         raise ValueError(
@@ -89,6 +91,33 @@ def reproduction(bundle: Path, inputs: ReportInputs, checkout: Path) -> Reproduc
         figure=_figure(pairs, results.plan.threshold),
         table=_table(pairs),
     )
+
+
+LARGEST_FILE_BYTES = 64 << 20
+LARGEST_BYTES = 512 << 20
+MOST_FILES = 20_000
+_PARSED = ("summary.json", "plan.json", "comparisons.csv", "checksums.sha256")
+_PARSED_BYTES = 8 << 20
+"""Of a bundle, unpacked: many times what the largest experiment leaves. What is parsed takes more than its size."""
+
+
+def check_size(archive: zipfile.ZipFile) -> None:
+    """Raise ValueError for what takes more memory than a bundle can need. zipfile reads no more than is announced."""
+    files = archive.infolist()
+    if len(files) > MOST_FILES:
+        raise ValueError(f"it holds {len(files):,} files, and a bundle {MOST_FILES:,} at the most")
+    for file in files:
+        limit = _PARSED_BYTES if file.filename.endswith(_PARSED) else LARGEST_FILE_BYTES
+        if file.file_size > limit:
+            name, mib = file.filename[:100], file.file_size >> 20
+            raise ValueError(
+                f"`{name}` in it is of {mib:,} MiB, and such a file of {limit >> 20} at the most"
+            )
+    total = sum(file.file_size for file in files)
+    if total > LARGEST_BYTES:
+        raise ValueError(
+            f"unpacked it is of {total >> 20:,} MiB, and a bundle of {LARGEST_BYTES >> 20} at the most"
+        )
 
 
 def _pairs(summary: Summary, rows: tuple[Comparison, ...], results: Results) -> list[Pair]:

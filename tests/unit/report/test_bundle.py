@@ -224,6 +224,29 @@ def test_the_bundle_of_another_experiment_is_refused(bundle: Path, awkward: Repo
         write_reproduced(bundle, awkward, bundle.parent, tmp_path / "reproduced.html")
 
 
+@pytest.mark.parametrize(
+    ("name", "size", "many", "why"),
+    [
+        ("summary.json", 3 << 30, 1, "`summary.json` in it is of 3,072 MiB"),
+        ("figures/a.svg", 65 << 20, 1, "`figures/a.svg` in it is of 65 MiB"),
+        ("figures/a.svg", 60 << 20, 9, "unpacked it is of 540 MiB"),
+        ("figures/a.svg", 0, 20_001, "20,001 files"),
+    ],
+)
+def test_a_bundle_that_unpacks_to_more_than_it_can_need_is_not_unpacked(
+    standard: ReportInputs, tmp_path: Path, monkeypatch, name, size, many, why
+):
+    """A zip file says how large its files are, and holds three gigabytes of nothing in three megabytes."""
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w") as archive:
+        for number in range(many):
+            entry = zipfile.ZipInfo(name if many == 1 else f"{number}-{name}")
+            archive.writestr(entry, b"")
+            entry.file_size = size  # as the directory at the end of the archive announces it
+    monkeypatch.setattr(zipfile.ZipFile, "read", lambda *_: pytest.fail("nothing of it may be read"))
+    with pytest.raises(ValueError, match=f"no bundle of fuselab: .*{re.escape(why)}"):
+        reproduction(tmp_path / "bomb.zip", standard, tmp_path)
+
+
 def test_the_reproduced_page_is_written(bundle: Path, standard: ReportInputs, tmp_path: Path):
     write_reproduced(bundle, standard, bundle.parent, tmp_path / "reproduced.html")
     text = (tmp_path / "reproduced.html").read_text()
