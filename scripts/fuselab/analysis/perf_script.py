@@ -196,7 +196,7 @@ def _named(frames: Sequence[Frame], names: Mapping[Place, Frames], problems: Con
     for frame in reversed(frames):
         found = names.get(frame.place, ()) if frame.place else ()
         if frame.place and not found and frame.place.module in problems:
-            frame = Frame(frame.place, _called(frame.place.module), False)
+            frame = Frame(frame.place, of_file(frame.place.module), False)
         functions.extend(found or (frame.fallback,))
         if frame.kernel:
             continue
