@@ -5,9 +5,10 @@ from pathlib import Path
 import msgspec
 
 from fuselab.job import job
+from fuselab.machine import measuring
 from fuselab.measure import CaptureTask, capture
 
-with job(snakemake) as step:
+with job(snakemake) as step, measuring():
     capture(
         msgspec.convert(dict(step.params.run), CaptureTask),
         [Path(path) for path in step.input.verified],

@@ -5,9 +5,10 @@ from pathlib import Path
 import msgspec
 
 from fuselab.job import job
+from fuselab.machine import measuring
 from fuselab.measure import BlockTask, time_block
 
-with job(snakemake) as step:
+with job(snakemake) as step, measuring():
     time_block(
         msgspec.convert(dict(step.params.run), BlockTask),
         [Path(path) for path in step.input.verified],

@@ -5,7 +5,8 @@ from pathlib import Path
 import msgspec
 
 from fuselab.job import job
+from fuselab.machine import measuring
 from fuselab.measure import VerifyTask, verify
 
-with job(snakemake) as step:
+with job(snakemake) as step, measuring():
     verify(msgspec.convert(dict(step.params.run), VerifyTask), Path(step.output[0]))
