@@ -61,7 +61,10 @@ class PerfOffCpu:
                 "threads": off.threads,
                 "silent_threads": off.silent_threads,
             }
-            notes = (*interpreter_notes(capture.binary, data), *off.quality.limits())
+            notes = (
+                *interpreter_notes(capture.binary, data, capture.family() or None),
+                *off.quality.limits(),
+            )
             return Reading(off.blocked, (data,), figures, notes)
 
         def extras() -> Extras:

@@ -57,7 +57,10 @@ class PerfOnCpu:
                 "kernel_ns": found.kernel_ns,
                 "event": found.event,
             }
-            notes = (*interpreter_notes(capture.binary, data), *found.quality.limits())
+            notes = (
+                *interpreter_notes(capture.binary, data, capture.family() or None),
+                *found.quality.limits(),
+            )
             return Reading(found.stacks, (data,), figures, notes, sample_value=found.total_ns / found.samples)
 
         def extras() -> Extras:

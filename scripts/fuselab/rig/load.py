@@ -41,6 +41,7 @@ def _measured(at: Session, work: Work) -> LoadResult:
     with ExitStack() as stack:
         windows = {name: stack.enter_context(window) for name, window in _profilers(at)}
         before = environment.sample(place.proc)
+        _keep_modules(at, windows)
         for window in windows.values():
             window.open()
         family.look()
@@ -64,6 +65,7 @@ def _measured(at: Session, work: Work) -> LoadResult:
             story.target = TargetUse(used_s, family.rss_peak_bytes(), log_bytes=0, log_kept_bytes=0)
         for window in reversed(windows.values()):
             window.close()
+        _keep_modules(at, windows)
         after = environment.sample(place.proc)
     story.environment = environment.environment(before, after, place.state.path, story.gate)
     story.noise = disturbed or environment.noise(before, after)
@@ -83,6 +85,14 @@ def _profilers(at: Session) -> Iterator[tuple[str, AbstractContextManager[Window
     for support in place.story.request.mount.profilers:
         context = CaptureContext(place.out, pids, group, place.binary, support)
         yield support.name, REGISTRY[support.name].attach(context)
+
+
+def _keep_modules(at: Session, windows: Mapping[str, Window]) -> None:
+    """Of whom profilers look at, outside the window: what is opened in it and is still there is known behind it."""
+    if windows:
+        from fuselab.analysis.kept import keep_modules
+
+        keep_modules(at.place.out, sorted(at.place.family.pids()))
 
 
 def _cpu_s(windows: Mapping[str, Window]) -> dict[str, float]:

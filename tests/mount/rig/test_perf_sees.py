@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -107,3 +109,20 @@ def test_waits_of_workers_that_left_are_found_and_those_of_others_are_not(rig, p
     assert profile.figures["threads"] >= 3
     assert not caveats(profile, "The profiler itself")
     assert record.observers_s["perf-offcpu"] > 0
+
+
+def test_who_burns_is_named_behind_the_clock_and_what_naming_needs_is_kept(rig, plainfs):
+    """burn_cpu reads the clock all the time: it is behind the kernel's vdso and glibc."""
+    argv = (str(plainfs), "{state}", f"--burn-us={BURN_US}", "{mountpoint}", "-f")
+    _, folder, profile = looked_at(rig, "perf-oncpu", argv, plainfs, writes())
+    table = (folder / "processed" / "folded.txt").read_text().splitlines()
+    burnt = sum(int(line.rpartition(" ")[2]) for line in table if ";burn_cpu" in line)
+    assert burnt > 0.8 * profile.total, "next to nothing else is done"
+    said = subprocess.run(["readelf", "-n", plainfs], capture_output=True, text=True, check=True).stdout
+    known = json.loads((folder / "modules.json").read_text())
+    assert known[str(plainfs)] == re.findall(r"Build ID: (\w+)", said)
+    assert any("libfuse3" in module for module in known)
+    symbols = subprocess.run(
+        ["nm", "-D", folder / "vdso.so"], capture_output=True, text=True, check=True
+    ).stdout
+    assert "__vdso_clock_gettime" in symbols
