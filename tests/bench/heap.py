@@ -23,7 +23,7 @@ from promises import promise  # type: ignore[import-not-found]
 from fuselab.analysis import jeprof
 from fuselab.analysis.heap import Heap, read_heap
 from fuselab.analysis.heap_dump import addresses_of, parse_name, read_dump
-from fuselab.analysis.maps import locate
+from fuselab.analysis.maps import AddressSpace
 from fuselab.analysis.names import demangle
 from fuselab.analysis.symbols import Place, Symbols
 
@@ -76,7 +76,7 @@ def places_of(binary: Path, dumps: list[Path]) -> list[Place]:
     for name in filter(None, map(parse_name, dumps)):
         dump = read_dump(name)
         for stack in dump.stacks:
-            found = (locate(address, dump.mappings) for address in addresses_of(stack))
+            found = map(AddressSpace(dump.mappings).locate, addresses_of(stack))
             places |= {place for place in found if place and place.module == str(binary)}
     return sorted(places)
 

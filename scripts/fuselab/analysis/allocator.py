@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 import re
+from collections.abc import Sequence
 
 OWN_MODULES = re.compile(r"(?:^|/)lib(?:jemalloc|tcmalloc|mimalloc)[^/]*\.so[^/]*$")
 """Allocators that come as a library: all of their code is the allocator's, named or not."""
@@ -32,3 +34,22 @@ def trim(stack: tuple[str, ...]) -> tuple[str, ...]:
     while end and _LEAF.match(stack[end - 1]):
         end -= 1
     return stack[:end] or NOTHING_LEFT
+
+
+_LOADER = re.compile(r"(?:^|/)ld-(?:linux|musl)[^/]*\.so[^/]*$")
+_RUNTIME = re.compile(r"(?:^|/)libstdc\+\+\.so[^/]*$")
+_POOL = re.compile(r"^_GLOBAL__sub_I_eh_alloc\.cc$|\(anonymous namespace\)::pool::pool\b")
+
+
+def startup(functions: Sequence[str], modules: Sequence[str]) -> bool:
+    """Whether a stack, root first, is the C++ runtime's own start: the pool from which it throws when memory is out.
+
+    libjemalloc is linked with libstdc++, so every program has it under LD_PRELOAD, 72,704 bytes of it. The function
+    has a name only where libstdc++ has symbols; without them it is known by who called: the dynamic loader alone.
+    """
+    if any(_POOL.search(name) for name in functions):
+        return True
+    others = [module for module in modules if not OWN_MODULES.search(module)]
+    loader = [bool(_LOADER.search(module)) for module in others]
+    runtime = [bool(_RUNTIME.search(module)) for module in others]
+    return any(runtime) and any(loader) and all(map(operator.or_, loader, runtime))

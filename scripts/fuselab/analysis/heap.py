@@ -1,41 +1,35 @@
-"""Live memory of one run from its jemalloc dumps: the final one by stack, all of them over time."""
+"""Live memory of one run from its jemalloc dumps: the fullest moment by stack, all of them over time."""
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+import heapq
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-from fuselab.analysis import allocator
-from fuselab.analysis.heap_dump import (
-    DumpName,
-    Estimate,
-    HeapDump,
-    Kind,
-    addresses_of,
-    parse_name,
-    read_dump,
-    unbias,
+from fuselab.analysis.heap_dump import Estimate, HeapDump, Kind, unbias
+from fuselab.analysis.heap_names import Name, name_stacks
+from fuselab.analysis.heap_processes import HeapProcess, dumps_in, of_target, read_all, without_inherited
+from fuselab.analysis.heap_words import (
+    SAMPLE_MORE,
+    caveats,
+    looked_at_while_running,
+    no_dumps,
+    of_others,
+    of_several,
 )
-from fuselab.analysis.maps import locate
-from fuselab.analysis.own_numbers import of_file
 from fuselab.analysis.refusal import LONGER, Refusal
-from fuselab.analysis.stacks import NamedStack, Quality, Stacks, grade
+from fuselab.analysis.stacks import Quality, Stacks, grade
 from fuselab.analysis.symbols import Symbols
-
-SAMPLE_MORE = (
-    "A smaller lg_prof_sample samples more often: write it into MALLOC_CONF (_RJEM_MALLOC_CONF for tikv-jemallocator) "
-    "in `env` of jemalloc-heap in target.yaml, with LD_PRELOAD beside it where jemalloc is preloaded."
-)
-_NO_PROFILING = re.compile(r"<jemalloc>: Invalid conf pair: (prof\S*)")
 
 
 @dataclass(frozen=True, slots=True)
 class HeapPoint:
-    """One dump on the time line."""
+    """One dump on the time line: what all processes of the target held then, as far as their dumps tell."""
 
+    pid: int
     seq: int
     kind: Kind
     written_ns: int
@@ -48,7 +42,7 @@ class HeapPoint:
 
 @dataclass(frozen=True, slots=True)
 class StackMemory:
-    """Memory of one folded stack in the first, the fullest and the last dump."""
+    """Memory of one folded stack: in the first dumps, at the fullest moment, in the last dumps."""
 
     stack: tuple[str, ...]
     first_bytes: float
@@ -64,7 +58,7 @@ class StackMemory:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Sampled, not yet estimated, counts of one original stack of the fullest dump, as jeprof wants them."""
+    """Sampled, not yet estimated, counts of one original stack at the fullest moment, as jeprof wants them."""
 
     stack: tuple[str, ...]
     objects: int
@@ -76,7 +70,7 @@ class Heap:
     """What the dumps of one run say."""
 
     stacks: Stacks
-    """Fullest dump (a program that stops cleanly has freed all by its last): functions root first, without the
+    """Fullest moment (a program that stops cleanly has freed all by its last dump): functions root first, without the
     allocator's -> live bytes (estimated)."""
     memory: tuple[StackMemory, ...]
     """The same stacks with their growth and error, largest first; also those only in other dumps."""
@@ -84,22 +78,27 @@ class Heap:
     samples: tuple[Sample, ...]
     mean_sample_bytes: int
     pid: int
+    """Of the process that serves the mount, or that left most dumps."""
     final: bool
-    """Whether the last dump was written at exit. If not, it is older than the end of the run."""
+    """Whether every process wrote a last dump at exit. If not, it is older than the end of the run."""
     quality: Quality
+    caveats: tuple[str, ...] = ()
+    """What takes something from the picture, as sentences."""
+    remarks: tuple[str, ...] = ()
 
     @property
-    def last(self) -> HeapPoint:
-        return self.timeline[-1]
+    def last_bytes(self) -> float:
+        """Live in the last dump of every process."""
+        return sum(row.last_bytes for row in self.memory)
 
     @property
     def peak(self) -> HeapPoint:
-        """The dump with the most live bytes: the one that `stacks` shows."""
+        """The moment with the most live bytes: the one that `stacks` shows."""
         return max(self.timeline, key=lambda point: point.live_bytes)
 
     @property
     def relative_error(self) -> float:
-        """Standard error of the fullest dump's live bytes, as a share of them."""
+        """Standard error of the fullest moment's live bytes, as a share of them."""
         return self.peak.sd_bytes / self.peak.live_bytes if self.peak.live_bytes else 0.0
 
 
@@ -107,162 +106,145 @@ def read_heap(
     files: Iterable[Path],
     symbols: Symbols | None = None,
     pid: int | None = None,
-    require_final: bool = True,
+    family: Iterable[int] = (),
+    program: Path | None = None,
     log: str = "",
 ) -> Heap:
     """Read all dumps of one run; files that are no dumps are passed over.
 
-    `pid` chooses the process where several left dumps (default: the one with the most). `log` is the
-    target's stderr, searched for jemalloc's own complaint when there are no dumps. Raises Refusal where
-    there is nothing, or, with `require_final`, where the dump at exit is missing.
+    `pid` is the process that serves the mount; with it, other processes of the target count too: those of `family`,
+    those that run `program`, and their forks. Without it, the process that left most dumps is meant. `log` is the
+    target's stderr, searched for jemalloc's own complaint when there are no dumps. Raises Refusal where there is
+    nothing, or nothing but dumps from the exit.
     """
-    symbols = symbols or Symbols()
-    dumps = [read_dump(name) for name in _choose(files, pid, log, require_final)]
-    last = dumps[-1]
-    timeline = tuple(_point(dump) for dump in dumps)
-    peak = dumps[max(range(len(dumps)), key=lambda number: timeline[number].live_bytes)]
-    if not peak.stacks:
-        raise Refusal("no dump holds a sampled object.", f"{LONGER} {SAMPLE_MORE}")
-    named = _name_all(dumps, symbols)
-    folded = {key: allocator.trim(stack.functions) for key, stack in named.items()}
-    weights = [(named[key], size) for key, (_, size) in peak.stacks.items()]
-    memory = _memory(dumps[0], peak, last, folded)
+    names = dumps_in(files)
+    if not names:
+        raise no_dumps(log)
+    found, broken = read_all(names)
+    ours = found[:1] if pid is None else of_target(found, pid, family, program)
+    if not ours:
+        raise of_others(pid, found)
+    looked_at = [without_inherited(process, found) for process in looked_at_while_running(ours)]
+    return _summed(looked_at, symbols or Symbols(), caveats(looked_at, pid, broken))
+
+
+@dataclass(frozen=True)
+class _Dump:
+    """A dump with names, without what the runtime allocated before the program began."""
+
+    pid: int
+    dump: HeapDump
+    names: Mapping[str, Name]
+    estimates: Mapping[str, Estimate]
+
+    @property
+    def at_exit(self) -> bool:
+        return self.dump.name.kind == "final"
+
+    @cached_property
+    def sums(self) -> tuple[float, float, float]:
+        """Live bytes, live objects, variance of the bytes."""
+        found = self.estimates.values()
+        return (
+            sum(estimate.bytes for estimate in found),
+            sum(estimate.objects for estimate in found),
+            sum(estimate.variance_bytes2 for estimate in found),
+        )
+
+    def live(self) -> Iterator[tuple[tuple[str, ...], Estimate]]:
+        """(folded stack, estimate) of every original stack."""
+        return ((self.names[key].folded, estimate) for key, estimate in self.estimates.items())
+
+
+def _with_names(processes: Sequence[HeapProcess], symbols: Symbols) -> list[list[_Dump]]:
+    """The dumps of each process, in their order."""
+    dumps = [dump for process in processes for dump in process.dumps]
+    named = iter(zip(dumps, name_stacks(dumps, symbols), strict=True))
+    return [[_named(process.pid, *next(named)) for _ in process.dumps] for process in processes]
+
+
+def _named(pid: int, dump: HeapDump, names: Mapping[str, Name]) -> _Dump:
+    estimates = {
+        key: unbias(count, size, dump.mean_sample_bytes)
+        for key, (count, size) in dump.stacks.items()
+        if not names[key].startup
+    }
+    return _Dump(pid, dump, names, estimates)
+
+
+def _moments(processes: Sequence[Sequence[_Dump]]) -> Iterator[tuple[_Dump, tuple[_Dump, ...]]]:
+    """Every dump in the order of time, with the latest dump of each process that ran then."""
+    running: dict[int, _Dump] = {}
+    clocks = ([dump.dump.written_ns for dump in dumps] for dumps in processes)
+    timed = (
+        # A copy of a file may be younger than what it was copied before: within a process the numbers tell.
+        zip(itertools.accumulate(clock, max), dumps, strict=True)
+        for clock, dumps in zip(clocks, processes, strict=True)
+    )
+    for _, dump in heapq.merge(*timed, key=lambda item: item[0]):
+        running[dump.pid] = dump
+        yield dump, tuple(running.values())
+        if dump.at_exit:
+            del running[dump.pid]
+
+
+def _point(dump: _Dump, running: Sequence[_Dump]) -> HeapPoint:
+    size, objects, variance = (sum(part) for part in zip(*(each.sums for each in running), strict=True))
+    name = dump.dump.name
+    return HeapPoint(dump.pid, name.seq, name.kind, dump.dump.written_ns, size, objects, variance**0.5)
+
+
+def _summed(looked_at: Sequence[HeapProcess], symbols: Symbols, caveats: tuple[str, ...]) -> Heap:
+    """All processes together: the timeline, and the moment when most was live."""
+    processes = _with_names(looked_at, symbols)
+    moments = list(_moments(processes))
+    timeline = tuple(_point(*moment) for moment in moments)
+    fullest = moments[max(range(len(moments)), key=lambda number: timeline[number].live_bytes)][1]
+    if not any(dump.estimates for dump in fullest):
+        raise Refusal("no dump holds a sampled object of the program.", f"{LONGER} {SAMPLE_MORE}")
+    sampled = [(dump.names[key], *dump.dump.stacks[key]) for dump in fullest for key in dump.estimates]
+    quality = grade([(name.whole, size) for name, _, size in sampled], symbols.problems)
+    memory = _memory(
+        [dumps[0] for dumps in processes if len(dumps) > 1], fullest, [dumps[-1] for dumps in processes]
+    )
     return Heap(
         stacks={row.stack: round(row.peak_bytes) for row in memory if row.peak_bytes >= 0.5},
         memory=memory,
         timeline=timeline,
-        samples=tuple(Sample(folded[key], count, size) for key, (count, size) in peak.stacks.items()),
-        mean_sample_bytes=last.mean_sample_bytes,
-        pid=last.name.pid,
-        final=last.name.kind == "final",
-        quality=grade(weights, symbols.problems),
-    )
-
-
-def dump_of(file: Path, pid: int | None) -> bool:
-    """Whether `file` is a dump of the process `pid` (of any, if it is None)."""
-    name = parse_name(file)
-    return name is not None and pid in (None, name.pid)
-
-
-def _choose(files: Iterable[Path], pid: int | None, log: str, require_final: bool) -> Sequence[DumpName]:
-    """The dumps of one process in the order they were written."""
-    by_pid: dict[int, list[DumpName]] = defaultdict(list)
-    for file in files:
-        if name := parse_name(file):
-            by_pid[name.pid].append(name)
-    if pid is not None and pid not in by_pid and by_pid:
-        raise Refusal(
-            f"no heap dump of the process that serves the mount ({pid}), only of {sorted(by_pid)}.",
-            "Let the target stay in the foreground (`-f` for most) and exit through main.",
-        )
-    if not by_pid:
-        raise _no_dumps(log)
-    chosen = by_pid[pid] if pid is not None else max(by_pid.values(), key=len)
-    chosen.sort(key=lambda name: name.seq)
-    if require_final and chosen[-1].kind != "final":
-        raise Refusal(
-            f"{len(chosen)} heap dumps, but not the one at exit: jemalloc writes it from atexit, so the "
-            "target was "
-            "killed or left through _exit.",
-            "Let the target leave through main on the stop signal, within the `timeout` of `stop`; prof_final must "
-            "be true.",
-        )
-    return chosen
-
-
-def _no_dumps(log: str) -> Refusal:
-    if match := _NO_PROFILING.search(log):
-        return Refusal(
-            f"jemalloc refused {match[1]}: this build's jemalloc has no profiling compiled in.",
-            "Name the feature that compiles it in (jemalloc-profiling) in `features` of jemalloc-heap in target.yaml; "
-            "or leave jemalloc-heap out of target.yaml: then Debian's libjemalloc is preloaded.",
-        )
-    return Refusal(
-        "no heap dumps: either the target's allocator is not jemalloc with profiling, it did not see the "
-        "setting, or "
-        "it was killed before its final dump.",
-        "In target.yaml jemalloc-heap needs `features` with jemalloc-profiling and `env` with _RJEM_MALLOC_CONF for "
-        "tikv-jemallocator (MALLOC_CONF for other builds): prof:true,prof_final:true. Let the target leave through "
-        "main.",
-    )
-
-
-def _name_all(dumps: Sequence[HeapDump], symbols: Symbols) -> dict[str, NamedStack]:
-    """Every stack of every dump, named in one batch."""
-    mappings = {mapping: None for dump in dumps for mapping in dump.mappings}
-    stacks = {stack: addresses_of(stack) for dump in dumps for stack in dump.stacks}
-    addresses = {address for stack in stacks.values() for address in stack}
-    places = {address: locate(address, tuple(mappings)) for address in addresses}
-    names = symbols.name(place for place in places.values() if place)
-
-    def frames(address: int) -> tuple[tuple[str, ...], bool]:
-        place = places[address]
-        if place is None:
-            return ("[unknown]",), False
-        if allocator.OWN_MODULES.search(place.module):
-            # Its internals are not exported: a name nearby would be wrong, and all of it is the allocator.
-            return ("malloc",), True
-        return (names[place], True) if names[place] else ((of_file(place.module),), False)
-
-    known = {address: frames(address) for address in addresses}
-    return {
-        key: NamedStack(
-            tuple(name for address in reversed(stack) for name in known[address][0]),
-            sum(known[address][1] for address in stack),
-            len(stack),
-            nameless=tuple(
-                place.module for address in stack if not known[address][1] and (place := places[address])
-            ),
-        )
-        for key, stack in stacks.items()
-    }
-
-
-def _estimates(dump: HeapDump) -> dict[str, Estimate]:
-    return {key: unbias(count, size, dump.mean_sample_bytes) for key, (count, size) in dump.stacks.items()}
-
-
-def _point(dump: HeapDump) -> HeapPoint:
-    estimates = _estimates(dump).values()
-    return HeapPoint(
-        seq=dump.name.seq,
-        kind=dump.name.kind,
-        written_ns=dump.written_ns,
-        live_bytes=sum(estimate.bytes for estimate in estimates),
-        live_objects=sum(estimate.objects for estimate in estimates),
-        sd_bytes=sum(estimate.variance_bytes2 for estimate in estimates) ** 0.5,
+        samples=tuple(Sample(name.folded, count, size) for name, count, size in sampled),
+        mean_sample_bytes=looked_at[0].dumps[-1].mean_sample_bytes,
+        pid=looked_at[0].pid,
+        final=all(process.ended for process in looked_at),
+        quality=quality,
+        caveats=caveats,
+        remarks=of_several(looked_at),
     )
 
 
 def _memory(
-    first: HeapDump, peak: HeapDump, last: HeapDump, folded: Mapping[str, tuple[str, ...]]
+    first: Sequence[_Dump], fullest: Sequence[_Dump], last: Sequence[_Dump]
 ) -> tuple[StackMemory, ...]:
-    """A run with one dump has no first: nothing grew."""
-    before = _live(first, folded) if first is not last else {}
-    after, fullest = _live(last, folded), _live(peak, folded)
-    objects: defaultdict[tuple[str, ...], float] = defaultdict(float)
-    variance: defaultdict[tuple[str, ...], float] = defaultdict(float)
-    for key, estimate in _estimates(peak).items():
-        objects[folded[key]] += estimate.objects
-        variance[folded[key]] += estimate.variance_bytes2
+    """A process with one dump has no first: nothing grew."""
+    before, peak, after = (_added(dumps) for dumps in (first, fullest, last))
+    nothing = Estimate(0.0, 0.0, 0.0)
     rows = [
         StackMemory(
             stack=stack,
-            first_bytes=before.get(stack, 0.0),
-            last_bytes=after.get(stack, 0.0),
-            peak_bytes=fullest.get(stack, 0.0),
-            peak_objects=objects[stack],
-            peak_sd_bytes=variance[stack] ** 0.5,
+            first_bytes=before.get(stack, nothing).bytes,
+            last_bytes=after.get(stack, nothing).bytes,
+            peak_bytes=(most := peak.get(stack, nothing)).bytes,
+            peak_objects=most.objects,
+            peak_sd_bytes=most.sd_bytes,
         )
-        for stack in {**fullest, **after, **before}
+        for stack in {**peak, **after, **before}
     ]
     return tuple(sorted(rows, key=lambda row: (-row.peak_bytes, row.stack)))
 
 
-def _live(dump: HeapDump, folded: Mapping[str, tuple[str, ...]]) -> dict[tuple[str, ...], float]:
-    """Estimated live bytes by folded stack."""
-    live: defaultdict[tuple[str, ...], float] = defaultdict(float)
-    for key, estimate in _estimates(dump).items():
-        live[folded[key]] += estimate.bytes
-    return dict(live)
+def _added(dumps: Sequence[_Dump]) -> dict[tuple[str, ...], Estimate]:
+    """Estimates by folded stack."""
+    added: dict[tuple[str, ...], Estimate] = {}
+    for dump in dumps:
+        for stack, estimate in dump.live():
+            added[stack] = added[stack] + estimate if stack in added else estimate
+    return added

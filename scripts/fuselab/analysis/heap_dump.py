@@ -42,6 +42,13 @@ class Estimate:
     bytes: float
     variance_bytes2: float
 
+    def __add__(self, other: Estimate) -> Estimate:
+        return Estimate(
+            self.objects + other.objects,
+            self.bytes + other.bytes,
+            self.variance_bytes2 + other.variance_bytes2,
+        )
+
     @property
     def sd_bytes(self) -> float:
         """Standard error of `bytes` that comes from sampling."""

@@ -207,6 +207,10 @@ class Profiler(Protocol):
         """Variables beyond the target's own, as templates with `{capture}`; part of the mount config."""
         ...
 
+    def equip(self, folder: Path) -> None:
+        """Called before the target starts: puts into `{capture}` what its environment names there, if anything."""
+        ...
+
     def attach(self, context: CaptureContext) -> AbstractContextManager[Window]:
         """Entered when the mount is ready, left after the load and before the unmount."""
         ...

@@ -39,6 +39,9 @@ class CriterionFlamegraph:
     def environment(self, support: ProfilerSupport) -> Mapping[str, str]:
         return {}
 
+    def equip(self, folder: Path) -> None:
+        return None
+
     def attach(self, context: CaptureContext) -> AbstractContextManager[Window]:
         return whole_run()
 

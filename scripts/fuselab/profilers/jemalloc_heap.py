@@ -1,11 +1,13 @@
 """jemalloc-heap: who holds memory, from jemalloc's own sampled heap dumps.
 
 A target that is built with jemalloc's profiling says so in its target.yaml. Any other native program gets
-Debian's libjemalloc by LD_PRELOAD, which has profiling compiled in.
+Debian's libjemalloc by LD_PRELOAD, which has profiling compiled in. Both get `tools/heap-peaks`, which has it write a
+dump at each new peak.
 """
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -20,6 +22,7 @@ from fuselab.profilers.base import (
     whole_run,
 )
 from fuselab.profilers.capability import native, no_preload, preload
+from fuselab.rig.errors import RigError
 from fuselab.target.model import ProfilerSupport, Target
 
 LIBRARY = "libjemalloc.so.2"
@@ -28,8 +31,12 @@ ERROR_ENOUGH = 0.2
 _LEAVE_OUT = (
     "Leave jemalloc-heap out of `profilers`, or say `jemalloc-heap: {unavailable: why}` in target.yaml."
 )
+_PEAKS = Path(__file__).parents[3] / "tools" / "heap-peaks" / "peaks.c"
+_PEAKS_LIBRARY = "heap-peaks.so"
+# A sample every 2 KiB: 1 MiB in small blocks is known within 4.4 %. Each sampled small block takes a page of its own:
+# what it costs in memory and time is in docs/profilers.md.
 _CONF = (
-    "prof:true,prof_active:true,prof_final:true,lg_prof_interval:27,lg_prof_sample:14,"
+    "prof:true,prof_active:true,prof_final:true,lg_prof_interval:27,lg_prof_sample:11,"
     "prof_prefix:{capture}/jeprof"
 )
 
@@ -53,16 +60,23 @@ class JemallocHeap:
         return preload(self.name, target)
 
     def environment(self, support: ProfilerSupport) -> Mapping[str, str]:
+        peaks = f"{{capture}}/{_PEAKS_LIBRARY}"
         if support.features or support.env:
-            return {}
-        return {"LD_PRELOAD": LIBRARY, "MALLOC_CONF": _CONF}
+            return {"LD_PRELOAD": peaks}
+        return {"LD_PRELOAD": f"{LIBRARY}:{peaks}", "MALLOC_CONF": _CONF}
+
+    def equip(self, folder: Path) -> None:
+        argv = ["cc", "-O2", "-shared", "-fPIC", "-o", str(folder / _PEAKS_LIBRARY), str(_PEAKS)]
+        done = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False)
+        if done.returncode != 0:
+            raise RigError(f"{_PEAKS} does not compile: {done.stderr.strip()[-500:]}")
 
     def attach(self, context: CaptureContext) -> AbstractContextManager[Window]:
         return whole_run()
 
     def process(self, captures: Sequence[CaptureFolder], out: Path, tools: Tools) -> Profile:
         from fuselab.analysis import jeprof
-        from fuselab.analysis.heap import Heap, dump_of, read_heap
+        from fuselab.analysis.heap import Heap, read_heap
         from fuselab.analysis.refusal import Refusal, Unavailable
         from fuselab.analysis.stacks import UNWIND_TABLES
         from fuselab.analysis.symbols import Symbols
@@ -74,24 +88,36 @@ class JemallocHeap:
 
         def read(capture: CaptureFolder) -> Reading:
             dumps = sorted(capture.folder.rglob("*.heap"))
-            pid = capture.target_pid()
-            if not any(dump_of(dump, pid) for dump in dumps) and (obstacle := _obstacle(capture)):
-                # Of a run that failed the failure is said first, and this beside it.
-                say = Unavailable if all(each.ended_in_order() for each in captures) else Refusal
-                raise say(f"{capture.binary.name} {obstacle}.", _LEAVE_OUT)
-            heap = read_heap(dumps, symbols, pid, log=capture.log())
+            family = capture.family()
+            try:
+                heap = read_heap(
+                    dumps, symbols, capture.target_pid(), family, capture.binary, log=capture.log()
+                )
+            except Refusal as refusal:
+                if obstacle := _obstacle(capture):
+                    # Of a run that failed the failure is said first, and this beside it.
+                    say = Unavailable if all(each.ended_in_order() for each in captures) else Refusal
+                    raise say(f"{capture.binary.name} {obstacle}.", _LEAVE_OUT) from refusal
+                raise
             heaps.append(heap)
             figures = {
                 **quality_figures(heap.quality, symbols.manglings),
                 "dumps": len(heap.timeline),
                 "peak_live_bytes": heap.peak.live_bytes,
-                "last_live_bytes": heap.last.live_bytes,
+                "last_live_bytes": heap.last_bytes,
                 "sampling_error": heap.relative_error,
             }
             limits = heap.quality.limits(UNWIND_TABLES)
             remarks = tuple(note for note in limits if "names from" in note)
             notes = tuple(note for note in limits if note not in remarks) + _thin(heap.relative_error)
-            return Reading(heap.stacks, tuple(dumps), figures, notes, remarks, heap.mean_sample_bytes)
+            return Reading(
+                heap.stacks,
+                tuple(dumps),
+                figures,
+                (*heap.caveats, *notes),
+                (*heap.remarks, *remarks),
+                heap.mean_sample_bytes,
+            )
 
         def extras() -> Extras:
             profile = out / "symbolised.heap"
@@ -112,7 +138,7 @@ def _thin(error: float) -> tuple[str, ...]:
     """What to say of a total whose standard error, as a share of it, is too large to compare anything with."""
     if error <= ERROR_ENOUGH:
         return ()
-    from fuselab.analysis.heap import SAMPLE_MORE
+    from fuselab.analysis.heap_words import SAMPLE_MORE
 
     return (f"So little was sampled that the total has a standard error of {error:.0%}. {SAMPLE_MORE}",)
 
@@ -120,8 +146,8 @@ def _thin(error: float) -> tuple[str, ...]:
 def _obstacle(capture: CaptureFolder) -> str | None:
     """Why a program that was built here did not take the preloaded jemalloc: known once it is there.
 
-    None where nothing was preloaded: a program may be static and have a jemalloc of its own.
+    None where none was preloaded: a program may be static and have a jemalloc of its own.
     """
-    if "LD_PRELOAD" not in capture.environment() or not capture.binary.is_file():
+    if not capture.binary.is_file() or LIBRARY not in capture.environment().get("LD_PRELOAD", ""):
         return None
     return no_preload(capture.binary)

@@ -31,6 +31,9 @@ class PerfOffCpu:
     def environment(self, support: ProfilerSupport) -> Mapping[str, str]:
         return {}
 
+    def equip(self, folder: Path) -> None:
+        return None
+
     def attach(self, context: CaptureContext) -> AbstractContextManager[Window]:
         from fuselab.analysis.perf import offcpu_record_argv
 

@@ -32,6 +32,9 @@ class PerfOnCpu:
     def environment(self, support: ProfilerSupport) -> Mapping[str, str]:
         return {}
 
+    def equip(self, folder: Path) -> None:
+        return None
+
     def attach(self, context: CaptureContext) -> AbstractContextManager[Window]:
         from fuselab.analysis.perf import oncpu_record_argv
 

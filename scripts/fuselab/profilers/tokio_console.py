@@ -42,6 +42,9 @@ class TokioConsole:
     def environment(self, support: ProfilerSupport) -> Mapping[str, str]:
         return PROMPT
 
+    def equip(self, folder: Path) -> None:
+        return None
+
     def attach(self, context: CaptureContext) -> AbstractContextManager[Window]:
         return asked_at_the_end(context)
 

@@ -46,6 +46,9 @@ class TraceChrome:
     def environment(self, support: ProfilerSupport) -> Mapping[str, str]:
         return {}
 
+    def equip(self, folder: Path) -> None:
+        return None
+
     def attach(self, context: CaptureContext) -> AbstractContextManager[Window]:
         return whole_run()
 

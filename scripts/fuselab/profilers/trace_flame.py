@@ -38,6 +38,9 @@ class TraceFlame:
     def environment(self, support: ProfilerSupport) -> Mapping[str, str]:
         return {}
 
+    def equip(self, folder: Path) -> None:
+        return None
+
     def attach(self, context: CaptureContext) -> AbstractContextManager[Window]:
         return whole_run()
 

@@ -155,6 +155,7 @@ def _set_up(place: Place) -> None:
     """Configuration files, and what the target wants done before its first mount."""
     config = place.story.request.mount
     mountpoint = place.state.mountpoint(1)
+    _equip(place)
     env = {name: value for name, value in place.filled_env().items() if name not in config.profiler_env}
     for name, text in config.files:
         path = place.state.data / name
@@ -171,6 +172,16 @@ def _set_up(place: Place) -> None:
             log=log,
             timeout_s=PREPARE_TIMEOUT_S,
         )
+
+
+def _equip(place: Place) -> None:
+    """What the profilers of the run need beside their files before the target starts."""
+    if not place.story.request.mount.profilers:
+        return
+    from fuselab.profilers import REGISTRY as PROFILERS
+
+    for support in place.story.request.mount.profilers:
+        PROFILERS[support.name].equip(place.out)
 
 
 def _measure(place: Place) -> None:

@@ -17,6 +17,8 @@ from fuselab.analysis.refusal import Refusal
 from fuselab.analysis.symbols import Symbols
 
 MIB = 2**20
+POOL_BYTES = 82494
+"""What jeprof says of a program that allocates nothing, with a sample every 16 KiB: libstdc++'s pool."""
 # What the acceptance test takes for an allocator's leaf in a folded line.
 ALLOCATOR_LEAF = re.compile(
     r"^(?:.*;)?(?:prof_|_?r?je_|__rust_alloc|__rust_realloc|malloc|calloc)[^;]* \d+$", re.M
@@ -71,10 +73,12 @@ def test_total_is_jeprofs_to_the_byte(golden: Path, keeper: Path, programs: Path
         text=True,
     )
     total = int(re.search(r"Total: (\d+) B", done.stdout)[1])  # type: ignore[index]
-    assert int(read_heap([last], symbols).last.live_bytes) == total
-    final = golden / "heap" / "p.27415.5.f.heap"
-    # What jeprof said of this dump when it was taken (tests/golden/heap/README.md).
-    assert int(read_heap([final], symbols).last.live_bytes) == 69989423
+    heap = read_heap(keeper.iterdir(), symbols)
+    # jeprof counts the pool of libstdc++, which jemalloc brings along.
+    assert int(heap.timeline[-1].live_bytes) + POOL_BYTES == pytest.approx(total, abs=1)
+    # What jeprof said of the last dump when it was taken (tests/golden/heap/README.md).
+    golden_heap = read_heap((golden / "heap").iterdir(), symbols)
+    assert int(golden_heap.timeline[-1].live_bytes) == 69989423
 
 
 def test_rounding_the_stacks_keeps_the_total(keeper: Path, symbols: Symbols) -> None:
@@ -156,7 +160,6 @@ def test_a_missing_final_dump_is_refused_with_its_cause(golden: Path, symbols: S
     with pytest.raises(Refusal, match="killed or left through _exit") as refusal:
         read_heap(first, symbols)
     assert "stop signal" in refusal.value.fix
-    assert not read_heap(first, symbols, require_final=False).final
 
 
 @pytest.mark.parametrize(("kept", "said"), [(0, "is empty"), (300, "cut short"), (4, "does not begin")])
@@ -170,7 +173,7 @@ def test_a_cut_dump_is_refused(golden: Path, tmp_path: Path, symbols: Symbols, k
 def test_dumps_without_a_single_sample_are_refused(golden: Path, tmp_path: Path, symbols: Symbols) -> None:
     text = (golden / "heap" / "p.27415.5.f.heap").read_text()
     maps = text[text.index("MAPPED_LIBRARIES") :]
-    (tmp_path / "p.1.0.f.heap").write_text(f"heap_v2/65536\n  t*: 0: 0 [0: 0]\n\n{maps}")
+    (tmp_path / "p.1.0.m0.heap").write_text(f"heap_v2/65536\n  t*: 0: 0 [0: 0]\n\n{maps}")
     with pytest.raises(Refusal, match="no dump holds") as refusal:
         read_heap(tmp_path.iterdir(), symbols)
     assert "lg_prof_sample" in refusal.value.fix
@@ -180,7 +183,11 @@ def test_the_process_that_dumped_most_is_meant_unless_said(
     golden: Path, tmp_path: Path, symbols: Symbols
 ) -> None:
     shutil.copytree(golden / "heap", tmp_path, dirs_exist_ok=True)
-    shutil.copy(golden / "heap" / "p.27415.5.f.heap", tmp_path / "p.99.0.f.heap")
+    for number, kind in ((0, "i0"), (5, "f")):
+        shutil.copy(
+            golden / "heap" / f"p.27415.{number}.{kind}.heap", tmp_path / f"p.99.{number}.{kind}.heap"
+        )
+    shutil.copy(golden / "heap" / "p.27415.0.i0.heap", tmp_path / "p.27415.1.i1.heap")
     assert read_heap(tmp_path.iterdir(), symbols).pid == 27415
     assert read_heap(tmp_path.iterdir(), symbols, pid=99).pid == 99
     with pytest.raises(Refusal, match=r"no heap dump of the process that serves the mount \(7\)"):
@@ -213,7 +220,7 @@ def test_jeprof_keeps_rust_generics(tmp_path: Path) -> None:
 
     name = "<demofs::meta::Sqlite<T> as demofs::meta::Store>::stat(--x)"
     heap = Heap(
-        {}, (), (HeapPoint(0, "final", 0, 0.0, 0.0, 0.0),), (Sample(("main", name), 4, 4 * MIB),), 2**14, 1, True,
+        {}, (), (HeapPoint(1, 0, "final", 0, 0.0, 0.0, 0.0),), (Sample(("main", name), 4, 4 * MIB),), 2**14, 1, True,
         Quality(1.0, 1.0),
     )  # fmt: skip
     jeprof.write_symbolised(heap, tmp_path / "a")

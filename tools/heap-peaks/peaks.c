@@ -1,0 +1,160 @@
+/* Heap dumps at new peaks: preloaded beside a jemalloc with profiling, or into a program that is linked with one.
+ *
+ * jemalloc's own prof.gdump writes a dump for every few pages that the heap grows beyond its maximum: 25,600 dumps for
+ * 100 MiB of 4 KiB blocks, in twenty times the time. So every allocation and every release is counted here (jemalloc
+ * calls our hooks), in the thread that makes it and to the byte, and a dump is written when 1/32 more is live than at
+ * the last one: what is missed of a peak is below 1/32 of it, however short it is, and ten times the heap is 74 dumps
+ * more.
+ *
+ * A jemalloc inside the program (tikv-jemallocator) is found in its table of symbols. Where there is none, or none that
+ * profiles, nothing happens.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <elf.h>
+#include <fcntl.h>
+#include <link.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define STEPS 32 /* a dump for each 1/STEPS of growth */
+#define SMALLEST_STEP_BYTES (32 << 10)
+#define FIRST_DUMP_BYTES (64 << 10)
+#define SMALLEST_LARGE_BYTES (16 << 10)
+
+/* What jemalloc 5.3 takes for `experimental.hooks.install`. Arguments are those of the call that was made. */
+struct hooks {
+    void (*allocated)(void *, int, void *, uintptr_t, uintptr_t *);
+    void (*released)(void *, int, void *, uintptr_t *);
+    void (*resized)(void *, int, void *, size_t, size_t, uintptr_t, uintptr_t *);
+    void *extra;
+};
+enum { MALLOC, POSIX_MEMALIGN, ALIGNED_ALLOC, CALLOC, MEMALIGN, VALLOC, MALLOCX, REALLOC, RALLOCX };
+enum { FREE, DALLOCX, SDALLOCX, FREED_BY_REALLOC, FREED_BY_RALLOCX };
+
+static int (*control)(const char *, void *, size_t *, void *, size_t);
+static size_t (*usable)(void *);
+static size_t large_pad_bytes;
+static atomic_long live_bytes, next_dump_bytes = FIRST_DUMP_BYTES;
+
+static long step_of(long live) { return live / STEPS > SMALLEST_STEP_BYTES ? live / STEPS : SMALLEST_STEP_BYTES; }
+
+static void count(long bytes) {
+    long live = atomic_fetch_add_explicit(&live_bytes, bytes, memory_order_relaxed) + bytes;
+    long due = atomic_load_explicit(&next_dump_bytes, memory_order_relaxed);
+    if (live < due) return;
+    /* Of several threads one writes; none waits, so that a child forked meanwhile is not stuck. */
+    if (atomic_compare_exchange_strong(&next_dump_bytes, &due, live + step_of(live))) control("prof.dump", NULL, NULL, NULL, 0);
+}
+
+/* Where malloc_usable_size is not linked in: jemalloc's size classes, four to a doubling. */
+static long size_class(size_t size) {
+    if (size <= 8) return 8;
+    size_t step = 16;
+    if (size > 128) step = (size_t)1 << (61 - __builtin_clzl(size - 1));
+    return (long)((size + step - 1) & ~(step - 1));
+}
+
+static long asked(int kind, const uintptr_t *arguments) {
+    switch (kind) {
+    case POSIX_MEMALIGN: return size_class(arguments[2]);
+    case ALIGNED_ALLOC: case MEMALIGN: case REALLOC: case RALLOCX: return size_class(arguments[1]);
+    case CALLOC: return size_class(arguments[0] * arguments[1]);
+    default: return size_class(arguments[0]);
+    }
+}
+
+/* The size of a block by jemalloc's own account of its extent; `next` is what it is moved to. */
+static long looked_up(void *block, long next) {
+    struct { size_t free, regions, bytes; } extent;
+    size_t size = sizeof extent;
+    if (control("experimental.utilization.batch_query", &extent, &size, &block, sizeof block) || !extent.regions) return 0;
+    if (extent.regions > 1) return (long)(extent.bytes / extent.regions);
+    long bytes = (long)(extent.bytes - large_pad_bytes);
+    /* A small block that is sampled has an extent of the smallest large size: what grows has doubled, mostly. */
+    return bytes == SMALLEST_LARGE_BYTES && next && next <= bytes ? next / 2 : bytes;
+}
+
+/* What a child inherits is its parent's: its own peaks begin there. */
+static void forked(void) {
+    long live = atomic_load(&live_bytes);
+    atomic_store(&next_dump_bytes, live + step_of(live));
+}
+
+static void allocated(void *extra, int kind, void *block, uintptr_t result, uintptr_t *arguments) {
+    (void)extra, (void)result;
+    if (block) count(usable ? (long)usable(block) : asked(kind, arguments));
+}
+
+static void released(void *extra, int kind, void *block, uintptr_t *arguments) {
+    (void)extra;
+    if (!block) return;
+    if (usable) count(-(long)usable(block));
+    else if (kind == SDALLOCX) count(-size_class(arguments[1]));
+    else count(-looked_up(block, kind >= FREED_BY_REALLOC ? size_class(arguments[1]) : 0));
+}
+
+static void resized(void *extra, int kind, void *block, size_t before, size_t after, uintptr_t result, uintptr_t *arguments) {
+    (void)extra, (void)kind, (void)block, (void)result, (void)arguments;
+    count((long)after - (long)before);
+}
+
+static int load_address(struct dl_phdr_info *program, size_t size, void *into) {
+    (void)size;
+    *(ElfW(Addr) *)into = program->dlpi_addr;
+    return 1; /* the program comes first */
+}
+
+/* Address of a function by the program's own table of symbols; NULL where it has none of that name. */
+static void *in_program(const char *image, size_t size, const char *name) {
+    const ElfW(Ehdr) *head = (const void *)image;
+    const ElfW(Shdr) *sections = (const void *)(image + head->e_shoff);
+    ElfW(Addr) base = 0;
+    if (!head->e_shoff || head->e_shoff + head->e_shnum * sizeof *sections > size) return NULL;
+    dl_iterate_phdr(load_address, &base);
+    for (int i = 0; i < head->e_shnum; i++) {
+        if (sections[i].sh_type != SHT_SYMTAB) continue;
+        const ElfW(Sym) *symbol = (const void *)(image + sections[i].sh_offset);
+        const char *strings = image + sections[sections[i].sh_link].sh_offset;
+        for (const ElfW(Sym) *end = symbol + sections[i].sh_size / sizeof *symbol; symbol < end; symbol++)
+            if (symbol->st_value && !strcmp(strings + symbol->st_name, name)) return (void *)(base + symbol->st_value);
+    }
+    return NULL;
+}
+
+/* The program's own jemalloc before the preloaded one: where it has one, that is what it allocates with. */
+static void find_jemalloc(void) {
+    struct stat about;
+    int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    if (file >= 0 && fstat(file, &about) == 0) {
+        const char *image = mmap(NULL, about.st_size, PROT_READ, MAP_PRIVATE, file, 0);
+        if (image != MAP_FAILED) {
+            control = in_program(image, about.st_size, "_rjem_mallctl");
+            usable = in_program(image, about.st_size, "_rjem_malloc_usable_size"); /* linked in where it is called */
+            munmap((void *)image, about.st_size);
+        }
+    }
+    if (file >= 0) close(file);
+    if (control) return;
+    control = dlsym(RTLD_DEFAULT, "mallctl");
+    usable = dlsym(RTLD_DEFAULT, "malloc_usable_size");
+    if (!usable) control = NULL;
+}
+
+__attribute__((constructor)) static void start(void) {
+    bool profiles = false, padded = false;
+    size_t size = sizeof profiles;
+    void *handle;
+    size_t width = sizeof handle;
+    struct hooks hooks = {allocated, released, resized, NULL};
+    find_jemalloc();
+    if (!control || control("opt.prof", &profiles, &size, NULL, 0) || !profiles) return;
+    if (control("opt.cache_oblivious", &padded, &size, NULL, 0) == 0 && padded) large_pad_bytes = 4096;
+    if (control("experimental.hooks.install", &handle, &width, &hooks, sizeof hooks) == 0) pthread_atfork(NULL, NULL, forked);
+}
