@@ -15,6 +15,7 @@
  *   corrupt-every=N   every Nth write stores its first byte wrong
  *   hang-at=N         the Nth write is never answered: its thread sleeps in hang_for_ever
  *   hang-reads=N      the same for the Nth read
+ *   lose-root=1       FOLDER (which is empty) is removed before the mount
  *   die-at=N          the process ends itself by SIGSEGV in the Nth write
  */
 #define _GNU_SOURCE
@@ -43,9 +44,9 @@ static struct {
     long value;
 } knobs[] = {
     {"burn-us", 0},   {"sleep-us", 0},      {"hold-mib", 0}, {"workers", 0},    {"worker-burn-us", 0}, {"worker-hold-mib", 0},
-    {"detached", 0},  {"fail-every", 0},    {"corrupt-every", 0}, {"hang-at", 0},  {"hang-reads", 0}, {"die-at", 0},
+    {"detached", 0},  {"fail-every", 0},    {"corrupt-every", 0}, {"hang-at", 0},  {"hang-reads", 0}, {"die-at", 0}, {"lose-root", 0},
 };
-enum { BURN, SLEEP, HOLD, COUNT, WORKER_BURN, WORKER_HOLD, DETACHED, FAIL, CORRUPT, HANG, HANG_READS, DIE };
+enum { BURN, SLEEP, HOLD, COUNT, WORKER_BURN, WORKER_HOLD, DETACHED, FAIL, CORRUPT, HANG, HANG_READS, DIE, LOSE };
 #define KNOB(which) (knobs[which].value)
 
 static char folder[PATH_MAX];
@@ -246,6 +247,7 @@ int main(int count, char **words) {
         if (!is_knob(words[i])) fuse_opt_add_arg(&arguments, words[i]);
     struct fuse_cmdline_opts options;
     if (fuse_parse_cmdline(&arguments, &options) || !options.mountpoint) return 2;
+    if (KNOB(LOSE)) rmdir(folder);
     struct fuse *fuse = fuse_new(&arguments, &operations, sizeof operations, NULL);
     if (!fuse || fuse_mount(fuse, options.mountpoint)) return 1;
     if (!options.foreground && fuse_daemonize(0)) return 1;

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import csv
+import shlex
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import click
 
 from fuselab.commands.common import errors_end_here, fail, repository, shorter
+from fuselab.commands.following import Stopped, run_to_the_end
 
 
 @click.command("try", context_settings={"ignore_unknown_options": True})
@@ -22,9 +23,23 @@ from fuselab.commands.common import errors_end_here, fail, repository, shorter
     "--runtime", "runtime_s", default=3, show_default=True, type=click.IntRange(min=1), metavar="S",
     help="Seconds of load in each run.",
 )  # fmt: skip
+@click.option(
+    "--prepare",
+    "preparations",
+    multiple=True,
+    metavar="CMD",
+    help="Run before the mount, in each run: mkfs, a configuration. {state} stands for its folder. May be repeated.",
+)
 @click.option("--only-write", is_flag=True, help="Write the files and run nothing.")
 @click.argument("argv", nargs=-1, required=True, metavar="-- ARGV...", type=click.UNPROCESSED)
-def command(name: str | None, blocks: int, runtime_s: int, only_write: bool, argv: tuple[str, ...]) -> None:
+def command(
+    name: str | None,
+    blocks: int,
+    runtime_s: int,
+    preparations: tuple[str, ...],
+    only_write: bool,
+    argv: tuple[str, ...],
+) -> None:
     """Mount any FUSE command line, compare it with the bare directory, profile it, and write the report.
 
     ARGV must stay in the foreground (often -f) and say {mountpoint} where it mounts; {state} is an empty folder
@@ -32,45 +47,63 @@ def command(name: str | None, blocks: int, runtime_s: int, only_write: bool, arg
 
         fuselab try -- bindfs -f {state} {mountpoint}
 
+    The command line runs again whenever it is mounted again, on the data that is there: what makes the store (mkfs, a
+    key, a configuration) is a --prepare:
+
+        fuselab try --prepare 'mkdir {state}/data' -- myfs {state}/data {mountpoint}
+
     The target.yaml and the experiment that it writes are yours to change.
     """
     from fuselab.experiment.loading import load_experiment
-    from fuselab.trial import STATE, TrialError, from_here, make_trial
+    from fuselab.trial import TrialError, from_here, make_trial, notes
 
     root = repository()
     try:
         argv = from_here(argv)
-        trial = make_trial(argv, name, blocks, runtime_s)
-        if shutil.which(argv[0]) is None:
-            raise TrialError(f"`{argv[0]}` is not installed, or not on PATH")
+        prepare = tuple(_words(text) for text in preparations)
+        trial = make_trial(argv, name, blocks, runtime_s, prepare)
+        for program in (argv[0], *(words[0] for words in prepare)):
+            if shutil.which(program) is None:
+                raise TrialError(f"`{program}` is not installed, or not on PATH")
         written = trial.write(root)
     except TrialError as error:
         fail(str(error))
     for path in written:
         click.echo(f"wrote {shorter(path)}")
-    if not any(STATE in word for word in argv):
-        click.echo(
-            "note: the load writes through the mount into whatever is behind it, and what it writes stays there; with "
-            f"{STATE} as the place of the data every run gets an empty folder of its own"
-        )
+    for note in (*trial.left_out, *notes(argv)):
+        click.echo(f"note: {note}")
     with errors_end_here():
         load_experiment(root / trial.experiment, root)
     report = f"results/{trial.name}/report.html"
     if only_write:
         click.echo(f"next: snakemake --cores all {report}")
         return
-    done = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--cores", "all", report], cwd=root, check=False
-    )
+    try:
+        code = run_to_the_end([sys.executable, "-m", "snakemake", "--cores", "all", report], root)
+    except Stopped as stopped:
+        fail(f"stopped by {stopped}; the same call goes on from here", 128 + stopped.number)
     look = (
         f"To look at the mount by hand: fuselab hold {trial.name} --variant {_variant(trial.experiment_text)}"
     )
-    if done.returncode != 0:
+    if code != 0:
         fail(f"the experiment did not finish. {look}")
     click.echo(f"the report: {root / report}")
     reasons = _failures(root / "results" / trial.name / "comparisons.csv")
     if reasons:
         fail("\n".join([*reasons, look]))
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """The argument list of a --prepare. Raises TrialError for what is none."""
+    from fuselab.trial import TrialError
+
+    try:
+        words = tuple(shlex.split(text))
+    except ValueError as error:
+        raise TrialError(f"--prepare '{text}': {error}") from None
+    if not words:
+        raise TrialError("--prepare '' is no command")
+    return words
 
 
 def _failures(comparisons: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
@@ -212,11 +213,27 @@ def _wait_mounted(process: Process, mountpoint: Path, timeout_s: float, unanswer
     except (OSError, TimeoutError) as error:
         kernel.abort_connection(mount.device)
         raise TargetError(
-            f"the target is mounted but does not answer ({error}){unanswered}: {process.described()}"
+            f"the target is mounted but does not answer ({error}){_hint(error, unanswered)}: {process.described()}"
         ) from error
     if device == outside:
         raise TargetError(f"the target was unmounted again at once: {process.described()}")
     return mount
+
+
+def _hint(error: OSError | TimeoutError, unreached: str) -> str:
+    """What may be behind an answer that is an error: a server out of reach, or nothing to show."""
+    if isinstance(error, TimeoutError) or error.errno in _UNREACHED:
+        return unreached
+    missing = "; its root is not there: does the folder or the image exist that it shows?"
+    return missing if isinstance(error, FileNotFoundError) else ""
+
+
+_UNREACHED = frozenset(
+    (
+        errno.EIO, errno.ENOTCONN, errno.ECONNABORTED, errno.ECONNREFUSED, errno.ECONNRESET, errno.EHOSTUNREACH,
+        errno.ENETUNREACH, errno.ETIMEDOUT, errno.EAGAIN, errno.EREMOTEIO,
+    )
+)  # fmt: skip
 
 
 def _orphans() -> set[int]:

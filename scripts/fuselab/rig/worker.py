@@ -10,6 +10,7 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from fuselab.rig.service import serving
 from fuselab.rig.session import Place, make_cold, prepare, session
 from fuselab.rig.state import free_bytes, state_folder
 from fuselab.rig.story import Story
-from fuselab.target.model import fill
+from fuselab.target.model import fill, is_shell
 from fuselab.workloads import REGISTRY, reading
 from fuselab.workloads.base import LoadContext, LoadResult
 
@@ -213,14 +214,29 @@ def _verify(place: Place) -> None:
     """Write with checksums, stop, mount again where the data survives that, and read back."""
     kind = REGISTRY[place.story.request.load.kind]
 
-    def check(written: bool) -> Callable[[LoadContext], LoadResult]:
-        return lambda context: kind.verify(context, written) or LoadResult(0)
+    def write(context: LoadContext) -> LoadResult:
+        return kind.verify(context, False) or LoadResult(0)
+
+    def read(context: LoadContext) -> LoadResult:
+        result = kind.verify(context, True) or LoadResult(0)
+        return replace(result, reason=result.reason and result.reason + _run_again(place))
 
     with session(place, "write") as at:
-        do_load(at, check(False))
+        do_load(at, write)
     if place.story.request.mount.persists:
         with session(place, "read") as at:
-            do_load(at, check(True))
+            do_load(at, read)
+
+
+def _run_again(place: Place) -> str:
+    """Why data may be gone that was there: a shell's text is the mount and what prepares it in one."""
+    if not is_shell(place.story.argv):
+        return ""
+    shell = " ".join(place.story.argv[:2])
+    return (
+        f"\n`{shell}` ran all of its text again for the remount: if that makes the store anew, put what makes it into "
+        "the target's `prepare`."
+    )
 
 
 _SESSIONS: dict[str, Callable[[Place], None]] = {

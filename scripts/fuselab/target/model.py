@@ -17,7 +17,7 @@ Strings in `argv`, `env` and `files` are templates. The placeholders, filled by 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -173,6 +173,14 @@ class Service:
     stop_timeout_s: float = 10.0
     user: str | None = None
     """An account to run as, for servers that refuse root (postgres)."""
+
+
+def is_shell(argv: Sequence[str]) -> bool:
+    """Whether a command line is a text for a shell: `sh -c ...`."""
+    return len(argv) > 1 and argv[1].startswith("-") and "c" in argv[1] and Path(argv[0]).name in _SHELLS
+
+
+_SHELLS = ("sh", "bash", "dash", "ash", "ksh", "zsh")
 
 
 def mountpoint_name(number: int) -> str:

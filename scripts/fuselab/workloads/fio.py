@@ -53,7 +53,18 @@ _VERIFY_JOBS: Mapping[str, Options] = {
 VERIFY_MIB = 72
 """The sum of their sizes."""
 _VERIFY_TIMEOUT_S = 300.0
-_TOO_SMALL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_VERIFY_WORDS = (
+    (
+        (errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
+        f"the verifying run writes {VERIFY_MIB} MiB, and found no room for them",
+    ),
+    (
+        (errno.EROFS,),
+        "the mount is read-only, and the verifying run writes. If it is meant to be: `mount: {read_only: true}` in "
+        "its target.yaml, a step of its `prepare` that makes a file, and a load that reads it (rw: read, filename: it)",
+    ),
+)
+"""What an error means for a run that writes."""
 
 
 class Fio:
@@ -117,9 +128,9 @@ class Fio:
         if ended.timed_out:
             limit = "the verifying run was not answered in time, and its limit is fixed"
             return replace(result, reason=f"{limit}: {result.reason}")
-        if any(os.strerror(code) in (result.reason or "") for code in _TOO_SMALL):
-            room = f"the verifying run writes {VERIFY_MIB} MiB, and found no room for them"
-            return replace(result, reason=f"{room}: {result.reason}")
+        for codes, why in _VERIFY_WORDS:
+            if any(os.strerror(code) in (result.reason or "") for code in codes):
+                return replace(result, reason=f"{why}: {result.reason}")
         return result
 
     def metrics(self, run: Path) -> Sequence[Metric]:

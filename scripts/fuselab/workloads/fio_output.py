@@ -170,7 +170,7 @@ def result(output: Path, ended: Ended, timeout_s: float | None = None) -> LoadRe
     ) as error:  # fio has done its work where it ended well: what we cannot read is not the target's
         return LoadResult(ended.exit_code, f"fio: {ended.words()}\n{error}" if ended.exit_code else None)
     if errors:
-        words = ", ".join(f"{name}: {os.strerror(code)} (error {code})" for name, code in errors.items())
+        words = ", ".join(f"{name}: {_error_words(code)}" for name, code in errors.items())
         if errno.EILSEQ in errors.values():  # what fio calls a checksum that is wrong
             return LoadResult(
                 ended.exit_code or 1,
@@ -183,6 +183,15 @@ def result(output: Path, ended: Ended, timeout_s: float | None = None) -> LoadRe
     if not moved:
         return LoadResult(1, "fio ended without a single I/O: is its runtime shorter than its ramp_time?")
     return LoadResult(0)
+
+
+def _error_words(code: int) -> str:
+    """fio calls a checksum that is wrong EILSEQ, for want of a number of its own."""
+    return (
+        f"bad checksum (fio's error {code})"
+        if code == errno.EILSEQ
+        else f"{os.strerror(code)} (error {code})"
+    )
 
 
 def _outcome(output: Path) -> tuple[dict[str, int], bool]:

@@ -205,6 +205,15 @@ def test_a_mount_that_does_not_answer_is_told_of_its_network(rig):
         assert "no route" in rest
 
 
+def test_a_mount_without_its_root_is_told_of_no_network(rig, plainfs):
+    record = failed(rig, argv=(str(plainfs), "{state}", "--lose-root=1", "{mountpoint}", "-f"))
+    first, _, _ = (record.reason or "").partition("\n")
+    assert "mounted but does not answer" in first
+    assert "No such file or directory" in first
+    assert "network" not in first
+    assert "its root is not there" in first
+
+
 def test_a_port_in_use_is_the_machines_fault_and_names_the_mend(rig):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

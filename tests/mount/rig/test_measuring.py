@@ -15,6 +15,7 @@ import pytest
 
 from fuselab.rig.request import Load
 from fuselab.target.model import ProfilerSupport
+from fuselab.workloads import reading
 
 pytestmark = pytest.mark.mount
 
@@ -145,12 +146,33 @@ def test_a_filesystem_that_changes_one_byte_between_mounts_is_caught(rig, name):
     first, _, rest = record.reason.partition("\n")
     assert first.startswith("what was read back is not what was written")
     assert "verify failed at file" in rest, "fio's own lines"
+    assert "bad checksum (fio's error 84)" in first
+    assert "`sh -c` ran all of its text again for the remount" in rest
 
 
 def test_a_filesystem_that_forgets_a_file_between_mounts_is_caught(rig):
     forget = 'rm -f "$0/random.0.0"; exec bindfs -f "$0" "$1"'
     record, _ = rig.run(purpose="verify", load=Load("fio", "verify", {}), argv=shell(forget))
     assert record.status == "failed"
+
+
+def test_a_mount_that_can_only_be_read_learns_what_to_write_into_its_target(rig):
+    argv = ("bindfs", "-f", "-r", "{state}", "{mountpoint}")
+    record, _ = rig.run(purpose="verify", load=Load("fio", "verify", {}), argv=argv)
+    assert record.status == "failed"
+    assert record.reason.startswith("the mount is read-only, and the verifying run writes.")
+    assert "read_only: true" in record.reason
+
+
+def test_a_load_that_fuselab_cannot_read_is_a_run_all_the_same(rig):
+    """The unified figures that `check` refuses stand for whatever fio may write that we have not seen."""
+    unified = fio(rw="rw", bs="64k", size="4m", unified_rw_reporting="mixed")
+    record, out = rig.run(load=unified)
+    assert (record.status, record.reason) == ("ok", None)
+    [mark] = [mark for mark in record.marks if mark.startswith(reading.UNREAD)]
+    assert "a fault of fuselab, not of the target" in mark
+    assert json.loads((out / "fio.json").read_text())["jobs"][0]["mixed"]["total_ios"] == 64
+    assert reading.metrics("fio", out, 0.0) == []
 
 
 @pytest.mark.skipif(

@@ -404,12 +404,7 @@ class TestTry:
         note = '"failed its verifying run: exit code 1. Its last words:\n    no such folder"'
         row = f"true,failed,{note}" if failed else "true,slower,"
         (results / "comparisons.csv").write_text(f"variant,verdict,note\n{row}\n{row}\n")
-        real = subprocess.run
-
-        def run(argv, **more):
-            return real(["true"], **more) if "snakemake" in argv else real(argv, **more)
-
-        monkeypatch.setattr("fuselab.commands.try_.subprocess.run", run)
+        monkeypatch.setattr("fuselab.commands.try_.run_to_the_end", lambda argv, cwd: 0)
         done = fuselab("try", "--", "true", "{mountpoint}")
         assert done.exit_code == (1 if failed else 0)
         assert "the report: " in done.output
@@ -430,6 +425,48 @@ class TestTry:
         target = yaml.safe_load((repository / "targets" / "try-myfs" / "target.yaml").read_text())
         assert target["build"]["installed"]["binary"] == str(program)
         assert target["mount"]["argv"] == ["{binary}", "mount", "--in=./x", "{mountpoint}"]
+
+    def test_what_a_program_cannot_have_is_left_out_and_said(
+        self, fuselab, repository: Path, checkout: Path, tmp_path: Path
+    ):
+        """A section of Go's linker is what tells a Go program, here as anywhere."""
+        (repository / "targets" / "directory").symlink_to(checkout / "targets" / "directory")
+        program = tmp_path / "gofs"
+        source = 'const char table[16] __attribute__((section(".gopclntab"), used)) = {0}; int main(void) {return 0;}'
+        subprocess.run(["gcc", "-x", "c", "-", "-o", program], input=source, text=True, check=True)
+        done = fuselab("try", "--only-write", "--", str(program), "{state}", "{mountpoint}")
+        assert done.exit_code == 0, done.output
+        assert f"note: jemalloc-heap is left out: {program} is a Go program" in done.output
+        experiment = yaml.safe_load((repository / "experiments" / "try-gofs.yaml").read_text())
+        assert experiment["profilers"] == ["perf-oncpu", "perf-offcpu"]
+
+    def test_preparations_run_before_the_mount_and_not_with_it(
+        self, fuselab, repository: Path, checkout: Path
+    ):
+        (repository / "targets" / "directory").symlink_to(checkout / "targets" / "directory")
+        steps = ["--prepare", "mkdir {state}/a", "--prepare", "sh -c 'echo key > {state}/b c'"]
+        done = fuselab("try", "--only-write", *steps, "--", "true", "{state}", "{mountpoint}")
+        assert done.exit_code == 0, done.output
+        target = yaml.safe_load((repository / "targets" / "try-true" / "target.yaml").read_text())
+        assert target["mount"]["prepare"] == [["mkdir", "{state}/a"], ["sh", "-c", "echo key > {state}/b c"]]
+        assert "a --prepare" not in done.output
+
+    def test_a_text_for_a_shell_is_said_to_run_at_each_mount(self, fuselab, repository: Path, checkout: Path):
+        (repository / "targets" / "directory").symlink_to(checkout / "targets" / "directory")
+        text = "mkdir -p {state}/a && exec myfs {state}/a {mountpoint}"
+        done = fuselab("try", "--only-write", "--name=shell", "--", "sh", "-c", text)
+        assert done.exit_code == 0, done.output
+        assert "`sh -c` runs all of its text again when it is mounted again" in done.output
+
+    @pytest.mark.parametrize(
+        ("step", "said"),
+        [("mkdir {stat}", "did you mean {state}?"), ("'", "No closing quotation"), ("", "is no command")],
+    )
+    def test_a_preparation_that_cannot_work_is_said_first(self, fuselab, repository: Path, step, said):
+        done = fuselab("try", "--only-write", "--prepare", step, "--", "true", "{mountpoint}")
+        assert done.exit_code == 1
+        assert said in done.output
+        assert not list(repository.glob("targets/try-*"))
 
     def test_no_blocks_are_refused_before_anything_is_written(self, fuselab, repository: Path):
         assert fuselab("try", "--blocks", "0", "--", "true", "{mountpoint}").exit_code == 2
