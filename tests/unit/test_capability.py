@@ -121,3 +121,10 @@ def test_a_program_that_could_have_been_seen_is_refused(
     )
     assert profile.status == "refused"
     assert "no heap dump of the process that serves the mount (6), only of [25]" in profile.notes[0]
+
+
+@pytest.mark.skipif(not GO_PROGRAM, reason="etcd is not installed")
+def test_of_a_go_program_the_reason_says_what_go_offers_instead(checkout: Path) -> None:
+    found = REGISTRY["jemalloc-heap"].capability(installed(checkout, GO_PROGRAM))
+    assert "runtime/pprof" in found.reason
+    assert "go tool pprof" in found.reason

@@ -5,7 +5,8 @@ What is *counted* is told from what is *meant* by the kind of the name:
 - Threads and tasks are instances: `worker-3` of one run is `worker-5` of the next. Counters, pids, ports, addresses,
   hashes and temporary names in them go, wherever they stand.
 - Functions are what somebody wrote: `read_u32` is not `read_u64`, `level_1` not `level_2`. Only what a build appends
-  goes: the hash of a module (`f.llvm.123`), and cargo's in the name of a file (`bench-0123456789abcdef`).
+  goes: the hash of a module (`f.llvm.123`), Go's calling convention (`f.abi0`, which stripped programs do not say), and
+  cargo's hash in the name of a file (`bench-0123456789abcdef`).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _NUMBERS = re.compile(
     re.VERBOSE,
 )
 _AT_END = re.compile(r"(?:[-_:#/., ]*(?:\bN\b|(?<=[-_])N|\d+))+$")
-_BY_COMPILER = re.compile(r"\.llvm\.[0-9A-Fa-f]+(?=$|[.@ ])")
+_BY_COMPILER = re.compile(r"\.llvm\.[0-9A-Fa-f]+(?=$|[.@ ])|\.abi(?:0|internal)$")
 _BY_CARGO = re.compile(r"-[0-9a-f]{16}(?=$|\.so\b)")
 _COMM = 15
 """Bytes that the kernel keeps of a thread's name: what cargo names by a hash is cut in the middle of it."""
@@ -47,7 +48,7 @@ def of_instance(name: str) -> str:
 
 
 def of_function(name: str) -> str:
-    """A function's name without the hash of the module that it was compiled in."""
+    """A function's name without what its compiler and linker appended."""
     return _BY_COMPILER.sub("", name)
 
 

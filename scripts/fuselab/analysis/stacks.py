@@ -35,7 +35,7 @@ FRAME_POINTERS = (
 UNWIND_TABLES = (
     "jemalloc walks by unwind tables, 128 frames at most: build with -fasynchronous-unwind-tables."
 )
-DEBUG_INFORMATION = "with debug information (-g; for cargo `debug = limited`; for Go without -s and -w)"
+DEBUG_INFORMATION = "with debug information (-g; for cargo `debug = limited`)"
 _WORTH_NAMING = 0.05
 """A module with a smaller share of the frames is not spoken of."""
 _MOST_NAMED = 3

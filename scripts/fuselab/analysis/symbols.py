@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from fuselab.analysis.elf import DEBUG_ROOTS, ElfImage, NotElfError, read_image
+from fuselab.analysis.elf import DEBUG_ROOTS, ElfImage, NotElfError, debug_file, read_image
+from fuselab.analysis.go_table import GoTable, read_go_table
 from fuselab.analysis.names import demangle, mangling
 from fuselab.analysis.perf_map import PerfMap, is_perf_map, read_perf_map
 from fuselab.analysis.symcache import NoSymbolsError, open_symcache
@@ -110,7 +111,8 @@ class Symbols:
                 f"{path} is not the file that was profiled: its build id is {image.build_id}, not {place.build_id}"
             )
             return None
-        return _Elf(image, open_symcache(image, self.cache_folder, self.debug_roots))
+        go = None if debug_file(image.build_id, self.debug_roots) else read_go_table(path)
+        return _Elf(image, open_symcache(image, self.cache_folder, self.debug_roots), go)
 
 
 @dataclass(frozen=True)
@@ -119,11 +121,15 @@ class _Elf:
 
     image: ElfImage
     cache: SymCache
+    go: GoTable | None
+    """Of a stripped Go program."""
 
     def at(self, offset: int) -> Frames:
         address = self.image.address_of(offset)
         if address is None:
             return ()
+        if self.go and (name := self.go.at(address)):
+            return (name,)
         matches = self.cache.lookup(address - self.image.load_address)  # type: ignore[no-untyped-call]
         return tuple(
             match.symbol for match in reversed(matches) if match.symbol and match.symbol not in _NO_SIZE

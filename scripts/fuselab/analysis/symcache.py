@@ -44,7 +44,8 @@ def open_symcache(
     folder.mkdir(parents=True, exist_ok=True)
     separate = debug_file(image.build_id, debug_roots)
     source = separate or image.path
-    kind = "debug" if separate else "self"
+    # `strip` leaves the build id as it is: a file with symbols and one without are told apart by their sizes.
+    kind = "debug" if separate else f"self-{image.path.stat().st_size}"
     file = folder / f"{image.build_id}.{kind}.v{SYMCACHE_LATEST_VERSION}.symcache"
     if cache := _try_open(file):
         return cache

@@ -61,13 +61,16 @@ def no_preload(program: Path) -> str | None:
         except ELFError:
             return None
         if any(elf.get_section_by_name(name) for name in _GO):
-            return (
-                "is a Go program: its runtime has an allocator of its own, which LD_PRELOAD does not replace"
-            )
+            return _GO_HEAP
         if not any(segment["p_type"] == "PT_INTERP" for segment in elf.iter_segments()):
             return "is statically linked: LD_PRELOAD cannot give it another malloc"
     return None
 
 
+_GO_HEAP = (
+    "is a Go program: its runtime has an allocator of its own, which LD_PRELOAD does not replace, and samples it by "
+    'itself: let the program write that at its exit (pprof.Lookup("heap") of runtime/pprof) or serve it '
+    "(net/http/pprof), and read it with `go tool pprof -sample_index=inuse_space`"
+)
 _GO = (".go.buildinfo", ".note.go.buildid", ".gopclntab")
 """Sections that Go's linker writes; the last stays in a stripped program."""
