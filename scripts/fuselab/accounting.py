@@ -38,6 +38,7 @@ def write_account(cell: Path, trace_capture: Path, kind: str) -> None:
         polled=_polled(cell / "trace-flame"),
         on_cpu=_sampled(cell / "perf-oncpu", "folded.txt"),
         blocked=_sampled(cell / "perf-offcpu", "folded.txt"),
+        idle=_sampled(cell / "perf-offcpu", "idle.txt"),
         preempted=_sampled(cell / "perf-offcpu", "preempted.txt"),
         fio=tuple(
             FioSide(direction, operations, traffic.latency_ns[direction])

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from fuselab.files import write_json
 from fuselab.processing import diff, process
+from fuselab.profilers.base import Profile
 
 FIO_DIED = "fio ended with exit code 1: Transport endpoint is not connected"
 
@@ -141,3 +143,22 @@ def test_nothing_moves_between_two_manglings_of_one_program(
     note = json.loads((tmp_path / "diff/diff.json").read_text())["note"]
     assert ("mangled in two ways" in note) == (not moved)
     assert ("a::serve" in rows) == (not moved), "two v0 builds keep their generic arguments"
+
+
+@pytest.mark.parametrize("empty", ["baseline", "variant"])
+def test_a_side_that_was_never_blocked_is_compared_all_the_same(tmp_path: Path, empty: str) -> None:
+    """What there is on one side alone has moved; a picture takes a stack in the variant."""
+    sides = {name: tmp_path / name / "w" / "perf-offcpu" for name in ("baseline", "variant")}
+    for name, folder in sides.items():
+        folder.mkdir(parents=True)
+        text = "" if name == empty else "fs;main;fsync 5000000\n"
+        for number in ("", ".001", ".002"):
+            (folder / f"folded{number}.txt").write_text(text)
+        total = 0 if name == empty else 10_000_000
+        made = Profile("perf-offcpu", "ok", "ns off CPU", total, 2, 20, 0, (), (10, 10), (0, 0))
+        write_json(folder / "profile.json", made)
+    diff(sides["baseline"], sides["variant"], tmp_path / "diff")
+    said = json.loads((tmp_path / "diff" / "diff.json").read_text())["note"]
+    assert "fsync" in (tmp_path / "diff" / "movers.csv").read_text()
+    assert (tmp_path / "diff" / "diff.svg").is_file() == (empty == "baseline")
+    assert ("no stack to draw" in said) == (empty == "variant")

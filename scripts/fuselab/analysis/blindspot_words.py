@@ -159,8 +159,8 @@ def _write(folder: Path, rows: Sequence[Row], first: str, said_besides: Sequence
 
 
 _FIGURES = (
-    "calls", "wall_ns", "poll_ns", "oncpu_ns", "blocked_ns", "preempted_ns", "awaiting_ns", "unexplained_ns",
-    "poll_excess_ns",
+    "calls", "wall_ns", "poll_ns", "oncpu_ns", "blocked_ns", "preempted_ns", "idle_ns", "awaiting_ns",
+    "unexplained_ns", "poll_excess_ns",
 )  # fmt: skip
 
 

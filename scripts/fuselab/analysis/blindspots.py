@@ -67,6 +67,8 @@ class Captures:
     polled: Polled | None = None
     on_cpu: Sampled | None = None
     blocked: Sampled | None = None
+    idle: Sampled | None = None
+    """Threads that waited for something to do. Within a span, that is what blocked it."""
     preempted: Sampled | None = None
     fio: Sequence[FioSide] = ()
     functions: Collection[str] = ()
@@ -86,6 +88,8 @@ class Row:
     oncpu_ns: int | None = None
     blocked_ns: int | None = None
     preempted_ns: int | None = None
+    idle_ns: int | None = None
+    """Of threads outside all spans that had nothing to do: in no other figure."""
     awaiting_ns: int | None = None
     unexplained_ns: int | None = None
     share: float | None = None
@@ -110,8 +114,9 @@ def account(captures: Captures) -> Account:
     """Set the figures side by side. Pure: the same captures give the same rows."""
     trace = captures.trace
     index = FunctionIndex(span.key for span in trace.spans)
-    kinds = (captures.on_cpu, captures.blocked, captures.preempted)
-    attributed = [_by_span(index, sampled, captures.operations) for sampled in kinds]
+    kinds = (captures.on_cpu, captures.blocked, captures.preempted, captures.idle)
+    on_cpu, blocked, preempted, idle = (_by_span(index, kind, captures.operations) for kind in kinds)
+    attributed = (on_cpu, _with_idle(blocked, idle), preempted)
     poll = _poll(captures)
     hosts = _hosts(captures, index, poll)
     root_wall_ns = trace.root_wall_ns
@@ -125,7 +130,8 @@ def account(captures: Captures) -> Account:
     rows = _explained(rows)
     rows.sort(key=lambda row: (-(row.wall_ns or 0), row.key))
     if any(by is not None for by in attributed):
-        rows.append(_sampled(Row(OUTSIDE_SPANS), None, attributed))
+        idle_ns = None if idle is None else idle.get(None, 0)
+        rows.append(_sampled(Row(OUTSIDE_SPANS, idle_ns=idle_ns), None, attributed))
     beyond, notes = _beyond_target(captures)
     inner, outer = _leaves(index, captures)
     return Account([*rows, *beyond], trace, inner, outer, notes)
@@ -146,6 +152,16 @@ def _by_span(
     for stack, value in sampled.folded.stacks.items():
         sums[index.innermost(stack)] += value
     return {key: round(value * operations / sampled.operations) for key, value in sums.items()}
+
+
+def _with_idle(
+    blocked: Mapping[SpanKey | None, int] | None, idle: Mapping[SpanKey | None, int] | None
+) -> Mapping[SpanKey | None, int] | None:
+    """A span in which a thread waits for something to do is blocked by that."""
+    if blocked is None or idle is None:
+        return blocked
+    inside = Counter({key: value for key, value in idle.items() if key is not None})
+    return Counter(blocked) + inside
 
 
 def _poll(captures: Captures) -> dict[SpanKey, int] | None:

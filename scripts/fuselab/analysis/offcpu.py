@@ -2,7 +2,8 @@
 
 A thread that leaves the CPU gives a sched_switch sample with its stack and state, then a PERF_RECORD_SWITCH
 OUT; its next PERF_RECORD_SWITCH IN ends the wait. State S or D (and the rarer T, t, P, I) is *blocked*: the
-thread waits for something. R is *preempted*: it could run and was not let.
+thread waits for something. R is *preempted*: it could run and was not let. What is blocked because there is nothing
+to do is *idle*, and kept apart (`idle`).
 
 What cannot be known: a thread that is off the CPU when the window opens has left no stack in it. Its wait up
 to its first return is counted in `before_window_ns`; one that never returns in the window is among
@@ -13,10 +14,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from fuselab.analysis import perf, perf_script
+from fuselab.analysis.idle import is_idle
 from fuselab.analysis.kept import modules_of
 from fuselab.analysis.leaf_callers import read_leaf_callers
 from fuselab.analysis.perf_script import RawStack
@@ -39,7 +42,9 @@ class OffCpu:
     """Off-CPU time of one capture."""
 
     blocked: Stacks
-    """Root first, beginning with the thread's name -> ns waited."""
+    """Root first, beginning with the thread's name -> ns waited, for anything but work."""
+    idle: Stacks
+    """The same for threads that had nothing to do."""
     preempted: Stacks
     """The same for time in which the thread could have run."""
     event: str
@@ -48,13 +53,14 @@ class OffCpu:
     lost: int
     """Samples and switches that the kernel could not store: their time is missing or has no stack."""
     blocked_ns: int
+    idle_ns: int
     preempted_ns: int
     without_stack_ns: int
-    """Part of the two whose sched_switch sample is missing; folded as `[no stack]`."""
+    """Part of the first and the last whose sched_switch sample is missing; folded as `[no stack]`."""
     before_window_ns: int
     """Waits that began before the window, up to the thread's first return: in none of the stacks."""
     open_ns: int
-    """Part of blocked_ns and preempted_ns that was still going on when the window ended."""
+    """Part of all three that was still going on when the window ended."""
     threads: int
     silent_threads: int
     """Threads that neither left nor entered a CPU in the window: off it all the time, or on it all the
@@ -199,19 +205,25 @@ def _fold(ledger: _Ledger, lost: int, window: tuple[int, int], symbols: Symbols)
     named = perf_script.name_stacks({raw for (_, raw), _ in waits}, symbols)
     named[_NO_STACK] = NamedStack(("[no stack]",), 0, 1)
 
-    def fold(times: Counter[tuple[str, RawStack]]) -> Stacks:
+    def fold(times: Mapping[tuple[str, RawStack], int]) -> Stacks:
         stacks: Counter[tuple[str, ...]] = Counter()
         for (comm, raw), time_ns in times.items():
             stacks[(thread_frame(comm), *named[raw].functions)] += time_ns
         return dict(stacks)
 
+    idle = {key: ns for key, ns in ledger.blocked.items() if is_idle(named[key[1]].functions)}
+    blocked = {key: ns for key, ns in ledger.blocked.items() if key not in idle}
+    # What idle threads look like says nothing of the pictures that count, unless there is nothing else.
+    shown = [*blocked.items(), *ledger.preempted.items()] or waits
     return OffCpu(
-        blocked=fold(ledger.blocked),
+        blocked=fold(blocked),
+        idle=fold(idle),
         preempted=fold(ledger.preempted),
         event=ledger.events.most_common(1)[0][0] if ledger.events else "sched:sched_switch",
         switches=ledger.outs,
         lost=lost,
-        blocked_ns=ledger.blocked.total(),
+        blocked_ns=sum(blocked.values()),
+        idle_ns=sum(idle.values()),
         preempted_ns=ledger.preempted.total(),
         without_stack_ns=sum(time_ns for (_, raw), time_ns in waits if raw == _NO_STACK),
         before_window_ns=ledger.before_window_ns,
@@ -220,5 +232,5 @@ def _fold(ledger: _Ledger, lost: int, window: tuple[int, int], symbols: Symbols)
         silent_threads=sum(not thread.seen for thread in ledger.threads.values()),
         start_ns=window[0],
         end_ns=window[1],
-        quality=grade([(named[raw], time_ns) for (_, raw), time_ns in waits], symbols.problems),
+        quality=grade([(named[raw], time_ns) for (_, raw), time_ns in shown], symbols.problems),
     )

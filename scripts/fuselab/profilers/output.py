@@ -38,6 +38,8 @@ class Reading:
     """What a reader should know that takes nothing from the picture."""
     sample_value: float = 0.0
     """What one sample stands for, in the profiler's unit; 0 where everything is counted."""
+    nothing: str = ""
+    """What it means that no capture has a stack; "" where that cannot be true, and is refused."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,9 @@ def profile_of(
         picture = Picture(
             title=profiler.title, subtitle=f"{len(sides)} capture(s), {whole.total:,} {profiler.unit}"
         )
-        flamegraph(tools.inferno_flamegraph, whole, out / "flamegraph.svg", picture)
+        nothing = () if whole else tuple(filter(None, (reading.nothing for reading in readings)))[:1]
+        if not nothing:
+            flamegraph(tools.inferno_flamegraph, whole, out / "flamegraph.svg", picture)
         added = extras()
     except Refusal as refusal:
         return refusal_of(profiler, captures, refusal)
@@ -97,7 +101,11 @@ def profile_of(
         operations_by_capture=tuple(capture.operations for capture in captures),
         bytes_by_capture=tuple(capture.bytes for capture in captures),
         tool_versions=versions(tools),
-        notes=(*notes, *dict.fromkeys(remark for reading in readings for remark in reading.remarks)),
+        notes=(
+            *notes,
+            *nothing,
+            *dict.fromkeys(remark for reading in readings for remark in reading.remarks),
+        ),
         sample_value=max(reading.sample_value for reading in readings),
         figures={**_mean_figures(readings), **observed_figures(profiler.name, captures)},
         pictures=added.pictures,

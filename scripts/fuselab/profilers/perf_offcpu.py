@@ -11,14 +11,18 @@ from fuselab.profilers.capability import native
 from fuselab.profilers.perf_session import DATA, recording
 from fuselab.target.model import ProfilerSupport, Target
 
+_NOTHING_BLOCKED = (
+    "No thread was blocked but for want of something to do: there is nothing to draw beside the idle threads."
+)
+
 
 class PerfOffCpu:
-    """Time off CPU by the stack that left it: blocked in folded.txt, preempted apart."""
+    """Time off CPU by the stack that left it: blocked in folded.txt; idle and preempted apart."""
 
     name = "perf-offcpu"
     title = "perf: off CPU, blocked"
     unit = "ns off CPU"
-    sees = "where threads block or are preempted, with the stack that left the CPU"
+    sees = "where threads block, idle or are preempted, with the stack that left the CPU"
     blind_to = "tasks suspended at an await: their thread has gone on to other work or is parked"
     grows_with_load = True
     needs_target_support = False
@@ -58,6 +62,7 @@ class PerfOffCpu:
                 "switches": off.switches,
                 "lost_records": off.lost,
                 "blocked_ns": off.blocked_ns,
+                "idle_ns": off.idle_ns,
                 "preempted_ns": off.preempted_ns,
                 "without_stack_ns": off.without_stack_ns,
                 "before_window_ns": off.before_window_ns,
@@ -68,15 +73,23 @@ class PerfOffCpu:
                 *interpreter_notes(capture.binary, data, capture.family() or None),
                 *off.quality.limits(),
             )
-            return Reading(off.blocked, (data,), figures, notes)
+            return Reading(off.blocked, (data,), figures, notes, nothing=_NOTHING_BLOCKED)
 
         def extras() -> Extras:
-            preempted = merged(Folded(off.preempted, "ns preempted") for off in found)
-            write_folded(out / "preempted.txt", preempted)
-            if not preempted:
-                return Extras()
-            picture = Picture(title="perf: off CPU, preempted", colors="aqua")
-            flamegraph(tools.inferno_flamegraph, preempted, out / "preempted.svg", picture)
-            return Extras(pictures={"Preempted: could have run, and was not let": "preempted.svg"})
+            apart = {
+                "idle": ("idle: waited for something to do", [off.idle for off in found], "green"),
+                "preempted": (
+                    "preempted: could have run, and was not let", [off.preempted for off in found], "aqua",
+                ),
+            }  # fmt: skip
+            pictures = {}
+            for name, (title, stacks, colors) in apart.items():
+                whole = merged(Folded(side, f"ns {name}") for side in stacks)
+                write_folded(out / f"{name}.txt", whole)
+                if whole:
+                    picture = Picture(title=f"perf: off CPU, {name}", colors=colors)
+                    flamegraph(tools.inferno_flamegraph, whole, out / f"{name}.svg", picture)
+                    pictures[title[0].upper() + title[1:]] = f"{name}.svg"
+            return Extras(pictures=pictures)
 
         return profile_of(self, captures, out, tools, read, extras)

@@ -6,8 +6,8 @@ Contracts that DESIGN.md leaves open, as the report reads them (all below `resul
   `max_ratio`, `stall_rate`, `note`; whatever else it has is shown in the full table under its own name.
 - `costs.csv`: the columns of comparisons.csv and `profiler`, `step` (`compiled in` or `switched on`).
 - `processed/<variant>/<workload>/blindspots.parquet` (or `.csv`): one row per span name, the figures of METHOD.md
-  as `target`, `name`, `calls`, `wall_ns`, `poll_ns`, `oncpu_ns`, `blocked_ns`, `preempted_ns`, `awaiting_ns`,
-  `unexplained_ns`; beside it `blindspots.json` with `headline` and `notes`.
+  as `target`, `name`, `calls`, `wall_ns`, `poll_ns`, `oncpu_ns`, `blocked_ns`, `preempted_ns`, `idle_ns`,
+  `awaiting_ns`, `unexplained_ns`; beside it `blindspots.json` with `headline` and `notes`.
 - `processed/<variant>/<workload>/queries.json`: `[{title, sql, columns, rows, error}]`.
 - Tables name the unit of a column in its last word: `_ns`, `_us`, `_s`, `_bytes`, `_share`.
 """

@@ -111,13 +111,46 @@ def test_waits_of_workers_that_left_are_found_and_those_of_others_are_not(rig, p
     assert record.observers_s["perf-offcpu"] > 0
 
 
+def total_ns(folder: Path, name: str, *frames: str) -> int:
+    """Of the stacks of a processed file that have all these frames."""
+    table = (folder / "processed" / name).read_text().splitlines()
+    return sum(int(line.rpartition(" ")[2]) for line in table if all(frame in line for frame in frames))
+
+
+def test_threads_without_a_request_have_a_picture_of_their_own(rig, plainfs):
+    """What a request waits for is seen beside it: by far the most of what is left was planted."""
+    argv = (str(plainfs), "{state}", "--sleep-us=5000", "{mountpoint}", "-f")
+    record, folder, profile = looked_at(rig, "perf-offcpu", argv, plainfs, writes(thinktime="20ms"))
+    idle_ns = total_ns(folder, "idle.txt")
+    window_s = record.load_window_s[1] - record.load_window_s[0]
+    assert idle_ns == profile.figures["idle_ns"] > 0.5e9 * window_s
+    assert total_ns(folder, "idle.txt", "fuse_dev_do_read") == idle_ns
+    assert total_ns(folder, "folded.txt", "fuse_dev_do_read") == 0
+    assert (
+        total_ns(folder, "folded.txt", ";wait_asleep")
+        > 0.8 * profile.total
+        == 0.8 * profile.figures["blocked_ns"]
+    )
+    assert (folder / "processed" / "idle.svg").is_file()
+    assert profile.pictures["Idle: waited for something to do"] == "idle.svg"
+
+
+def test_a_target_that_only_ever_waits_for_requests_is_no_failed_capture(rig, plainfs):
+    argv = (str(plainfs), "{state}", "{mountpoint}", "-f", "-s")
+    load = Load("command", "w", {"argv": ["sh", "-c", "for i in 1 2 3 4 5 6 7 8; do ls; sleep 0.02; done"]})
+    _, folder, profile = looked_at(rig, "perf-offcpu", argv, plainfs, load)
+    assert profile.status in ("ok", "limited")
+    assert profile.figures["idle_ns"] > 1e8
+    if profile.total == 0:
+        assert "there is nothing to draw" in " ".join(profile.notes)
+    assert (folder / "processed" / "idle.svg").is_file()
+
+
 def test_who_burns_is_named_behind_the_clock_and_what_naming_needs_is_kept(rig, plainfs):
     """burn_cpu reads the clock all the time: it is behind the kernel's vdso and glibc."""
     argv = (str(plainfs), "{state}", f"--burn-us={BURN_US}", "{mountpoint}", "-f")
     _, folder, profile = looked_at(rig, "perf-oncpu", argv, plainfs, writes())
-    table = (folder / "processed" / "folded.txt").read_text().splitlines()
-    burnt = sum(int(line.rpartition(" ")[2]) for line in table if ";burn_cpu" in line)
-    assert burnt > 0.8 * profile.total, "next to nothing else is done"
+    assert total_ns(folder, "folded.txt", ";burn_cpu") > 0.8 * profile.total, "next to nothing else is done"
     said = subprocess.run(["readelf", "-n", plainfs], capture_output=True, text=True, check=True).stdout
     known = json.loads((folder / "modules.json").read_text())
     assert known[str(plainfs)] == re.findall(r"Build ID: (\w+)", said)

@@ -105,6 +105,17 @@ def test_figures_are_brought_to_the_operations_of_the_trace(story: Captures) -> 
     assert row(made, OUTSIDE_SPANS).blocked_ns == 4500 * MS
 
 
+def test_threads_with_nothing_to_do_are_blocked_in_no_operation(story: Captures) -> None:
+    idle = Sampled(stacks(("fuse_dev_do_read_[k]", 8000), (f"{F_WRITE};fuse_dev_do_read_[k]", 400)), 2000)
+    made = account(replace(story, idle=idle))
+    outside = row(made, OUTSIDE_SPANS)
+    assert (outside.idle_ns, outside.blocked_ns) == (4000 * MS, 4500 * MS)
+    assert row(account(story), OUTSIDE_SPANS).idle_ns is None, "it was not captured"
+    # One that waits for work in the midst of an operation holds that up.
+    write = row(made, WRITE)
+    assert (write.idle_ns, write.blocked_ns) == (None, 200 * MS)
+
+
 def test_a_row_adds_up(story: Captures) -> None:
     for found in account(story).rows:
         if found.awaiting_ns is None:

@@ -1,0 +1,41 @@
+"""Which waits are of a thread that has nothing to do.
+
+A filesystem's threads wait for the next request most of the time. Beside that, what holds up a request is next to
+nothing in a picture. Only what says of itself that there is no work counts: the kernel where it hands out requests, and
+the loops of runtimes whose threads look for work. A thread in epoll_wait or io_uring_enter may wait for a request, or
+for a reply that one needs: it is told only where such a loop called it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+
+_SWITCH = re.compile(r"^_*schedule(?:\.\w+)*_\[k\]$")
+_NEXT_REQUEST = re.compile(r"^fuse_dev_do_read(?:\.\w+)*_\[k\]$")
+"""It sleeps by itself only for want of a request: whatever else it does that may wait is called by another name."""
+_LOOKS_FOR_WORK = re.compile(
+    r"^(?:tokio::runtime::scheduler::multi_thread(?:_alt)?::(?:worker::Context::park\w*|park::Parker::park\w*)"
+    r"|runtime\.(?:stopm|sysmon))$"
+)
+"""A worker of tokio, and a thread of Go, that found nothing to run. Not tokio's current_thread: `block_on` of a runtime
+of one's own in the midst of a request ends there too."""
+_POOL = re.compile(r"^tokio::runtime::blocking::pool::Inner::run$")
+_WAITS_FOR_JOB = re.compile(r"[Cc]ondvar")
+_GO_LOOKS, _GO_POLLS = "runtime.findRunnable", "runtime.netpoll"
+
+
+def is_idle(functions: Sequence[str]) -> bool:
+    """Whether a thread that left the CPU with this stack, root first, waits for something to do."""
+    return _waits_for_request(functions) or any(
+        _LOOKS_FOR_WORK.match(outer)
+        or (_POOL.match(outer) and _WAITS_FOR_JOB.search(inner))
+        or (outer == _GO_LOOKS and inner == _GO_POLLS)
+        for outer, inner in pairwise((*functions, ""))
+    )
+
+
+def _waits_for_request(functions: Sequence[str]) -> bool:
+    innermost = next((name for name in reversed(functions) if not _SWITCH.match(name)), "")
+    return _NEXT_REQUEST.match(innermost) is not None
