@@ -6,6 +6,7 @@
 from pathlib import Path
 
 from fuselab.layout import holders
+from fuselab.tasks import Told
 from fuselab.workflow import Workflow
 
 
@@ -13,7 +14,13 @@ configfile: "config.yaml"
 
 
 # Experiments are read when a rule first asks for one, so a broken file stops only those who want it.
-lab = Workflow(Path(workflow.basedir), workflow.is_main_process, config["experiments"], config.get("night"))
+lab = Workflow(
+    Path(workflow.basedir),
+    workflow.is_main_process,
+    config["experiments"],
+    config.get("night"),
+    dry=workflow.dryrun,
+)
 
 workflow.global_resources.setdefault("rig", 1)
 workflow.global_resources.setdefault("cargo", 1)
@@ -50,6 +57,7 @@ include: "rules/nightly.smk"
 
 onsuccess:
     lab.tell_broken()
+    lab.require_made(file for job in workflow.dag.targetjobs for file in (job.output or job.input))
 
 
 onerror:

@@ -14,7 +14,7 @@ rule build:
     resources:
         cargo=1,
     params:
-        spec=lambda wc: lab.build(f"{wc.target}/{wc.build}"),
+        spec=lambda wc: Told(lab.build(f"{wc.target}/{wc.build}")),
     message:
         "build {wildcards.target}: {wildcards.build}"
     script:

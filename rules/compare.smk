@@ -30,6 +30,7 @@ rule compare:
         metrics="results/{experiment}/metrics.csv",
         blocks=lambda wc: lab.files(wc).blocks(checkpoints),
         verified=lambda wc: lab.files(wc).verified(),
+        holders=lambda wc: holders(lab.files(wc).verified()),
     output:
         report(
             "results/{experiment}/comparisons.csv",
@@ -54,6 +55,7 @@ checkpoint look:
     # `blocks: auto` only: whether a workload needs more blocks, after 12 and after 20 of them.
     input:
         blocks=lambda wc: lab.files(wc).first_blocks(wc.workload, wc.number),
+        holders=lambda wc: holders(lab.files(wc).first_blocks(wc.workload, wc.number)),
     output:
         "results/{experiment}/looks/{workload}/{spec}/{number}.json",
     log:

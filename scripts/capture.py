@@ -10,7 +10,7 @@ from fuselab.measure import CaptureTask, capture
 
 with job(snakemake) as step, measuring():
     capture(
-        msgspec.convert(dict(step.params.run), CaptureTask),
+        msgspec.convert(step.params.run.value, CaptureTask),
         [Path(path) for path in step.input.verified],
         Path(step.output[0]),
     )

@@ -10,7 +10,7 @@ from fuselab.measure import BlockTask, time_block
 
 with job(snakemake) as step, measuring():
     time_block(
-        msgspec.convert(dict(step.params.run), BlockTask),
+        msgspec.convert(step.params.run.value, BlockTask),
         [Path(path) for path in step.input.verified],
         Path(step.output[0]),
     )

@@ -9,4 +9,4 @@ from fuselab.machine import measuring
 from fuselab.measure import VerifyTask, verify
 
 with job(snakemake) as step, measuring():
-    verify(msgspec.convert(dict(step.params.run), VerifyTask), Path(step.output[0]))
+    verify(msgspec.convert(step.params.run.value, VerifyTask), Path(step.output[0]))

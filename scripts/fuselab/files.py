@@ -17,15 +17,32 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def flush(path: Path) -> None:
+    """Wait until the file `path`, or the entries of the folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def rename(old: Path, new: Path) -> None:
+    """Move within a filesystem; on the disk when it returns."""
+    old.rename(new)
+    flush(new.parent)
+    if old.parent != new.parent:
+        flush(old.parent)
+
+
 def write_atomically(path: Path, content: bytes | str) -> None:
-    """Write beside `path`, flush to disk, rename: `path` is never there half."""
+    """Write beside `path`, flush to disk, rename: `path` is never there half, also after a loss of power."""
     half = path.with_name(f".{path.name}.{os.getpid()}.half")
     data = content.encode() if isinstance(content, str) else content
     with half.open("wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    half.rename(path)
+    rename(half, path)
 
 
 def open_lock(path: str | Path, folder_fd: int | None = None) -> int:

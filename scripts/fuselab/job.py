@@ -12,6 +12,7 @@ from typing import Any
 from fuselab.paths import MissingProgramError
 from fuselab.rig.errors import RigError
 from fuselab.rig.namespaces import follow_parent
+from fuselab.sums import ChangedError, check_inputs
 from fuselab.target.build import BuildError
 
 
@@ -44,8 +45,9 @@ def job(snakemake: Any) -> Iterator[Any]:
     os.dup2(log.fileno(), 1)
     os.dup2(log.fileno(), 2)
     try:
+        check_inputs(snakemake.input)
         yield snakemake
-    except (RigError, BuildError, JobError, MissingProgramError) as error:
+    except (ChangedError, RigError, BuildError, JobError, MissingProgramError) as error:
         print(f"\n{error}", file=sys.stderr, flush=True)
         sys.exit(1)
     except OSError as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fuselab import workloads
+from fuselab.code import measuring_code
 from fuselab.compare.schedule import LOOKS
 from fuselab.experiment.plan import NONE, Plan
 from fuselab.queries import whole_tables
@@ -15,6 +16,16 @@ from fuselab.target.spec import bench_spec
 
 COST_BLOCKS = 8
 """Blocks that measure what profiling costs: two more than an interval needs."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Measurements that are set against each other. `folders` may be there, `asked` are wanted in any case."""
+
+    folders: tuple[str, ...]
+    asked: tuple[str, ...]
+    code: str
+    """Of fuselab, as it would measure now."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +102,7 @@ class Layout:
                     spec=spec,
                     number=f"{count:03d}",
                 )
-                wanted = json.loads(Path(look.output[0]).read_text())["next"]
+                wanted = _wanted(Path(look.output[0]))
                 if wanted is None:
                     break
                 count = wanted
@@ -113,6 +124,26 @@ class Layout:
             for w in mounted
             for folder in self._blocks("costs", w.name, self.plan.cost_spec(w.name), COST_BLOCKS)
         ]
+
+    def finished(self) -> list[str]:
+        """Folders of all that may be measured or built by now, also of blocks beyond the first look."""
+        compared = [folder for group in self.groups() for folder in group.folders]
+        return [*self.all_builds, *self.verified(), *compared]
+
+    def groups(self) -> list[Group]:
+        """What is compared, and so has to be measured by one code of fuselab."""
+        timed = []
+        for w in self.plan.experiment.workloads:
+            spec, count = self.plan.timed_spec(w.name), self.plan.block_count
+            there = LOOKS[-1] if self.plan.experiment.blocks == "auto" else count
+            folders = self._blocks("blocks", w.name, spec, there)
+            timed.append(Group(tuple(folders), tuple(folders[:count]), measuring_code("timed")))
+        captured: dict[tuple[str, str], list[str]] = {}
+        for c in self.plan.captures:
+            folders = self.captures(c.variant, c.workload, c.profilers[0])
+            captured.setdefault((c.workload, c.profiler), []).extend(folders)
+        made = [*captured.values(), self.cost_blocks]
+        return timed + [Group(tuple(f), tuple(f), measuring_code("capture")) for f in made if f]
 
     def _blocks(self, kind: str, workload: str, spec: str, count: int) -> list[str]:
         return [f"{self.base}/{kind}/{workload}/{spec}/{number}" for number in self.plan.blocks(count)]
@@ -168,6 +199,17 @@ class Layout:
             f"{self.base}/diffs/{c.variant}-vs-{c.baseline}/{workload}/{profiler}"
             for c, workload, profiler in self.plan.diffs()
         ]
+
+
+def _wanted(look: Path) -> int | None:
+    """How many blocks a look asks for. Ends Snakemake if its file cannot be read."""
+    try:
+        wanted: int | None = json.loads(look.read_text())["next"]
+    except (ValueError, KeyError, TypeError):
+        raise SystemExit(
+            f"\n{look} is no longer what a look leaves: delete it, and it is made again"
+        ) from None
+    return wanted
 
 
 def holders(folders: list[str]) -> list[str]:

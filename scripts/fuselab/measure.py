@@ -15,11 +15,12 @@ from typing import Literal
 
 import msgspec
 
-from fuselab.files import write_json
+from fuselab.files import rename, write_json
 from fuselab.job import JobError
 from fuselab.rig.record import RunRecord
 from fuselab.rig.request import Load, MountConfig, Purpose, RunRequest
 from fuselab.rig.run import execute
+from fuselab.sums import write_sums
 
 FAILURES = 3
 """How often a variant may fail in one block before that is taken for a fact."""
@@ -41,6 +42,8 @@ class VerifyTask:
     baseline: bool
     """The first variant: nothing can be compared without it, so its failure ends the experiment."""
     state: str | None
+    code: str = ""
+    """Hash of the code that is to measure, as it was when the DAG was made; empty: whichever there is."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class BlockTask:
     state: str | None
     own_loads: dict[str, Load] = field(default_factory=dict)
     """Of the runs whose variant changes a setting of `load`."""
+    code: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ class CaptureTask:
     load: Load
     randseed: int
     state: str | None
+    code: str = ""
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,8 @@ class BlockRecord:
     voided: tuple[Void, ...]
     noisy: bool
     """The machine never was quiet enough: the last attempt is kept and marked, whatever it measured."""
+    code: str = ""
+    """Hash of the code that measured it: blocks of two are not mixed."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +121,7 @@ class CaptureRecord:
 
     status: Literal["ok", "failed"]
     reason: str | None
+    code: str = ""
 
 
 def read_verified(folders: Sequence[Path]) -> dict[str, Verified]:
@@ -127,7 +135,7 @@ def verify(task: VerifyTask, out: Path) -> None:
     config = task.mount
     attempt = _attempt(task.experiment, "verify", config.variant, out.name)
     load = Load(kind="fio", workload="verify", settings={})
-    record = _execute("verify", task.experiment, config, load, attempt / "run", task.state)
+    record = _execute("verify", task, config, load, attempt / "run")
     if record.status == "failed" and task.baseline:
         raise JobError(f"the baseline, `{config.variant}`, failed its verifying run:\n{record.reason}")
     verified = Verified(config.variant, "failed" if record.status == "failed" else "ok", record.reason)
@@ -171,6 +179,7 @@ def time_block(task: BlockTask, verified: Sequence[Path], out: Path) -> None:
         attempts=len(voided) + 1,
         voided=tuple(voided),
         noisy=noisy,
+        code=task.code,
     )
     write_json(attempt / "block.json", record)
     _settle(attempt, out)
@@ -204,7 +213,7 @@ def _block_once(
         # Only timed runs count as part of a block for whoever reads run.json: cost runs may carry a profiler.
         number = {"block": block} if task.purpose == "timed" else {"repeat": block}
         record = _execute(
-            task.purpose, task.experiment, task.mounts[name], load, attempt / name, task.state, **number
+            task.purpose, task, task.mounts[name], load, attempt / name, **number
         )  # fmt: skip
         if record.status == "void" and not keep_noisy:
             return Void(tries, name, "environment", record.reason or ""), True
@@ -225,32 +234,30 @@ def capture(task: CaptureTask, verified: Sequence[Path], out: Path) -> None:
         outcome = CaptureRecord("failed", f"`{bad.variant}` failed its verifying run: {bad.reason}")
     else:
         load = replace(task.load, randseed=task.randseed)
-        record = _execute(
-            "capture", task.experiment, config, load, run, task.state, repeat=int(out.name)
-        )  # fmt: skip
-        outcome = CaptureRecord("failed" if record.status == "failed" else "ok", record.reason)
+        record = _execute("capture", task, config, load, run, repeat=int(out.name))
+        outcome = CaptureRecord("failed" if record.status == "failed" else "ok", record.reason, task.code)
     write_json(run / "capture.json", outcome)
     _settle(run, out)
 
 
 def _execute(
     purpose: Purpose,
-    experiment: str,
+    task: VerifyTask | BlockTask | CaptureTask,
     config: MountConfig,
     load: Load,
     out: Path,
-    state: str | None,
     block: int | None = None,
     repeat: int | None = None,
 ) -> RunRecord:
     out.mkdir(parents=True)
     request = RunRequest(
         purpose=purpose,
-        experiment=experiment,
+        experiment=task.experiment,
+        code=task.code,
         mount=config,
         load=load,
         out=str(out.resolve()),
-        state_root=str(Path(state or STATE_ROOT).expanduser().resolve()),
+        state_root=str(Path(task.state or STATE_ROOT).expanduser().resolve()),
         repository=str(Path.cwd()),
         block=block,
         repeat=repeat,
@@ -271,9 +278,10 @@ def _attempt(experiment: str, *words: str) -> Path:
 
 
 def _settle(attempt: Path, out: Path) -> None:
-    """Move a whole attempt to its place in one step: where nothing is, or an empty folder."""
+    """Move a whole attempt to its place in one step, where nothing is or an empty folder: summed, and on the disk."""
+    write_sums(attempt)
     out.parent.mkdir(parents=True, exist_ok=True)
-    os.rename(attempt, out)
+    rename(attempt, out)
     for folder in (attempt.parent, attempt.parent.parent):
         if folder.name != "attempts" and folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()

@@ -1,18 +1,33 @@
-"""What a killed Snakemake leaves in `.snakemake/`, put right before the next looks: locks, and marks on whole work."""
+"""What a killed Snakemake leaves, put right before the next looks: locks, marks on whole work, and half work."""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 from base64 import urlsafe_b64decode
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from fuselab.measure import RECORDS
+from fuselab.sums import SUMS
 
 
-def take_over(root: Path) -> TextIO:
-    """Clear up behind a Snakemake that was killed in `root`, if none lives there; return what marks this one as living.
+@dataclass(frozen=True)
+class Guard:
+    """Marks a main process as living for as long as it is open."""
+
+    file: TextIO
+    alone: bool
+    """Whether no other lived in the checkout when this one began."""
+
+    def close(self) -> None:
+        self.file.close()
+
+
+def take_over(root: Path) -> Guard:
+    """Clear up behind a Snakemake that was killed in `root`, if none lives there; what marks this one as living.
 
     Every main process holds a shared flock on one file; whoever can take it exclusively is alone. The kernel drops a
     flock with its process, however that died. Snakemake's own lock files hold no process id.
@@ -21,28 +36,57 @@ def take_over(root: Path) -> TextIO:
     folder.mkdir(exist_ok=True)
     guard = (folder / "fuselab.flock").open("a")
     os.set_inheritable(guard.fileno(), False)
+    alone = False
     try:
         fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         pass
     else:
+        alone = True
         for lock in (folder / "locks").glob("*"):
             lock.unlink(missing_ok=True)
         _keep_what_is_whole(root, folder / "incomplete")
+        _remove_what_is_half(root, folder / "incomplete")
     fcntl.flock(guard, fcntl.LOCK_SH)
-    return guard
+    return Guard(guard, alone)
 
 
 def _keep_what_is_whole(root: Path, marks: Path) -> None:
-    """Take the mark `incomplete` off measurements that are in their place: they came there whole, by one rename.
+    """Take the mark `incomplete` off measurements and builds that are whole: their sums are written last.
 
     Snakemake takes it off only when it has noticed that the job has ended. Killed in between, it would delete the
     measurement and make it again.
     """
-    for mark in [path for path in marks.rglob("*") if path.is_file()]:
-        output = root / _marked(mark.relative_to(marks))
-        if any((output / name).is_file() for name in RECORDS):
+    for mark in _files(marks):
+        if (root / _marked(mark.relative_to(marks)) / SUMS).is_file():
             mark.unlink(missing_ok=True)
+
+
+def _remove_what_is_half(root: Path, marks: Path) -> None:
+    """Delete what jobs were making when they were killed, so that it is missing and no more than that.
+
+    Snakemake would make it again because of its mark, and then leave out all that stands behind it as an `ancient`
+    input: the call would end well without what was asked. A mark is Snakemake's own word that a job of this checkout
+    was making the file; only what lies below `results/` is believed to be one, and no link is followed.
+    """
+    results = (root / "results").resolve()
+    for mark in _files(marks):
+        name = Path(_marked(mark.relative_to(marks)))
+        output = root / name
+        if name.parts[:1] != ("results",) or ".." in name.parts or len(name.parts) < 2:
+            continue
+        if output.parent.resolve() != results / Path(*name.parts[1:-1]):
+            continue  # a link on the way leads elsewhere
+        if output.is_dir() and not output.is_symlink():
+            shutil.rmtree(output)
+        else:
+            with suppress(FileNotFoundError):
+                output.unlink()
+        mark.unlink(missing_ok=True)
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 def _marked(mark: Path) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from fuselab import workloads
+from fuselab.code import measuring_code
 from fuselab.compare.schedule import block_order, randseed
 from fuselab.experiment.checks import yields
 from fuselab.experiment.plan import NONE, Plan
@@ -28,6 +29,7 @@ class Tasks:
     def verify(self, variant: str) -> dict[str, Any]:
         return {
             "experiment": self.plan.experiment.name,
+            "code": measuring_code("verify"),
             "mount": self.mount(variant, NONE),
             "baseline": variant == self.plan.experiment.baseline.name,
             "state": self.plan.experiment.state,
@@ -55,6 +57,7 @@ class Tasks:
         seed = self.plan.experiment.seed
         return {
             "experiment": self.plan.experiment.name,
+            "code": measuring_code(purpose),
             "purpose": purpose,
             "mounts": plain(mounts),
             "order": list(block_order(list(mounts), int(number), seed)),
@@ -68,6 +71,7 @@ class Tasks:
         # Every capture of a workload, of whatever variant, reads and writes the same offsets.
         return {
             "experiment": self.plan.experiment.name,
+            "code": measuring_code("capture"),
             "mount": self.mount(variant, profilers),
             "load": plain(self.plan.load_of(variant, workload)),
             "randseed": randseed(self.plan.experiment.seed, workload, 0),
@@ -113,6 +117,17 @@ class Tasks:
     def description(self) -> dict[str, Any]:
         """plan.json: the experiment as resolved, and the specs of its measurements."""
         return plain_dict(describe(self.plan))
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a job is told although its path says all that decides it: Snakemake compares no object of a class.
+
+    It would make a job again that no change of its path asks for, and would then leave out those behind it: it does
+    not look at what stands behind an `ancient` input that is made again.
+    """
+
+    value: dict[str, Any]
 
 
 def plain(value: object) -> Any:

@@ -11,12 +11,13 @@ import hashlib
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from fuselab.aside import doubtful, mixed, set_aside
 from fuselab.asked import Known
 from fuselab.compare.schedule import NIGHT, night_seed
 from fuselab.experiment.errors import ExperimentErrors
@@ -34,8 +35,10 @@ PACKAGE = Path(__file__).parent
 class Workflow:
     """The Snakefile's one object."""
 
-    def __init__(self, root: Path, is_main: bool, listed: list[str], night: object = None) -> None:
-        """`night` is the date that `--config night=` gives, as Snakemake has read it."""
+    def __init__(
+        self, root: Path, is_main: bool, listed: list[str], night: object = None, *, dry: bool = False
+    ) -> None:
+        """`night` is the date that `--config night=` gives, as Snakemake has read it; `dry`: nothing will be made."""
         if any(character.isspace() for character in str(root)):
             raise SystemExit(
                 f"\nthe path of this checkout has a space in it, and Snakemake can start no job there: move {root}"
@@ -44,6 +47,7 @@ class Workflow:
         self.listed = listed
         self.night = _date(night)
         self._is_main = is_main
+        self._dry = dry
         self._plans: dict[str, Plan] = {}
         os.environ[PARENT] = str(os.getpid())
         if is_main:
@@ -65,7 +69,21 @@ class Workflow:
         asked = loaded.experiment
         if self.night:
             asked = replace(asked, seed=night_seed(asked.seed, self.night), night=self.night)
-        return make_plan(asked, loaded.targets, loaded.services)
+        plan = make_plan(asked, loaded.targets, loaded.services)
+        if self._is_main and self._guard.alone:
+            self._set_aside(plan)
+        return plan
+
+    def _set_aside(self, plan: Plan) -> None:
+        """Take away what was measured or built for `plan` and does not count any more, so that it is made again."""
+        layout = Layout(plan)
+        doubted = [*doubtful(map(Path, layout.finished()))]
+        doubted += mixed(layout.groups(), {aside.folder for aside in doubted})
+        for aside in doubted:
+            if self._dry:
+                print(f"{aside.reason}: the next call that makes something sets it aside", file=sys.stderr)
+            else:
+                set_aside(aside, Path(layout.base) / "attempts")
 
     def asked(self, wildcards: Any, **more: str) -> Plan:
         """The plan of the experiment that a job's wildcards name. Ends Snakemake if it has nothing by the others.
@@ -165,6 +183,13 @@ class Workflow:
 
     def broken(self) -> dict[str, str]:
         return self._readable[1]
+
+    def require_made(self, files: Iterable[str]) -> None:
+        """End with an error if one of `files` is not there: such a call has not gone well, whatever its jobs say."""
+        if self._is_main and (missing := [file for file in files if not (self.root / file).exists()]):
+            raise SystemExit(
+                f"\nnot made, although every job went well: {', '.join(missing)}\nCall again, and it is made."
+            )
 
     def tell_broken(self) -> None:
         """Say once more, at the end, what was left out: the beginning has scrolled away."""

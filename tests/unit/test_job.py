@@ -16,7 +16,7 @@ import errno, sys
 from types import SimpleNamespace
 from fuselab.job import job
 from fuselab.paths import tool
-with job(SimpleNamespace(log=[sys.argv[1]])):
+with job(SimpleNamespace(log=[sys.argv[1]], input=[])):
     if sys.argv[2] == "full":
         raise OSError(errno.ENOSPC, "No space left on device", "results/x")
     tool("no-such-program")
@@ -43,7 +43,7 @@ def test_a_job_ends_with_the_snakemake_that_started_it(tmp_path: Path) -> None:
 import sys, time
 from types import SimpleNamespace
 from fuselab.job import job
-with job(SimpleNamespace(log=[sys.argv[1]])):
+with job(SimpleNamespace(log=[sys.argv[1]], input=[])):
     print("at work", flush=True)
     time.sleep(60)
 """

@@ -6,6 +6,8 @@ import fcntl
 from base64 import urlsafe_b64encode
 from pathlib import Path
 
+import pytest
+
 from fuselab.takeover import take_over
 
 BLOCK = f"results/e/blocks/{'long-name' * 20}/0123456789ab/001"
@@ -34,10 +36,62 @@ def marked(root: Path, output: str) -> Path:
 
 
 def test_a_block_that_is_in_its_place_is_not_made_again(tmp_path: Path) -> None:
-    whole, half = marked(tmp_path, BLOCK), marked(tmp_path, "results/e/blocks/w/0123456789ab/002")
+    whole = marked(tmp_path, BLOCK)
     (tmp_path / BLOCK).mkdir(parents=True)
-    (tmp_path / BLOCK / "block.json").touch()
-    (tmp_path / "results/e/blocks/w/0123456789ab/002/baseline").mkdir(parents=True)
+    (tmp_path / BLOCK / "SHA256SUMS").touch()
     take_over(tmp_path).close()
     assert not whole.exists()
-    assert half.exists()
+    assert (tmp_path / BLOCK / "SHA256SUMS").exists()
+
+
+@pytest.mark.parametrize(
+    "output", ["results/builds/demofs/worktree-plain-01234567", "results/e/metrics.csv", BLOCK]
+)
+def test_what_was_half_made_is_missing_and_no_more_than_that(tmp_path: Path, output: str) -> None:
+    mark, half = marked(tmp_path, output), tmp_path / output
+    half.mkdir(parents=True)
+    (half / "demofs").touch()
+    take_over(tmp_path).close()
+    assert not mark.exists()
+    assert not half.exists()
+
+
+def test_a_file_that_was_half_written_is_gone_and_its_neighbours_are_not(tmp_path: Path) -> None:
+    marked(tmp_path, "results/e/metrics.csv")
+    (tmp_path / "results/e").mkdir(parents=True)
+    for name in ("metrics.csv", "plan.json"):
+        (tmp_path / "results/e" / name).touch()
+    take_over(tmp_path).close()
+    assert [path.name for path in (tmp_path / "results/e").iterdir()] == ["plan.json"]
+
+
+@pytest.mark.parametrize("output", ["../precious", "results/../precious", "results", "experiments/e.yaml"])
+def test_a_mark_for_anything_else_deletes_nothing(tmp_path: Path, output: str) -> None:
+    root = tmp_path / "checkout"
+    precious = root / output
+    for folder in (root / "results/e", tmp_path / "precious", root / "precious", root / "experiments"):
+        folder.mkdir(parents=True, exist_ok=True)
+    if output.endswith(".yaml"):
+        precious.touch()
+    marked(root, output)
+    take_over(root).close()
+    assert precious.exists()
+
+
+def test_a_link_below_results_leads_to_no_deletion_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere/v").mkdir(parents=True)
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results/e").symlink_to("../elsewhere")
+    marked(tmp_path, "results/e/v")
+    take_over(tmp_path).close()
+    assert (tmp_path / "elsewhere/v").is_dir()
+
+
+def test_half_work_of_a_snakemake_that_lives_is_not_touched(tmp_path: Path) -> None:
+    (tmp_path / ".snakemake").mkdir()
+    with (tmp_path / ".snakemake/fuselab.flock").open("a") as living:
+        fcntl.flock(living, fcntl.LOCK_SH)
+        marked(tmp_path, BLOCK)
+        (tmp_path / BLOCK).mkdir(parents=True)
+        take_over(tmp_path).close()
+    assert (tmp_path / BLOCK).is_dir()

@@ -12,6 +12,7 @@ from fuselab import foreign
 from fuselab.analysis.metrics import rows
 from fuselab.measure import BlockRecord
 from fuselab.rig.record import RunRecord
+from fuselab.sums import ChangedError
 
 COLUMNS = (
     "experiment",
@@ -37,6 +38,7 @@ def write_metrics(blocks: Sequence[Path], kinds: Mapping[str, str], out: Path) -
     never quiet, `busy_start` runs that waited for a quiet machine in vain. Variants that failed in a block have no
     rows for it.
     """
+    _require_one_code(blocks)
     with out.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
@@ -44,8 +46,25 @@ def write_metrics(blocks: Sequence[Path], kinds: Mapping[str, str], out: Path) -
             writer.writerows(_block_rows(block, kinds))
 
 
+def _require_one_code(blocks: Sequence[Path]) -> None:
+    """Raise ChangedError where blocks of one workload were measured by different code of fuselab."""
+    first: dict[str, tuple[str, Path]] = {}
+    for folder in blocks:
+        block = _block(folder)
+        code, other = first.setdefault(block.workload, (block.code, folder))
+        if code != block.code:
+            raise ChangedError(
+                f"{other} and {folder} were measured by different code of fuselab ({code} and {block.code}), and are "
+                "not compared: call again, and those that are not of today's code are measured again"
+            )
+
+
+def _block(folder: Path) -> BlockRecord:
+    return msgspec.json.decode((folder / "block.json").read_bytes(), type=BlockRecord)
+
+
 def _block_rows(folder: Path, kinds: Mapping[str, str]) -> Iterator[tuple[object, ...]]:
-    block = msgspec.json.decode((folder / "block.json").read_bytes(), type=BlockRecord)
+    block = _block(folder)
     for variant, outcome in block.variants.items():
         if outcome.status != "ok":
             continue

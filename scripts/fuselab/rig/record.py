@@ -126,6 +126,8 @@ class RunRecord:
     files: tuple[FileRecord, ...]
     started_unix_s: float
     rig_version: int
+    code: str = ""
+    """Hash of the code of fuselab that made the run: `fuselab.code`."""
     hostname: str = ""
     family: tuple[int, ...] = ()
     """Pids of all processes of the target that were found before and after the load, in the run's own numbers."""

@@ -123,5 +123,7 @@ class RunRequest:
     """Number of the capture, from 1; None for other purposes."""
     log_cap_bytes: int = 16 * 2**20
     """How much of the target's own log is kept; the rest is counted and thrown away."""
+    code: str = ""
+    """Hash of the code that is to make the run (`fuselab.code`); empty: whichever there is."""
     gate_limit_s: float = 5.0
     """How long a run waits for a quiet machine before it starts anyway, and says so."""

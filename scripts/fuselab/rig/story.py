@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from fuselab import foreign
+from fuselab.code import measuring_code
 from fuselab.files import sha256
 from fuselab.rig.environment import Gate
 from fuselab.rig.errors import Fault
@@ -117,6 +118,7 @@ class Story:
             files=_files(Path(request.out)),
             started_unix_s=self.started_unix_s,
             rig_version=RIG_VERSION,
+            code=measuring_code(request.purpose),
             hostname=platform.node(),
             family=self.family,
             observers_s=self.observers_s,

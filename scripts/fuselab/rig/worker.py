@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from fuselab.code import measuring_code
 from fuselab.files import write_json
 from fuselab.paths import MissingProgramError
 from fuselab.rig import disturbance, environment, kernel
@@ -80,6 +81,7 @@ def _tell(control: int, message: str) -> None:
 def make(request: RunRequest, proc: int, family: Family) -> RunRecord:
     """The whole run; its record is written last. `proc`: descriptor of the machine's /proc. Raises RigError."""
     started_s, pressure = time.monotonic(), environment.pressure()
+    _require_same_code(request)
     if request.mount.network == "private":
         kernel.loopback_up()
     kernel.mount_fusectl()
@@ -109,6 +111,15 @@ def make(request: RunRequest, proc: int, family: Family) -> RunRecord:
     name = "attempt.json" if record.status == "failed" else "run.json"
     write_json(Path(request.out) / name, record)
     return record
+
+
+def _require_same_code(request: RunRequest) -> None:
+    """Raise RigError if our own code is not what it was when the DAG was made."""
+    if request.code and request.code != measuring_code(request.purpose):
+        raise RigError(
+            "the code of fuselab has changed since this call began (an edit, or another branch checked out), and what "
+            "two codes measured is not mixed: call again"
+        )
 
 
 def _run(story: Story, proc: int, family: Family, started_s: float, pressure: dict[str, int | None]) -> None:

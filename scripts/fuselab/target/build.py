@@ -22,6 +22,7 @@ from fuselab.experiment.model import WORKTREE
 from fuselab.files import locked, sha256, write_json
 from fuselab.paths import cache_folder
 from fuselab.rig.namespaces import contained
+from fuselab.sums import write_sums
 from fuselab.target import source
 from fuselab.target.cargo_cache import forget_other_sources
 from fuselab.target.model import Build, CargoBuild, CommandBuild, Installed, NoBuild
@@ -72,6 +73,7 @@ def make_build(spec: BuildSpec, build: Build, out: Path) -> BuildRecord:
         case NoBuild():
             raise BuildError(f"target {spec.target} has no program to build")
     write_json(out / "build.json", record)
+    write_sums(out)
     return record
 
 

@@ -1,0 +1,75 @@
+"""What does not count is set aside before the DAG is made, so that Snakemake sees it missing and makes it again.
+
+Nothing is deleted: a folder that is set aside lies below `results/<experiment>/attempts/` with the reason in a file.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from fuselab.files import rename, write_atomically
+from fuselab.layout import Group
+from fuselab.sums import SUMS, quick_fault
+
+REASON = "set-aside.txt"
+Doubt = Callable[[Path], str | None]
+"""Why a finished folder does not count, in words; None if it does."""
+DOUBTS: tuple[Doubt, ...] = (quick_fault,)
+
+
+@dataclass(frozen=True)
+class Aside:
+    folder: Path
+    reason: str
+
+
+def doubtful(folders: Iterable[Path]) -> Iterator[Aside]:
+    """Those of `folders` that are there and do not count."""
+    for folder in folders:
+        if folder.is_dir() and any(folder.iterdir()):
+            reason = next(filter(None, (doubt(folder) for doubt in DOUBTS)), None)
+            if reason:
+                yield Aside(folder, reason)
+
+
+def mixed(groups: Iterable[Group], gone: Collection[Path]) -> Iterator[Aside]:
+    """What other code of fuselab measured than will measure what is missing beside it. `gone` are set aside already."""
+    for group in groups:
+        code = {
+            folder: _code(folder)
+            for folder in map(Path, group.folders)
+            if folder not in gone and (folder / SUMS).is_file()
+        }
+        whole = all(Path(folder) in code for folder in group.asked)
+        if not whole or len(set(code.values())) > 1:
+            for folder in (folder for folder, measured in code.items() if measured != group.code):
+                reason = f"{folder} was measured by other code of fuselab than what it is compared with"
+                yield Aside(folder, reason)
+
+
+def _code(folder: Path) -> str:
+    record = next(path for name in ("block.json", "capture.json") if (path := folder / name).is_file())
+    return msgspec.json.decode(record.read_bytes(), type=_Measured).code
+
+
+@dataclass(frozen=True)
+class _Measured:
+    code: str = ""
+
+
+def set_aside(aside: Aside, attempts: Path) -> Path:
+    """Move the folder below `attempts`, where `fuselab clean` finds it; where it is now."""
+    _, *words = aside.folder.parts
+    base = attempts / ".".join(words[1:] if words[:1] == [attempts.parent.name] else words)
+    base.mkdir(parents=True, exist_ok=True)
+    taken = [int(path.name) for path in base.iterdir() if path.name.isdigit()]
+    place = base / str(max(taken, default=0) + 1)
+    rename(aside.folder, place)
+    write_atomically(place / REASON, f"{aside.reason}\n")
+    print(f"{aside.reason}: it is made again, and what was there is in {place}", file=sys.stderr)
+    return place

@@ -1,0 +1,171 @@
+"""SHA256SUMS of a finished folder: whether what was measured or built is still what it was then.
+
+The file has the format of GNU coreutils, so that `sha256sum --check SHA256SUMS` says the same by hand. It is written
+last, and what it names is on the disk by then. Names that begin with a dot are left out: Snakemake has one.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+from fuselab.files import flush, sha256, write_atomically
+
+SUMS = "SHA256SUMS"
+_DEPTHS = {"blocks": 3, "captures": 5, "costs": 3, "verify": 2}
+"""How deep below these folders of `results/<experiment>` a finished folder lies."""
+
+
+class ChangedError(Exception):
+    """A file is not what was recorded of it; the message names it, and says what happens now."""
+
+
+def write_sums(folder: Path) -> None:
+    """Sum every file below `folder`, once it is on the disk."""
+    lines = []
+    for path in sorted(_files(folder)):
+        flush(path)
+        lines.append(_line(sha256(path), str(path.relative_to(folder))))
+    for inner, _, _ in os.walk(folder):
+        flush(Path(inner))
+    lines.append(_end(len(lines)))
+    write_atomically(folder / SUMS, "".join(lines).encode(errors="surrogateescape"))
+
+
+def fault(folder: Path) -> str | None:
+    """What of `folder` is not as it was recorded, with the file's path; None if all of it is. Reads every byte."""
+    sums = _read(folder)
+    if sums is None:
+        return _unreadable(folder)
+    for name, digest in sums.items():
+        path = folder / name
+        if not _is_file(path):
+            return f"{path} is gone"
+        if sha256(path) != digest:
+            return f"{path} is not what was recorded of it (its SHA-256 has changed)"
+    return None
+
+
+def quick_fault(folder: Path) -> str | None:
+    """The same where dates tell: what is newer than its sums is read, and nothing else."""
+    sums = _read(folder)
+    if sums is None:
+        return _unreadable(folder)
+    summed = (folder / SUMS).stat().st_mtime_ns
+    for name in sums:
+        path = folder / name
+        if not _is_file(path):
+            return f"{path} is gone"
+        if path.stat().st_mtime_ns > summed:
+            found = fault(folder)
+            if found is None:  # a copy of the folder, say: its files have the dates of the copying
+                with suppress(OSError):
+                    os.utime(folder / SUMS)
+            return found
+    return None
+
+
+def check_inputs(paths: Iterable[str]) -> None:
+    """Raise ChangedError if one of `paths`, relative to the repository, was measured or built and has changed since.
+
+    What has changed is doubted from then on: the next call finds it by its date, however it was changed.
+    """
+    for path in map(Path, dict.fromkeys(paths)):
+        if has_sums(path) and (found := _fault_once(path) or _stranger(path)):
+            raise ChangedError(found)
+
+
+def has_sums(path: Path) -> bool:
+    """Whether `path`, relative to the repository, is a folder that was finished with sums."""
+    match path.parts:
+        case ("results", "builds", _, _):
+            return True
+        case ("results", _, kind, *rest):
+            return len(rest) == _DEPTHS.get(kind)
+    return False
+
+
+@cache
+def _fault_once(folder: Path) -> str | None:
+    found = fault(folder)
+    if found is None:
+        return None
+    with suppress(OSError):
+        os.utime(folder / SUMS, (0, 0))
+    return f"{found}.\nNothing is made from it. The next call sets {folder} aside, and makes it again."
+
+
+def _stranger(folder: Path) -> str | None:
+    known = _read(folder) or {}
+    for path in sorted(_files(folder)):
+        if str(path.relative_to(folder)) not in known:
+            return f"{path} was not there when {folder} was finished, and would be read with it: move it elsewhere"
+    return None
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for inner, _, names in os.walk(folder):
+        for name in names:
+            path = Path(inner, name)
+            if not name.startswith(".") and name != SUMS and _is_file(path):
+                yield path
+
+
+def _is_file(path: Path) -> bool:
+    """A regular file: whoever puts a link in its place has changed it."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False
+
+
+def _unreadable(folder: Path) -> str:
+    path = folder / SUMS
+    return f"{path} is gone" if not path.exists() else f"{path} is cut or changed"
+
+
+_ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r"}
+
+
+def _line(digest: str, name: str) -> str:
+    escaped = "".join(_ESCAPES.get(character, character) for character in name)
+    mark = "\\" if escaped != name else ""
+    return f"{mark}{digest}  {escaped}\n"
+
+
+def _end(files: int) -> str:
+    """The last line, which sha256sum skips: without it the file has been cut."""
+    return f"# {files} files\n"
+
+
+def _read(folder: Path) -> dict[str, str] | None:
+    """Digests by name; None if the file is not whole."""
+    try:
+        text = (folder / SUMS).read_bytes().decode(errors="surrogateescape")
+    except OSError:
+        return None
+    lines = text.removesuffix("\n").split("\n")
+    if _end(len(lines) - 1) != f"{lines[-1]}\n":
+        return None
+    found = {}
+    for line in lines[:-1]:
+        escaped, line = line.startswith("\\"), line.removeprefix("\\")
+        digest, separator, name = line[:64], line[64:66], line[66:]
+        if separator != "  " or not name or digest.strip("0123456789abcdef"):
+            return None
+        found[_unescaped(name) if escaped else name] = digest
+    return found
+
+
+def _unescaped(name: str) -> str:
+    whole = {written: character for character, written in _ESCAPES.items()}
+    parts, at = [], 0
+    while at < len(name):
+        two = name[at : at + 2]
+        parts.append(whole.get(two, name[at]))
+        at += 2 if two in whole else 1
+    return "".join(parts)
