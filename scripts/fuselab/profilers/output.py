@@ -18,6 +18,7 @@ from fuselab.analysis.folded import Folded, Picture, flamegraph, functions, merg
 from fuselab.analysis.refusal import Refusal, Unavailable
 from fuselab.analysis.stacks import Quality, Stacks
 from fuselab.profilers.base import CaptureFolder, Profile, Profiler, Tools
+from fuselab.profilers.notes import said_once
 from fuselab.profilers.observing import observed_figures, observer_notes
 
 Figures = Mapping[str, float | int | str]
@@ -87,7 +88,7 @@ def profile_of(
     write_folded(out / "folded.txt", whole)
     pq.write_table(function_table(whole) if added.table is None else added.table, out / "table.parquet")
     taken = observer_notes(profiler.name, captures, [reading.sources for reading in readings])
-    notes = tuple(dict.fromkeys(note for reading in readings for note in reading.notes))
+    notes = said_once([reading.notes for reading in readings])
     notes += (*taken, *added.notes)
     return Profile(
         profiler=profiler.name,
@@ -104,7 +105,7 @@ def profile_of(
         notes=(
             *notes,
             *nothing,
-            *dict.fromkeys(remark for reading in readings for remark in reading.remarks),
+            *said_once([reading.remarks for reading in readings]),
         ),
         sample_value=max(reading.sample_value for reading in readings),
         figures={**_mean_figures(readings), **observed_figures(profiler.name, captures)},
