@@ -188,9 +188,11 @@ def _load_seconds(workload: Workload) -> float | None:
     """From the load's own settings: fio's runtime and ramp; None where only a run can tell."""
     if "jobs" not in workload.settings:
         return None
-    longest = 0.0
+    stages = [0.0]
     for options in complete_jobs(workload.settings).values():
         if "runtime" not in options:
             return None
-        longest = max(longest, (fio_time.seconds(options["runtime"]) or 0.0) + fio_time.ramp_s(options))
-    return longest + _OVERHEAD_S
+        if options.get("stonewall", "0") != "0":
+            stages.append(0.0)
+        stages[-1] = max(stages[-1], (fio_time.seconds(options["runtime"]) or 0.0) + fio_time.ramp_s(options))
+    return sum(stages) + _OVERHEAD_S

@@ -98,3 +98,15 @@ def test_figures_of_a_load_that_was_edited_since_say_nothing_of_the_new_one(
     (home / "metrics.csv").write_text("\n".join(["workload,block,variant,metric,value", *rows]))
     assert [found.machine for found in findable(before, tmp_path)] == ["here, w write.bw"]
     assert "here" not in {found.machine.split(",")[0] for found in findable(after, tmp_path)}
+
+
+def test_stages_one_after_the_other_take_their_times_together(tmp_path: Path, checkout: Path) -> None:
+    def seconds(wall: int) -> float:
+        jobs = f"{{a: {{rw: write}}, b: {{rw: read, stonewall: {wall}}}}}"
+        load = f"{{w: {{fio: {{global: {{size: 1m, runtime: 30s, ramp_time: 0}}, jobs: {jobs}}}}}}}"
+        text = f"variants: {{baseline: {{}}, other: {{env: {{A: b}}}}}}\nworkloads: {load}\n"
+        [part] = parts(plan_of(text, tmp_path, checkout), tmp_path, "blocks")
+        assert part.seconds_each is not None
+        return part.seconds_each
+
+    assert seconds(1) - seconds(0) == pytest.approx(2 * 30)

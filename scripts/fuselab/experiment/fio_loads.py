@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from fuselab import foreign
 from fuselab.experiment import fio_check, fio_file, fio_meaning, fio_reading
 from fuselab.experiment.findings import Findings, hint
 from fuselab.experiment.fio_reading import Section
@@ -89,7 +90,7 @@ def judged(findings: Findings, at: Key, name: str, text: str) -> bool:
 def _add(findings: Findings, at: Key, name: str, text: str, reason: str, mend: str | None) -> None:
     """Of the value where the right one is known or fio reads another, of the option itself where it may not stand."""
     of_value = mend is not None or reason.startswith(("fio reads", "a time", "a size"))
-    message = reason if of_value else f"'{name}' cannot be '{text}': {reason}"
+    message = reason if of_value else f"'{name}' cannot be '{foreign.name(text)}': {reason}"
     findings.add(at, message, of_key=not of_value, suggestion=mend)
 
 
@@ -101,6 +102,10 @@ def as_fio_reads(
     What fio takes for something else than what is written is a finding.
     """
     same = {name: dict(options) for name, options in parts.items()}
+    for job in [job for job in parts if job != GLOBAL and Section(job).shared]:
+        message = f"fio takes '{job}' for options of all jobs, as every name that begins with 'global': call it else"
+        findings.add(place_of(job, ""), message, of_key=True)
+        return same
     read = fio_reading.sections(fio_reading.job_text(parts))
     if read is None:
         return same
@@ -161,13 +166,14 @@ def _read_job_file(text: str) -> dict[str, dict[str, str]]:
     """Its jobs. Raises ValueError for what a load may not say, and for what fio does not take."""
     lines = fio_file.read_lines(text.replace("\r\n", "\n"))
     refused = [
-        f"line {line.number}, [{line.job}] {line.option}={line.text}: {fault[0]}"
+        f"line {line.number}, {foreign.name(f'[{line.job}] {line.option}={line.text}')}: {fault[0]}"
         for line in lines
         if line.option and (fault := fio_meaning.fault(line.option, line.text))
     ]
     odd = [line.job for line in lines if not line.option and not fio_meaning.plain_name(line.job)]
     refused += [
-        f"[{job}]: a job's name has letters, digits, spaces and _ . - in it" for job in dict.fromkeys(odd)
+        f"[{foreign.name(job)}]: a job's name has letters, digits, spaces and _ . - in it"
+        for job in dict.fromkeys(odd)
     ]
     if refused:
         raise ValueError("it says what a load may not: " + "; ".join(refused))

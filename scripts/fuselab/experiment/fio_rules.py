@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 
 _READS = "fuselab reads what fio writes"
-_SHAPE = "fuselab reads reads and writes apart, and the latency of each"
+_SHAPE = "fuselab shows reads and writes apart, and the latency of each: leave it out"
 _TRACES = "it says itself which files are opened, anywhere: describe the I/O with rw, bs and size"
 _PROGRAM = "a load starts no programs: write the command as a step of 'prepare'"
 _MACHINE = "it changes the machine, not the load"

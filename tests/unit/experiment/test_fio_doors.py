@@ -83,11 +83,11 @@ FORBIDDEN = [
     ("cgroup", "x", "changes the machine"),
     ("numjobs", "$ncpus", "write the value"),
     ("description", "${HOME}", "write the value"),
-    ("unified_rw_reporting", "1", "reads and writes apart"),
-    ("unified_rw_reporting", "mixed", "reads and writes apart"),
+    ("unified_rw_reporting", "1", "leave it out"),
+    ("unified_rw_reporting", "mixed", "leave it out"),
     ("group_reporting", "0", "fuselab reads what fio writes"),
     ("per_job_logs", "1", "fuselab reads what fio writes"),
-    ("gtod_reduce", "1", "reads and writes apart"),
+    ("gtod_reduce", "1", "leave it out"),
     ("percentile_list", "50:90", "50, 99 and 99.9"),
     ("wait_for", "a", "stonewall"),
     ("name", "../../x", "a job's name"),
@@ -180,6 +180,19 @@ def test_a_control_character_is_refused_where_it_would_spoil_fio_s_json(read, re
 def test_a_job_s_name_is_no_path(read, repository, name):
     with pytest.raises(ExperimentErrors, match="job's name"):
         load_of(read, repository, f"[{name}]\nrw=write\nsize=1m\n")
+
+
+def test_a_job_is_not_called_as_what_holds_for_all_jobs(read):
+    """fio takes `[global-write]` for a `[global]`, and finds no job."""
+    job = "[global-write]\nrw=write\n[w]\nrw=read\n"
+    asked = subprocess.run(["fio", "--showcmd", "-"], input=job, text=True, capture_output=True, check=True)
+    assert "--name=global-write" not in asked.stdout
+    for load in (
+        "{global-write: {fio: {rw: write, size: 1m}}}",
+        "{w: {fio: {jobs: {globals: {rw: write, size: 1m}}}}}",
+    ):
+        with pytest.raises(ExperimentErrors, match="for options of all jobs"):
+            read(TWO, f"workloads: {load}\n")
 
 
 def test_a_file_that_fio_does_not_take_is_refused_in_its_words(read, repository):
