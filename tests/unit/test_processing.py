@@ -6,7 +6,9 @@ import csv
 import json
 import shutil
 from pathlib import Path
+from xml.etree import ElementTree
 
+import pyarrow.parquet as pq
 import pytest
 
 from fuselab.files import write_json
@@ -162,3 +164,51 @@ def test_a_side_that_was_never_blocked_is_compared_all_the_same(tmp_path: Path, 
     assert "fsync" in (tmp_path / "diff" / "movers.csv").read_text()
     assert (tmp_path / "diff" / "diff.svg").is_file() == (empty == "baseline")
     assert ("no stack to draw" in said) == (empty == "variant")
+
+
+@pytest.mark.parametrize("profiler", ["trace-chrome", "trace-flame", "tokio-console"])
+def test_what_a_program_calls_things_breaks_no_picture(profiler: str, capture, tmp_path: Path) -> None:
+    strange = "a\x1b[31mb\x1b[0m\x07\x00;\r<&c"
+    raw = {
+        "trace-chrome": "[\n" + ",\n".join(
+            json.dumps({"ph": ph, "pid": 1, "ts": ts, "name": strange, "cat": "fs", "tid": 0, "id": 1})
+            for ph, ts in (("b", 0), ("e", 90))
+        ) + "\n]",
+        "trace-flame": f"main; {strange}:f.rs:1 90\n",
+        "tokio-console": '{"v":1}\n' + "".join(
+            json.dumps({kind: {"id": 1, "at": {"secs_since_epoch": 1, "nanos_since_epoch": at}, **more}}) + "\n"
+            for kind, at, more in (
+                ("Spawn", 0, {"fields": [{"name": "task.name", "value": strange}]}),
+                ("Enter", 10, {}), ("Exit", 60, {}), ("Close", 90, {}),
+            )
+        ),
+    }[profiler]  # fmt: skip
+    (tmp_path / "raw").write_text(raw, newline="")
+    folder = capture(profiler, tmp_path / "raw")
+    (folder / "capture.json").write_text(json.dumps({"status": "failed", "reason": "of the test"}))
+    profile = process(profiler, [folder], "fio", Path("gone"), tmp_path / "out")
+    assert profile.status == "limited", profile.notes
+    drawn = ElementTree.parse(tmp_path / "out/flamegraph.svg")
+    titles = [element.text or "" for element in drawn.iter("{http://www.w3.org/2000/svg}title")]
+    assert any("ab" in title and "<&c" in title for title in titles), titles
+    table = pq.read_table(tmp_path / "out/table.parquet").to_pylist()
+    assert not any("\x1b" in str(value) or "\x00" in str(value) for row in table for value in row.values())
+
+
+def test_every_file_that_a_pattern_names_is_read(tmp_path: Path) -> None:
+    folder = tmp_path / "001"
+    folder.mkdir()
+    for number, (start, end) in enumerate(((0, 10), (20, 9020))):
+        events = (
+            {"ph": ph, "ts": ts, "name": "write", "cat": "fs", "tid": 0, "id": 1}
+            for ph, ts in (("b", start), ("e", end))
+        )
+        (folder / f"trace-{number}.json").write_text("[\n" + ",\n".join(map(json.dumps, events)) + "\n]")
+    (folder / "capture.json").write_text(json.dumps({"status": "failed", "reason": "of the test"}))
+    support = {"name": "trace-chrome", "files": ["trace*.json"]}
+    (folder / "request.json").write_text(json.dumps({"mount": {"profilers": [support]}}))
+    (folder / "attempt.json").write_text(json.dumps({"load_window_s": None, "pids": {}}))
+    profile = process("trace-chrome", [folder], "fio", Path("gone"), tmp_path / "out")
+    assert profile.total == 9_010_000, "ns: 10 us of one file, 9,000 of the other"
+    assert len(profile.source_files) == 2
+    assert profile.figures["spans"] == 2

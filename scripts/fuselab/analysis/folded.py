@@ -145,6 +145,12 @@ def scaled(folded: Folded, factor: float) -> Folded:
     return Folded(whole, folded.unit)
 
 
+def safe(folded: Folded) -> Folded:
+    """The same stacks with frames as they will stand in the file."""
+    frames = {frame for stack in folded.stacks for frame in stack}
+    return renamed(folded, {frame: safe_frame(frame) for frame in frames})
+
+
 def renamed(folded: Folded, names: Mapping[str, str]) -> Folded:
     """The same stacks with other names for some frames; those that become equal are added up."""
     sums: Counter[tuple[str, ...]] = Counter()
@@ -214,8 +220,8 @@ def _options(picture: Picture, unit: str) -> Sequence[str]:
     return [
         "--quiet",
         "--hash",
-        f"--title={picture.title}",
-        f"--subtitle={picture.subtitle}",
+        f"--title={foreign.name(picture.title)}",
+        f"--subtitle={foreign.name(picture.subtitle)}",
         f"--countname={unit}",
         f"--colors={picture.colors}",
         *picture.options,

@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fuselab.analysis.folded import Folded, Picture, flamegraph, functions, merged, scaled, write_folded
+from fuselab.analysis.folded import Folded, Picture, flamegraph, functions, merged, safe, scaled, write_folded
 from fuselab.analysis.refusal import Refusal, Unavailable
 from fuselab.analysis.stacks import Quality, Stacks
 from fuselab.profilers.base import CaptureFolder, Profile, Profiler, Tools
@@ -70,7 +70,7 @@ def profile_of(
     """
     try:
         readings = [read(capture) for capture in captures]
-        sides = [Folded(reading.stacks, profiler.unit) for reading in readings]
+        sides = [safe(Folded(reading.stacks, profiler.unit)) for reading in readings]
         whole = merged(sides)
         if not profiler.grows_with_load:
             whole = scaled(whole, 1 / len(sides)) if whole else whole

@@ -50,6 +50,8 @@ RC: Any = {
     "text.parse_math": False,  # a variant called `$x$` is text
 }
 
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+
 
 @dataclass(frozen=True)
 class Drawing:
@@ -72,7 +74,8 @@ def svg(drawing: Drawing) -> str:
     buffer = io.StringIO()
     with matplotlib.rc_context(RC | {"svg.hashsalt": drawing.name}):
         drawing.figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue()
+    # What a query answers, say, may hold what XML cannot: matplotlib writes it as it is.
+    return _NOT_XML.sub("", buffer.getvalue())
 
 
 def inline(drawing: Drawing, key: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fuselab import foreign
 from fuselab.report import words
 from fuselab.report.context import Cell, Column, Link, Table
 
@@ -33,7 +34,7 @@ def cell(value: object, unit: str | None = None) -> Cell:
         return Cell(
             words.quantity(float(value), unit) if unit else words.count(float(value)), repr(float(value))
         )
-    return Cell(str(value))
+    return Cell(foreign.name(str(value)))
 
 
 def column(name: str, numeric: bool) -> tuple[Column, str | None]:

@@ -237,15 +237,14 @@ def test_kernel_frames_are_marked_and_keep_perfs_names() -> None:
     assert frames[2].place == Place("/lib/libc.so.6", 0xF82EC)
 
 
-def test_a_line_of_any_thread_name_is_read() -> None:
-    header = perf_script.parse_header("Web Content:3 1/2 x 12/345  7.000000001:    5 cpu-clock: ")
+@pytest.mark.parametrize(
+    "comm", ["Web Content:3 1/2 x", "cpu 5/6 7.8: 9", "a 1/2 3.0: 4 c:", "tab\t1/2", "\x1b[31mred", ""]
+)
+def test_a_line_of_any_thread_name_is_read(comm: str) -> None:
+    header = perf_script.parse_header(f"{comm:>16} 12/345  7.000000001:    5 cpu-clock: ")
     assert header
-    assert (header.comm, header.pid, header.tid, header.time_ns) == (
-        "Web Content:3 1/2 x",
-        12,
-        345,
-        7_000_000_001,
-    )
+    assert (header.comm, header.pid, header.tid, header.time_ns) == (comm, 12, 345, 7_000_000_001)
+    assert header.event() == (5, "cpu-clock", "")
 
 
 def test_whole_stacks_reach_the_start_of_their_thread() -> None:

@@ -7,8 +7,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from matplotlib.figure import Figure
 
 from fuselab.report import blindspots, embed, fio_files, queries, tables
+from fuselab.report.drawing import Drawing, inline
 from fuselab.report.embed import Carrier
 from fuselab.report.figures import base, runs, stacked
 from fuselab.report.reading import Results
@@ -219,3 +221,10 @@ def test_movers_and_flamegraphs_are_found_for_every_contrast(results: Results):
     contrasts = {key[0] for key in results.diffs}
     assert contrasts == {"waiting-vs-baseline", "control-vs-baseline"}
     assert all(diff.picture and diff.movers for diff in results.diffs.values())
+
+
+def test_a_label_that_xml_cannot_hold_breaks_no_page() -> None:
+    figure = Figure()
+    figure.subplots().set_title("re\x1b[31md\x00\ufffe")
+    drawing = Drawing("strange", figure, pd.DataFrame(), alt="a title")
+    assert "re[31md" in inline(drawing, "key")
