@@ -63,7 +63,7 @@ def offcpu_record_argv(perf: str, whom: Watched, output: Path, call_graph: CallG
     events = ["-e", f"sched:sched_switch/call-graph={call_graph}/"]
     if call_graph == "fp" and _copies_stacks():
         # The same switch once more, as a software event: this one copies the top of the stack.
-        events += ["-e", f"context-switches/{_COPY}=512/", *_REGISTERS]
+        events += ["-e", f"context-switches/{_COPY}=1024/", *_REGISTERS]
     # Every switch is written: the ring must hold bursts until perf drains it.
     return [*_record(perf, whom, output, events), "-c", "1", "--switch-events", "-m", "2M"]
 

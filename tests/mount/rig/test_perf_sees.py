@@ -131,6 +131,7 @@ def test_threads_without_a_request_have_a_picture_of_their_own(rig, plainfs):
         > 0.8 * profile.total
         == 0.8 * profile.figures["blocked_ns"]
     )
+    assert profile.figures["whole_stack_share"] > 0.9, "through a libfuse without frame pointers"
     assert (folder / "processed" / "idle.svg").is_file()
     assert profile.pictures["Idle: waited for something to do"] == "idle.svg"
 
