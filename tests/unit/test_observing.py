@@ -29,16 +29,16 @@ def capture(tmp_path: Path):
     return capture
 
 
-def data(folder: Path, megabytes: int) -> Path:
-    path = folder / "perf.data"
-    with path.open("wb") as file:
+def data(folder: Path, megabytes: int) -> None:
+    with (folder / "perf.data").open("wb") as file:
         file.truncate(megabytes << 20)
-    return path
 
 
 def test_a_profiler_that_spins_is_told_with_its_share_of_a_core(capture):
     found = [capture(0.01), capture(15.5), capture(12.0)]
-    (note,) = observer_notes("perf-oncpu", found, [[data(each.folder, 1)] for each in found])
+    for each in found:
+        data(each.folder, 1)
+    (note,) = observer_notes(found)
     assert "155% of a core" in note
 
 
@@ -50,17 +50,18 @@ def test_five_percent_of_a_core_are_free_and_samples_may_cost_what_writing_them_
 ):
     """0.5 s of the 10 s; 100 MiB are worth half a second more."""
     each = capture(used_s)
-    assert bool(observer_notes("perf-oncpu", [each], [[data(each.folder, megabytes)]])) == said
+    data(each.folder, megabytes)
+    assert bool(observer_notes([each])) == said
 
 
 def test_a_profiler_without_processes_of_its_own_took_nothing(capture):
     each = capture()
-    assert observer_notes("trace-chrome", [each], [[]]) == ()
-    assert observed_figures("trace-chrome", [each]) == {}
+    assert observer_notes([each]) == ()
+    assert observed_figures([each]) == {}
 
 
 def test_what_looking_took_stands_beside_what_the_target_used(capture):
-    found = observed_figures("perf-oncpu", [capture(0.25), capture(0.5)])
+    found = observed_figures([capture(0.25), capture(0.5)])
     assert found == {"observer_cpu_ns": 750_000_000, "target_cpu_ns": 4_000_000_000}
 
 

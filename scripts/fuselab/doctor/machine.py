@@ -84,6 +84,7 @@ def perf() -> Iterator[Line]:
         )
     else:
         yield ok("perf-offcpu", "perf can record when threads leave and regain a CPU")
+    yield group()
     yield from _pmu()
 
 
@@ -106,6 +107,22 @@ def _perf_fails(event: str) -> str | None:
         return None
     lines = [line.strip() for line in said.decode(errors="replace").splitlines() if line.strip()]
     return lines[0] if lines else f"exit code {child.returncode}"
+
+
+def group() -> Line:
+    """By trying, too."""
+    from fuselab.rig.cgroup import new_group
+
+    with new_group() as made:
+        if made is not None:
+            return ok(
+                "control group", "a run can have one: perf looks at all processes of its target, by CPU"
+            )
+    return note(
+        "control group",
+        "none can be made for a run: perf looks at single threads, and takes up to two cores once one has ended",
+        "run as root, with cgroup version 2 writable below /sys/fs/cgroup (a container: --privileged)",
+    )
 
 
 def _pmu() -> Iterator[Line]:

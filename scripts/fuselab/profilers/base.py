@@ -123,9 +123,9 @@ class CaptureFolder:
         used = self._record().get("target")
         return None if used is None else float(used["cpu_s"])
 
-    def observer_s(self, profiler: str) -> float | None:
-        """CPU time of the profiler's own processes while the load ran; None where it has none."""
-        used: float | None = self._record().get("observers_s", {}).get(profiler)
+    def observers_s(self) -> Mapping[str, float]:
+        """CPU time while the load ran of each profiler that has processes of its own."""
+        used: dict[str, float] = self._record().get("observers_s", {})
         return used
 
     def environment(self) -> Mapping[str, str]:

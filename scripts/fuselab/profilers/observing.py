@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import sqrt
-from pathlib import Path
 
 from fuselab.profilers.base import CaptureFolder
+from fuselab.profilers.perf_session import DATA
 
 FREE_CORE_SHARE = 0.05
 """Of one core: what a profiler's own processes may use of the measured window, whatever they write."""
@@ -20,34 +20,35 @@ OFF_BY = 0.15
 _STANDARD_ERRORS = 3
 
 
-def observed_figures(profiler: str, captures: Sequence[CaptureFolder]) -> dict[str, int]:
-    """CPU time of all windows together, in ns: of `profiler`'s own processes, if it has any, and of the target."""
-    used_s = [capture.observer_s(profiler) for capture in captures]
-    target_s = [capture.target_cpu_s() for capture in captures]
-    figures = {"observer_cpu_ns": used_s, "target_cpu_ns": target_s if any(used_s) else []}
-    known = {name: [each for each in seconds if each is not None] for name, seconds in figures.items()}
-    return {name: round(sum(seconds) * 1e9) for name, seconds in known.items() if seconds}
+def observed_figures(captures: Sequence[CaptureFolder]) -> dict[str, int]:
+    """CPU time of all windows together, in ns, of the profilers' own processes, if there are any, and of the target."""
+    observers = [sum(capture.observers_s().values()) for capture in captures if capture.observers_s()]
+    targets = [used_s for capture in captures if (used_s := capture.target_cpu_s()) is not None]
+    figures = {"observer_cpu_ns": observers, "target_cpu_ns": targets} if observers else {}
+    return {name: round(sum(seconds) * 1e9) for name, seconds in figures.items() if seconds}
 
 
-def observer_notes(
-    profiler: str, captures: Sequence[CaptureFolder], sources: Sequence[Sequence[Path]]
-) -> tuple[str, ...]:
-    """A caveat where `profiler` used more CPU time in a window than what it wrote (`sources`, by capture) asks for."""
+def observer_notes(captures: Sequence[CaptureFolder]) -> tuple[str, ...]:
+    """A caveat where looking used more CPU time in a window than what perf wrote of it asks for.
+
+    It holds for every profiler of a shared capture: all of them saw a target that was held up.
+    """
     excesses = []
-    for capture, paths in zip(captures, sources, strict=True):
-        used_s = capture.observer_s(profiler)
-        if used_s is None or (window_ns := capture.window_ns()) is None:
+    for capture in captures:
+        used_s = sum(capture.observers_s().values())
+        if not used_s or (window_ns := capture.window_ns()) is None:
             continue
         window_s = max((window_ns[1] - window_ns[0]) / 1e9, 1e-9)
-        needed_s = NEEDED_S_PER_BYTE * sum(path.stat().st_size for path in paths)
+        data = capture.raw(DATA)
+        needed_s = NEEDED_S_PER_BYTE * (data.stat().st_size if data.is_file() else 0)
         excesses.append(((used_s - needed_s) / window_s, used_s / window_s))
     excess, share = max(excesses, default=(0.0, 0.0))
     if excess <= FREE_CORE_SHARE:
         return ()
     return (
-        f"The profiler itself used {share:.0%} of a core while the load ran, and its samples account for "
-        f"{share - excess:.0%}: it took that from the target, so waits and throughput are not those of a run that is "
-        "left alone. perf 6.1 does this once a thread of the target has ended, where it cannot look at a control "
+        f"Looking took {share:.0%} of a core while the load ran, and what was written accounts for "
+        f"{share - excess:.0%}: the target did not have the rest, so waits and throughput are not those of a run that "
+        "is left alone. perf 6.1 does this once a thread of the target has ended, where it cannot look at a control "
         "group: run as root, with /sys/fs/cgroup writable.",
     )
 

@@ -87,7 +87,7 @@ def profile_of(
         write_folded(out / f"folded.{capture.repeat:03d}.txt", side)
     write_folded(out / "folded.txt", whole)
     pq.write_table(function_table(whole) if added.table is None else added.table, out / "table.parquet")
-    taken = observer_notes(profiler.name, captures, [reading.sources for reading in readings])
+    taken = observer_notes(captures)
     notes = said_once([reading.notes for reading in readings])
     notes += (*taken, *added.notes)
     return Profile(
@@ -108,7 +108,7 @@ def profile_of(
             *said_once([reading.remarks for reading in readings]),
         ),
         sample_value=max(reading.sample_value for reading in readings),
-        figures={**_mean_figures(readings), **observed_figures(profiler.name, captures)},
+        figures={**_mean_figures(readings), **observed_figures(captures)},
         pictures=added.pictures,
         tables=added.tables,
     )

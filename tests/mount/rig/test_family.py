@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from fuselab.doctor import machine
 from fuselab.rig import cgroup
 from fuselab.rig.request import Load
 
@@ -107,3 +108,9 @@ def test_a_machine_without_groups_of_version_2_is_told_by_none(monkeypatch):
     monkeypatch.setattr(cgroup, "_hierarchy", lambda: (Path("/proc"), "self"))
     with cgroup.new_group() as group:
         assert group is None
+    assert "perf looks at single threads" in str(machine.group()), "and says what that costs"
+
+
+def test_the_doctor_leaves_no_group_behind(home):
+    assert "a run can have one" in str(machine.group())
+    assert not [path for path in home.iterdir() if path.is_dir()]
