@@ -22,7 +22,7 @@ from fuselab.target.model import ProfilerSupport
 pytestmark = pytest.mark.mount
 
 BURN_US, WRITES = 2000, 256
-ROUNDS = 200_000_000
+ROUNDS = 500_000_000
 
 
 def looked_at(rig, profiler: str, argv: tuple[str, ...], binary: Path, load: Load):
@@ -85,9 +85,10 @@ def test_who_comes_and_goes_is_seen_and_a_thread_that_ends_does_not_make_perf_sp
     subprocess.run(
         ["gcc", "-O1", "-g", "-fno-omit-frame-pointer", "-pthread", source, "-o", company], check=True
     )
-    line = f'{company} 1000 {ROUNDS} & exec {plainfs} "$0" "$1" -f'
+    line = f'{company} "$0/go" {ROUNDS} & exec {plainfs} "$0" "$1" -f'
     argv = ("sh", "-c", line, "{state}", "{mountpoint}")
-    load = Load("command", "w", {"argv": ["sleep", "4"]})
+    wait = "sleep 0.5; touch {mountpoint}/go; until [ -e {mountpoint}/go.done ]; do sleep 0.1; done"
+    load = Load("command", "w", {"argv": ["sh", "-c", wait]}, timeout_s=60)
     record, folder, profile = looked_at(rig, "perf-oncpu", argv, company, load)
     window_s = record.load_window_s[1] - record.load_window_s[0]
     assert record.observers_s["perf-oncpu"] < 0.02 * window_s
