@@ -22,6 +22,8 @@ lab = Workflow(
     dry=workflow.dryrun,
 )
 
+lab.give_up(workflow.snakemake_tmp_dir)
+
 workflow.global_resources.setdefault("rig", 1)
 workflow.global_resources.setdefault("cargo", 1)
 

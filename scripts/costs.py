@@ -4,8 +4,8 @@ from pathlib import Path
 
 import msgspec
 
-from fuselab.experiment.plan import CostStep
 from fuselab.job import job
+from fuselab.experiment.plan import CostStep
 from fuselab.judging import Judgement, write_costs
 
 with job(snakemake) as step:

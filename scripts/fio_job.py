@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from fuselab.files import write_atomically
 from fuselab.job import job
+from fuselab.files import write_atomically
 
 with job(snakemake) as step:
     write_atomically(Path(step.output[0]), step.params.job)

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from fuselab.job import JobError, job
 from fuselab.history.nights import read_nights
 from fuselab.history.page import write_history
-from fuselab.job import JobError, job
 
 with job(snakemake) as step:
     nights, faults = read_nights(Path("results") / step.wildcards.experiment / "history")

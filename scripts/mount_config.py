@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from fuselab.files import write_json
 from fuselab.job import job
+from fuselab.files import write_json
 
 with job(snakemake) as step:
     write_json(Path(step.output[0]), dict(step.params.config))

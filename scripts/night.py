@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from fuselab.history.nights import keep
 from fuselab.job import job
+from fuselab.history.nights import keep
 
 with job(snakemake) as step:
     keep(Path("results") / step.wildcards.experiment, Path(step.output[0]))

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import msgspec
 
+from fuselab.job import job
 from fuselab.analysis.span_queries import READY
 from fuselab.experiment.model import Query
 from fuselab.files import write_json
-from fuselab.job import job
 from fuselab.queries import answers
 
 with job(snakemake) as step:

@@ -45,6 +45,17 @@ class Verbs(click.Group):
             ctx.fail(f"There is no verb '{args[0]}'.{hint}")
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> object:
+        """A disk that is full, or may not be written, is said in one sentence, whatever the verb does."""
+        from fuselab.files import unusable
+
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            if (words := unusable(error)) is None:
+                raise
+            raise click.ClickException(words) from error
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):
             formatter.write_dl(list(VERBS.items()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -66,6 +67,20 @@ def locked(path: Path, folder_fd: int | None = None) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+_UNWRITABLE = {
+    errno.ENOSPC: "the disk of {} is full: free some space",
+    errno.EDQUOT: "the quota of the disk of {} is used up: free some space",
+    errno.EROFS: "{} is on a disk that is mounted read-only: mount it writable, or work in another checkout",
+    errno.EACCES: "{} may not be used by you: chown or chmod it (what root has made without sudo is root's)",
+}
+
+
+def unusable(error: OSError) -> str | None:
+    """What is wrong with the disk or the folder, and the mend; None for an error that is no fault of theirs."""
+    words = _UNWRITABLE.get(error.errno or 0)
+    return words.format(error.filename or os.getcwd()) if words else None
 
 
 def write_json(path: Path, value: object) -> None:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import errno
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from fuselab.files import unusable
 from fuselab.paths import MissingProgramError
 from fuselab.rig.errors import RigError
-from fuselab.rig.namespaces import follow_parent
+from fuselab.rig.namespaces import PARENT, follow_parent
 from fuselab.sums import ChangedError, check_inputs
 from fuselab.target.build import BuildError
+
+_INTERRUPTED = 128 + signal.SIGINT
+
+if PARENT in os.environ:  # a job: before its script goes on to imports that take seconds
+    follow_parent()
 
 
 class JobError(Exception):
@@ -26,8 +32,7 @@ _screen: list[int] = []
 
 def on_screen(text: str) -> None:
     """Say what cannot wait until somebody reads the log: to whoever typed the command, and in the log."""
-    print(text, file=sys.stderr, flush=True)
-    for descriptor in _screen:
+    for descriptor in (2, *_screen):
         with suppress(OSError):
             os.write(descriptor, f"{text}\n".encode())
 
@@ -40,18 +45,20 @@ def job(snakemake: Any) -> Iterator[Any]:
     object, so that a script reads `with job(snakemake) as step:`.
     """
     follow_parent()
-    log = open(snakemake.log[0], "w", buffering=1)  # noqa: SIM115  closed with the process
-    _screen[:] = [os.dup(2)]
-    os.dup2(log.fileno(), 1)
-    os.dup2(log.fileno(), 2)
     try:
+        log = open(snakemake.log[0], "w", buffering=1)  # noqa: SIM115  closed with the process
+        _screen[:] = [os.dup(2)]
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
         check_inputs(snakemake.input)
         yield snakemake
     except (ChangedError, RigError, BuildError, JobError, MissingProgramError) as error:
         print(f"\n{error}", file=sys.stderr, flush=True)
         sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        if (words := unusable(error)) is None:
             raise
-        print(f"\nthe disk of {error.filename or os.getcwd()} is full", file=sys.stderr, flush=True)
+        on_screen(f"\n{words}")  # the log may lie there, too
         sys.exit(1)

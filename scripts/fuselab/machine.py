@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from fuselab import foreign
 from fuselab.job import on_screen
+from fuselab import foreign
 from fuselab.measure import NO_PATIENCE
 
 

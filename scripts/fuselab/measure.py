@@ -15,8 +15,8 @@ from typing import Literal
 
 import msgspec
 
-from fuselab.files import rename, write_json
 from fuselab.job import JobError
+from fuselab.files import rename, write_json
 from fuselab.rig.record import RunRecord
 from fuselab.rig.request import Load, MountConfig, Purpose, RunRequest
 from fuselab.rig.run import execute

@@ -12,9 +12,11 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from fuselab.aside import doubtful, mixed, set_aside
@@ -24,6 +26,7 @@ from fuselab.experiment.errors import ExperimentErrors
 from fuselab.experiment.loading import load_experiment
 from fuselab.experiment.plan import Plan
 from fuselab.experiment.planning import make_plan
+from fuselab.files import unusable
 from fuselab.layout import Layout
 from fuselab.rig.namespaces import PARENT
 from fuselab.takeover import take_over
@@ -51,7 +54,16 @@ class Workflow:
         self._plans: dict[str, Plan] = {}
         os.environ[PARENT] = str(os.getpid())
         if is_main:
+            sys.excepthook = _told_in_words
             self._guard = take_over(root)
+
+    def give_up(self, folder: Path) -> None:
+        """Remove the empty temporary folder that Snakemake makes before it reads a line, and never uses here.
+
+        Whoever is killed leaves it. Where Snakemake does want it, it makes it again.
+        """
+        with suppress(OSError):
+            folder.rmdir()
 
     def plan(self, experiment: str) -> Plan:
         """Of `experiments/<experiment>.yaml`, read once. Ends Snakemake with the file's errors if it is broken."""
@@ -195,6 +207,17 @@ class Workflow:
         """Say once more, at the end, what was left out: the beginning has scrolled away."""
         if self._is_main and "_readable" in vars(self) and self.broken():
             print(_told(self.broken()), file=sys.stderr)
+
+
+def _told_in_words(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Ctrl-C, and a disk that cannot be written, end Snakemake by an exception: one sentence instead."""
+    words = unusable(error) if isinstance(error, OSError) else None
+    if issubclass(kind, KeyboardInterrupt):
+        words = "interrupted: the same command goes on from here"
+    if words is None:
+        sys.__excepthook__(kind, error, trace)
+    else:
+        print(f"\n{words}", file=sys.stderr)
 
 
 def _date(given: object) -> str | None:

@@ -54,8 +54,8 @@ REFUSED = {
 CUT = {
     "crashing/trace-chrome": "The capture failed, and is shown as far as it came: .*aborting after 3000 writes",
     "crashing/perf-oncpu": "The capture failed, and is shown as far as it came: .*aborting after 3000 writes",
-    "killed/trace-chrome": "target ended with exit code .*cut short and read up to the cut",
-    "killed/trace-flame": "target ended with exit code .*may lack the end",
+    "killed/trace-chrome": "target was killed by SIGUSR1.*cut short and read up to the cut",
+    "killed/trace-flame": "target was killed by SIGUSR1.*may lack the end",
 }
 
 

@@ -19,6 +19,8 @@ from fuselab.paths import tool
 with job(SimpleNamespace(log=[sys.argv[1]], input=[])):
     if sys.argv[2] == "full":
         raise OSError(errno.ENOSPC, "No space left on device", "results/x")
+    if sys.argv[2] in dir(errno):
+        raise OSError(getattr(errno, sys.argv[2]), "system's words", "results/x")
     tool("no-such-program")
 """
 
@@ -26,7 +28,15 @@ with job(SimpleNamespace(log=[sys.argv[1]], input=[])):
 @pytest.mark.parametrize(
     ("cause", "said"),
     [
-        ("full", "the disk of results/x is full"),
+        ("full", "the disk of results/x is full: free some space"),
+        (
+            "EROFS",
+            "results/x is on a disk that is mounted read-only: mount it writable, or work in another checkout",
+        ),
+        (
+            "EACCES",
+            "results/x may not be used by you: chown or chmod it (what root has made without sudo is root's)",
+        ),
         ("missing", "the program `no-such-program` is not installed: `make setup` installs it"),
     ],
 )
@@ -56,3 +66,47 @@ with job(SimpleNamespace(log=[sys.argv[1]], input=[])):
                 time.sleep(0.02)
             snakemake.kill()
             assert working.wait(timeout=5) == -signal.SIGKILL
+
+
+def test_where_the_log_is_full_too_the_reason_is_said_on_the_screen() -> None:
+    argv = [sys.executable, "-c", SCRIPT, "/dev/full", "full"]
+    done = subprocess.run(argv, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr.strip()) == (1, "the disk of results/x is full: free some space")
+
+
+def test_ctrl_c_ends_a_job_without_a_traceback(tmp_path: Path) -> None:
+    script = """
+import sys, time
+from types import SimpleNamespace
+from fuselab.job import job
+with job(SimpleNamespace(log=[sys.argv[1]])):
+    print("at work", flush=True)
+    time.sleep(60)
+"""
+    log = tmp_path / "log"
+    argv = ["env", "--default-signal=INT", sys.executable, "-c", script, str(log)]
+    with subprocess.Popen(argv, stderr=subprocess.PIPE, text=True) as working:
+        while not (log.exists() and "at work" in log.read_text()):
+            assert working.poll() is None
+            time.sleep(0.02)
+        working.send_signal(signal.SIGINT)
+        assert working.stderr is not None
+        assert working.stderr.read() == ""
+        assert working.wait(timeout=5) == 130
+    assert log.read_text() == "at work\n"
+
+
+def test_a_job_follows_its_snakemake_before_it_goes_on_to_slow_imports() -> None:
+    """Killed in the meantime, a job would go on for as long as its imports take."""
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    script = "import fuselab.job; print('goes on')"
+    env = {**os.environ, PARENT: str(gone.pid)}
+    done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (-signal.SIGKILL, b"")
+
+
+def test_every_script_imports_the_job_first(checkout: Path) -> None:
+    for script in (checkout / "scripts").glob("*.py"):
+        first = next(line for line in script.read_text().splitlines() if line.startswith("from fuselab"))
+        assert first.startswith("from fuselab.job import"), script.name

@@ -72,7 +72,7 @@ def test_a_file_of_a_target_that_was_killed_may_lack_its_end(golden: Path, captu
         (folder / "attempt.json").write_text(json.dumps(record))
         profile = process("trace-flame", [folder], "criterion", Path("gone"), tmp_path / f"out{code}")
         assert profile.status == status, profile.notes
-    assert "target ended with exit code -9" in profile.notes[0]
+    assert "target was killed by SIGKILL" in profile.notes[0]
     assert "leave through main" in profile.notes[0]
 
 

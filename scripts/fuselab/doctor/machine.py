@@ -44,6 +44,7 @@ def namespaces() -> Iterator[Line]:
     """The very walls that a run is put behind."""
     from fuselab.rig.errors import RigError
     from fuselab.rig.namespaces import contained
+    from fuselab.rig.process import ended_words
 
     how = "as root" if os.geteuid() == 0 else "through a user namespace"
     try:
@@ -55,7 +56,7 @@ def namespaces() -> Iterator[Line]:
     if code == 0:
         yield ok("namespaces", f"mounts, processes and network of a run can be walled off, {how}")
     else:
-        yield bad("namespaces", f"a walled-off program ended with exit code {code}")
+        yield bad("namespaces", f"a walled-off program {ended_words(code)}")
 
 
 def perf() -> Iterator[Line]:
@@ -95,6 +96,7 @@ def _perf_fails(event: str) -> str | None:
     """
     from fuselab.rig.errors import RigError
     from fuselab.rig.namespaces import contained
+    from fuselab.rig.process import exit_words
 
     with tempfile.TemporaryDirectory() as folder:
         argv = ["perf", "record", "-q", "-e", event, "-o", f"{folder}/perf.data", "--", "true"]
@@ -106,7 +108,7 @@ def _perf_fails(event: str) -> str | None:
     if child.returncode == 0:
         return None
     lines = [line.strip() for line in said.decode(errors="replace").splitlines() if line.strip()]
-    return lines[0] if lines else f"exit code {child.returncode}"
+    return lines[0] if lines else exit_words(child.returncode)
 
 
 def group() -> Line:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from fuselab.rig.process import ended_words
 from fuselab.rig.story import OUTCOMES
 from fuselab.target.model import ProfilerSupport, Target
 
@@ -107,7 +108,7 @@ class CaptureFolder:
         """How a target of this run ended that did not end in order; "" if all did."""
         codes = self._record()["exit_codes"].items()
         ended = {name: code for name, code in codes if name.startswith("target") and code != 0}
-        return ", ".join(f"{name} ended with exit code {code}" for name, code in ended.items())
+        return ", ".join(f"{name} {ended_words(code)}" for name, code in ended.items())
 
     def target_pid(self) -> int | None:
         """Of the process that served the mount, as it saw itself; None without a mount."""

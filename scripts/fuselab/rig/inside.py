@@ -46,11 +46,12 @@ def _listen(socket: int, worker: int) -> None:
 
 
 def _reap(worker: int) -> int:
-    """Collect every child that ends, ours or inherited; return the worker's exit code once it has ended."""
+    """Collect every child that ends, ours or not; return the worker's exit code when it ends, as a shell counts."""
     while True:
         pid, status = os.waitpid(-1, 0)
         if pid == worker:
-            return os.waitstatus_to_exitcode(status) & 0xFF
+            code = os.waitstatus_to_exitcode(status)
+            return code if code >= 0 else 128 - code
 
 
 if __name__ == "__main__":

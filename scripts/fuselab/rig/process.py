@@ -20,6 +20,20 @@ from fuselab.rig import procfs
 from fuselab.rig.errors import ProgramError, TargetError
 from fuselab.rig.log import Log
 
+STOPPED = "it is stopped, by SIGSTOP or a debugger, and does nothing until it gets SIGCONT"
+_FATAL = frozenset(
+    {
+        signal.SIGINT,
+        signal.SIGQUIT,
+        signal.SIGILL,
+        signal.SIGABRT,
+        signal.SIGBUS,
+        signal.SIGFPE,
+        signal.SIGKILL,
+    }
+    | {signal.SIGSEGV, signal.SIGPIPE, signal.SIGTERM}
+)
+"""What a shell's exit code above 128 stands for. Others are numbers that programs use for themselves (perf: 129)."""
 KILL_WAIT_S = 5.0
 """How long the kernel may take to end a killed process. One that waits for a dead disk takes longer."""
 _INHERITED = frozenset({"PATH", "HOME", "USER", "LOGNAME", "LD_LIBRARY_PATH"})
@@ -44,6 +58,11 @@ class Process:
     @property
     def running(self) -> bool:
         return not _readable(self.pidfd, 0)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether somebody has stopped it: it does nothing then, whatever it is asked."""
+        return self.running and procfs.thread_state(self.pid) == "T"
 
     def wait(self, timeout_s: float) -> bool:
         """Whether it has ended within `timeout_s`."""
@@ -88,7 +107,7 @@ class Process:
     def described(self) -> str:
         """`demofs (exit code 1)` and its last log lines, for an error. The first line can stand alone."""
         code = self.exit_code
-        how = "" if code is None else f" ({exit_words(code)})"
+        how = f" ({STOPPED})" if self.stopped else "" if code is None else f" ({exit_words(code)})"
         return f"{self.name}{how}{self.words()}"
 
     def words(self) -> str:
@@ -215,11 +234,23 @@ def _without_ours(path: str) -> str:
 
 
 def exit_words(code: int) -> str:
-    if code >= 0:
-        return f"exit code {code}"
+    """How a program ended: as `subprocess` counts a signal, or as a shell tells that of what it ran."""
+    if code < 0:
+        return f"killed by {_signal_name(-code)}"
+    if code - 128 in _FATAL:
+        return f"exit code {code}, as of what was ended by {_signal_name(code - 128)}"
+    return f"exit code {code}"
+
+
+def ended_words(code: int) -> str:
+    """The same, as what it did: `ended with exit code 1`, `was killed by SIGKILL`."""
+    return f"was {exit_words(code)}" if code < 0 else f"ended with {exit_words(code)}"
+
+
+def _signal_name(number: int) -> str:
     with suppress(ValueError):
-        return f"killed by {signal.Signals(-code).name}"
-    return f"killed by signal {-code}"
+        return signal.Signals(number).name
+    return f"signal {number}"
 
 
 def indented(text: str) -> str:

@@ -23,7 +23,7 @@ from fuselab.rig.cgroup import Group, new_group
 from fuselab.rig.errors import RigError
 from fuselab.rig.hidden import hidden_of
 from fuselab.rig.namespaces import contained
-from fuselab.rig.process import plain_env, program
+from fuselab.rig.process import exit_words, plain_env, program
 from fuselab.rig.record import RunRecord
 from fuselab.rig.request import RunRequest
 from fuselab.rig.service import require_program
@@ -182,7 +182,7 @@ def _outcome(request: RunRequest, code: int, said: str, in_time: bool) -> RunRec
         raise RigError(f"the run was asked from outside to end (SIGINT or SIGTERM); what it left is in {out}")
     if said:
         raise RigError(f"fuselab made a mistake of its own; what the run left is in {out}\n{said}")
-    raise RigError(f"the run was killed from outside (exit code {code}); what it left is in {out}")
+    raise RigError(f"the run was ended from outside ({exit_words(code)}); what it left is in {out}")
 
 
 def _all(control: socket.socket) -> str:

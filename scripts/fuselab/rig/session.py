@@ -16,7 +16,7 @@ from fuselab.rig.family import Family
 from fuselab.rig.log import Log
 from fuselab.rig.mount import MountedTarget, mounted
 from fuselab.rig.mountinfo import mount_of
-from fuselab.rig.process import Process, step
+from fuselab.rig.process import Process, ended_words, step
 from fuselab.rig.state import State
 from fuselab.rig.story import Story, binary_path
 from fuselab.target.model import fill
@@ -188,7 +188,7 @@ def _stop(story: Story, targets: Sequence[MountedTarget]) -> None:
         if stopped.exit_code is not None:
             story.exit_codes[name] = stopped.exit_code
             if stopped.exit_code != 0 and not stopped.forced:
-                story.mark(f"{name} ended with exit code {stopped.exit_code}")
+                story.mark(f"{name} {ended_words(stopped.exit_code)}")
         if stopped.forced:
             forced.append(f"{'; '.join(stopped.forced)}: {target.process.described()}")
     if forced:

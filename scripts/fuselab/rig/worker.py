@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 import socket
@@ -17,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from fuselab.code import measuring_code
-from fuselab.files import write_json
+from fuselab.files import unusable, write_json
 from fuselab.paths import MissingProgramError
 from fuselab.rig import disturbance, environment, kernel
 from fuselab.rig.cgroup import Group
@@ -58,11 +57,9 @@ def work(request: Path, control: int, proc: int, group: Group | None = None) -> 
         _tell(control, str(error))
         return FORBIDDEN
     except OSError as error:
-        full = (
-            f"the disk of {error.filename or request.parent} is full" if error.errno == errno.ENOSPC else ""
-        )
-        _tell(control, full or traceback.format_exc())
-        return FORBIDDEN if full else BROKEN
+        words = unusable(error)
+        _tell(control, words or traceback.format_exc())
+        return FORBIDDEN if words else BROKEN
     except BaseException:
         _tell(control, traceback.format_exc())
         return BROKEN

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fuselab.rig.log import Log
-from fuselab.rig.process import exit_words, indented, plain_env, running
+from fuselab.rig.process import STOPPED, exit_words, indented, plain_env, running
 from fuselab.workloads.base import LoadContext
 
 _ASKED_TO_END_S = 5.0
@@ -22,10 +22,12 @@ class Ended:
     timed_out: bool
     said: str
     """Its last words."""
+    stopped: bool = False
+    """Whether somebody had stopped it when its time was over."""
 
     def words(self, timeout_s: float | None = None) -> str:
         how = (
-            f"it did not end within {timeout_s:g} s"
+            f"it did not end within {timeout_s:g} s{f' ({STOPPED})' if self.stopped else ''}"
             if self.timed_out and timeout_s
             else exit_words(self.exit_code)
         )
@@ -48,8 +50,9 @@ def finish(
     full = {**plain_env(context.scratch), **context.env, **(env or {})}
     with Log(context.out / log) as output, running(argv[0], argv, env=full, cwd=cwd, log=output) as process:
         timed_out = not process.wait(timeout_s)
+        stopped = process.stopped
         if timed_out:
             process.stop(signal.SIGINT, _ASKED_TO_END_S)
         code = process.exit_code
         output.close()
-        return Ended(-signal.SIGKILL if code is None else code, timed_out, output.last_words())
+        return Ended(-signal.SIGKILL if code is None else code, timed_out, output.last_words(), stopped)

@@ -78,7 +78,8 @@ def test_a_job_whose_snakemake_was_killed_before_the_job_had_started_ends_by_its
 def test_kill_9_of_a_wall_leaves_nothing_and_is_said(rig, running, victim):
     job, out = running
     os.kill(rig.pid_of(*victim), signal.SIGKILL)
-    assert "RigError: the run was killed from outside" in ended(job)
+    assert "RigError: the run was ended from outside (" in (said := ended(job))
+    assert "SIGKILL" in said
     assert rig.nothing_left(within_s=5), rig.left()
     assert not (out / "run.json").exists()
     assert [entry.name for entry in (rig.root / "state").iterdir()] == [".lock"]

@@ -124,7 +124,14 @@ def test_of_several_versions_the_newest_is_taken(tmp_path):
 
 @pytest.mark.parametrize(
     ("code", "words"),
-    [(0, "exit code 0"), (3, "exit code 3"), (-9, "killed by SIGKILL"), (-99, "killed by signal 99")],
+    [
+        (0, "exit code 0"),
+        (3, "exit code 3"),
+        (-9, "killed by SIGKILL"),
+        (-99, "killed by signal 99"),
+        (137, "exit code 137, as of what was ended by SIGKILL"),
+        (250, "exit code 250"),
+    ],
 )
 def test_exit_codes_in_words(code, words):
     assert exit_words(code) == words
