@@ -79,7 +79,7 @@ def test_ctrl_c_ends_a_job_without_a_traceback(tmp_path: Path) -> None:
 import sys, time
 from types import SimpleNamespace
 from fuselab.job import job
-with job(SimpleNamespace(log=[sys.argv[1]])):
+with job(SimpleNamespace(log=[sys.argv[1]], input=[])):
     print("at work", flush=True)
     time.sleep(60)
 """
