@@ -27,6 +27,9 @@
 #define SMALLEST_STEP_BYTES (32 << 10)
 #define FIRST_DUMP_BYTES (64 << 10)
 #define SMALLEST_LARGE_BYTES (16 << 10)
+#define PAGE_BYTES (4 << 10)
+#define NOTED_LG 20
+#define NOTED (1 << NOTED_LG)
 
 /* What jemalloc 5.3 takes for `experimental.hooks.install`. Arguments are those of the call that was made. */
 struct hooks {
@@ -37,10 +40,12 @@ struct hooks {
 };
 enum { MALLOC, POSIX_MEMALIGN, ALIGNED_ALLOC, CALLOC, MEMALIGN, VALLOC, MALLOCX, REALLOC, RALLOCX };
 enum { FREE, DALLOCX, SDALLOCX, FREED_BY_REALLOC, FREED_BY_RALLOCX };
+enum { RESIZED_BY_REALLOC, RESIZED_BY_RALLOCX, RESIZED_BY_XALLOCX };
 
 static int (*control)(const char *, void *, size_t *, void *, size_t);
 static size_t (*usable)(void *);
 static size_t large_pad_bytes;
+static bool has_pvalloc; /* a kind more, from 5.3.1 on */
 static atomic_long live_bytes, next_dump_bytes = FIRST_DUMP_BYTES;
 
 static long step_of(long live) { return live / STEPS > SMALLEST_STEP_BYTES ? live / STEPS : SMALLEST_STEP_BYTES; }
@@ -70,15 +75,37 @@ static long asked(int kind, const uintptr_t *arguments) {
     }
 }
 
-/* The size of a block by jemalloc's own account of its extent; `next` is what it is moved to. */
-static long looked_up(void *block, long next) {
+/* A small block that is sampled has an extent of pages for itself, and only jemalloc knows how small it is. So the sizes
+ * of all blocks that may have an extent for themselves, and not a large one, are noted by address, in a table where a
+ * newer one takes the place of an older. */
+static atomic_ullong noted[NOTED];
+static __thread bool sampled __attribute__((tls_model("initial-exec")));
+static void (*walk)(void **, unsigned *, unsigned);
+
+/* Called for each sample, before its block is allocated. The call at its end is a jump: our frame is in no stack. */
+static void on_sample(void **frames, unsigned *depth, unsigned most) {
+    sampled = true;
+    walk(frames, depth, most);
+}
+
+static atomic_ullong *place_of(uintptr_t block) { return &noted[(block >> 4) * 0x9e3779b97f4a7c15u >> (64 - NOTED_LG)]; }
+
+static void note(uintptr_t block, long size) {
+    if (size <= SMALLEST_LARGE_BYTES && (sampled || size % PAGE_BYTES == 0))
+        atomic_store_explicit(place_of(block), block >> 4 << 12 | size >> 3, memory_order_relaxed);
+    sampled = false;
+}
+
+/* The size of a block whose owner does not say it, by jemalloc's own account of its extent. */
+static long looked_up(void *block) {
     struct { size_t free, regions, bytes; } extent;
     size_t size = sizeof extent;
     if (control("experimental.utilization.batch_query", &extent, &size, &block, sizeof block) || !extent.regions) return 0;
     if (extent.regions > 1) return (long)(extent.bytes / extent.regions);
     long bytes = (long)(extent.bytes - large_pad_bytes);
-    /* A small block that is sampled has an extent of the smallest large size: what grows has doubled, mostly. */
-    return bytes == SMALLEST_LARGE_BYTES && next && next <= bytes ? next / 2 : bytes;
+    if (bytes > SMALLEST_LARGE_BYTES) return size_class(bytes);
+    unsigned long long found = atomic_load_explicit(place_of((uintptr_t)block), memory_order_relaxed);
+    return found >> 12 == (uintptr_t)block >> 4 ? (long)(found & 0xfff) << 3 : bytes;
 }
 
 /* What a child inherits is its parent's: its own peaks begin there. */
@@ -87,22 +114,28 @@ static void forked(void) {
     atomic_store(&next_dump_bytes, live + step_of(live));
 }
 
+/* In a realloc jemalloc tells of a block before it has noted how small it is: what was asked for counts. */
 static void allocated(void *extra, int kind, void *block, uintptr_t result, uintptr_t *arguments) {
     (void)extra, (void)result;
-    if (block) count(usable ? (long)usable(block) : asked(kind, arguments));
+    if (!block) return;
+    if (has_pvalloc && kind > VALLOC) kind--;
+    long size = usable && kind < REALLOC ? (long)usable(block) : asked(kind, arguments);
+    if (!usable) note((uintptr_t)block, size);
+    count(size);
 }
 
 static void released(void *extra, int kind, void *block, uintptr_t *arguments) {
     (void)extra;
     if (!block) return;
     if (usable) count(-(long)usable(block));
-    else if (kind == SDALLOCX) count(-size_class(arguments[1]));
-    else count(-looked_up(block, kind >= FREED_BY_REALLOC ? size_class(arguments[1]) : 0));
+    else count(-(kind == SDALLOCX ? size_class(arguments[1]) : looked_up(block)));
 }
 
 static void resized(void *extra, int kind, void *block, size_t before, size_t after, uintptr_t result, uintptr_t *arguments) {
-    (void)extra, (void)kind, (void)block, (void)result, (void)arguments;
-    count((long)after - (long)before);
+    (void)extra, (void)result;
+    long size = kind == RESIZED_BY_XALLOCX ? (long)after : size_class(arguments[1]);
+    if (!usable) note((uintptr_t)block, size);
+    count(size - size_class(before)); /* 5.3.1 says 36 KiB of a block of 40 */
 }
 
 static int load_address(struct dl_phdr_info *program, size_t size, void *into) {
@@ -151,10 +184,15 @@ __attribute__((constructor)) static void start(void) {
     bool profiles = false, padded = false;
     size_t size = sizeof profiles;
     void *handle;
+    const char *version;
     size_t width = sizeof handle;
     struct hooks hooks = {allocated, released, resized, NULL};
     find_jemalloc();
     if (!control || control("opt.prof", &profiles, &size, NULL, 0) || !profiles) return;
-    if (control("opt.cache_oblivious", &padded, &size, NULL, 0) == 0 && padded) large_pad_bytes = 4096;
+    if (control("opt.cache_oblivious", &padded, &size, NULL, 0) == 0 && padded) large_pad_bytes = PAGE_BYTES;
+    if (control("version", &version, &width, NULL, 0) || strncmp(version, "5.3.", 4)) return;
+    has_pvalloc = version[4] != '0';
+    void (*before_sample)(void **, unsigned *, unsigned) = on_sample;
+    if (!usable && control("experimental.hooks.prof_backtrace", &walk, &width, &before_sample, sizeof before_sample)) return;
     if (control("experimental.hooks.install", &handle, &width, &hooks, sizeof hooks) == 0) pthread_atfork(NULL, NULL, forked);
 }

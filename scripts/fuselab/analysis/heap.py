@@ -108,19 +108,21 @@ def read_heap(
     pid: int | None = None,
     family: Iterable[int] = (),
     program: Path | None = None,
+    build_ids: Mapping[str, str] | None = None,
     log: str = "",
 ) -> Heap:
     """Read all dumps of one run; files that are no dumps are passed over.
 
     `pid` is the process that serves the mount; with it, other processes of the target count too: those of `family`,
-    those that run `program`, and their forks. Without it, the process that left most dumps is meant. `log` is the
-    target's stderr, searched for jemalloc's own complaint when there are no dumps. Raises Refusal where there is
+    those that run `program`, and their forks. Without it, the process that left most dumps is meant. `build_ids` are
+    those that the capture noted, by path: a file that is another by now names nothing. `log` is the target's stderr,
+    searched for jemalloc's own complaint when there are no dumps. Raises Refusal where there is
     nothing, or nothing but dumps from the exit.
     """
     names = dumps_in(files)
     if not names:
         raise no_dumps(log)
-    found, broken = read_all(names)
+    found, broken = read_all(names, build_ids or {})
     ours = found[:1] if pid is None else of_target(found, pid, family, program)
     if not ours:
         raise of_others(pid, found)

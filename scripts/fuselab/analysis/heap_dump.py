@@ -88,8 +88,11 @@ def unbias(objects: int, size: int, mean_sample_bytes: int) -> Estimate:
     return Estimate(objects / seen, size / seen, objects * (1 - seen) * (mean / seen) ** 2)
 
 
-def read_dump(name: DumpName) -> HeapDump:
-    """Read one dump. Raises Refusal where it is empty, cut short or of another format."""
+def read_dump(name: DumpName, build_ids: Mapping[str, str] | None = None) -> HeapDump:
+    """Read one dump; `build_ids` are those that its capture noted, by path, for a dump has none.
+
+    Raises Refusal where it is empty, cut short or of another format.
+    """
     text = name.file.read_text(errors="replace")
     head, _, maps = text.partition("MAPPED_LIBRARIES:\n")
     first, _, body = head.partition("\n")
@@ -103,7 +106,11 @@ def read_dump(name: DumpName) -> HeapDump:
         )
     stat = name.file.stat()
     return HeapDump(
-        name, stat.st_mtime_ns, int(match[1]), dict(_read_stacks(body)), tuple(_read_mappings(maps))
+        name,
+        stat.st_mtime_ns,
+        int(match[1]),
+        dict(_read_stacks(body)),
+        tuple(_read_mappings(maps, build_ids or {})),
     )
 
 
@@ -115,12 +122,12 @@ def _read_stacks(body: str) -> Iterator[tuple[str, tuple[int, int]]]:
             yield addresses, (int(match[1]), int(match[2]))
 
 
-def _read_mappings(maps: str) -> Iterator[MappedFile]:
+def _read_mappings(maps: str, build_ids: Mapping[str, str]) -> Iterator[MappedFile]:
     for line in maps.split("\n"):
         fields = line.split(None, 5)
         if len(fields) == 6 and "x" in fields[1] and fields[5].startswith("/"):
             start, end = (int(value, 16) for value in fields[0].split("-"))
-            yield MappedFile(start, end, int(fields[2], 16), fields[5])
+            yield MappedFile(start, end, int(fields[2], 16), fields[5], build_ids.get(fields[5], ""))
 
 
 def addresses_of(stack: str) -> list[int]:

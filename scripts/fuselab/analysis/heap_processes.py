@@ -8,7 +8,7 @@ what stands in it is the parent's.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -44,13 +44,16 @@ class HeapProcess:
         return all(dump.name.kind == "final" for dump in self.dumps)
 
 
-def read_all(names: Iterable[DumpName]) -> tuple[list[HeapProcess], list[str]]:
-    """Every process that left dumps, and why some could not be read. Raises Refusal where none could."""
+def read_all(names: Iterable[DumpName], build_ids: Mapping[str, str]) -> tuple[list[HeapProcess], list[str]]:
+    """Every process that left dumps, and why some could not be read. Raises Refusal where none could.
+
+    `build_ids` are those that the capture noted, by path.
+    """
     found: defaultdict[tuple[int, Image | None], list[HeapDump]] = defaultdict(list)
     broken: list[Refusal] = []
     for name in names:
         try:
-            dump = read_dump(name)
+            dump = read_dump(name, build_ids)
         except Refusal as refusal:
             broken.append(refusal)
         else:

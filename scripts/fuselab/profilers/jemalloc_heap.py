@@ -77,6 +77,7 @@ class JemallocHeap:
     def process(self, captures: Sequence[CaptureFolder], out: Path, tools: Tools) -> Profile:
         from fuselab.analysis import jeprof
         from fuselab.analysis.heap import Heap, read_heap
+        from fuselab.analysis.kept import read_kept
         from fuselab.analysis.refusal import Refusal, Unavailable
         from fuselab.analysis.stacks import UNWIND_TABLES
         from fuselab.analysis.symbols import Symbols
@@ -88,10 +89,15 @@ class JemallocHeap:
 
         def read(capture: CaptureFolder) -> Reading:
             dumps = sorted(capture.folder.rglob("*.heap"))
-            family = capture.family()
             try:
                 heap = read_heap(
-                    dumps, symbols, capture.target_pid(), family, capture.binary, log=capture.log()
+                    dumps,
+                    symbols,
+                    capture.target_pid(),
+                    capture.family(),
+                    capture.binary,
+                    read_kept(capture.folder).build_ids,
+                    capture.log(),
                 )
             except Refusal as refusal:
                 if obstacle := _obstacle(capture):

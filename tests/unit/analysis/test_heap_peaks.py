@@ -2,12 +2,14 @@
 
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
+from fuselab.analysis.elf import read_image
 from fuselab.analysis.heap import Heap, read_heap
 from fuselab.analysis.refusal import Refusal
 from fuselab.analysis.symbols import Symbols
@@ -218,3 +220,15 @@ def test_a_plugin_at_the_address_of_another_is_named_by_its_own_dumps(
     assert last == {"alpha": 0.0, "beta": pytest.approx(400 * 10240, rel=0.05)}
     seen = {row.stack[-1]: max(row.first_bytes, row.peak_bytes) for row in heap.memory}
     assert seen["beta"] > 0
+
+
+def test_a_program_that_is_another_by_now_names_nothing(
+    heaps: Path, look: Look, tmp_path: Path, symbols: Symbols
+) -> None:
+    shutil.copy(heaps / "heaps", program := tmp_path / "program")
+    noted = read_image(program).build_id
+    look(program, "hold", 1, MIB // 8)
+    shutil.copy(heaps / "heapspp", program)
+    heap = read_heap(tmp_path.iterdir(), symbols, build_ids={str(program): noted})
+    assert f"not {noted}" in heap.quality.problems[str(program)]
+    assert live_in(heap, "[program]") == pytest.approx(MIB, rel=WITHIN)
