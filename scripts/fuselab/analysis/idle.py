@@ -21,18 +21,19 @@ _LOOKS_FOR_WORK = re.compile(
 )
 """A worker of tokio, and a thread of Go, that found nothing to run. Not tokio's current_thread: `block_on` of a runtime
 of one's own in the midst of a request ends there too."""
-_POOL = re.compile(r"^tokio::runtime::blocking::pool::Inner::run$")
+_POOL = re.compile(r"^tokio::runtime::blocking::pool::(?!Task)\w+::run(?:_worker)?$")
+"""The loop of a thread of tokio's pool. The workers are jobs of that pool too."""
 _WAITS_FOR_JOB = re.compile(r"[Cc]ondvar")
 _GO_LOOKS, _GO_POLLS = "runtime.findRunnable", "runtime.netpoll"
 
 
 def is_idle(functions: Sequence[str]) -> bool:
     """Whether a thread that left the CPU with this stack, root first, waits for something to do."""
-    return _waits_for_request(functions) or any(
-        _LOOKS_FOR_WORK.match(outer)
-        or (_POOL.match(outer) and _WAITS_FOR_JOB.search(inner))
-        or (outer == _GO_LOOKS and inner == _GO_POLLS)
-        for outer, inner in pairwise((*functions, ""))
+    return (
+        _waits_for_request(functions)
+        or any(_LOOKS_FOR_WORK.match(name) for name in functions)
+        or (_GO_LOOKS, _GO_POLLS) in pairwise(functions)
+        or any(_POOL.match(outer) and _WAITS_FOR_JOB.search(inner) for outer, inner in pairwise(functions))
     )
 
 

@@ -8,6 +8,7 @@ READS = ["fuse_session_receive_buf", "read", "entry_SYSCALL_64_[k]", "vfs_read_[
 SLEEPS = ["schedule_[k]", "__schedule_[k]"]
 WORKER = "tokio::runtime::scheduler::multi_thread::worker"
 POOL = "tokio::runtime::blocking::pool::Inner::run"
+NEWER_POOL = [POOL, "tokio::runtime::blocking::pool::LockedImpl::run_worker"]
 EPOLL = ["epoll_wait", "do_epoll_wait_[k]", "schedule_hrtimeout_range_[k]", *SLEEPS]
 FUTEX = ["syscall", "__x64_sys_futex_[k]", "futex_wait_[k]", "__futex_wait_[k]", "futex_do_wait_[k]", *SLEEPS]
 
@@ -21,6 +22,7 @@ FUTEX = ["syscall", "__x64_sys_futex_[k]", "futex_wait_[k]", "__futex_wait_[k]",
         [f"{WORKER}::run", f"{WORKER}::Context::park", "mio::poll::Poll::poll", *EPOLL],
         [f"{WORKER}::run", f"{WORKER}::Context::park_internal", "parking_lot::Condvar::wait", *FUTEX],
         [POOL, "tokio::loom::std::parking_lot::Condvar::wait_timeout", *FUTEX],
+        [*NEWER_POOL, "std::sync::poison::condvar::Condvar::wait_timeout", *FUTEX],
         ["runtime.mcall", "runtime.schedule", "runtime.findRunnable", "runtime.stopm", "runtime.futexsleep", *FUTEX],
         ["runtime.mcall", "runtime.findRunnable", "runtime.netpoll", "runtime.epollwait", *EPOLL],
         ["runtime.mstart", "runtime.sysmon", "runtime.usleep", *SLEEPS],
@@ -45,6 +47,7 @@ def test_who_looks_for_work_is_idle(stack: list[str]) -> None:
         [f"{WORKER}::run", "myfs::write::{{closure}}", "std::sync::mutex::Mutex::lock", *FUTEX],
         # A thread of the pool that has a job, which waits.
         [POOL, "tokio::runtime::task::raw::RawTask::poll", "myfs::sync", "parking_lot::Condvar::wait", *FUTEX],
+        [*NEWER_POOL, "tokio::runtime::blocking::pool::Task::run", "myfs::sync", "std::sync::Condvar::wait", *FUTEX],
         ["runtime.goexit", "main.serve", "runtime.lock2", "runtime.futexsleep", *FUTEX],
     ],
 )  # fmt: skip

@@ -73,6 +73,9 @@ def test_blocking_sleep_on_a_worker_thread(build, recorder, symbols: Symbols) ->
     asleep = time_in(off.blocked, "planted::blocks_worker::{{closure}}", "nanosleep")
     # 250 x 10 ms, and never shorter; on a busy machine each wakes up later.
     assert 2.5e9 <= asleep < 2.5e9 * 1.05 + off.preempted_ns
+    # The other worker has nothing to do all the while.
+    assert time_in(off.blocked, "worker::Context::park") == 0
+    assert time_in(off.idle, "worker::Context::park") > 0.9 * asleep
 
 
 @pytest.mark.parametrize("mib", [4, 12, 100])
