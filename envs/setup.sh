@@ -14,9 +14,15 @@ logs=$checkout/results/logs
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 
-case $checkout in
-  *[[:space:]]*) say "the path of this checkout has a space in it, and Snakemake can start no job there: move $checkout"; exit 1 ;;
-esac
+# What Snakemake, make, pip and the shells below them take in a path; the workflow refuses the same (workflow.py).
+refused=$(printf %s "$checkout" | LC_ALL=C tr -d 'A-Za-z0-9_./+@,=~%^\200-\377-' && echo x)
+refused=${refused%x}
+printf %s "$checkout" | iconv -f UTF-8 -t UTF-8 >/dev/null 2>&1 || refused="a byte that is no UTF-8"
+if [ -n "$refused" ]; then
+  case $refused in a*) ;; [[:space:]]*) refused="a space" ;; *) refused="the character ${refused:0:1}" ;; esac
+  say "the path of this checkout has $refused in it, and Snakemake or a shell below it takes that for something else: move $checkout"
+  exit 1
+fi
 
 # step NAME COMMAND...: runs it with its own log; on failure shows the log's last lines.
 step() {

@@ -42,9 +42,10 @@ class Workflow:
         self, root: Path, is_main: bool, listed: list[str], night: object = None, *, dry: bool = False
     ) -> None:
         """`night` is the date that `--config night=` gives, as Snakemake has read it; `dry`: nothing will be made."""
-        if any(character.isspace() for character in str(root)):
+        if refused := refused_in_path(str(root)):
             raise SystemExit(
-                f"\nthe path of this checkout has a space in it, and Snakemake can start no job there: move {root}"
+                f"\nthe path of this checkout has {refused} in it, and Snakemake or a shell below it takes that for "
+                f"something else: move {ascii(str(root))[1:-1] if refused.startswith('a byte') else root}"
             )
         self.root = root
         self.listed = listed
@@ -207,6 +208,16 @@ class Workflow:
         """Say once more, at the end, what was left out: the beginning has scrolled away."""
         if self._is_main and "_readable" in vars(self) and self.broken():
             print(_told(self.broken()), file=sys.stderr)
+
+
+def refused_in_path(path: str) -> str | None:
+    """What of a checkout's path Snakemake, make, pip or a shell below them cannot take; envs/setup.sh says the same."""
+    found = re.search(r"[^A-Za-z0-9_./+@,=~%^\u0080-\U0010ffff-]", path)
+    if any("\ud800" <= character <= "\udfff" for character in path):
+        return "a byte that is no UTF-8"
+    if found is None:
+        return None
+    return "a space" if found[0].isspace() else f"the character {found[0]}"
 
 
 def _told_in_words(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from fuselab.workflow import refused_in_path
+
 NOBODY = 65534
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 
@@ -177,9 +179,29 @@ def test_without_a_home_the_one_of_the_account_is_used(copy: Path) -> None:
     assert done.stdout.strip() == pwd.getpwuid(os.geteuid()).pw_dir, done.stderr
 
 
-def test_a_path_with_a_space_is_refused_before_anything_is_done(copy: Path) -> None:
-    moved = copy.rename(copy.with_name("a checkout"))
+REFUSED = " '\"$(){}[];:&|<>*?!#`\\\t\n"
+
+
+@pytest.mark.parametrize("character", REFUSED, ids=lambda c: f"{ord(c):02x}")
+def test_a_path_that_something_below_cannot_take_is_refused_before_anything_is_done(
+    copy: Path, character: str
+) -> None:
+    moved = copy.rename(copy.with_name(f"a{character}checkout"))
     done = subprocess.run([moved / "envs/setup.sh"], capture_output=True, text=True)
     assert done.returncode == 1
-    assert "has a space in it" in done.stderr
+    word = "a space" if character.isspace() else f"the character {character}"
+    assert f"the path of this checkout has {word} in it" in done.stderr
+    assert refused_in_path(str(moved)) == word
     assert not (moved / "results").exists()
+
+
+def test_a_path_that_is_no_text_is_refused(copy: Path) -> None:
+    moved = copy.rename(os.fsdecode(os.fsencode(copy.parent) + b"/a\xffb"))
+    done = subprocess.run([os.fsencode(moved / "envs/setup.sh")], capture_output=True)
+    assert (done.returncode, b"has a byte that is no UTF-8 in it" in done.stderr) == (1, True)
+    assert refused_in_path(str(moved)) == "a byte that is no UTF-8"
+
+
+def test_any_other_path_is_taken() -> None:
+    """Setup and an experiment were run in a checkout at such a path, once and by hand."""
+    assert refused_in_path("/home/\u00fc/x+y@z,w=v~u%t^s_1.2-3") is None

@@ -132,6 +132,6 @@ def test_a_night_that_is_kept_is_never_made_again(root: Path) -> None:
     assert re.fullmatch(f"results/({open_})/history/x", "results/good/history/x")
 
 
-def test_a_checkout_whose_path_has_a_space_is_refused_in_words(tmp_path: Path) -> None:
+def test_a_checkout_whose_path_cannot_be_taken_is_refused_in_words(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="has a space in it"):
         Workflow(tmp_path / "a b", is_main=False, listed=[])
