@@ -7,7 +7,7 @@ rule build:
         directory("results/builds/{target}/{build}"),
     log:
         "results/logs/builds/{target}/{build}.log",
-    priority: lambda wc: 5000 + len(lab.build(f"{wc.target}/{wc.build}")["features"])
+    priority: lambda wc: 5000 + len(lab.build(f"{wc.target}/{wc.build}").spec.features)
     conda:
         "../envs/environment.yaml"
     threads: workflow.cores

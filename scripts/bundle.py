@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from fuselab.job import JobError, job, on_screen
+from fuselab.job import JobError, job
 from fuselab.report.bundle import write_bundle
 from fuselab.report.inputs import find
 from fuselab.report.uncommitted import CHOICES, uncommitted
+from fuselab.screen import on_screen
 
 with job(snakemake) as step:
     diffs = step.params.diffs

@@ -6,7 +6,7 @@ import errno
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -57,13 +57,15 @@ def open_lock(path: str | Path, folder_fd: int | None = None) -> int:
 
 
 @contextmanager
-def locked(path: Path, folder_fd: int | None = None) -> Iterator[None]:
-    """Hold an exclusive lock on the file `path`, made if need be; waits for whoever holds it."""
+def locked(
+    path: Path, folder_fd: int | None = None, waiting: Callable[[], None] | None = None
+) -> Iterator[None]:
+    """Hold an exclusive lock on the file `path`, made if need be; calls `waiting` before it waits for a holder."""
     if folder_fd is None:
         path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = open_lock(path, folder_fd)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _lock(descriptor, waiting)
         yield
     finally:
         os.close(descriptor)
@@ -81,6 +83,15 @@ def unusable(error: OSError) -> str | None:
     """What is wrong with the disk or the folder, and the mend; None for an error that is no fault of theirs."""
     words = _UNWRITABLE.get(error.errno or 0)
     return words.format(error.filename or os.getcwd()) if words else None
+
+
+def _lock(descriptor: int, waiting: Callable[[], None] | None) -> None:
+    if waiting is not None:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
 def write_json(path: Path, value: object) -> None:

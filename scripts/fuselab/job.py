@@ -6,13 +6,14 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 from fuselab.files import unusable
 from fuselab.paths import MissingProgramError
 from fuselab.rig.errors import RigError
 from fuselab.rig.namespaces import PARENT, follow_parent
+from fuselab.screen import keep_screen, on_screen
 from fuselab.sums import ChangedError, check_inputs
 from fuselab.target.build import BuildError
 
@@ -26,17 +27,6 @@ class JobError(Exception):
     """A job cannot do what it was asked to; the message is for the user."""
 
 
-_screen: list[int] = []
-"""The standard error that this job was started with, once its own output goes to its log."""
-
-
-def on_screen(text: str) -> None:
-    """Say what cannot wait until somebody reads the log: to whoever typed the command, and in the log."""
-    for descriptor in (2, *_screen):
-        with suppress(OSError):
-            os.write(descriptor, f"{text}\n".encode())
-
-
 @contextmanager
 def job(snakemake: Any) -> Iterator[Any]:
     """Run a script's one call with stdout and stderr in the job's log; a known error is its last lines, exit 1.
@@ -47,7 +37,7 @@ def job(snakemake: Any) -> Iterator[Any]:
     follow_parent()
     try:
         log = open(snakemake.log[0], "w", buffering=1)  # noqa: SIM115  closed with the process
-        _screen[:] = [os.dup(2)]
+        keep_screen()
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
         check_inputs(snakemake.input)

@@ -16,9 +16,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from fuselab.job import on_screen
 from fuselab import foreign
 from fuselab.measure import NO_PATIENCE
+from fuselab.screen import on_screen
 
 
 @contextmanager

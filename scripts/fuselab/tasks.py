@@ -15,6 +15,8 @@ from fuselab.experiment.checks import yields
 from fuselab.experiment.plan import NONE, Plan
 from fuselab.report.plan import describe
 from fuselab.rig.request import Load, MountConfig
+from fuselab.target.model import Build
+from fuselab.target.spec import BuildSpec
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,17 @@ class Told:
     not look at what stands behind an `ancient` input that is made again.
     """
 
-    value: dict[str, Any]
+    value: Any
+
+
+@dataclass(frozen=True)
+class Building:
+    """What a job that builds is told."""
+
+    spec: BuildSpec
+    build: Build
+    others: tuple[str, ...]
+    """Below results/builds: builds of the experiment that are made otherwise from the same source."""
 
 
 def plain(value: object) -> Any:

@@ -30,7 +30,8 @@ from fuselab.files import unusable
 from fuselab.layout import Layout
 from fuselab.rig.namespaces import PARENT
 from fuselab.takeover import take_over
-from fuselab.tasks import Tasks, plain_dict
+from fuselab.target.model import Target
+from fuselab.tasks import Building, Tasks
 
 PACKAGE = Path(__file__).parent
 
@@ -53,6 +54,7 @@ class Workflow:
         self._is_main = is_main
         self._dry = dry
         self._plans: dict[str, Plan] = {}
+        self._targets: dict[str, Target] = {}
         os.environ[PARENT] = str(os.getpid())
         if is_main:
             sys.excepthook = _told_in_words
@@ -82,6 +84,7 @@ class Workflow:
         asked = loaded.experiment
         if self.night:
             asked = replace(asked, seed=night_seed(asked.seed, self.night), night=self.night)
+        self._targets |= loaded.targets
         plan = make_plan(asked, loaded.targets, loaded.services)
         if self._is_main and self._guard.alone:
             self._set_aside(plan)
@@ -117,11 +120,12 @@ class Workflow:
     def tasks(self, wildcards: Any) -> Tasks:
         return Tasks(self.asked(wildcards))
 
-    def build(self, folder: str) -> dict[str, Any]:
-        """Build spec of `<target>/<build>` as plain data, from whichever experiment asks for it."""
+    def build(self, folder: str) -> Building:
+        """What `<target>/<build>` is made by, from whichever experiment asks for it."""
         for plan in self._plans.values():
             if spec := plan.builds.get(folder) or plan.bench_builds.get(folder):
-                return plain_dict(spec)
+                others = [other.folder for other in plan.builds.values() if other.made_otherwise(spec)]
+                return Building(spec, self._targets[spec.target].build, tuple(others))
         raise SystemExit(f"no experiment that was asked for has the build {folder}")
 
     @cache  # noqa: B019  one object, as long as Snakemake lives

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fuselab.experiment.model import Variant
-from fuselab.target.build import BuildError, make_build
+from fuselab.files import locked
+from fuselab.target.build import BuildError, cargo_env, make_build, missing
 from fuselab.target.model import CargoBuild, CommandBuild, Installed, MountSpec, ProfilerSupport, Target
 from fuselab.target.source import stamp
-from fuselab.target.spec import build_spec
+from fuselab.target.spec import BuildSpec, build_spec
 
 pytestmark = pytest.mark.mount  # mounts nothing, but compiles: not for the inner loop
 
@@ -136,6 +138,131 @@ def test_any_command_can_build(target: Target, source: Path, tmp_path: Path) -> 
     assert made.read_text() == MAIN
 
 
+def twins(target: Target, source: Path, text: str, *flags: str) -> list[tuple[Target, BuildSpec]]:
+    """Targets that make the program `made` of one Makefile, each with its own CFLAGS."""
+    (source / "Makefile").write_text(text)
+    (source / "made.c").write_text("int main(void) { return VALUE; }\n")
+    found = []
+    for number, each in enumerate(flags):
+        build = CommandBuild(source, None, ("make", "made"), "made", env=(("CFLAGS", each),))
+        twin = replace(target, name=f"twin{number}", build=build)
+        spec = build_spec(twin, Variant("baseline", twin.name, "none"))
+        assert spec is not None
+        found.append((twin, spec))
+    return found
+
+
+ONE_STEP = "made: made.c\n\tcc $(CFLAGS) -o made made.c\n"
+TWO_STEPS = "made: made.o\n\tcc -o made made.o\nmade.o: made.c\n\tcc $(CFLAGS) -c made.c\n"
+
+
+def test_two_builds_of_one_source_that_differ_in_their_env_alone_are_two_programs(
+    target: Target, source: Path, tmp_path: Path
+) -> None:
+    built = twins(target, source, ONE_STEP, "-DVALUE=3", "-DVALUE=4")
+    for twin, spec in built:
+        make_build(spec, twin.build, tmp_path / spec.folder)
+    codes = [subprocess.run([tmp_path / s.folder / "made"], check=False).returncode for _, s in built]
+    assert codes == [3, 4]
+    assert not (source / "made").exists(), "the user's checkout is read, never written"
+
+
+def test_objects_that_lie_about_outside_git_are_found_out(target: Target, tmp_path: Path) -> None:
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    twins(target, plain, TWO_STEPS, "")
+    subprocess.run(["make"], cwd=plain, env={**os.environ, "CFLAGS": "-DVALUE=5"}, check=True)
+    stamp.cache_clear()
+    (first, one), (second, two) = twins(target, plain, TWO_STEPS, "-DVALUE=3", "-DVALUE=4")
+    os.utime(plain / "made.o")
+    make_build(one, first.build, tmp_path / one.folder)
+    assert two.made_otherwise(one)
+    with pytest.raises(BuildError, match="same program, byte for byte"):
+        make_build(two, second.build, tmp_path / two.folder, [tmp_path / one.folder])
+
+
+def test_one_command_in_two_targets_may_make_the_same(target: Target, source: Path) -> None:
+    (_, one), (_, two) = twins(target, source, ONE_STEP, "-DVALUE=3", "-DVALUE=3")
+    assert not one.made_otherwise(two)
+
+
+def test_a_command_may_ask_git_for_a_version_and_use_what_is_beside_its_folder(
+    target: Target, source: Path, tmp_path: Path
+) -> None:
+    (source / "src/more").mkdir()
+    (source / "src/more/new.txt").write_text("a file that git does not know yet")
+    script = "git describe --always --dirty > made; ls .. more >> made"
+    build = CommandBuild(source / "src", None, ("sh", "-c", script), "made")
+    made = make(replace(target, build=build), Variant("baseline", "tiny", "none"), tmp_path / "out")
+    version, *listed = made.read_text().split()
+    assert git(source, "rev-parse", "HEAD").startswith(version)
+    assert {"Cargo.toml", "src", "new.txt"} <= set(listed)
+
+
+@pytest.mark.parametrize("kind", ["cargo", "command"])
+def test_a_source_that_is_edited_after_the_plan_is_not_built_under_the_old_name(
+    target: Target, source: Path, tmp_path: Path, kind: str
+) -> None:
+    if kind == "command":
+        target = replace(target, build=CommandBuild(source, None, ("cp", "src/main.rs", "made"), "made"))
+    spec = build_spec(target, Variant("baseline", "tiny", "none"))
+    assert spec is not None
+    (source / "src/main.rs").write_text(MAIN.replace("quiet", "edited"))
+    with pytest.raises(BuildError, match=r"edited after this call began.*call again"):
+        make_build(spec, target.build, tmp_path / "out")
+
+
+def test_a_source_that_is_edited_while_it_is_compiled_is_not_taken(
+    target: Target, source: Path, tmp_path: Path
+) -> None:
+    # The package's own script is run by the build, after its source was looked at for the first time.
+    write = 'std::fs::write("src/late.rs", "// came while it was compiled").unwrap();'
+    (source / "build.rs").write_text(f"fn main() {{ {write} }}\n")
+    spec = build_spec(target, Variant("baseline", "tiny", "none"))
+    assert spec is not None
+    with pytest.raises(BuildError, match="edited after this call began"):
+        make_build(spec, target.build, tmp_path / "out")
+
+
+def test_a_file_that_is_put_back_with_its_old_date_is_compiled(
+    target: Target, source: Path, tmp_path: Path
+) -> None:
+    main = source / "src/main.rs"
+    old = main.stat()
+    main.write_text(MAIN.replace("quiet", "edited"))
+    assert said(make(target, Variant("baseline", "tiny", "none"), tmp_path / "out")) == "edited"
+    main.write_text(MAIN)
+    os.utime(main, ns=(old.st_atime_ns, old.st_mtime_ns))
+    stamp.cache_clear()
+    assert said(make(target, Variant("baseline", "tiny", "none"), tmp_path / "out")) == "quiet"
+
+
+def test_a_program_that_a_build_needs_is_asked_for_before_anything_is_compiled(
+    target: Target, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert isinstance(target.build, CargoBuild)
+    build = replace(target.build, needs=(("no-such-compiler", "no-such-package"),))
+    (source / "src/main.rs").write_text("this does not compile")
+    with pytest.raises(BuildError, match=r"`no-such-compiler`.*apt-get install no-such-package"):
+        make(replace(target, build=build), Variant("baseline", "tiny", "none"), tmp_path / "out")
+    monkeypatch.setenv("NO_SUCH_COMPILER", "sh")
+    assert missing(build) == {}
+
+
+def test_who_waits_for_another_build_says_so(
+    target: Target, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    spec = build_spec(target, Variant("baseline", "tiny", "none"))
+    assert spec is not None
+    with ThreadPoolExecutor() as pool:
+        with locked(Path(cargo_env(spec)["CARGO_TARGET_DIR"]) / "fuselab.lock"):
+            built = pool.submit(make_build, spec, target.build, tmp_path / "out")
+            while "waiting for a build of another checkout" not in capfd.readouterr().err:
+                assert not built.done()
+                time.sleep(0.05)
+        built.result()
+
+
 def test_an_installed_program_is_recorded_with_its_version(target: Target, tmp_path: Path) -> None:
     installed = replace(target, build=Installed("git", ("git", "--version")))
     spec = build_spec(installed, Variant("baseline", "tiny", "none"))
@@ -178,7 +305,7 @@ def test_an_old_revision_whose_clone_is_still_there_is_compiled_again(
         assert said(make(target, Variant("v", "tiny", "none", rev=rev), tmp_path / f"out-{number}")) == word
 
 
-def test_what_a_command_leaves_in_its_source_is_no_cause_to_build_again(tmp_path: Path) -> None:
+def test_a_program_that_lies_in_its_source_is_no_cause_to_build_again(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.mkdir()
     (source / "main.sh").write_text("#!/bin/sh\necho built\n")
@@ -187,6 +314,6 @@ def test_what_a_command_leaves_in_its_source_is_no_cause_to_build_again(tmp_path
     variant = Variant("v", "copied", "none")
     first = build_spec(target, variant)
     make(target, variant, tmp_path / "out")
+    (source / "made").write_text("left by a build by hand")
     stamp.cache_clear()
-    assert (source / "made").exists()
     assert build_spec(target, variant) == first

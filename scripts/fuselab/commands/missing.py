@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fuselab import workloads
 from fuselab.doctor.base import Line, note
 from fuselab.doctor.tools import installed
+from fuselab.target.build import missing
 from fuselab.target.model import Installed, Target
 
 if TYPE_CHECKING:
@@ -31,7 +32,12 @@ def missing_programs(loaded: Loaded) -> list[Line]:
 def missing_of_target(target: Target) -> list[Line]:
     own = [target.build.binary] if isinstance(target.build, Installed) else []
     argvs = (target.mount.argv, *target.mount.prepare)
-    return list(_lines(f"target {target.name}", [*own, *(argv[0] for argv in argvs if argv)]))
+    what = f"target {target.name}"
+    needed = [
+        note(what, f"`{name}` is not on PATH here, and it is built with it: sudo apt-get install {package}")
+        for name, package in missing(target.build).items()
+    ]
+    return [*needed, *_lines(what, [*own, *(argv[0] for argv in argvs if argv)])]
 
 
 def shown(line: Line) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from fuselab.doctor.base import Line, bad, note, ok
 from fuselab.doctor.tools import installed, version_of
 from fuselab.experiment.loading import Loaded
+from fuselab.target.build import missing
 from fuselab.target.model import CargoBuild, CommandBuild, Installed, Target
 
 _PACKAGES = {
@@ -36,6 +37,10 @@ def needs(loaded: Loaded) -> Iterator[Line]:
 def _target(target: Target) -> Iterator[Line]:
     build = target.build
     what = f"target {target.name}"
+    for name, package in missing(build).items():
+        yield bad(
+            what, f"it is built with `{name}`, which is not installed", f"sudo apt-get install {package}"
+        )
     match build:
         case Installed():
             if not installed(build.binary):

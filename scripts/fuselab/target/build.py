@@ -12,20 +12,25 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from fuselab import foreign
 from fuselab.experiment.model import WORKTREE
 from fuselab.files import locked, sha256, write_json
 from fuselab.paths import cache_folder
 from fuselab.rig.namespaces import contained
+from fuselab.screen import on_screen
 from fuselab.sums import write_sums
 from fuselab.target import source
 from fuselab.target.cargo_cache import forget_other_sources
 from fuselab.target.model import Build, CargoBuild, CommandBuild, Installed, NoBuild
+from fuselab.target.own_copy import CopyError, git, own_copy
 from fuselab.target.spec import DEBUG, BuildSpec
 
 
@@ -57,12 +62,16 @@ class BuildRecord:
     """What an installed program says of itself."""
 
 
-def make_build(spec: BuildSpec, build: Build, out: Path) -> BuildRecord:
+def make_build(spec: BuildSpec, build: Build, out: Path, others: Sequence[Path] = ()) -> BuildRecord:
     """Make the build `spec` in the folder `out` (created, or emptied first).
 
-    Raises BuildError: no cargo, source not set, compile error.
+    `others` are folders of builds that it is compared with and that are made otherwise from the same source. Raises
+    BuildError: no cargo, a program that it needs is missing, source not set or edited meanwhile, compile error, or the
+    same program as one of `others`.
     """
     out.mkdir(parents=True, exist_ok=True)
+    if isinstance(build, CargoBuild | CommandBuild):
+        _require_needs(spec, build)
     match build:
         case CargoBuild():
             record = _cargo(spec, build, out)
@@ -72,9 +81,60 @@ def make_build(spec: BuildSpec, build: Build, out: Path) -> BuildRecord:
             record = _installed(spec, build)
         case NoBuild():
             raise BuildError(f"target {spec.target} has no program to build")
+    _require_different(record, others)
     write_json(out / "build.json", record)
     write_sums(out)
     return record
+
+
+def missing(build: Build) -> dict[str, str]:
+    """Programs that the build needs and that are not here -> the Debian package that each is in.
+
+    A variable of the program's name in capitals may say where it is, as build scripts read it: PROTOC, CC.
+    """
+    needs = build.needs if isinstance(build, CargoBuild | CommandBuild) else ()
+    return {
+        name: package
+        for name, package in needs
+        if shutil.which(os.environ.get(name.upper().replace("-", "_")) or name) is None
+    }
+
+
+def _require_needs(spec: BuildSpec, build: CargoBuild | CommandBuild) -> None:
+    if lacking := missing(build):
+        raise BuildError(
+            f"target {spec.target} is built with {', '.join(f'`{name}`' for name in lacking)}, which is not installed: "
+            f"sudo apt-get install {' '.join(dict.fromkeys(lacking.values()))}"
+        )
+
+
+def _require_unedited(spec: BuildSpec, build: CargoBuild | CommandBuild) -> None:
+    """Raise BuildError if the source is not what it was when the build got its name.
+
+    A Cargo.lock where there was none is no edit: cargo writes it.
+    """
+    assert build.source is not None
+    parts = [frozenset(spec.ignored), frozenset({*spec.ignored, "Cargo.lock"})]
+    if spec.stamp not in (source.stamp_now(build.source, spec.rev, ignored) for ignored in parts):
+        raise BuildError(
+            f"the source of target {spec.target}, {build.source}, was edited after this call began, and what was "
+            f"compiled may be neither of before nor of now: call again"
+        )
+
+
+def _require_different(record: BuildRecord, others: Sequence[Path]) -> None:
+    for other in (folder / "build.json" for folder in others):
+        if not other.is_file():
+            continue
+        theirs = msgspec.json.decode(other.read_bytes(), type=BuildRecord)
+        if theirs.sha256 == record.sha256:
+            ours = f"`{' '.join(record.command)}` with env {dict(record.env)}"
+            raise BuildError(
+                f"{record.target} ({ours}) and {theirs.target} (`{' '.join(theirs.command)}` with env "
+                f"{dict(theirs.env)}) are built from one source into the same program, byte for byte: there is nothing "
+                "to compare. Does the build heed its `env` and `argv`? A Makefile that sets `CFLAGS =` does not heed "
+                "the variable; `argv: [make, CFLAGS=-O3]` overrules it. For a control, let both use one target"
+            )
 
 
 def _cargo(spec: BuildSpec, build: CargoBuild, out: Path) -> BuildRecord:
@@ -102,7 +162,9 @@ def _cargo(spec: BuildSpec, build: CargoBuild, out: Path) -> BuildRecord:
     target_dir = Path(env["CARGO_TARGET_DIR"])
     name = spec.bench or build.binary
     # Until the program is copied: builds with other features, of other checkouts too, put theirs in the same place.
-    with locked(target_dir / "fuselab.lock"):
+    wait = partial(on_screen, f"{spec.folder}: waiting for a build of another checkout (in {target_dir})")
+    with locked(target_dir / "fuselab.lock", waiting=wait):
+        _require_unedited(spec, build)
         forget_other_sources(folder, argv, env, target_dir)
         messages = _run(argv, folder, env, f"building {spec.folder}")
         executables: list[str] = [
@@ -112,7 +174,9 @@ def _cargo(spec: BuildSpec, build: CargoBuild, out: Path) -> BuildRecord:
             raise BuildError(
                 f"cargo built no executable `{name}` for target {spec.target}: check `binary:` in its target.yaml"
             )
-        return _record(spec, build, argv, env, Path(executables[-1]), out, folder)
+        record = _record(spec, build, argv, env, Path(executables[-1]), out, folder)
+        _require_unedited(spec, build)
+        return record
 
 
 def cargo_env(spec: BuildSpec) -> dict[str, str]:
@@ -132,7 +196,16 @@ def cargo_env(spec: BuildSpec) -> dict[str, str]:
 
 
 def _command(spec: BuildSpec, build: CommandBuild, out: Path) -> BuildRecord:
-    folder = _source(spec, build)
+    original = _checkout(spec, build)
+    try:
+        with own_copy(original, spec.rev, build.binary) as folder:
+            _require_unedited(spec, build)
+            return _run_command(spec, build, out, folder)
+    except CopyError as error:
+        raise BuildError(str(error)) from None
+
+
+def _run_command(spec: BuildSpec, build: CommandBuild, out: Path, folder: Path) -> BuildRecord:
     env = dict(build.env)
     argv = list(build.argv)
     if (
@@ -145,8 +218,11 @@ def _command(spec: BuildSpec, build: CommandBuild, out: Path) -> BuildRecord:
     _run(argv, folder, env, f"building {spec.folder}")
     made = folder / build.binary
     if not made.is_file():
-        raise BuildError(f"the build command of target {spec.target} left no file {made}: check `binary:`")
-    return _record(spec, build, argv, env, made, out, folder)
+        raise BuildError(
+            f"the build command of target {spec.target} left no file {build.binary}: check `binary:`. It runs in a "
+            f"fresh copy of {build.source}, without what git ignores there"
+        )
+    return _record(spec, build, argv, env, made, out, build.source or folder)
 
 
 def _installed(spec: BuildSpec, build: Installed) -> BuildRecord:
@@ -212,8 +288,8 @@ def _record(
     )
 
 
-def _source(spec: BuildSpec, build: CargoBuild | CommandBuild) -> Path:
-    """The folder to build in: the checkout as it is, or a clean clone at the revision."""
+def _checkout(spec: BuildSpec, build: CargoBuild | CommandBuild) -> Path:
+    """The user's own folder of the source, which is read and never written."""
     if build.source is None:
         raise BuildError(
             f"target {spec.target} is built from source, and the variable {build.source_env} that says where it is "
@@ -221,30 +297,34 @@ def _source(spec: BuildSpec, build: CargoBuild | CommandBuild) -> Path:
         )
     if not build.source.is_dir():
         raise BuildError(f"the source of target {spec.target}, {build.source}, is not a folder")
+    return build.source
+
+
+def _source(spec: BuildSpec, build: CargoBuild) -> Path:
+    """The folder to build in: the checkout as it is, or a clean clone at the revision."""
+    checkout = _checkout(spec, build)
     if spec.rev == WORKTREE:
-        return build.source.resolve()
-    top = source.git(build.source, "rev-parse", "--show-toplevel")
+        return checkout.resolve()
+    top = source.git(checkout, "rev-parse", "--show-toplevel")
     if top is None:
-        raise BuildError(f"{build.source} is no git checkout, so it has no revision {spec.rev}")
+        raise BuildError(f"{checkout} is no git checkout, so it has no revision {spec.rev}")
     root = Path(top.strip())
     key = hashlib.sha256(str(root).encode()).hexdigest()[:8]
     clone = cache_folder() / "sources" / f"{spec.target}-{key}-{spec.rev[:12]}"
     with locked(clone.with_name(f"{clone.name}.lock")):
         if not clone.is_dir():
             _clone(root, spec.rev, clone)
-    return clone / build.source.resolve().relative_to(root.resolve())
+    return clone / checkout.resolve().relative_to(root.resolve())
 
 
 def _clone(root: Path, rev: str, clone: Path) -> None:
     half = clone.with_name(f"{clone.name}.half")
     shutil.rmtree(half, ignore_errors=True)
-    for argv in (
-        ["git", "clone", "--quiet", "--shared", "--no-checkout", str(root), str(half)],
-        ["git", "-C", str(half), "checkout", "--quiet", "--detach", rev],
-    ):
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=600, check=False)
-        if done.returncode != 0:
-            raise BuildError(f"`{' '.join(argv)}` failed: {done.stderr.strip()}")
+    try:
+        git("clone", "--quiet", "--shared", "--no-checkout", str(root), str(half))
+        git("-C", str(half), "checkout", "--quiet", "--detach", rev)
+    except CopyError as error:
+        raise BuildError(str(error)) from None
     half.rename(clone)
 
 

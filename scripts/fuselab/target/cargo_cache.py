@@ -2,7 +2,8 @@
 
 cargo names what it compiles of a package by name, version, features and flags, but not by where a local package lies:
 two checkouts of one filesystem are one package to it. Whether it is fresh it decides by time alone. So a checkout whose
-files are older than what was compiled last, from another, is given that other's program.
+files are older than what was compiled last, from another, is given that other's program; so is a file that is put back
+with its old date.
 """
 
 from __future__ import annotations
@@ -13,14 +14,17 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from fuselab.experiment.model import WORKTREE
+from fuselab.target.source import stamp_now
+
 _FOLDER = "fuselab-sources"
-"""Below the target folder: a file for each local package, which holds the path that it was last compiled from."""
+"""Below the target folder: a file for each local package, with path and stamp of what it was last compiled from."""
 _HANDED_ON = frozenset({"--locked", "--frozen", "--offline"})
 _LIMIT_S = 600.0
 
 
 def forget_other_sources(folder: Path, argv: Sequence[str], env: Mapping[str, str], target_dir: Path) -> None:
-    """Before `argv` builds in `folder`: drop what was compiled of its local packages from any other path.
+    """Before `argv` builds in `folder`: drop what was compiled of its local packages from any other source.
 
     The caller holds the lock on `target_dir`. Dependencies from registries stay. Where cargo does not tell its
     packages nothing is done: it will not build them either, and says why.
@@ -29,7 +33,8 @@ def forget_other_sources(folder: Path, argv: Sequence[str], env: Mapping[str, st
     flags = [word for word in argv if word in _HANDED_ON]
     packages = _local_packages([*cargo, "metadata", "--format-version", "1", *flags], folder, env)
     known = target_dir / _FOLDER
-    others = [name for name, path in packages.items() if _read(known / name) != path]
+    now = {name: f"{path}\n{stamp_now(Path(path), WORKTREE, frozenset())}" for name, path in packages.items()}
+    others = [name for name in packages if _read(known / name) != now[name]]
     if not others:
         return
     chosen = [word for name in others for word in ("--package", name)]
@@ -38,7 +43,7 @@ def forget_other_sources(folder: Path, argv: Sequence[str], env: Mapping[str, st
         _quiet([*cargo, "clean", "--profile", profile, *flags, *chosen], folder, env)
     known.mkdir(parents=True, exist_ok=True)
     for name in others:
-        (known / name).write_text(packages[name])
+        (known / name).write_text(now[name])
 
 
 def _local_packages(argv: Sequence[str], folder: Path, env: Mapping[str, str]) -> dict[str, str]:

@@ -82,6 +82,7 @@ class _TargetReader(Reader):
                         toolchain=part.get("toolchain"),
                         args=self.words(part, at, "args"),
                         benches=self.words(part, at, "benches"),
+                        needs=self.pairs(part, at, "needs"),
                     )
                 case "command":
                     return CommandBuild(
@@ -90,6 +91,7 @@ class _TargetReader(Reader):
                         argv=self.words(part, at, "argv"),
                         binary=part.get("binary", ""),
                         env=self.pairs(part, at, "env"),
+                        needs=self.pairs(part, at, "needs"),
                     )
                 case "installed":
                     binary = os.path.expanduser(part.get("binary", ""))

@@ -42,18 +42,21 @@ class CargoBuild:
     toolchain: str | None = None
     args: tuple[str, ...] = ()
     benches: tuple[str, ...] = ()
+    needs: tuple[tuple[str, str], ...] = ()
+    """Programs that the build calls, each with the Debian package that it is in."""
     kind: Literal["cargo"] = "cargo"
 
 
 @dataclass(frozen=True)
 class CommandBuild:
-    """Any build command, run in a copy-free checkout of the source; leaves `binary` (relative to the source)."""
+    """Any build command, run in a fresh copy of the source; leaves `binary` (relative to the source)."""
 
     source: Path | None
     source_env: str | None
     argv: tuple[str, ...]
     binary: str
     env: tuple[tuple[str, str], ...] = ()
+    needs: tuple[tuple[str, str], ...] = ()
     kind: Literal["command"] = "command"
 
 

@@ -41,8 +41,7 @@ def git(folder: Path, *argv: str, codes: tuple[int, ...] = (0,)) -> str | None:
     return done.stdout if done.returncode in codes else None
 
 
-@cache
-def stamp(source: Path, rev: str, ignored: frozenset[str]) -> str:
+def stamp_now(source: Path, rev: str, ignored: frozenset[str]) -> str:
     """Short hash of what would be compiled: the commit, or the content of every file of the worktree.
 
     `ignored` are paths relative to `source` that are no part of the program (the target's own target.yaml).
@@ -50,7 +49,7 @@ def stamp(source: Path, rev: str, ignored: frozenset[str]) -> str:
     if rev != WORKTREE:
         return rev[:12]
     digest = hashlib.sha256()
-    for path in sorted(_files(source)):
+    for path in sorted(files(source)):
         if path in ignored:
             continue
         full = source / path
@@ -62,10 +61,20 @@ def stamp(source: Path, rev: str, ignored: frozenset[str]) -> str:
     return digest.hexdigest()[:12]
 
 
-def _files(source: Path) -> list[str]:
-    listed = git(source, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
-    if listed is not None:
-        return [name for name in listed.split("\0") if name]
+stamp = cache(stamp_now)
+"""The same as it was when it was first asked for: one call of Snakemake sees one source."""
+
+
+def listed(source: Path) -> list[str]:
+    """Relative paths of what git has in `source`, and of what it might take; none outside git, or if it ignores all."""
+    said = git(source, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
+    return [name for name in (said or "").split("\0") if name]
+
+
+def files(source: Path) -> list[str]:
+    """Relative paths of what belongs to the source: all that git lists, or every file but what builds leave."""
+    if known := listed(source):
+        return known
     found = []
     for folder, names, files in os.walk(source):
         names[:] = [name for name in names if name not in _NEVER_SOURCE]

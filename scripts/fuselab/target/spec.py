@@ -42,10 +42,17 @@ class BuildSpec:
     toolchain: str = ""
     bench: str = ""
     """Name of the Criterion bench, where the build is that of a bench."""
+    ignored: tuple[str, ...] = ()
+    """Paths in the source that are no part of the program, and so not of `stamp`."""
 
     @property
     def folder(self) -> str:
         return f"{self.target}/{self.name}"
+
+    def made_otherwise(self, other: BuildSpec) -> bool:
+        """Whether both are made by commands from one source, and the commands differ: then so should the programs."""
+        one_source = self.kind == other.kind == "command" and self.stamp == other.stamp
+        return one_source and self.name != other.name
 
     def path(self) -> str:
         """Of the program, relative to the repository; absolute for installed ones."""
@@ -85,6 +92,7 @@ def build_spec(
                 Path(build.binary).name,
                 variant.rev,
                 stamp=_stamp(target, build, variant.rev),
+                ignored=_ignored(target, build),
             )
         case CargoBuild():
             return _cargo_spec(target, build, variant, tuple(supports))
@@ -112,7 +120,7 @@ def _cargo_spec(
         words.append(profile)
     return BuildSpec(
         target.name, f"{'-'.join(words)}-{digest}", "cargo", build.binary, variant.rev, features, rustflags, profile,
-        source, toolchain,
+        source, toolchain, ignored=_ignored(target, build),
     )  # fmt: skip
 
 
@@ -132,12 +140,14 @@ def _revision(rev: str) -> str:
 def _stamp(target: Target, build: CargoBuild | CommandBuild, rev: str) -> str:
     if build.source is None:
         return f"unset-{build.source_env}"
-    ignored = (
-        {str(target.path.relative_to(build.source))} if target.path.is_relative_to(build.source) else set()
-    )
-    if isinstance(build, CommandBuild):
-        ignored.add(build.binary)  # what it leaves in its source is no cause to build again
-    return stamp(build.source, rev, frozenset(ignored))
+    return stamp(build.source, rev, frozenset(_ignored(target, build)))
+
+
+def _ignored(target: Target, build: CargoBuild | CommandBuild) -> tuple[str, ...]:
+    """target.yaml, and what a command leaves in its source: neither is a cause to build again."""
+    inside = build.source is not None and target.path.is_relative_to(build.source)
+    own = [str(target.path.relative_to(build.source))] if inside and build.source else []
+    return (*own, *([build.binary] if isinstance(build, CommandBuild) else []))
 
 
 def _sha256(path: str) -> str:
