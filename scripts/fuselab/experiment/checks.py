@@ -132,7 +132,7 @@ def _check_fio(findings: Findings, workload: Workload, targets: Mapping[str, Tar
     """Every job as fio will get it. What the schema found already is not said again in fio's words."""
     at: Key = ("workloads", workload.name, "fio")
     jobs = complete_jobs(workload.settings)
-    for job, said in complaints(jobs).items():
+    for job, said in complaints(workload.settings).items():
         for complaint in said:
             where = place(findings, at, job, complaint.option)
             _complain(findings, where, complaint, jobs[job].get(complaint.option or "", ""))
@@ -174,8 +174,8 @@ def _check_own_options(findings: Findings, draft: Draft, variant: Variant, fio: 
             refused.add(name)
     asked = replace(variant, fio=tuple(pair for pair in variant.fio if pair[0] not in refused))
     for workload in fio:
-        jobs = complete_jobs(workload.for_variant(asked).settings)
-        for complaint in itertools.chain(*complaints(jobs).values()):
+        settings = workload.for_variant(asked).settings
+        for complaint in itertools.chain(*complaints(settings).values()):
             said = dict(asked.fio).get(complaint.option or "")
             if complaint.option is not None and said is not None:
                 _complain(findings, draft.place("fio", complaint.option), complaint, said)

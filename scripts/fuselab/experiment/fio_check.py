@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from fuselab.experiment import fio_reading
 
@@ -25,11 +26,13 @@ class Complaint:
     allowed: tuple[str, ...] = ()
 
 
-def complaints(jobs: Mapping[str, Mapping[str, str]]) -> dict[str, list[Complaint]]:
-    """By job: the options that fio does not take, of complete jobs; nothing without fio."""
-    said = fio_reading.ask(fio_reading.job_text(jobs), fio_reading.PARSE)
+def complaints(settings: Mapping[str, Any]) -> dict[str, list[Complaint]]:
+    """By job of a load: the options that fio does not take; nothing without fio."""
+    shared, own = settings["global"], settings["jobs"]
+    said = fio_reading.ask(fio_reading.job_text({"global": shared, **own}), fio_reading.PARSE)
     if said is None:
         return {}
+    jobs = {name: {**shared, **options} for name, options in own.items()}
     found = {name: [] if said.exit_code == 0 else of_job(options) for name, options in jobs.items()}
     for name, options in jobs.items():
         found[name] += _engine(options)

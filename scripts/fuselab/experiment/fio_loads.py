@@ -16,6 +16,8 @@ from fuselab.experiment.fio_reading import Section
 from fuselab.experiment.yaml_source import Key
 
 GLOBAL = "global"
+_LARGEST_BYTES = 256 << 10
+_MOST_JOBS = 64
 PlaceOf = Callable[[str, str], Key]
 """(section, option as written) -> where it stands in the YAML file."""
 
@@ -148,7 +150,7 @@ def _section(
 def _job_file(findings: Findings, at: Key, name: str) -> dict[str, dict[str, str]]:
     path = findings.source.file.parent / Path(name).expanduser()
     try:
-        return _read_job_file(path.read_text(encoding="utf-8"))
+        return _read_job_file(_text(path))
     except OSError as error:
         near_files = sorted(p.name for p in path.parent.glob("*.fio"))[:20] if path.parent.is_dir() else []
         message = (
@@ -160,6 +162,17 @@ def _job_file(findings: Findings, at: Key, name: str) -> dict[str, dict[str, str
     except ValueError as error:
         findings.add(at, f"the fio job file '{name}': {error}")
     return {}
+
+
+def _text(path: Path) -> str:
+    """Of a file that somebody has written. Raises OSError, ValueError."""
+    if path.exists() and not path.is_file():
+        raise ValueError("is no file")
+    with path.open("rb") as file:
+        raw = file.read(_LARGEST_BYTES + 1)
+    if len(raw) > _LARGEST_BYTES:
+        raise ValueError(f"is larger than {_LARGEST_BYTES >> 10} KiB")
+    return raw.decode()
 
 
 def _read_job_file(text: str) -> dict[str, dict[str, str]]:
@@ -178,6 +191,8 @@ def _read_job_file(text: str) -> dict[str, dict[str, str]]:
     if refused:
         raise ValueError("it says what a load may not: " + "; ".join(refused))
     rough = fio_file.jobs_of(fio_file.rough_sections(lines))
+    if len(rough) > _MOST_JOBS:
+        raise ValueError(f"it holds {len(rough)} jobs, and a load {_MOST_JOBS} at the most")
     said = fio_reading.ask(text, fio_reading.PARSE)
     if said is None:
         return rough

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -82,4 +83,5 @@ def _entries(path: Path) -> Iterator[tuple[float, str, float]]:
     for line in path.read_text().splitlines():
         parts = line.split(",")
         if len(parts) >= 3 and parts[2].strip() in ("0", "1", "2"):
-            yield float(parts[0]), DIRECTIONS[int(parts[2])], float(parts[1]) * 1024
+            with suppress(ValueError):  # fio was cut off in this line
+                yield float(parts[0]), DIRECTIONS[int(parts[2])], float(parts[1]) * 1024

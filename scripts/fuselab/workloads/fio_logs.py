@@ -38,7 +38,10 @@ def _read(log: Path) -> dict[str, list[list[Point]]]:
     """The points of each job, by direction."""
     found: dict[str, list[list[Point]]] = {}
     for line in log.read_text().splitlines():
-        at_ms, rate, number = (int(word) for word in line.split(",")[:3])
+        try:
+            at_ms, rate, number = (int(word) for word in line.split(",")[:3])
+        except ValueError:  # fio was cut off in this line
+            continue
         if number < len(DIRECTIONS):
             jobs = found.setdefault(DIRECTIONS[number], [[]])
             if jobs[-1] and at_ms < jobs[-1][-1][0]:

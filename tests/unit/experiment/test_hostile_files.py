@@ -34,6 +34,17 @@ HOSTILE = {
         "1,000,000,000 combinations",
         7,
     ),
+    "a job file without an end": (
+        "title: x\ntarget: directory\nvariants: {a: {}}\nworkloads: {w: {fio: {file: /dev/zero}}}",
+        "is no file",
+        5,
+    ),
+    "many loads": (
+        "title: x\ntarget: directory\nvariants: {a: {}}\nworkloads:\n"
+        + "".join(f"  l{n}: {{fio: {{rw: write, bs: {n + 1}k}}}}\n" for n in range(400)),
+        "a mapping of 400 keys",
+        6,
+    ),
     "many variants": (
         "title: x\ntarget: directory\nvariants:\n" + "".join(f"  v{n}: {{bad: 1}}\n" for n in range(1_600)),
         "unknown key 'bad'",
