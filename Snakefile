@@ -19,7 +19,7 @@ lab = Workflow(
     workflow.is_main_process,
     config["experiments"],
     config.get("night"),
-    dry=workflow.dryrun,
+    dry=lambda: workflow.executor_plugin is None or workflow.dryrun or workflow.touch,
 )
 
 lab.give_up(workflow.snakemake_tmp_dir)

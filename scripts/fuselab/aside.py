@@ -26,6 +26,8 @@ DOUBTS: tuple[Doubt, ...] = (quick_fault,)
 class Aside:
     folder: Path
     reason: str
+    note: str = REASON
+    """The file in which the reason stands afterwards."""
 
 
 def doubtful(folders: Iterable[Path]) -> Iterator[Aside]:
@@ -62,14 +64,20 @@ class _Measured:
     code: str = ""
 
 
+def home_of(folder: Path, attempts: Path | None = None) -> Path:
+    """Where below `attempts` (of its own experiment, if none is given) `folder` is moved when it is set aside."""
+    results, experiment, *rest = folder.parts
+    attempts = attempts or Path(results, experiment, "attempts")
+    return attempts / ".".join(rest if experiment == attempts.parent.name else (experiment, *rest))
+
+
 def set_aside(aside: Aside, attempts: Path) -> Path:
     """Move the folder below `attempts`, where `fuselab clean` finds it; where it is now."""
-    _, *words = aside.folder.parts
-    base = attempts / ".".join(words[1:] if words[:1] == [attempts.parent.name] else words)
+    base = home_of(aside.folder, attempts)
     base.mkdir(parents=True, exist_ok=True)
     taken = [int(path.name) for path in base.iterdir() if path.name.isdigit()]
     place = base / str(max(taken, default=0) + 1)
     rename(aside.folder, place)
-    write_atomically(place / REASON, f"{aside.reason}\n")
+    write_atomically(place / aside.note, f"{aside.reason}\n")
     print(f"{aside.reason}: it is made again, and what was there is in {place}", file=sys.stderr)
     return place

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-import msgspec
 import pandas as pd
 
 from fuselab.analysis.tables import write_metrics
@@ -16,7 +15,8 @@ from fuselab.compare.comparisons import compare, decide_look
 from fuselab.compare.design import Design, Failure
 from fuselab.experiment.plan import CostStep
 from fuselab.files import write_json
-from fuselab.measure import BlockRecord, read_verified
+from fuselab.outcomes import BlockRecord, rates, read_block, read_verified, standing
+from fuselab.tries import given_up
 
 
 @dataclass(frozen=True)
@@ -57,18 +57,21 @@ def read_metrics(path: Path) -> pd.DataFrame:
 
 def design(judgement: Judgement, blocks: Sequence[Path], verified: Sequence[Path]) -> Design:
     records = read_blocks(blocks)
-    failed = [
-        Failure(f"failed its verifying run: {v.reason}", variant=v.variant)
-        for v in read_verified(verified).values()
-        if v.status == "failed"
-    ]
-    lost = {
-        (name, record.workload): outcome.reason
-        for record in records
-        for name, outcome in record.variants.items()
-        if outcome.status == "failed"
-    }
-    failed += [Failure(f"failed: {reason}", variant=name, workload=w) for (name, w), reason in lost.items()]
+    failed, caveats = _verifying(verified)
+    lost: dict[tuple[str, str], frozenset[int]] = {}
+    for name, workload, found in _series(records):
+        so_far = standing(found, name)
+        lost[name, workload] = frozenset(r.block for r in found if r.variants[name].status != "ok")
+        if not so_far.failures:
+            reasons = [r.variants[name].reason for r in found if r.variants[name].status == "failed"]
+            if reasons and so_far.completed == 0:  # it was not even tried
+                failed.append(Failure(f"failed: {reasons[-1]}", variant=name, workload=workload))
+            continue
+        rate = rates(so_far.failures, so_far.tries)
+        if so_far.completed == 0 or given_up(so_far):
+            failed.append(Failure(f"{rate}: {so_far.failures[-1].reason}", variant=name, workload=workload))
+        else:
+            caveats[name, workload] = f"{rate} ({so_far.failures[-1].line})"
     voided: dict[str, int] = {}
     for record in records:
         voided[record.workload] = voided.get(record.workload, 0) + len(record.voided)
@@ -86,13 +89,32 @@ def design(judgement: Judgement, blocks: Sequence[Path], verified: Sequence[Path
         closed_loop=judgement.closed_loop,
         asked=judgement.asked,
         primary_of=judgement.primary_of,
+        lost=lost,
+        caveats=caveats,
     )
 
 
+def _verifying(verified: Sequence[Path]) -> tuple[list[Failure], dict[tuple[str, str], str]]:
+    """Who failed the verifying runs, and what to say of those who passed not all of them."""
+    failed, caveats = [], {}
+    for v in read_verified(verified).values():
+        if v.status == "failed":
+            failed.append(Failure(f"{v.rate}: {v.reason}", variant=v.variant))
+        elif v.failures:
+            caveats[v.variant, ""] = f"{v.rate} ({v.failures[-1].line})"
+    return failed, caveats
+
+
+def _series(records: Sequence[BlockRecord]) -> Iterator[tuple[str, str, list[BlockRecord]]]:
+    """(name, workload, its blocks) of all that were to be run."""
+    for workload in dict.fromkeys(record.workload for record in records):
+        found = [record for record in records if record.workload == workload]
+        for name in dict.fromkeys(name for record in found for name in record.variants):
+            yield name, workload, [record for record in found if name in record.variants]
+
+
 def read_blocks(folders: Sequence[Path]) -> list[BlockRecord]:
-    return [
-        msgspec.json.decode((folder / "block.json").read_bytes(), type=BlockRecord) for folder in folders
-    ]  # fmt: skip
+    return [read_block(folder) for folder in folders]
 
 
 def take_look(

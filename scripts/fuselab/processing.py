@@ -11,7 +11,7 @@ import msgspec
 
 from fuselab import profilers
 from fuselab.files import write_json
-from fuselab.measure import CaptureRecord
+from fuselab.outcomes import CaptureRecord
 from fuselab.paths import tool
 from fuselab.profilers.base import CaptureFolder, Profile, Tools
 from fuselab.rig.story import REQUEST

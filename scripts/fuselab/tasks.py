@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,13 +40,15 @@ class Tasks:
     def block(self, workload: str, number: str) -> dict[str, Any]:
         """What decides a block: its mounts and its load, the order of its runs, and fio's seed."""
         mounts = {v.name: self.plan.mounts[v.name, NONE] for v in self.plan.experiment.variants}
-        return self._block("timed", mounts, workload, number, self.plan.own_loads(workload))
+        pairs = [(c.baseline, c.variant) for c in self.plan.experiment.contrasts]
+        return self._block("timed", mounts, workload, number, self.plan.own_loads(workload), pairs)
 
     def cost_block(self, workload: str, number: str) -> dict[str, Any]:
         mounts = self.plan.cost_mounts
         mine = self.plan.own_loads(workload).get(self.plan.experiment.baseline.name)
         own = {} if mine is None else dict.fromkeys(mounts, mine)
-        return self._block("cost", mounts, workload, number, own)
+        pairs = [(step.before, step.after) for step in self.plan.cost_steps]
+        return self._block("cost", mounts, workload, number, own, pairs)
 
     def _block(
         self,
@@ -55,6 +57,7 @@ class Tasks:
         workload: str,
         number: str,
         own: Mapping[str, Load],
+        pairs: Sequence[tuple[str, str]],
     ) -> dict[str, Any]:
         seed = self.plan.experiment.seed
         return {
@@ -65,6 +68,7 @@ class Tasks:
             "order": list(block_order(list(mounts), int(number), seed)),
             "load": plain(self.plan.loads[workload]),
             "own_loads": plain(own),
+            "pairs": pairs,
             "randseed": randseed(seed, workload, int(number)),
             "state": self.plan.experiment.state,
         }

@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache, cached_property
@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from fuselab.anew import failed
 from fuselab.aside import doubtful, mixed, set_aside
 from fuselab.asked import Known
 from fuselab.compare.schedule import NIGHT, night_seed
@@ -40,9 +41,17 @@ class Workflow:
     """The Snakefile's one object."""
 
     def __init__(
-        self, root: Path, is_main: bool, listed: list[str], night: object = None, *, dry: bool = False
+        self,
+        root: Path,
+        is_main: bool,
+        listed: list[str],
+        night: object = None,
+        *,
+        dry: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`night` is the date that `--config night=` gives, as Snakemake has read it; `dry`: nothing will be made."""
+        """`night` is the date that `--config night=` gives, as Snakemake has read it; `dry` says that nothing will be
+        made, once Snakemake knows: it does not yet while it reads the Snakefile.
+        """
         if refused := refused_in_path(str(root)):
             raise SystemExit(
                 f"\nthe path of this checkout has {refused} in it, and Snakemake or a shell below it takes that for "
@@ -94,9 +103,11 @@ class Workflow:
         """Take away what was measured or built for `plan` and does not count any more, so that it is made again."""
         layout = Layout(plan)
         doubted = [*doubtful(map(Path, layout.finished()))]
+        gone = {aside.folder for aside in doubted}
+        doubted += failed(folder for folder in map(Path, layout.finished()) if folder not in gone)
         doubted += mixed(layout.groups(), {aside.folder for aside in doubted})
         for aside in doubted:
-            if self._dry:
+            if self._dry():
                 print(f"{aside.reason}: the next call that makes something sets it aside", file=sys.stderr)
             else:
                 set_aside(aside, Path(layout.base) / "attempts")

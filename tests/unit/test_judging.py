@@ -6,6 +6,7 @@ import csv
 import json
 import math
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import msgspec
 import pytest
 
 from fuselab.analysis.tables import write_metrics
-from fuselab.judging import Judgement, read_metrics, take_look, write_comparisons
-from fuselab.measure import BlockRecord, VariantOutcome, Void
+from fuselab.compare.comparisons import compare
+from fuselab.judging import Judgement, design, read_metrics, take_look, write_comparisons
+from fuselab.outcomes import BlockRecord, Failure, VariantOutcome, Verified, Void
 from fuselab.rig.record import Environment, Phases, RunRecord
 from fuselab.workloads.command import Outcome
 
@@ -78,7 +80,9 @@ class Experiment:
         for place, (variant, wall_s) in enumerate(times.items()):
             run(folder / variant, variant, number, wall_s * wobble * math.exp(1e-4 * place), gate_passed)
         outcomes = {name: VariantOutcome("ok") for name in times}
-        outcomes |= {name: VariantOutcome("failed", reason) for name, reason in (failed or {}).items()}
+        outcomes |= {
+            name: VariantOutcome("failed", reason, len(voided)) for name, reason in (failed or {}).items()
+        }
         record = BlockRecord(
             number, "w", "timed", tuple(outcomes), 1, outcomes, 1 + len(voided), voided, False
         )
@@ -99,6 +103,13 @@ class Experiment:
         take_look(said, "w", self.blocks, KINDS, out)
         found: int | None = json.loads(out.read_text())["next"]
         return found
+
+
+def written(experiment: Experiment) -> Path:
+    """metrics.csv of its blocks."""
+    path = experiment.root / "metrics.csv"
+    write_metrics(experiment.blocks, KINDS, path)
+    return path
 
 
 @pytest.fixture
@@ -128,14 +139,78 @@ def test_a_value_that_is_no_number_is_missing_and_not_dropped(tmp_path):
     assert (second["unit"], second["value"], second["tail_ios"], second["slope"]) == ("", 2.5, 7.0, -0.5)
 
 
-def test_a_variant_that_failed_in_one_block_has_failed(experiment):
-    """Judging it by the blocks it survived would be judging it by its outcome."""
+HUNG = Void(1, "b", "target", "hung: no progress for 20 s; somewhere\n    last words", "hung")
+
+
+def test_a_variant_that_hung_in_some_blocks_is_judged_by_the_others_and_its_rate_stands_beside(experiment):
     for number in range(12):
-        lost = {"b": "exit code 1"} if number == 7 else None
-        experiment.block({"a": 1.0} if lost else {"a": 1.0, "b": 0.5}, failed=lost)
+        if number in (3, 7):
+            experiment.block({"a": 1.0}, failed={"b": HUNG.reason}, voided=(HUNG,))
+        else:
+            experiment.block({"a": 1.0, "b": 0.5})
     row = experiment.judge(judgement("a", "b"))["b"]
-    assert (row["verdict"], row["ratio"], row["note"]) == ("failed", "", "failed: exit code 1")
+    assert (row["verdict"], row["blocks"]) == ("faster", "10")
+    assert row["note"].startswith(
+        "`b` hung in 2 of 12 runs (hung: no progress for 20 s; somewhere); "
+        "compared are the runs that both completed, not those of 2 blocks"
+    )
     assert experiment.look(judgement("a", "b", blocks="auto")) is None, "more blocks would not help"
+
+
+def test_a_variant_that_never_completed_has_failed_with_its_rate(experiment):
+    for number in range(12):
+        experiment.block({"a": 1.0}, failed={"b": HUNG.reason}, voided=(HUNG,) if number < 3 else ())
+    row = experiment.judge(judgement("a", "b"))["b"]
+    assert (row["verdict"], row["ratio"]) == ("failed", "")
+    assert row["note"].startswith("hung in 3 of 3 runs: hung: no progress")
+    assert experiment.look(judgement("a", "b", blocks="auto")) is None
+
+
+def test_a_variant_that_returned_wrong_data_once_has_failed_however_fast_it_is(experiment):
+    wrong = replace(HUNG, fault="wrong data", reason="what was read back is not what was written")
+    for number in range(12):
+        experiment.block({"a": 1.0, "b": 0.5}, voided=(wrong,) if number == 4 else ())
+    row = experiment.judge(judgement("a", "b"))["b"]
+    assert row["verdict"] == "failed"
+    assert row["note"].startswith("returned wrong data in 1 of ")
+
+
+def test_runs_that_are_missing_without_a_failure_decide_nothing(experiment):
+    """Judging a variant by the blocks it survived would be judging it by its outcome, where nobody says why."""
+    for _ in range(12):
+        experiment.block({"a": 1.0, "b": 0.5})
+    metrics = read_metrics(written(experiment))
+    lost = metrics[(metrics["variant"] != "b") | (metrics["block"] != 5)]
+    row = compare(lost, design(judgement("a", "b"), experiment.blocks, [])).iloc[0]
+    assert (row["verdict"], row["note"].split(";")[0]) == (
+        "inconclusive",
+        "one side has no value in 1 of 12 blocks",
+    )
+
+
+def test_a_verifying_run_that_failed_once_is_a_caveat_and_twice_a_failure(experiment, tmp_path):
+    for _ in range(12):
+        experiment.block({"a": 1.0, "b": 0.5})
+    eio = Failure("died or refused", "EIO at fsync:\n    last words")
+    folder = tmp_path / "verify"
+    folder.mkdir()
+    for verified, verdict, note in (
+        (
+            Verified("b", "ok", None, 3, (eio,)),
+            "faster",
+            "`b` failed in 1 of 3 verifying runs (EIO at fsync)",
+        ),
+        (
+            Verified("b", "failed", eio.reason, 3, (eio, eio)),
+            "failed",
+            "failed in 2 of 3 verifying runs: EIO at fsync",
+        ),
+    ):
+        (folder / "verify.json").write_bytes(msgspec.json.encode(verified))
+        row = compare(
+            read_metrics(written(experiment)), design(judgement("a", "b"), experiment.blocks, [folder])
+        ).iloc[0]
+        assert (row["verdict"], row["note"].startswith(note)) == (verdict, True), row["note"]
 
 
 def test_a_variant_is_not_blamed_for_its_baseline(experiment):

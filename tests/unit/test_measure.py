@@ -8,13 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from fuselab import measure
+from fuselab.job import JobError
+from fuselab import anew, measure
+from fuselab.aside import set_aside
 from fuselab.layout import holders
 from fuselab.measure import BlockTask, time_block
+from fuselab.outcomes import Verified, rates, read_block, standing
 from fuselab.rig.request import Load, MountConfig, RunRequest
 from fuselab.target.model import StopSpec
+from fuselab.tries import TRIES, needed
 
 ORDER = ("b", "a")
 
@@ -22,9 +27,10 @@ ORDER = ("b", "a")
 class Record:
     """As much of a RunRecord as blocks look at."""
 
-    def __init__(self, status: str, reason: str | None = None) -> None:
+    def __init__(self, status: str, reason: str | None = None, fault: str | None = None) -> None:
         self.status = status
         self.reason = reason
+        self.fault = fault
 
 
 def config(name: str) -> MountConfig:
@@ -45,7 +51,10 @@ def block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict
     monkeypatch.chdir(tmp_path)
 
     def run(
-        statuses: Callable[[RunRequest, int], Record], number: int = 1, verified: Sequence[Path] = ()
+        statuses: Callable[[RunRequest, int], Record],
+        number: int = 1,
+        verified: Sequence[Path] = (),
+        pairs: tuple[tuple[str, str], ...] = (),
     ) -> dict[str, Any]:
         seen: list[RunRequest] = []
 
@@ -56,7 +65,7 @@ def block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict
 
         monkeypatch.setattr(measure, "execute", execute)
         out = Path("results/e/blocks/w/abc") / f"{number:03d}"
-        time_block(task(), verified, out)
+        time_block(replace(task(), pairs=pairs), verified, out)
         record: dict[str, Any] = json.loads((out / "block.json").read_text())
         return record | {"runs": [r.mount.variant for r in seen], "seeds": {r.load.randseed for r in seen}}
 
@@ -85,23 +94,92 @@ def test_a_variant_with_a_load_of_its_own_gets_that_and_the_blocks_seed(tmp_path
     assert seen == {"a": replace(own, randseed=7), "b": Load("fio", "w", {}, randseed=7)}
 
 
-def test_a_failed_run_voids_its_block_which_is_run_again_and_counted(block) -> None:
-    record = block(lambda request, n: Record("failed", "died") if n == 2 else Record("ok"))
-    assert record["runs"] == ["b", "a", "b", "a"]
-    assert record["attempts"] == 2
-    assert record["voided"] == [{"attempt": 1, "variant": "a", "cause": "target", "reason": "died"}]
-    assert {v["status"] for v in record["variants"].values()} == {"ok"}
-    kept = Path("results/e/attempts/timed.w.abc.001/1")
-    assert (kept / "b/run.json").exists()
+def failing(name: str, times: int = 99, fault: str = "died or refused") -> Callable[..., Record]:
+    """A rig in which the first runs of the variant `name` fail."""
+    left = [times]
+
+    def answer(request: RunRequest, n: int) -> Record:
+        if request.mount.variant != name or left[0] == 0:
+            return Record("ok")
+        left[0] -= 1
+        return Record("failed", "died:\n    last words", fault)
+
+    return answer
 
 
-def test_a_variant_that_always_fails_is_left_out_and_the_others_are_measured(block) -> None:
-    record = block(
-        lambda request, n: Record("failed", "died") if request.mount.variant == "b" else Record("ok")
-    )
-    assert record["variants"]["b"] == {"status": "failed", "reason": "died"}
+def test_a_failed_run_is_repeated_beside_the_others_and_counted(block) -> None:
+    record = block(failing("a", 1))
+    assert record["runs"] == ["b", "a", "a"], "what ran well beside it is not run again"
+    assert [(v["variant"], v["cause"], v["fault"]) for v in record["voided"]] == [
+        ("a", "target", "died or refused")
+    ]
+    assert record["variants"]["a"] == {"status": "ok", "reason": None, "tries": 2}
+    assert record["variants"]["b"] == {"status": "ok", "reason": None, "tries": 1}
+    assert list(Path("results/e/attempts/timed.w.abc.001").glob("*/a/run.json")), "the failed run is kept"
+    assert Path("results/e/blocks/w/abc/001/a/run.json").exists()
+
+
+def test_a_variant_that_always_fails_is_given_up_and_the_others_are_measured(block) -> None:
+    rig = failing("b")
+    record = block(rig)
+    assert record["runs"] == ["b"] * TRIES + ["a"]
+    assert record["variants"]["b"] == {"status": "failed", "reason": "died:\n    last words", "tries": TRIES}
     assert record["variants"]["a"]["status"] == "ok"
-    assert record["attempts"] == measure.FAILURES + 1
+    for number in (2, 3):
+        record = block(rig, number)
+        assert record["runs"] == ["a"], "three tries are enough for the whole workload"
+        assert record["variants"]["b"] == {"status": "failed", "reason": "died:\n    last words", "tries": 0}
+
+
+def test_a_hang_is_not_waited_for_again_in_its_block_and_three_are_enough(block) -> None:
+    rig = failing("b", fault="hung")
+    assert [block(rig, number)["runs"] for number in (1, 2, 3, 4)] == [["b", "a"]] * 3 + [["a"]]
+
+
+def test_who_hangs_now_and_then_is_run_in_every_block(block) -> None:
+    """`hung in 2 of 9 runs`: the blocks that it completed are compared."""
+    for number in range(1, 10):
+        record = block(failing("b", int(number in (2, 5)), "hung"), number)
+        assert record["runs"] == ["b", "a"]
+    found = [read_block(path.parent) for path in sorted(Path("results/e/blocks/w/abc").glob("*/block.json"))]
+    so_far = standing(found, "b")
+    assert (so_far.tries, so_far.completed) == (9, 7)
+    assert rates(so_far.failures, so_far.tries) == "hung in 2 of 9 runs"
+
+
+def test_runs_that_fail_in_every_block_are_repeated_three_times_in_all(block) -> None:
+    """A rate is not bought by three runs a block."""
+    counts = [block(failing("b", 1), number)["runs"].count("b") for number in range(1, 7)]
+    assert counts == [2, 2, 1, 1, 1, 1]
+
+
+def test_wrong_data_once_is_enough(block) -> None:
+    assert block(failing("b", 1, "wrong data"))["runs"] == ["b", "a"]
+    assert block(failing("b", 0), 2)["runs"] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "lost", "runs"),
+    [
+        ((("b", "a"),), "a", []),
+        ((("b", "a"), ("b", "c")), "a", ["b", "c"]),
+        ((("b", "a"),), "b", []),
+        ((("b", "a"), ("a", "c")), "b", ["a", "c"]),
+        ((("b", "a"),), "", ["b", "a", "c"]),
+        ((), "b", ["a", "c"]),
+    ],
+)
+def test_nobody_is_run_for_whom_nothing_is_left_to_compare(pairs, lost, runs) -> None:
+    """`c` is in no contrast of some: a control."""
+    assert needed(["b", "a", "c"], pairs, {lost}) == runs
+
+
+def test_an_experiment_whose_only_contrast_has_failed_is_not_timed(block) -> None:
+    rig = failing("b")
+    record = block(rig, pairs=(("a", "b"),))
+    assert record["runs"] == ["b"] * TRIES
+    assert record["variants"]["a"]["status"] == "left out"
+    assert block(rig, 2, pairs=(("a", "b"),))["runs"] == []
 
 
 def test_a_machine_that_is_never_quiet_is_marked_and_does_not_stop_the_experiment(block) -> None:
@@ -129,18 +207,152 @@ def test_a_run_that_fails_now_and_then_on_a_busy_machine_still_ends(block) -> No
     assert {v["status"] for v in record["variants"].values()} == {"ok"}
 
 
-def test_who_failed_its_verifying_run_is_not_timed_and_the_others_are(block, tmp_path) -> None:
-    verified = tmp_path / "verify/b"
-    verified.mkdir(parents=True)
-    (verified / "verify.json").write_text(
-        json.dumps({"variant": "b", "status": "failed", "reason": "corrupt"})
+def verified(folder: Path, **fields: Any) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "verify.json").write_text(
+        json.dumps({"variant": "b", "status": "ok", "reason": None, **fields})
     )
-    record = block(lambda request, n: Record("ok"), verified=[verified])
+    return folder
+
+
+def test_who_failed_its_verifying_run_is_not_timed_and_the_others_are(block, tmp_path) -> None:
+    bad = verified(tmp_path / "b", status="failed", reason="corrupt")
+    record = block(lambda request, n: Record("ok"), verified=[bad])
     assert record["runs"] == ["a"]
     assert record["variants"] == {
-        "b": {"status": "failed", "reason": "corrupt"},
-        "a": {"status": "ok", "reason": None},
+        "b": {"status": "failed", "reason": "corrupt", "tries": 0},
+        "a": {"status": "ok", "reason": None, "tries": 1},
     }
+
+
+def the_next_call() -> list[str]:
+    """What is set aside when Snakemake begins."""
+    home = Path("results/e")
+    patterns = ("verify/*/*", "blocks/*/*/*", "captures/*/*/*/*/*")
+    folders = sorted(path for pattern in patterns for path in home.glob(pattern))
+    found = list(anew.failed(folders))
+    for one in found:
+        set_aside(one, home / "attempts")
+    return [str(one.folder.relative_to(home)) for one in found]
+
+
+def test_the_next_call_tries_who_failed_alone_and_measures_the_others_not_again(block) -> None:
+    for number in (1, 2):
+        block(failing("b"), number)
+    before = Path("results/e/blocks/w/abc/001/a/run.json").stat().st_ino
+    assert the_next_call() == ["blocks/w/abc/001", "blocks/w/abc/002"]
+    record = block(failing("b"))
+    assert record["runs"] == ["b"] * TRIES
+    assert record["variants"]["b"]["tries"] == 2 * TRIES, "it failed as often in all"
+    assert block(failing("b"), 2)["runs"] == [], "and is given up as before"
+    assert Path("results/e/blocks/w/abc/001/a/run.json").stat().st_ino == before
+
+
+def test_the_next_call_measures_whole_blocks_where_who_failed_completes(block) -> None:
+    for number in (1, 2):
+        block(failing("b"), number)
+    the_next_call()
+    assert block(failing("b", 0))["runs"] == ["b", "b", "a"], "alone, and then beside the other"
+    assert block(failing("b", 0), 2)["runs"] == ["b", "a"]
+    assert the_next_call() == []
+
+
+def test_blocks_of_who_failed_its_verifying_run_wait_for_the_next_one(block, tmp_path) -> None:
+    bad = verified(tmp_path / "b", status="failed", reason="EIO")
+    block(failing("b", 0), verified=[bad])
+    the_next_call()
+    assert block(failing("b", 0), verified=[bad])["runs"] == [], "it failed again: what was measured stands"
+    the_next_call()
+    good = verified(tmp_path / "b")
+    assert block(failing("b", 0), verified=[good])["runs"] == ["b", "b", "a"]
+    assert the_next_call() == []
+
+
+def test_who_completes_some_blocks_has_a_rate_that_no_call_wipes_out(block) -> None:
+    for number in (1, 2, 3):
+        block(failing("b", int(number == 2), "hung"), number)
+    assert the_next_call() == []
+
+
+@pytest.fixture
+def verify(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
+    """Verify a variant with a rig that fails as `faults` says, run by run; None completes."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*faults: str | None, baseline: bool = False) -> dict[str, Any]:
+        answers = iter(faults)
+
+        def execute(request: RunRequest) -> Record:
+            fault = next(answers)
+            (Path(request.out) / "run.json").write_text("{}")
+            return Record("ok") if fault is None else Record("failed", "EIO at fsync", fault)
+
+        monkeypatch.setattr(measure, "execute", execute)
+        out = Path("results/e/verify/b/abc")
+        measure.verify(measure.VerifyTask("e", config("b"), baseline, None), out)
+        assert next(answers, "all asked for") == "all asked for"
+        assert (out / "run.json").exists()
+        record: dict[str, Any] = json.loads((out / "verify.json").read_text())
+        return record
+
+    return run
+
+
+DIED = "died or refused"
+
+
+@pytest.mark.parametrize(
+    ("faults", "status", "rate"),
+    [
+        ((None,), "ok", "failed its verifying run"),
+        ((DIED, None, None), "ok", "failed in 1 of 3 verifying runs"),
+        ((DIED, "hung"), "failed", "failed in 1 of 2 verifying runs, hung in 1"),
+        ((DIED, None, DIED), "failed", "failed in 2 of 3 verifying runs"),
+        (("wrong data",), "failed", "returned wrong data in its only verifying run"),
+        ((DIED, "wrong data"), "failed", "failed in 1 of 2 verifying runs, returned wrong data in 1"),
+    ],
+)
+def test_a_failed_verifying_run_is_tried_again_but_wrong_data_is_a_fact(verify, faults, status, rate) -> None:
+    record = verify(*faults)
+    assert record["status"] == status
+    assert (record["reason"] is None) == (status == "ok")
+    assert msgspec.convert(record, Verified).rate == rate
+
+
+def test_the_next_call_verifies_anew_and_remembers(verify) -> None:
+    verify(DIED, DIED)
+    assert the_next_call() == ["verify/b/abc"]
+    record = verify(None)
+    assert (record["status"], record["tries"], len(record["failures"])) == ("ok", 3, 2)
+    assert the_next_call() == []
+
+
+def test_a_baseline_ends_the_experiment_only_if_it_fails_again(verify) -> None:
+    assert verify(DIED, None, None, baseline=True)["status"] == "ok"
+    with pytest.raises(JobError, match="the baseline, `b`, failed in 2 of 2 verifying runs:\nEIO at fsync"):
+        verify(DIED, DIED, baseline=True)
+
+
+@pytest.mark.parametrize(
+    ("faults", "status", "tries"),
+    [((DIED, None), "ok", 2), ((DIED, DIED), "failed", 2), (("hung",), "failed", 1)],
+)
+def test_a_failed_capture_is_tried_again_and_by_the_next_call(
+    tmp_path, monkeypatch, faults, status, tries
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    answers = iter(faults)
+
+    def execute(request: RunRequest) -> Record:
+        fault = next(answers)
+        return Record("ok") if fault is None else Record("failed", "died", fault)
+
+    monkeypatch.setattr(measure, "execute", execute)
+    out = Path("results/e/captures/b/w/perf-oncpu/abc/001")
+    measure.capture(measure.CaptureTask("e", config("b"), Load("fio", "w", {}), 7, None), [], out)
+    record = json.loads((out / "capture.json").read_text())
+    assert (record["status"], record["tries"]) == (status, tries)
+    assert the_next_call() == (["captures/b/w/perf-oncpu/abc/001"] if status == "failed" else [])
 
 
 def test_results_that_cannot_be_written_end_snakemake_with_one_sentence(tmp_path):

@@ -10,7 +10,7 @@ import msgspec
 
 from fuselab import foreign
 from fuselab.analysis.metrics import rows
-from fuselab.measure import BlockRecord
+from fuselab.outcomes import BlockRecord
 from fuselab.rig.record import RunRecord
 from fuselab.sums import ChangedError
 

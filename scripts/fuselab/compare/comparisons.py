@@ -115,10 +115,11 @@ def _draft(
         draft = replace(draft, interval=found, spread=spread(pairs["before"], pairs["after"], better))
     except NoRatioError as error:
         return draft.gate(INCONCLUSIVE, str(error))
-    if len(pairs) < len(values):
+    unexplained = values.index.difference(pairs.index).difference(list(design.has_lost(pair, workload)))
+    if len(unexplained):
         # A verdict from the blocks that are left would be one on the survivors.
         draft = draft.gate(
-            INCONCLUSIVE, f"one side has no value in {len(values) - len(pairs)} of {len(values)} blocks"
+            INCONCLUSIVE, f"one side has no value in {len(unexplained)} of {len(values)} blocks"
         )
     notes = (*doubts(runs, pair, design), *overload(metric, workload, pair, short))
     return replace(draft, notes=draft.notes + notes)

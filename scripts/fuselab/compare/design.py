@@ -51,6 +51,10 @@ class Design:
     """Workload -> metric -> the value at which the load was told to keep it (`write.iops`: its rate)."""
     primary_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Workload -> which of `primary` it will yield; all of them where nothing is said."""
+    lost: Mapping[tuple[str, str], frozenset[int]] = field(default_factory=dict)
+    """(variant, workload) -> blocks in which it has no run, because it, or whoever it is compared with, failed."""
+    caveats: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """(variant, workload), or (variant, "") for all -> how often it failed, of one that completed other runs."""
 
     @property
     def level(self) -> float:
@@ -65,6 +69,10 @@ class Design:
         """Contrasts in order, then the controls that no contrast names."""
         added = ((self.baseline, control) for control in self.controls)
         return tuple(dict.fromkeys((*self.contrasts, *added)))
+
+    def has_lost(self, pair: Pair, workload: str) -> frozenset[int]:
+        """Blocks without a run of one side, and it is known why."""
+        return frozenset().union(*(self.lost.get((name, workload), frozenset()) for name in pair))
 
     def is_control(self, pair: Pair) -> bool:
         """Whether a pair is identical on both sides, on purpose."""

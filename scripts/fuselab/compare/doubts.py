@@ -24,6 +24,7 @@ def doubts(runs: pd.DataFrame, pair: Pair, design: Design) -> Iterator[str]:
     Columns, each optional: `slope` (ln of throughput in the second half of a run / in the first, NaN where
     unknown), `noisy` (the block was kept though void), `busy_start` (the run waited for a quiet machine in vain).
     """
+    yield from _failures(pair, str(runs["workload"].iloc[0]), design)
     runs = runs[runs["variant"].isin(pair)]
     if "noisy" in runs and (noisy := runs.loc[runs["noisy"].astype(bool), "block"].nunique()):
         yield f"the machine was never quiet for {noisy} of the blocks"
@@ -39,6 +40,15 @@ def doubts(runs: pd.DataFrame, pair: Pair, design: Design) -> Iterator[str]:
                     f"not level: throughput of `{name}` {word} by {abs(change):.0%} from the first to the second "
                     f"half of a run (typical of {len(slopes)}), so the ratio depends on how long a run is"
                 )
+
+
+def _failures(pair: Pair, workload: str, design: Design) -> Iterator[str]:
+    """How often a side failed; what is compared are the runs that it completed."""
+    for name in pair:
+        found = (design.caveats.get((name, where)) for where in ("", workload))
+        yield from (f"`{name}` {caveat}" for caveat in found if caveat)
+    if lost := design.has_lost(pair, workload):
+        yield f"compared are the runs that both completed, not those of {len(lost)} blocks"
 
 
 def _quiet_alone(runs: pd.DataFrame, pair: Pair, design: Design) -> Iterator[str]:

@@ -80,6 +80,11 @@ def _run(results: Results) -> list[str]:
         unwritten = [f"`{v.name}`" for v in plan.variants if not v.verify_spec]
         who = f"Each variant but {words.listing(unwritten)} (read-only)" if unwritten else "Each variant"
         outcome = f"{words.listing(failed)} did not pass and was not timed." if failed else "all passed."
+        outcome += "".join(
+            f" `{v.variant}` failed in {len(v.failures)} of its {v.tries} verifying runs."
+            for v in results.verifies.values()
+            if v.status == "ok" and v.failures
+        )
         said.append(f"{who} first wrote data with checksums and read it back in an untimed run; {outcome}")
     caches = words.listing(list(dict.fromkeys(workload.cache for workload in plan.workloads)))
     said.append(

@@ -161,7 +161,10 @@ def _voided(results: Results) -> Table | None:
         for void in block.voided
     ]
     names = ["workload", "block", "attempt", "variant", "cause", "reason"]
-    caption = "Attempts that do not count. A void attempt voids its whole block, and the block is run again."
+    caption = (
+        "What does not count. A busy machine voids an attempt at a whole block, and the block is run again; a run that "
+        "a variant (`target`) did not complete is repeated by itself, or leaves the variant out of the block."
+    )
     return _without_empty(tables.from_records("voided", caption, names, rows)) if rows else None
 
 

@@ -95,6 +95,8 @@ class Verify:
     variant: str
     status: str
     reason: str | None = None
+    tries: int = 1
+    failures: tuple[Mapping[str, str], ...] = ()
     log_tail: str | list[str] | None = None
 
     @property

@@ -130,7 +130,7 @@ def sentence(row: Comparison, threshold: float) -> str:
             why = first_line(row.note)
             return (
                 f"{variant} {why}"
-                if why.startswith("failed")
+                if why.startswith(("failed", "hung", "returned wrong data"))
                 else f"{variant} failed" + (f": {why}" if why else "")
             )
         case "faster" | "slower" if verb := words.phrase(row.metric).verb:
