@@ -44,8 +44,6 @@ REFUSED = {
     "filtered/tokio-console": ("0 events", "tokio=trace,runtime=trace"),
     "filtered/trace-chrome": ("the log filter lets no span through", "RUST_LOG"),
     "filtered/trace-flame": ("0 bytes", "RUST_LOG must let its spans through"),
-    "killed/jemalloc-heap": ("heap dump", "stop signal|leave through main"),
-    "crashing/jemalloc-heap": ("The capture failed: .*aborting after 3000 writes", "through main"),
     "stable/tokio-console": ("The capture failed: .*--cfg tokio_unstable", "rustflags"),
     "plain/trace-chrome": ("left no file", "features"),
     "other-allocator/jemalloc-heap": ("no heap dumps", "jemalloc-profiling"),

@@ -10,8 +10,7 @@ from fuselab.analysis.refusal import Refusal
 
 SAMPLE_MORE = (
     "A smaller lg_prof_sample samples more often: write it into MALLOC_CONF (_RJEM_MALLOC_CONF for tikv-jemallocator) "
-    "in `env` of jemalloc-heap in target.yaml, and where jemalloc is preloaded beside it "
-    "LD_PRELOAD: 'libjemalloc.so.2:{capture}/heap-peaks.so'."
+    "in `env` of jemalloc-heap in target.yaml, with LD_PRELOAD: libjemalloc.so.2 beside it where jemalloc is preloaded."
 )
 _NO_PROFILING = re.compile(r"<jemalloc>: Invalid conf pair: (prof\S*)")
 _AT_PEAKS = frozenset({"manual", "high-water"})
@@ -49,10 +48,9 @@ def looked_at_while_running(ours: Sequence[HeapProcess]) -> list[HeapProcess]:
     if not while_running:
         raise Refusal(
             "only the dump at the exit, and by then most is freed: it says nothing of the most that was live.",
-            "A dump at each new peak comes from `{capture}/heap-peaks.so` in LD_PRELOAD: if target.yaml sets "
-            "LD_PRELOAD in `env` of jemalloc-heap, write it there, too. It needs jemalloc 5.3 and, where that is "
-            "linked into the program, a program that is not stripped. lg_prof_interval:20 dumps once for every MiB "
-            "allocated.",
+            "fuselab has jemalloc 5.3 write a dump at each new peak. It does not reach an older one, one inside a "
+            "program that is stripped or linked statically, and a program that throws LD_PRELOAD away; there "
+            "lg_prof_interval:20 dumps once for every MiB allocated.",
         )
     first = while_running[0]
     if not first.ended and not _at_peaks(first):
@@ -85,7 +83,7 @@ def caveats(looked_at: Sequence[HeapProcess], pid: int | None, broken: Sequence[
     if blind := sum(not _at_peaks(process) for process in looked_at):
         said.append(
             f"No dump at a new peak of {_of(blind, several)}, only for every so many bytes allocated: a peak between "
-            "two of them is missed. `{capture}/heap-peaks.so` in LD_PRELOAD writes them."
+            "two of them is missed."
         )
     if broken:
         said.append(

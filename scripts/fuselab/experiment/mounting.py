@@ -52,8 +52,18 @@ def mount_config(
 
 def _complete(support: ProfilerSupport) -> ProfilerSupport:
     """With the variables that the profiler itself asks for."""
-    env = {**profilers.REGISTRY[support.name].environment(support), **dict(support.env)}
+    env = _over(profilers.REGISTRY[support.name].environment(support), dict(support.env))
     return replace(support, env=tuple(sorted(env.items())))
+
+
+def _over(env: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]:
+    """Both, and `more` where they differ; what either preloads is preloaded."""
+    both = {name: f"{more[name]}:{env[name]}" for name in _LISTS & env.keys() & more.keys()}
+    return {**env, **more, **both}
+
+
+_LISTS = frozenset({"LD_PRELOAD"})
+"""Variables that hold several values, separated by colons."""
 
 
 def _command_line(
@@ -64,7 +74,7 @@ def _command_line(
     for name, value in variant.options:
         env |= {key: fill(text, {"value": value}) for key, text in target.options[name].env}
     for support in supports:
-        env |= dict(support.env)
+        env = _over(env, dict(support.env))
     env |= _log_filter(target, supports) | dict(variant.env)
     argv = fill_argv(target.mount.argv, {"binary": binary}, _parts(target, variant, supports))
     return CommandLine(argv, tuple(sorted(env.items())))

@@ -121,7 +121,7 @@ def test_a_dump_from_the_exit_alone_is_refused_with_the_mend(
     look(heaps / "heaps", "hold", 10, 4096, peaks=False)
     with pytest.raises(Refusal, match="only the dump at the exit") as refusal:
         read_heap(tmp_path.iterdir(), symbols)
-    assert "heap-peaks.so" in refusal.value.fix
+    assert "lg_prof_interval:20" in refusal.value.fix
 
 
 def test_dumps_at_intervals_alone_are_limited(

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from fuselab.experiment.loading import load_experiment
+from fuselab.experiment.mounting import mount_config
 from fuselab.experiment.plan import NONE, Plan
 from fuselab.experiment.planning import make_plan
+from fuselab.target.loading import load_target
 
 TEXT = """
 name: planned
@@ -102,6 +104,14 @@ def test_profilers_in_one_list_share_a_capture_and_their_log_filter(plan_of) -> 
     env = dict(mount.env)
     assert {"DEMOFS_TRACE_CHROME", "DEMOFS_TRACE_FLAME"} <= set(env)
     assert env["RUST_LOG"].split(",").count("demofs=trace") == 1
+
+
+def test_what_a_target_preloads_stays_beside_what_a_profiler_does(plan_of, checkout: Path) -> None:
+    plan, target = plan_of(TEXT), load_target("demofs", checkout)
+    target = replace(target, mount=replace(target.mount, env=(("LD_PRELOAD", "libown.so"),)))
+    support = replace(target.profilers["jemalloc-heap"], env=(("LD_PRELOAD", "libjemalloc.so.2"),))
+    mount = mount_config(plan.experiment, plan.experiment.variants[0], target, {}, (support,), None)
+    assert dict(mount.env)["LD_PRELOAD"] == "libjemalloc.so.2:{capture}/heap-peaks.so:libown.so"
 
 
 def test_of_a_set_those_look_that_have_something_to_see(plan_of) -> None:
