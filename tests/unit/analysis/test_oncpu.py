@@ -247,6 +247,12 @@ def test_a_line_of_any_thread_name_is_read(comm: str) -> None:
     assert header.event() == (5, "cpu-clock", "")
 
 
+def test_a_thread_may_be_called_like_the_rest_of_its_line() -> None:
+    header = perf_script.parse_header("cpu 5/6 7.8: 9 12/345  7.000000001:    5 cpu-clock: ")
+    assert header
+    assert (header.comm, header.pid, header.tid) == ("cpu 5/6 7.8: 9", 12, 345)
+
+
 def test_whole_stacks_reach_the_start_of_their_thread() -> None:
     assert is_whole(("_start", "main", "work"))
     assert is_whole(("__clone3", "start_thread", "std::sys::thread::unix::Thread::new::thread_start", "work"))
