@@ -8,7 +8,7 @@ LOCK = $(shell envs/setup/python.sh uv) pip compile --quiet --universal --python
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev report test test-fast bench bench-overhead bench-perf bench-spans bench-heap bench-capture \
+.PHONY: help setup setup-dev report test test-fast test-faults bench bench-overhead bench-perf bench-spans bench-heap bench-capture \
 	bench-method lock clean \
 	lint lint-ruff lint-format lint-mypy lint-snakefmt lint-workflow lint-rustfmt lint-clippy lint-shell
 
@@ -34,6 +34,9 @@ test: setup-dev ## run all tests, with real mounts and real loads (some 20 minut
 
 test-fast: setup-dev ## run the tests that mount nothing (under a minute)
 	@$(RUN) $(PYTHON) -m pytest tests -m 'not mount and not slow' --numprocesses auto
+
+test-faults: setup-dev ## faults at random moments of a real experiment (SEED=N ROUNDS=N; half an hour): things left, blocks lost, wrong figures
+	@$(RUN) $(PYTHON) -m tests.faults.matrix $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 LINTERS := lint-ruff lint-format lint-mypy lint-snakefmt lint-workflow lint-rustfmt lint-clippy lint-shell
 

@@ -3,7 +3,13 @@
 # `snakemake --cores 4 results/report.html` makes every report that config.yaml lists;
 # `snakemake --cores 4 results/<experiment>/report.html` makes one. The rules are in rules/, what they call in
 # scripts/, and what they mean in docs/design.md.
+from contextlib import suppress
 from pathlib import Path
+
+# An empty folder in the temporary one, which Snakemake has made before it reads this and never uses here. Whoever is
+# killed would leave it, so it goes before anything else is imported. Where Snakemake does want it, it is made again.
+with suppress(OSError):
+    workflow.snakemake_tmp_dir.rmdir()
 
 from fuselab.layout import holders
 from fuselab.tasks import Told
@@ -21,8 +27,6 @@ lab = Workflow(
     config.get("night"),
     dry=lambda: workflow.executor_plugin is None or workflow.dryrun or workflow.touch,
 )
-
-lab.give_up(workflow.snakemake_tmp_dir)
 
 workflow.global_resources.setdefault("rig", 1)
 workflow.global_resources.setdefault("cargo", 1)

@@ -12,7 +12,6 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -68,14 +67,6 @@ class Workflow:
         if is_main:
             sys.excepthook = _told_in_words
             self._guard = take_over(root)
-
-    def give_up(self, folder: Path) -> None:
-        """Remove the empty temporary folder that Snakemake makes before it reads a line, and never uses here.
-
-        Whoever is killed leaves it. Where Snakemake does want it, it makes it again.
-        """
-        with suppress(OSError):
-            folder.rmdir()
 
     def plan(self, experiment: str) -> Plan:
         """Of `experiments/<experiment>.yaml`, read once. Ends Snakemake with the file's errors if it is broken."""
