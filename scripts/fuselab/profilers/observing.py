@@ -15,8 +15,11 @@ FREE_CORE_SHARE = 0.05
 """Of one core: what a profiler's own processes may use of the measured window, whatever they write."""
 NEEDED_S_PER_BYTE = 5e-9
 """What copying samples from the kernel into a file may cost. perf was measured at 0.3 to 0.8 ns a byte."""
-OFF_BY = 0.15
-"""How far what was sampled may be from the CPU time that the kernel has counted, as a share of that."""
+OFF_BY = 1 / 3
+"""How far what was sampled may be from the CPU time that the kernel has counted, as a share of that.
+
+A quarter missed says nothing: the clock stands while the scheduler switches threads, which counts as CPU time.
+"""
 _STANDARD_ERRORS = 3
 
 
