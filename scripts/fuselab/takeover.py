@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from snakemake import exceptions
+
 from fuselab.sums import SUMS
 
 
@@ -40,7 +42,7 @@ def take_over(root: Path) -> Guard:
     try:
         fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        pass
+        exceptions.LockException = _busy(guard)
     else:
         alone = True
         for lock in (folder / "locks").glob("*"):
@@ -49,6 +51,31 @@ def take_over(root: Path) -> Guard:
         _remove_what_is_half(root, folder / "incomplete")
     fcntl.flock(guard, fcntl.LOCK_SH)
     return Guard(guard, alone)
+
+
+def _busy(guard: TextIO) -> type[exceptions.WorkflowError]:
+    """What Snakemake raises where another one makes the same files, in words of a checkout with living processes.
+
+    Its own say to remove the lock by hand: here nobody's lock outlives him.
+    """
+    numbers = " and ".join(map(str, living(guard))) or "of an unknown number"
+
+    class LockException(exceptions.WorkflowError):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__(
+                f"another snakemake of this checkout is at work on the same files (process {numbers}): wait until it "
+                "has ended, or end it with Ctrl-C or kill; what it has measured is kept"
+            )
+
+    return LockException
+
+
+def living(guard: TextIO) -> list[int]:
+    """Processes that hold a lock on the file: the kernel's own list."""
+    inode = f":{os.fstat(guard.fileno()).st_ino}"
+    lines = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+    held = {int(words[4]) for words in lines if words[1] == "FLOCK" and words[5].endswith(inode)}
+    return sorted(held - {os.getpid()})
 
 
 def _keep_what_is_whole(root: Path, marks: Path) -> None:

@@ -29,6 +29,7 @@ from fuselab.experiment.planning import make_plan
 from fuselab.files import unusable
 from fuselab.layout import Layout
 from fuselab.rig.namespaces import PARENT
+from fuselab.stopping import pass_on_signals
 from fuselab.takeover import take_over
 from fuselab.target.model import Target
 from fuselab.tasks import Building, Tasks
@@ -67,6 +68,7 @@ class Workflow:
         if is_main:
             sys.excepthook = _told_in_words
             self._guard = take_over(root)
+            pass_on_signals()
 
     def plan(self, experiment: str) -> Plan:
         """Of `experiments/<experiment>.yaml`, read once. Ends Snakemake with the file's errors if it is broken."""
