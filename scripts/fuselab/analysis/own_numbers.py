@@ -30,6 +30,7 @@ _NUMBERS = re.compile(
 _AT_END = re.compile(r"(?:[-_:#/., ]*(?:\bN\b|(?<=[-_])N|\d+))+$")
 _BY_COMPILER = re.compile(r"\.llvm\.[0-9A-Fa-f]+(?=$|[.@ ])|\.abi(?:0|internal)$")
 _BY_CARGO = re.compile(r"-[0-9a-f]{16}(?=$|\.so\b)")
+_TEMPORARY = re.compile(r"^(?:/var|/dev)?/(?:tmp|shm)/|^/memfd:")
 _COMM = 15
 """Bytes that the kernel keeps of a thread's name: what cargo names by a hash is cut in the middle of it."""
 _CUT_HASH = re.compile(r"-(?=[0-9a-f]*\d)[0-9a-f]+$")
@@ -53,5 +54,10 @@ def of_function(name: str) -> str:
 
 
 def of_file(module: str) -> str:
-    """What stands for a function without a name: its file in brackets, without cargo's hash."""
-    return f"[{_BY_CARGO.sub('', Path(module.strip('[]')).name)}]"
+    """What stands for a function without a name: its file in brackets, without cargo's hash.
+
+    What a run unpacks into a temporary folder, or writes there for perf (`perf-PID.map`), has names as instances have.
+    """
+    path = Path(module.removesuffix(" (deleted)").strip("[]"))
+    name = _BY_CARGO.sub("", path.name)
+    return f"[{_NUMBERS.sub('N', name) if _TEMPORARY.match(module) else name}]"

@@ -57,3 +57,9 @@ def test_what_a_build_appends_is_not_meant() -> None:
     assert of_file("/x/target/release/deps/bench-0123456789abcdef") == "[bench]"
     assert of_file("/x/libplugin-0123456789abcdef.so") == "[libplugin.so]"
     assert of_file("/usr/lib/libc.so.6") == "[libc.so.6]"
+
+
+def test_a_file_that_a_run_made_for_itself_has_no_number_of_it() -> None:
+    assert of_file("/tmp/perf-4711.map") == of_file("/tmp/perf-12.map")
+    assert of_file("/tmp/unpacked-1f2e3d4c5b-native.so") == "[unpacked-N-native.so]"
+    assert of_file("/opt/fs/server (deleted)") == "[server]"
