@@ -34,7 +34,7 @@ class Problem:
             lines += [f"        {line}" for line in self.corrected_yaml.splitlines()]
         if self.allowed:
             lines += _wrapped("    allowed: ", self.allowed)
-        return foreign.plain("\n".join(lines))
+        return "\n".join(map(_cut, foreign.plain("\n".join(lines)).split("\n")))
 
     def _of_key(self) -> str:
         """The key in front of what is wrong with its value; a key that is itself wrong stands in the message."""
@@ -50,6 +50,14 @@ class ExperimentErrors(Exception):
 
     def __str__(self) -> str:
         return "\n\n".join(map(str, self.problems))
+
+
+_LONGEST_LINE = 1000
+
+
+def _cut(line: str) -> str:
+    """What stands in a file does not fill the terminal."""
+    return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}..."
 
 
 def _wrapped(head: str, words: tuple[str, ...], width: int = 100) -> list[str]:

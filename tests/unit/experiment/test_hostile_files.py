@@ -71,3 +71,17 @@ def test_bounds_are_far_from_what_people_write(checkout: Path):
     for path in sorted(checkout.glob("experiments/*.yaml")) + sorted(checkout.glob("targets/*/target.yaml")):
         source = yaml_source.read_yaml(path, path.name)
         assert source.steps < 500
+
+
+def test_a_fault_is_words_and_no_order_to_the_terminal(repository: Path):
+    path = repository / "experiments" / "hostile.yaml"
+    long = "p" * 100_000
+    path.write_text(
+        f'name: hostile\ntarget: "\\e]0;owned\\a\\e[2Jdemo"\nprofilers: [{long}]\nvariants: {{a: {{}}}}\n'
+    )
+    problems, _ = look_at(path)
+    said = "\n\n".join(map(str, problems))
+    assert "demo" in said
+    assert "\x1b" not in said
+    assert "owned" not in said
+    assert len(said) < 10_000
