@@ -18,7 +18,7 @@ NEEDED_S_PER_BYTE = 5e-9
 OFF_BY = 1 / 3
 """How far what was sampled may be from the CPU time that the kernel has counted, as a share of that.
 
-A quarter missed says nothing: the clock stands while the scheduler switches threads, which counts as CPU time.
+A quarter missed says nothing: the clock is set anew whenever the target and somebody else take turns.
 """
 _STANDARD_ERRORS = 3
 
