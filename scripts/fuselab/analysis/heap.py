@@ -113,10 +113,10 @@ def read_heap(
 ) -> Heap:
     """Read all dumps of one run; files that are no dumps are passed over.
 
-    `pid` is the process that serves the mount; with it, other processes of the target count too: those of `family`,
-    those that run `program`, and their forks. Without it, the process that left most dumps is meant. `build_ids` are
-    those that the capture noted, by path: a file that is another by now names nothing. `log` is the target's stderr,
-    searched for jemalloc's own complaint when there are no dumps. Raises Refusal where there is
+    `pid` is the process that serves the mount; with it, other processes of the target count too: those of `family` (if
+    none of these left a dump, those that run `program`), and their forks. Without it, the process that left most dumps
+    is meant. `build_ids` are those that the capture noted, by path: a file that is another by now names nothing. `log`
+    is the target's stderr, searched for jemalloc's own complaint when there are no dumps. Raises Refusal where there is
     nothing, or nothing but dumps from the exit.
     """
     names = dumps_in(files)

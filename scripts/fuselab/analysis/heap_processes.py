@@ -80,13 +80,14 @@ def of_target(
 ) -> list[HeapProcess]:
     """Those of the target, the one that serves the mount (`pid`) first; empty where none is.
 
-    They are the server, the pids of `family`, those that run `program`, and whatever was forked from one of them.
-    Helpers that a target starts (`umount`, `sync`) run another program. A process that became another program counts
-    as the last one that it was.
+    They are the server and the pids of `family`; where these left nothing, whoever runs `program`; and whatever was
+    forked from one of them. Helpers that a target starts (`umount`, `sync`) run another program, and a target that was
+    mounted before the load, for its preparation, is another process. A process that became another program counts as
+    the last one that it was.
     """
     last = _latest(processes)
-    ours = {pid, *family}
-    started = [p for p in last if p.pid in ours or (p.image and program and _same(p.image[1], program))]
+    known = [process for process in last if process.pid in {pid, *family}]
+    started = known or [p for p in last if p.image and program and _same(p.image[1], program)]
     images = {process.image for process in started if process.image}
     chosen = [process for process in last if process in started or process.image in images]
     return sorted(chosen, key=lambda process: process.pid != pid)

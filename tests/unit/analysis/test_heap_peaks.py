@@ -171,6 +171,17 @@ def test_a_server_that_leaves_no_dump_is_seen_by_its_family(
         read_heap(tmp_path.iterdir(), symbols, pid=1)
 
 
+def test_a_mount_for_the_preparation_is_another_process(
+    heaps: Path, look: Look, tmp_path: Path, symbols: Symbols
+) -> None:
+    program = heaps / "heaps"
+    look(program, "hold", 10, MIB)
+    measured = look(program, "hold", 2, MIB // 8)
+    heap = read_heap(tmp_path.iterdir(), symbols, measured, [measured], program)
+    assert heap.peak.live_bytes == pytest.approx(2 * MIB, rel=WITHIN)
+    assert {point.pid for point in heap.timeline} == {measured}
+
+
 def test_what_a_process_was_before_it_became_another_program_is_not_the_targets(
     heaps: Path, look: Look, tmp_path: Path, symbols: Symbols
 ) -> None:
