@@ -172,3 +172,25 @@ def test_a_module_may_have_any_name() -> None:
         "bpf_prog_1234_egress_[k]", "__cgroup_bpf_run_filter_skb_[k]", "send", "io (inner)",
         "[anon_inode:[io_uring]",
     ]  # fmt: skip
+
+
+def test_a_process_has_what_its_parent_had_until_it_becomes_another_program(
+    programs: Path, recorder, symbols: Symbols
+) -> None:
+    line = f"echo ready; read x; (echo go | {programs / 'copies'} 0.4 > /dev/null); echo done; read x"
+    data = recorder.record(perf.oncpu_record_argv, ["sh", "-c", line])
+    modules = modules_of(data, symbols)
+    by_pid = {pid: [space.build_id_of(str(programs / "copies")) for space in spaces]
+              for pid, spaces in modules._spaces.items()}  # fmt: skip
+    became = [built for built in by_pid.values() if any(built)]
+    assert len(became) == 1, "one of the shell's children"
+    assert became[0][-1] == read_image(programs / "copies").build_id
+    shell = os.path.realpath("/bin/sh")
+    (pid,) = (pid for pid, built in by_pid.items() if any(built))
+    first, last = (modules._spaces[pid][index] for index in (0, -1))
+    assert [shell in {mapping.module for mapping in space.mappings} for space in (first, last)] == [
+        True,
+        False,
+    ]
+    found = read_oncpu("perf", data, symbols)
+    assert share(found.stacks, "copies_much", "mem") > 0.5
