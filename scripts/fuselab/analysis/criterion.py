@@ -21,6 +21,7 @@ from fuselab import foreign
 from fuselab.analysis.folded import Folded, read_folded, renamed, safe_frame
 from fuselab.analysis.names import Mangling, rust_spelling, spoken_mangling
 from fuselab.analysis.refusal import Refusal
+from fuselab.analysis.stacks import thread_frame
 
 CPU_UNIT = "ns on CPU"
 SAMPLES_UNIT = "samples on CPU"
@@ -80,11 +81,17 @@ def _read(folder: Path, home: Path) -> BenchProfile:
 
 
 def spelled(folded: Folded) -> tuple[Folded, set[Mangling]]:
-    """Rust functions as other profilers spell them (pprof has demangled them by itself), and how they were mangled."""
+    """Threads and Rust functions as other profilers spell them, and how these were mangled.
+
+    pprof has demangled them by itself, and begins each stack of its pictures with the thread: its name is the
+    program's, with cargo's hash.
+    """
     frames = {frame for stack in folded.stacks for frame in stack if "::" in frame}
     manglings = {found for frame in frames if (found := spoken_mangling(frame))}
-    rust = {frame: rust_spelling(frame) for frame in frames if "operator" not in frame}
-    return renamed(folded, rust), manglings
+    names = {frame: rust_spelling(frame) for frame in frames if "operator" not in frame}
+    if folded.unit == SAMPLES_UNIT:
+        names |= {stack[0]: thread_frame(stack[0]) for stack in folded.stacks}
+    return renamed(folded, names), manglings
 
 
 def _name(bench: Path, home: Path) -> str:

@@ -15,6 +15,7 @@ from fuselab.analysis.criterion import (
     SAMPLES_UNIT,
     BenchProfile,
     read_profiles,
+    spelled,
     stacks_of_flamegraph,
 )
 from fuselab.analysis.folded import Folded, Picture, flamegraph, functions
@@ -103,3 +104,14 @@ def test_a_picture_by_another_hand_is_not_guessed_at(text: str, tmp_path: Path) 
     (tmp_path / "x.svg").write_text(text)
     with pytest.raises(ValueError, match=r"x\.svg"):
         stacks_of_flamegraph(tmp_path / "x.svg")
+
+
+def test_a_benchs_thread_has_no_hash_of_its_build_and_its_functions_the_spelling_of_all(golden: Path) -> None:
+    (folded,) = (profile.folded for profile in read_profiles(golden / "criterion") if profile.folded)
+    named, manglings = spelled(folded)
+    assert {stack[0] for stack in folded.stacks} == {"burns-ff2863dd3"}
+    assert {stack[0] for stack in named.stacks} == {"burns"}
+    assert named.total == folded.total
+    assert manglings == {"legacy", "v0"}
+    frames = {frame for stack in named.stacks for frame in stack}
+    assert not any("{closure#" in frame or ",T" in frame for frame in frames)
