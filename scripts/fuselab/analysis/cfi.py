@@ -20,6 +20,12 @@ from fuselab.analysis.symcache import default_folder
 _FUNCTION = re.compile(rb"^STACK CFI INIT ([0-9a-f]+) ([0-9a-f]+) (.*)$", re.M)
 _CFA = re.compile(rb"\.cfa: \$(rsp|rbp) (-?\d+) \+")
 _CALLER = re.compile(rb"\.ra:(?: \.cfa (-?\d+) \+ \^)?")
+_LINKAGE = re.compile(
+    rb"[^\n]* \.cfa: \$rsp 16 \+ \.ra: [^\n]*\nSTACK CFI [0-9a-f]+ \.cfa: \$rsp 24 \+ *(?:\n|$)"
+)
+"""The table of jumps into libraries (.plt): its first entry. What follows has a rule that cannot be written so, and
+that every linker for x86 writes alike: 8 bytes more once an entry has pushed its number, 11 bytes in."""
+_LINKAGE_ENTRY_BYTES, _PUSHED_BYTES = 16, 11
 _SAVED_BP = re.compile(rb"\$rbp: \.cfa (-?\d+) \+ \^")
 
 
@@ -59,6 +65,9 @@ class CallFrames:
         if index < 0 or address >= self._starts[index] + self._spans[index][0]:
             return None
         position = self._spans[index][1]
+        into = address - self._starts[index]
+        if into >= _LINKAGE_ENTRY_BYTES and _LINKAGE.match(self.text, position):
+            return Rule("rsp", 16 if into % _LINKAGE_ENTRY_BYTES >= _PUSHED_BYTES else 8, None)
         end = self.text.find(b"\nSTACK CFI INIT", position)
         first, *later = self.text[position : end if end >= 0 else None].splitlines()
         cfa, saved, caller = (search(first) for search in (_CFA.search, _SAVED_BP.search, _CALLER.search))

@@ -1,8 +1,12 @@
 """Callers are found by call frame information, where frame pointers lead to them and where they do not."""
 
+import re
 import struct
+import subprocess
+from pathlib import Path
 
-from fuselab.analysis.cfi import CallFrames, Rule, walk
+from fuselab.analysis.cfi import CallFrames, Rule, read_call_frames, walk
+from fuselab.analysis.elf import read_image
 
 TEXT = b"""STACK CFI INIT 1000 40 .cfa: $rsp 8 + .ra: .cfa -8 + ^
 STACK CFI 1001 .cfa: $rsp 16 + $rbp: .cfa -16 + ^
@@ -88,3 +92,28 @@ def test_the_walk_ends_where_the_copied_stack_ends() -> None:
 def test_an_endless_chain_ends() -> None:
     looping = stack(**{f"w{8 * i}": LEAF for i in range(16)})
     assert len(walk(LEAF, SP, BP, looping, CallFrames(TEXT).rule_at).addresses) == 16
+
+
+def test_jumps_into_libraries_have_their_own_rule(tmp_path: Path) -> None:
+    """Where .plt is, readelf says; what is on the stack there, the instructions do: `jmp`, `push`, `jmp`."""
+    (tmp_path / "calls.c").write_text(
+        "#include <stdio.h>\nint main(int n, char **v) { return puts(v[n - 1]); }\n"
+    )
+    argv = [
+        "gcc",
+        "-O1",
+        "-fcf-protection=none",
+        "-Wl,-z,lazy",
+        tmp_path / "calls.c",
+        "-o",
+        tmp_path / "calls",
+    ]
+    subprocess.run(argv, check=True)
+    said = subprocess.run(
+        ["readelf", "-SW", tmp_path / "calls"], capture_output=True, text=True, check=True
+    ).stdout
+    (start,) = (int(found, 16) for found in re.findall(r" \.plt +PROGBITS +([0-9a-f]+)", said))
+    frames = read_call_frames(read_image(tmp_path / "calls"), tmp_path)
+    at = [frames.rule_at(start + into) for into in (0, 6, 16, 22, 27)]
+    # The first entry is entered with two words on the stack: where to go back to, and which function is wanted.
+    assert at == [Rule("rsp", size, None) for size in (16, 24, 8, 8, 16)]
