@@ -87,7 +87,9 @@ def main() -> None:
 
 def bare_s(folder: Path, job: Path) -> float:
     started = time.monotonic()
-    subprocess.run(["unshare", "--mount", "sh", "-c", BARE, "sh", str(folder), str(job)], check=True)
+    subprocess.run(
+        ["unshare", "--mount", "sh", "-c", BARE, "sh", str(folder), str(job)], check=True, cwd=job.parent
+    )
     return time.monotonic() - started
 
 
