@@ -35,7 +35,7 @@ def refusal(folder: Path, checkout: Path) -> str | None:
         return f"{folder} holds this checkout: {above}"
     if any(folder.is_relative_to(checkout / name) for name in (".git", ".snakemake", ".venv")):
         return f"{folder} is where another program keeps its files: leave 'state' out, or name another folder"
-    if mountinfo.mounted_at(folder):
+    if folder != checkout / "results" / "state" and mountinfo.mounted_at(folder):
         return f"{folder} is the root of a mount: {above}"
     return None
 

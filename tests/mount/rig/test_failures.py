@@ -247,8 +247,9 @@ def test_a_service_that_dies_under_the_load(rig):
 
 @needs_root
 def test_a_full_disk_stops_a_run_before_it_starts(rig):
-    request = rig.request()
-    scene = f'mkdir {rig.root}/state && mount -t tmpfs -o size=100m none {rig.root}/state && exec "$@"'
+    state = f"{rig.root}/results/state"  # which may be a disk of its own
+    request = rig.request(state_root=state)
+    scene = f'mkdir -p {state} && mount -t tmpfs -o size=100m none {state} && exec "$@"'
     job = rig.job(request, prefix=("unshare", "--mount", "sh", "-c", scene, "sh"))
     said, _ = job.communicate(timeout=60)
     assert job.returncode == 1
@@ -259,12 +260,13 @@ def test_a_full_disk_stops_a_run_before_it_starts(rig):
 
 @needs_root
 def test_a_disk_that_fills_up_under_the_load_is_not_the_variants_fault(rig):
-    request = rig.request(load=fio(rw="write", bs="1m", size="900m"))
-    scene = f'mkdir {rig.root}/state && mount -t tmpfs -o size=300m none {rig.root}/state && exec "$@"'
+    state = f"{rig.root}/results/state"
+    request = rig.request(state_root=state, load=fio(rw="write", bs="1m", size="900m"))
+    scene = f'mkdir -p {state} && mount -t tmpfs -o size=300m none {state} && exec "$@"'
     job = rig.job(request, prefix=("unshare", "--mount", "sh", "-c", scene, "sh"))
     said, _ = job.communicate(timeout=120)
     assert job.returncode == 1
-    assert f"RigError: the disk below {rig.root}/state is full" in said
+    assert f"RigError: the disk below {state} is full" in said
     assert "No space left on device" in said
 
 
