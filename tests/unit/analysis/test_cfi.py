@@ -99,16 +99,8 @@ def test_jumps_into_libraries_have_their_own_rule(tmp_path: Path) -> None:
     (tmp_path / "calls.c").write_text(
         "#include <stdio.h>\nint main(int n, char **v) { return puts(v[n - 1]); }\n"
     )
-    argv = [
-        "gcc",
-        "-O1",
-        "-fcf-protection=none",
-        "-Wl,-z,lazy",
-        tmp_path / "calls.c",
-        "-o",
-        tmp_path / "calls",
-    ]
-    subprocess.run(argv, check=True)
+    source, binary = str(tmp_path / "calls.c"), str(tmp_path / "calls")
+    subprocess.run(["gcc", "-O1", "-fcf-protection=none", "-Wl,-z,lazy", source, "-o", binary], check=True)
     said = subprocess.run(
         ["readelf", "-SW", tmp_path / "calls"], capture_output=True, text=True, check=True
     ).stdout
