@@ -5,8 +5,9 @@ from pathlib import Path
 import msgspec
 
 from fuselab.job import job
+from fuselab.attempts import CaptureTask
 from fuselab.machine import measuring
-from fuselab.measure import CaptureTask, capture
+from fuselab.measure import capture
 
 with job(snakemake) as step, measuring():
     capture(

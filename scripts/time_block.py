@@ -5,8 +5,9 @@ from pathlib import Path
 import msgspec
 
 from fuselab.job import job
+from fuselab.attempts import BlockTask
+from fuselab.blocks import time_block
 from fuselab.machine import measuring
-from fuselab.measure import BlockTask, time_block
 
 with job(snakemake) as step, measuring():
     time_block(

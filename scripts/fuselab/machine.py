@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from fuselab import foreign
-from fuselab.measure import NO_PATIENCE
+from fuselab.attempts import NO_PATIENCE
 from fuselab.screen import on_screen
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from fuselab import machine
-from fuselab.measure import NO_PATIENCE
+from fuselab.attempts import NO_PATIENCE
 
 HOLD = """
 import sys, pathlib

@@ -12,10 +12,11 @@ import msgspec
 import pytest
 
 from fuselab.job import JobError
-from fuselab import anew, measure
+from fuselab import anew, attempts, measure
 from fuselab.aside import set_aside
+from fuselab.attempts import BlockTask, CaptureTask, VerifyTask
+from fuselab.blocks import QUIET_ATTEMPTS, time_block
 from fuselab.layout import holders
-from fuselab.measure import BlockTask, time_block
 from fuselab.outcomes import Verified, rates, read_block, standing
 from fuselab.rig.request import Load, MountConfig, RunRequest
 from fuselab.target.model import StopSpec
@@ -63,7 +64,7 @@ def block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict
             (Path(request.out) / "run.json").write_text("{}")
             return statuses(request, len(seen))
 
-        monkeypatch.setattr(measure, "execute", execute)
+        monkeypatch.setattr(attempts, "execute", execute)
         out = Path("results/e/blocks/w/abc") / f"{number:03d}"
         time_block(replace(task(), pairs=pairs), verified, out)
         record: dict[str, Any] = json.loads((out / "block.json").read_text())
@@ -88,7 +89,7 @@ def test_a_variant_with_a_load_of_its_own_gets_that_and_the_blocks_seed(tmp_path
         (Path(request.out) / "run.json").write_text("{}")
         return Record("ok")
 
-    monkeypatch.setattr(measure, "execute", execute)
+    monkeypatch.setattr(attempts, "execute", execute)
     own = Load("fio", "w", {"jobs": {"w": {"bs": "1m"}}})
     time_block(replace(task(), own_loads={"a": own}), [], Path("results/e/blocks/w/abc/001"))
     assert seen == {"a": replace(own, randseed=7), "b": Load("fio", "w", {}, randseed=7)}
@@ -185,10 +186,10 @@ def test_an_experiment_whose_only_contrast_has_failed_is_not_timed(block) -> Non
 def test_a_machine_that_is_never_quiet_is_marked_and_does_not_stop_the_experiment(block) -> None:
     record = block(lambda request, n: Record("void", "busy"))
     assert record["noisy"]
-    assert [void["cause"] for void in record["voided"]] == ["environment"] * measure.QUIET_ATTEMPTS
+    assert [void["cause"] for void in record["voided"]] == ["environment"] * QUIET_ATTEMPTS
     # The next block no longer waits; every fourth tries again.
     assert block(lambda request, n: Record("void", "busy"), 2)["attempts"] == 1
-    assert block(lambda request, n: Record("void", "busy"), 5)["attempts"] == measure.QUIET_ATTEMPTS + 1
+    assert block(lambda request, n: Record("void", "busy"), 5)["attempts"] == QUIET_ATTEMPTS + 1
     assert not block(lambda request, n: Record("ok"), 3)["noisy"]
 
 
@@ -287,9 +288,9 @@ def verify(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dic
             (Path(request.out) / "run.json").write_text("{}")
             return Record("ok") if fault is None else Record("failed", "EIO at fsync", fault)
 
-        monkeypatch.setattr(measure, "execute", execute)
+        monkeypatch.setattr(attempts, "execute", execute)
         out = Path("results/e/verify/b/abc")
-        measure.verify(measure.VerifyTask("e", config("b"), baseline, None), out)
+        measure.verify(VerifyTask("e", config("b"), baseline, None), out)
         assert next(answers, "all asked for") == "all asked for"
         assert (out / "run.json").exists()
         record: dict[str, Any] = json.loads((out / "verify.json").read_text())
@@ -347,9 +348,9 @@ def test_a_failed_capture_is_tried_again_and_by_the_next_call(
         fault = next(answers)
         return Record("ok") if fault is None else Record("failed", "died", fault)
 
-    monkeypatch.setattr(measure, "execute", execute)
+    monkeypatch.setattr(attempts, "execute", execute)
     out = Path("results/e/captures/b/w/perf-oncpu/abc/001")
-    measure.capture(measure.CaptureTask("e", config("b"), Load("fio", "w", {}), 7, None), [], out)
+    measure.capture(CaptureTask("e", config("b"), Load("fio", "w", {}), 7, None), [], out)
     record = json.loads((out / "capture.json").read_text())
     assert (record["status"], record["tries"]) == (status, tries)
     assert the_next_call() == (["captures/b/w/perf-oncpu/abc/001"] if status == "failed" else [])
