@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fuselab import foreign
-from fuselab.experiment import fio_check, fio_file, fio_meaning, fio_reading
+from fuselab.experiment import fio_check, fio_file, fio_meaning, fio_reading, fio_rules
 from fuselab.experiment.findings import Findings, hint
 from fuselab.experiment.fio_reading import Section
 from fuselab.experiment.yaml_source import Key
@@ -183,7 +183,7 @@ def _read_job_file(text: str) -> dict[str, dict[str, str]]:
         for line in lines
         if line.option and (fault := fio_meaning.fault(line.option, line.text))
     ]
-    odd = [line.job for line in lines if not line.option and not fio_meaning.plain_name(line.job)]
+    odd = [line.job for line in lines if not line.option and not fio_rules.plain_name(line.job)]
     refused += [
         f"[{foreign.name(job)}]: a job's name has letters, digits, spaces and _ . - in it"
         for job in dict.fromkeys(odd)

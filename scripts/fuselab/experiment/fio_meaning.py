@@ -63,8 +63,3 @@ def other_names(written: Mapping[str, str], section: Section) -> dict[str, str]:
         if close:
             found[name] = close[0]
     return found
-
-
-def plain_name(job: str) -> bool:
-    """Whether a section may be called so: fio makes paths of the names of its jobs, and JSON."""
-    return bool(re.fullmatch(r"[A-Za-z0-9_. +,=()-]+", job)) and ".." not in job

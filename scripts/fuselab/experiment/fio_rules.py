@@ -29,7 +29,6 @@ _REFUSED: Mapping[str, str] = {
     **dict.fromkeys(("exec_prerun", "exec_postrun"), _PROGRAM),
     **dict.fromkeys(("cgroup", "cgroup_weight", "cgroup_nodelete", "ioscheduler"), _MACHINE),
     "randseed": "every block has a seed of its own, from the experiment's 'seed'",
-    "name": "a job's name is its key, or stands in its [brackets]",
     "opendir": "a job's files are in its 'directory': name them with 'filename'",
     "profile": "it is a load of fio's own that stands in no job: describe the I/O with rw, bs and size",
     "wait_for": "stages are told apart by 'stonewall': write that in the job that waits",
@@ -78,6 +77,15 @@ def refusal(name: str, text: str) -> str | None:
     return _REFUSED.get(name)
 
 
+def plain_name(job: str) -> bool:
+    """Whether a job may be called so: fio makes paths of the names of its jobs, and JSON."""
+    return bool(re.fullmatch(r"[A-Za-z0-9_. +,=()%-]+", job)) and ".." not in job
+
+
+def _name(text: str) -> str | None:
+    return None if plain_name(text) else "a job's name has letters, digits, spaces and _ . - in it"
+
+
 def _outside(text: str) -> bool:
     """Whether one of fio's paths (`a:b`; a colon in a name is `\\:`) leads out of the folder it is in."""
     paths = re.split(r"(?<!\\):", text)
@@ -120,6 +128,7 @@ def _percentiles(text: str) -> str | None:
 
 
 _RULES = {
+    "name": _name,
     "directory": _directory,
     "filename": _files,
     "filename_format": _files,

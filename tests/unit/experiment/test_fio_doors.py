@@ -182,6 +182,12 @@ def test_a_job_s_name_is_no_path(read, repository, name):
         load_of(read, repository, f"[{name}]\nrw=write\nsize=1m\n")
 
 
+def test_a_name_for_all_jobs_as_in_fio_s_own_examples_is_taken_over(read, repository):
+    jobs = load_of(read, repository, "[global]\nname=fio-rand-RW\nrw=randrw\nsize=1m\n[burn 50%]\n[file1]\n")
+    assert jobs.settings["jobs"]["file1"]["name"] == "fio-rand-RW"
+    assert set(jobs.settings["jobs"]) == {"burn 50%", "file1"}
+
+
 def test_a_job_is_not_called_as_what_holds_for_all_jobs(read):
     """fio takes `[global-write]` for a `[global]`, and finds no job."""
     job = "[global-write]\nrw=write\n[w]\nrw=read\n"
