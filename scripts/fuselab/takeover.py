@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 from base64 import urlsafe_b64decode
 from contextlib import suppress
@@ -14,6 +15,9 @@ from typing import TextIO
 from snakemake import exceptions
 
 from fuselab.sums import SUMS
+
+
+_SCRIPT = re.compile(r"tmp[a-z0-9_]{8}\.[a-z_]+\.py")
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ def take_over(root: Path) -> Guard:
             lock.unlink(missing_ok=True)
         _keep_what_is_whole(root, folder / "incomplete")
         _remove_what_is_half(root, folder / "incomplete")
+        _remove_scripts(folder / "scripts")
     fcntl.flock(guard, fcntl.LOCK_SH)
     return Guard(guard, alone)
 
@@ -110,6 +115,13 @@ def _remove_what_is_half(root: Path, marks: Path) -> None:
             with suppress(FileNotFoundError):
                 output.unlink()
         mark.unlink(missing_ok=True)
+
+
+def _remove_scripts(folder: Path) -> None:
+    """Delete the copies of scripts that Snakemake makes for its jobs, and removes when they end."""
+    for path in folder.glob("*.py"):
+        if _SCRIPT.fullmatch(path.name) and path.is_file() and not path.is_symlink():
+            path.unlink(missing_ok=True)
 
 
 def _files(folder: Path) -> list[Path]:

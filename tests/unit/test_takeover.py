@@ -95,3 +95,16 @@ def test_half_work_of_a_snakemake_that_lives_is_not_touched(tmp_path: Path) -> N
         (tmp_path / BLOCK).mkdir(parents=True)
         take_over(tmp_path).close()
     assert (tmp_path / BLOCK).is_dir()
+
+
+def test_scripts_of_killed_jobs_are_gone_and_nothing_else_is(tmp_path: Path) -> None:
+    scripts = tmp_path / ".snakemake/scripts"
+    scripts.mkdir(parents=True)
+    (tmp_path / "mine.py").touch()
+    left, link = scripts / "tmpab12cd_4.time_block.py", scripts / "tmpab12cd_5.look.py"
+    left.touch()
+    link.symlink_to(tmp_path / "mine.py")
+    (scripts / "mine.py").touch()
+    take_over(tmp_path).close()
+    assert sorted(scripts.iterdir()) == [scripts / "mine.py", link]
+    assert (tmp_path / "mine.py").exists()
