@@ -16,7 +16,6 @@ from snakemake import exceptions
 
 from fuselab.sums import SUMS
 
-
 _SCRIPT = re.compile(r"tmp[a-z0-9_]{8}\.[a-z_]+\.py")
 
 
