@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from fuselab.report import provenance, verdicts, words
-from fuselab.report.plan import PlanFile, WorkloadPlan
+from fuselab.report.plan import ContrastPlan, PlanFile, WorkloadPlan
 from fuselab.report.reading import Results
 from fuselab.workloads import fio_time
 
@@ -27,11 +27,28 @@ def cautions(results: Results) -> Iterator[str]:
             "Blocks ran on several machines. Ratios are taken within a block, so they hold; absolute figures mix "
             "machines."
         )
+    for contrast in _same_programs(results):
+        yield (
+            f"`{contrast.variant}` and `{contrast.baseline}` were built differently and are the same program, byte for "
+            "byte: what differs between them is how they are mounted and loaded, or chance."
+        )
     if mixed := _mixed(results):
         yield (
             f"In {words.listing([f'`{name}`' for name in mixed])}, reads and writes of one job wait for each other: "
             "their verdicts do not stand alone."
         )
+
+
+def _same_programs(results: Results) -> list[ContrastPlan]:
+    """Contrasts of two builds, each with a name of its own, that made the same bytes."""
+    sums = {f"{build.target}/{build.build}": build.sha256 for build in results.builds}
+    timed = {variant.name: variant.builds.get("none") for variant in results.plan.variants}
+
+    def same(contrast: ContrastPlan) -> bool:
+        one, two = timed.get(contrast.baseline), timed.get(contrast.variant)
+        return bool(one and two and one != two and sums.get(one) and sums.get(one) == sums.get(two))
+
+    return [contrast for contrast in results.plan.contrasts if same(contrast)]
 
 
 def _mixed(results: Results) -> list[str]:

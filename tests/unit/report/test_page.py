@@ -211,6 +211,22 @@ def test_the_page_names_its_night_and_leads_to_all_of_them_if_there_are_any(
     assert link in (folder / "report.html").read_text()
 
 
+@pytest.mark.parametrize(("sums", "warned"), [(["one", "one"], True), (["one", "two"], False)])
+def test_two_builds_that_are_one_program_are_said_to_be_that(
+    results: Results, standard: ReportInputs, sums, warned
+):
+    other = Results(standard)
+    contrast, build = results.plan.contrasts[0], results.builds[0]
+    variants = {v.name: replace(v, builds={"none": f"demofs/{v.name}"}) for v in results.plan.variants}
+    other.plan = replace(results.plan, contrasts=(contrast,), variants=tuple(variants.values()))
+    sides = (contrast.baseline, contrast.variant)
+    other.builds = tuple(
+        replace(build, target="demofs", build=side, sha256=digest)
+        for side, digest in zip(sides, sums, strict=True)
+    )
+    assert any("byte for byte" in said for said in cautions.cautions(other)) == warned
+
+
 @pytest.mark.parametrize(
     ("jobs", "warned"),
     [
