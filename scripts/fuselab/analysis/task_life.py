@@ -93,6 +93,12 @@ class Life:
     def first_poll_after_ns(self) -> int | None:
         return max(0, self._first_ns - self.spawn_ns) if self.polls() else None
 
+    def waits(self) -> bool:
+        """Whether it lives, is not being polled, and nothing has woken it since its last poll began."""
+        return (
+            self.closed_ns is None and self._enters > 0 and not self._depth and self._wake_ns < self._start_ns
+        )
+
     def without_waker_ns(self, last_ns: int) -> int:
         """How long, after its last poll, nothing could wake the task and nothing had."""
         if self.closed_ns is not None:

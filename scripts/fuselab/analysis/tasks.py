@@ -34,6 +34,7 @@ STORM_SHARE = 0.5
 LOST_NS = 10_000_000
 """So long without a waker, a wake or a poll, and the task cannot have been at its end."""
 _RUNTIME = "tokio::runtime::"
+_MOST_LABELS = 6
 _CONSOLE_FILTER = (
     "Let the log filter pass the runtime's own spans: add `tokio=trace,runtime=trace` to RUST_LOG."
 )
@@ -91,6 +92,8 @@ class Recording:
     """How far the clock was set back while it was recorded."""
     unread: tuple[str, ...] = ()
     """Why files beside others say nothing."""
+    waiting: tuple[str, ...] = ()
+    """Labels of the tasks that nobody had woken since their last poll when the recording ended."""
 
     def notes(self) -> tuple[str, ...]:
         said = []
@@ -125,7 +128,14 @@ def read_tasks(recording: Path, state: State | None = None) -> Recording:
             f"The recording {recording.name} has {lives.events} events but no task.", _CONSOLE_FILTER
         )
     tasks = tuple(_task(life, lives.first_ns, lives.last_ns, state) for life in lives.all)
-    return Recording(tasks, cut=reader.cut, skipped=reader.skipped, stepped_ns=lives.stepped_ns)
+    waiting = tuple(
+        task.label
+        for task, life in zip(tasks, lives.all, strict=True)
+        if task.kind in WOKEN_KINDS and life.waits() and not task.function.startswith(_RUNTIME)
+    )
+    return Recording(
+        tasks, cut=reader.cut, skipped=reader.skipped, stepped_ns=lives.stepped_ns, waiting=waiting
+    )
 
 
 def read_recordings(recordings: Sequence[Path], state: State | None = None) -> Recording:
@@ -151,6 +161,7 @@ def read_recordings(recordings: Sequence[Path], state: State | None = None) -> R
         skipped=sum(one.skipped for one in read),
         stepped_ns=max(one.stepped_ns for one in read),
         unread=tuple(refusal.reason for refusal in refusals),
+        waiting=tuple(label for one in read for label in one.waiting),
     )
 
 
@@ -165,6 +176,16 @@ def task_stacks(tasks: Iterable[Task]) -> Folded:
         sums[label, "scheduled"] += task.scheduled_ns or 0
         sums[label, "idle"] += task.idle_ns
     return Folded({stack: value for stack, value in sums.items() if value}, TASK_UNIT)
+
+
+def never_woken(labels: Sequence[str]) -> str:
+    """`12 tasks: flush (10), compact (2)`: what a run that hung waited for, as far as tasks show it."""
+    counted = [f"{label} ({count})" for label, count in Counter(labels).most_common(_MOST_LABELS)]
+    return (
+        f"The run hung, and {len(labels)} tasks had not been woken since their last poll: {', '.join(counted)}."
+        if labels
+        else "The run hung, and every task had been woken since its last poll: none waits for another."
+    )
 
 
 def write_tasks(path: Path, tasks: Sequence[Task]) -> None:

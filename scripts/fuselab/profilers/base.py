@@ -134,6 +134,10 @@ class CaptureFolder:
         env: dict[str, str] = self._record()["env"]
         return env
 
+    def hung(self) -> bool:
+        """Whether the run was ended because it stood still."""
+        return self._record().get("fault") == "hung"
+
     def ended_in_order(self) -> bool:
         """Whether the run came to its end, and every target ended as it should."""
         return (self.folder / OUTCOMES[0]).is_file() and not self.ending()

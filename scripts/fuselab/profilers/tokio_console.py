@@ -52,7 +52,7 @@ class TokioConsole:
         import pyarrow.parquet as pq
 
         from fuselab.analysis.console_state import read_state
-        from fuselab.analysis.tasks import read_recordings, task_stacks, write_tasks
+        from fuselab.analysis.tasks import never_woken, read_recordings, task_stacks, write_tasks
         from fuselab.profilers.output import Extras, Reading, files_of, profile_of
 
         def read(capture: CaptureFolder) -> Reading:
@@ -73,6 +73,8 @@ class TokioConsole:
                 f"Lint {lint}: {sum(lint in task.lints.split(',') for task in found.tasks)} tasks."
                 for lint in lints
             )
+            if capture.hung():
+                remarks += (never_woken(found.waiting),)
             remarks += state.remarks() if state else (_no_state(capture),)
             sources = (*recordings, live) if state else recordings
             return Reading(task_stacks(found.tasks).stacks, sources, figures, found.notes(), remarks)

@@ -150,6 +150,24 @@ def test_a_task_that_still_runs_is_busy_to_the_end(tmp_path: Path) -> None:
     assert (task.busy_ns, task.polls, task.lints) == (50 * MS, 1, "never-yields")
 
 
+@pytest.mark.parametrize(
+    ("events", "waits"),
+    [
+        ([("Enter", 1, None), ("Exit", 2, None)], 1),
+        ([("Enter", 1, None), ("Exit", 2, None), ("Waker", 3, WAKE)], 0),
+        ([("Enter", 1, None), ("Waker", 2, WAKE), ("Exit", 3, None)], 0),
+        ([("Enter", 1, None)], 0),
+        ([("Enter", 1, None), ("Exit", 2, None), ("Close", 3, None)], 0),
+        ([], 0),
+    ],
+)
+def test_a_task_that_nobody_has_woken_since_its_last_poll_waits(
+    tmp_path: Path, events: list[tuple[str, float, object]], waits: int
+) -> None:
+    made(tmp_path, ("Spawn", 0, None), *events)
+    assert len(read_tasks(tmp_path / "r.ndjson").waiting) == waits
+
+
 def test_a_waker_kept_somewhere_is_not_lost(tmp_path: Path) -> None:
     events = [("Spawn", 0, None), ("Enter", 1, None), ("Waker", 1, "Clone"), ("Exit", 2, None)]
     (waiting,) = made(tmp_path, *events, ("Waker", 90, "Clone"))
