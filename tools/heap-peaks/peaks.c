@@ -18,6 +18,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -50,12 +51,16 @@ static atomic_long live_bytes, next_dump_bytes = FIRST_DUMP_BYTES;
 
 static long step_of(long live) { return live / STEPS > SMALLEST_STEP_BYTES ? live / STEPS : SMALLEST_STEP_BYTES; }
 
+static void write_asked(void);
+
 static void count(long bytes) {
     long live = atomic_fetch_add_explicit(&live_bytes, bytes, memory_order_relaxed) + bytes;
     long due = atomic_load_explicit(&next_dump_bytes, memory_order_relaxed);
     if (live < due) return;
     /* Of several threads one writes; none waits, so that a child forked meanwhile is not stuck. */
-    if (atomic_compare_exchange_strong(&next_dump_bytes, &due, live + step_of(live))) control("prof.dump", NULL, NULL, NULL, 0);
+    if (!atomic_compare_exchange_strong(&next_dump_bytes, &due, live + step_of(live))) return;
+    control("prof.dump", NULL, NULL, NULL, 0);
+    write_asked();
 }
 
 /* Where malloc_usable_size is not linked in: jemalloc's size classes, four to a doubling. */
@@ -66,13 +71,38 @@ static long size_class(size_t size) {
     return (long)((size + step - 1) & ~(step - 1));
 }
 
-static long asked(int kind, const uintptr_t *arguments) {
+static size_t asked(int kind, const uintptr_t *arguments) {
     switch (kind) {
-    case POSIX_MEMALIGN: return size_class(arguments[2]);
-    case ALIGNED_ALLOC: case MEMALIGN: case REALLOC: case RALLOCX: return size_class(arguments[1]);
-    case CALLOC: return size_class(arguments[0] * arguments[1]);
-    default: return size_class(arguments[0]);
+    case POSIX_MEMALIGN: return arguments[2];
+    case ALIGNED_ALLOC: case MEMALIGN: case REALLOC: case RALLOCX: return arguments[1];
+    case CALLOC: return arguments[0] * arguments[1];
+    default: return arguments[0];
     }
+}
+
+/* jemalloc counts a block of 100 MiB as one of 112, its size class. What was asked for is added up for each large class. */
+static struct { atomic_long blocks, bytes; } large[256];
+static const char *prefix;
+
+static void add_asked(long size, size_t bytes) {
+    if (size < SMALLEST_LARGE_BYTES) return;
+    int lg = 63 - __builtin_clzl(size), class = lg * 4 + (size >> (lg - 2) & 3);
+    atomic_fetch_add_explicit(&large[class].blocks, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&large[class].bytes, (long)bytes, memory_order_relaxed);
+}
+
+/* PREFIX.PID.asked: a line for each class, its size and the mean of what was asked for in it. */
+static void write_asked(void) {
+    char text[8192], name[4096];
+    int length = 0;
+    snprintf(name, sizeof name, "%s.%d.asked", prefix, getpid());
+    for (int class = 0; class < 256 && length < (int)sizeof text - 64; class++) {
+        long blocks = atomic_load(&large[class].blocks), size = (4L + class % 4) << (class / 4 > 2 ? class / 4 - 2 : 0);
+        if (blocks) length += snprintf(text + length, 64, "%ld %ld\n", size, atomic_load(&large[class].bytes) / blocks);
+    }
+    int file = prefix ? open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644) : -1;
+    if (file >= 0 && write(file, text, length) != length) unlink(name);
+    if (file >= 0) close(file);
 }
 
 /* A small block that is sampled has an extent of pages for itself, and only jemalloc knows how small it is. So the sizes
@@ -119,7 +149,8 @@ static void allocated(void *extra, int kind, void *block, uintptr_t result, uint
     (void)extra, (void)result;
     if (!block) return;
     if (has_pvalloc && kind > VALLOC) kind--;
-    long size = usable && kind < REALLOC ? (long)usable(block) : asked(kind, arguments);
+    long size = usable && kind < REALLOC ? (long)usable(block) : size_class(asked(kind, arguments));
+    add_asked(size, asked(kind, arguments));
     if (!usable) note((uintptr_t)block, size);
     count(size);
 }
@@ -134,6 +165,7 @@ static void released(void *extra, int kind, void *block, uintptr_t *arguments) {
 static void resized(void *extra, int kind, void *block, size_t before, size_t after, uintptr_t result, uintptr_t *arguments) {
     (void)extra, (void)result;
     long size = kind == RESIZED_BY_XALLOCX ? (long)after : size_class(arguments[1]);
+    add_asked(size, arguments[1]);
     if (!usable) note((uintptr_t)block, size);
     count(size - size_class(before)); /* 5.3.1 says 36 KiB of a block of 40 */
 }
@@ -192,6 +224,7 @@ __attribute__((constructor)) static void start(void) {
     if (control("opt.cache_oblivious", &padded, &size, NULL, 0) == 0 && padded) large_pad_bytes = PAGE_BYTES;
     if (control("version", &version, &width, NULL, 0) || strncmp(version, "5.3.", 4)) return;
     has_pvalloc = version[4] != '0';
+    control("opt.prof_prefix", &prefix, &width, NULL, 0);
     void (*before_sample)(void **, unsigned *, unsigned) = on_sample;
     if (!usable && control("experimental.hooks.prof_backtrace", &walk, &width, &before_sample, sizeof before_sample)) return;
     if (control("experimental.hooks.install", &handle, &width, &hooks, sizeof hooks) == 0) pthread_atfork(NULL, NULL, forked);

@@ -29,6 +29,7 @@ class DumpName:
     """What a dump's file name says: `<prefix>.<pid>.<seq>.<kind>[n].heap`."""
 
     file: Path
+    prefix: str
     pid: int
     seq: int
     kind: Kind
@@ -72,7 +73,7 @@ class HeapDump:
 def parse_name(file: Path) -> DumpName | None:
     """None where a file is no heap dump."""
     if match := _NAME.match(file.name):
-        return DumpName(file, int(match["pid"]), int(match["seq"]), _KINDS[match["kind"]])
+        return DumpName(file, match["prefix"], int(match["pid"]), int(match["seq"]), _KINDS[match["kind"]])
     return None
 
 

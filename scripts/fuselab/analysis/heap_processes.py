@@ -57,7 +57,7 @@ def read_all(names: Iterable[DumpName], build_ids: Mapping[str, str]) -> tuple[l
         except Refusal as refusal:
             broken.append(refusal)
         else:
-            found[name.pid, _image(dump)].append(dump)
+            found[name.pid, _image(dump)].append(replace(dump, stacks=_as_asked(dump)))
     if broken and not found:
         raise broken[-1]
     processes = [
@@ -65,6 +65,30 @@ def read_all(names: Iterable[DumpName], build_ids: Mapping[str, str]) -> tuple[l
         for (pid, image), dumps in found.items()
     ]
     return sorted(processes, key=_size), [refusal.reason for refusal in broken]
+
+
+def _as_asked(dump: HeapDump) -> Mapping[str, tuple[int, int]]:
+    """Stacks of large blocks with the bytes that were asked for, where `tools/heap-peaks` noted these.
+
+    jemalloc counts the size classes to which it rounds up, four to a doubling: 100 MiB in one block are 112 to it.
+    """
+    noted = dump.name.file.with_name(f"{dump.name.prefix}.{dump.name.pid}.asked")
+    if not noted.is_file():
+        return dump.stacks
+    lines = (line.split() for line in noted.read_text().splitlines())
+    asked = {int(line[0]): int(line[1]) for line in lines if len(line) == 2}
+
+    def scaled(objects: int, size: int) -> int:
+        mean = size / objects if objects else 0
+        near = next((known for known in asked if abs(mean - known) < known * _SAME_CLASS), 0)
+        return round(size * asked[near] / near) if near and _ROUNDED * near < asked[near] <= near else size
+
+    return {stack: (objects, scaled(objects, size)) for stack, (objects, size) in dump.stacks.items()}
+
+
+_SAME_CLASS = 0.001
+_ROUNDED = 0.79
+"""The smallest share of a size class that a block in it asks for: anything below is a file that was cut."""
 
 
 def _size(process: HeapProcess) -> tuple[int, int]:

@@ -89,6 +89,15 @@ def test_a_peak_is_what_was_planted(
     assert heap.last_bytes < WITHIN * heap.peak.live_bytes
 
 
+@pytest.mark.parametrize("mib", [50, 100])
+def test_a_large_block_is_what_was_asked_for(
+    heaps: Path, look: Look, tmp_path: Path, symbols: Symbols, mib: int
+) -> None:
+    """jemalloc rounds these up to 56 and 112 MiB, and counts that."""
+    look(heaps / "heaps", "hold", mib, mib * MIB)
+    assert live_in(read_heap(tmp_path.iterdir(), symbols), "hold") == pytest.approx(mib * MIB, rel=0.01)
+
+
 def test_small_blocks_within_their_error(heaps: Path, look: Look, tmp_path: Path, symbols: Symbols) -> None:
     look(heaps / "heaps", "hold", 10, 128)
     heap = read_heap(tmp_path.iterdir(), symbols)
