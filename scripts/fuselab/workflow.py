@@ -11,7 +11,8 @@ import hashlib
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -67,7 +68,8 @@ class Workflow:
         os.environ[PARENT] = str(os.getpid())
         if is_main:
             sys.excepthook = _told_in_words
-            self._guard = take_over(root)
+            with _disk_faults_in_words():
+                self._guard = take_over(root)
             pass_on_signals()
 
     def plan(self, experiment: str) -> Plan:
@@ -89,7 +91,8 @@ class Workflow:
         self._targets |= loaded.targets
         plan = make_plan(asked, loaded.targets, loaded.services)
         if self._is_main and self._guard.alone:
-            self._set_aside(plan)
+            with _disk_faults_in_words():
+                self._set_aside(plan)
         return plan
 
     def _set_aside(self, plan: Plan) -> None:
@@ -226,6 +229,17 @@ def refused_in_path(path: str) -> str | None:
     if found is None:
         return None
     return "a space" if found[0].isspace() else f"the character {found[0]}"
+
+
+@contextmanager
+def _disk_faults_in_words() -> Iterator[None]:
+    """A checkout that may not be written ends Snakemake with a sentence: it would wrap an exception in a traceback."""
+    try:
+        yield
+    except OSError as error:
+        if (words := unusable(error)) is None:
+            raise
+        raise SystemExit(f"\n{words}") from None
 
 
 def _told_in_words(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import errno
 import re
 import subprocess
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from snakemake.iocontainers import Wildcards
 
+from fuselab import workflow
 from fuselab.workflow import Workflow
 
 GOOD = """
@@ -135,3 +137,14 @@ def test_a_night_that_is_kept_is_never_made_again(root: Path) -> None:
 def test_a_checkout_whose_path_cannot_be_taken_is_refused_in_words(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="has a space in it"):
         Workflow(tmp_path / "a b", is_main=False, listed=[])
+
+
+def test_a_checkout_that_may_not_be_written_is_said_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def take_over(root: Path) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(root / ".snakemake"))
+
+    monkeypatch.setattr(workflow, "take_over", take_over)
+    with pytest.raises(SystemExit, match=r"^\n.*/.snakemake is on a disk that is mounted read-only: "):
+        Workflow(tmp_path, is_main=True, listed=[])
