@@ -49,8 +49,8 @@ def looked_at_while_running(ours: Sequence[HeapProcess]) -> list[HeapProcess]:
         raise Refusal(
             "only the dump at the exit, and by then most is freed: it says nothing of the most that was live.",
             "fuselab has jemalloc 5.3 write a dump at each new peak from 64 KiB on. It does not reach an older one, "
-            "one inside a program that is stripped or linked statically, and a program that throws LD_PRELOAD away; there "
-            "lg_prof_interval:20 dumps once for every MiB allocated.",
+            "one inside a program that is stripped or linked statically, and a program that throws LD_PRELOAD away; "
+            "there lg_prof_interval:20 dumps once for every MiB allocated.",
         )
     first = while_running[0]
     if not first.ended and not _at_peaks(first):
