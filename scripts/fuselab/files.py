@@ -9,8 +9,11 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
+
+T = TypeVar("T")
 
 
 def sha256(path: Path) -> str:
@@ -92,6 +95,19 @@ def _lock(descriptor: int, waiting: Callable[[], None] | None) -> None:
         except BlockingIOError:
             waiting()
     fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+
+class UnreadableError(ValueError):
+    """A file of fuselab's own is not what it leaves; the message names it."""
+
+
+def read_json(path: Path, kind: type[T]) -> T:
+    """What `write_json` wrote. Raises UnreadableError for a file that is cut or edited."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind, strict=False)
+    except msgspec.MsgspecError as error:
+        mend = "delete it, and it is made again"
+        raise UnreadableError(f"{path} is not what fuselab left there ({error}): {mend}") from None
 
 
 def write_json(path: Path, value: object) -> None:

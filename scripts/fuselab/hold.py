@@ -25,6 +25,7 @@ from fuselab.experiment.planning import make_plan
 from fuselab.rig.record import RunRecord
 from fuselab.rig.request import Load, RunRequest
 from fuselab.rig.run import execute
+from fuselab.sums import quick_fault
 from fuselab.target.build import make_build
 
 _FOREVER_S = 20 * 86400.0
@@ -69,7 +70,7 @@ def build(plan: Plan, loaded: Loaded, variant: str, profiler: str, root: Path) -
     if spec is None:
         return
     out = root / "results" / "builds" / spec.folder
-    if not (out / "build.json").exists():
+    if quick_fault(out):  # not there, or changed since
         make_build(spec, loaded.targets[spec.target].build, out)
 
 

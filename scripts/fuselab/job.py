@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from fuselab.files import unusable
+from fuselab.files import UnreadableError, unusable
 from fuselab.paths import MissingProgramError
 from fuselab.rig.errors import RigError
 from fuselab.rig.namespaces import PARENT, follow_parent
@@ -42,7 +42,7 @@ def job(snakemake: Any) -> Iterator[Any]:
         os.dup2(log.fileno(), 2)
         check_inputs(snakemake.input)
         yield snakemake
-    except (ChangedError, RigError, BuildError, JobError, MissingProgramError) as error:
+    except (ChangedError, UnreadableError, RigError, BuildError, JobError, MissingProgramError) as error:
         print(f"\n{error}", file=sys.stderr, flush=True)
         sys.exit(1)
     except KeyboardInterrupt:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from fuselab import profilers
-from fuselab.files import write_json
+from fuselab.files import read_json, write_json
 from fuselab.outcomes import CaptureRecord
 from fuselab.paths import tool
 from fuselab.profilers.base import CaptureFolder, Profile, Tools
@@ -98,7 +98,7 @@ def _incomplete(profile: Profile, ending: str) -> Profile:
 
 
 def read_profile(folder: Path) -> Profile:
-    return msgspec.json.decode((folder / "profile.json").read_bytes(), type=Profile)
+    return read_json(folder / "profile.json", Profile)
 
 
 def diff(baseline: Path, variant: Path, out: Path) -> None:

@@ -20,6 +20,9 @@ _DEPTHS = {"blocks": 3, "captures": 5, "costs": 3, "verify": 2}
 """How deep below these folders of `results/<experiment>` a finished folder lies."""
 
 
+_SMALL_BYTES = 64 << 10
+
+
 class ChangedError(Exception):
     """A file is not what was recorded of it; the message names it, and says what happens now."""
 
@@ -51,7 +54,7 @@ def fault(folder: Path) -> str | None:
 
 
 def quick_fault(folder: Path) -> str | None:
-    """The same where dates tell: what is newer than its sums is read, and nothing else."""
+    """The same where dates tell: what is newer than its sums is read, and what is small, records among it."""
     sums = _read(folder)
     if sums is None:
         return _unreadable(folder)
@@ -60,7 +63,10 @@ def quick_fault(folder: Path) -> str | None:
         path = folder / name
         if not _is_file(path):
             return f"{path} is gone"
-        if path.stat().st_mtime_ns > summed:
+        status = path.stat()
+        if status.st_size <= _SMALL_BYTES and sha256(path) != sums[name]:
+            return fault(folder)
+        if status.st_mtime_ns > summed:
             found = fault(folder)
             if found is None:  # a copy of the folder, say: its files have the dates of the copying
                 with suppress(OSError):

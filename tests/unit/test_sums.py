@@ -77,14 +77,24 @@ def test_every_change_of_every_file_is_named(block: Path, name: str, change: Cal
 def test_a_change_that_keeps_its_date_is_found_when_it_is_read_and_by_every_call_after_that(
     block: Path,
 ) -> None:
-    victim = block / "baseline/fio.json"
+    victim = block / "baseline/perf.data"
+    victim.write_bytes(b"1" * (1 << 20))
+    write_sums(block)
     before = victim.stat()
     edited(victim)
     os.utime(victim, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert quick_fault(block) is None
-    with pytest.raises(ChangedError, match=r"baseline/fio\.json"):
+    with pytest.raises(ChangedError, match=r"baseline/perf\.data"):
         check_inputs([FOLDER])
-    assert "fio.json" in (quick_fault(block) or "")
+    assert "perf.data" in (quick_fault(block) or "")
+
+
+def test_a_record_is_read_whatever_its_date(block: Path) -> None:
+    victim = block / "block.json"
+    before = victim.stat()
+    edited(victim)
+    os.utime(victim, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert "block.json" in (quick_fault(block) or "")
 
 
 def test_a_copy_with_new_dates_is_as_good(block: Path) -> None:

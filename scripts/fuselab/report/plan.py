@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
+from fuselab.files import read_json
 
 if TYPE_CHECKING:
     from fuselab.experiment.plan import Plan
@@ -128,7 +128,7 @@ class PlanFile:
 
 
 def read_plan(path: Path) -> PlanFile:
-    return msgspec.json.decode(path.read_bytes(), type=PlanFile)
+    return read_json(path, PlanFile)
 
 
 def describe(plan: Plan) -> PlanFile:

@@ -7,10 +7,10 @@ import math
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 
+from fuselab.files import read_json
 from fuselab.profilers.base import Profile
 from fuselab.report.inputs import ReportInputs
 from fuselab.report.plan import PlanFile
@@ -27,8 +27,6 @@ from fuselab.report.records import (
 )
 from fuselab.rig.record import RunRecord
 from fuselab.target.build import BuildRecord
-
-T = TypeVar("T")
 
 CONTRACT_COLUMNS = (
     "experiment",
@@ -76,12 +74,12 @@ class Results:
         """By workload, which is the name of the folder two above the block's own."""
         found: dict[str, list[Block]] = {}
         for path in self.inputs.blocks:
-            found.setdefault(path.parents[2].name, []).append(_decode(path, Block))
+            found.setdefault(path.parents[2].name, []).append(read_json(path, Block))
         return {workload: tuple(blocks) for workload, blocks in found.items()}
 
     @cached_property
     def verifies(self) -> Mapping[str, Verify]:
-        verifies = [_decode(path, Verify) for path in self.inputs.verifies]
+        verifies = [read_json(path, Verify) for path in self.inputs.verifies]
         return {verify.variant: verify for verify in verifies}
 
     @cached_property
@@ -90,7 +88,7 @@ class Results:
         found = {}
         for path in self.inputs.profiles:
             variant, workload, profiler = path.parts[-4:-1]
-            found[variant, workload, profiler] = Processed(path.parent, _decode(path, Profile))
+            found[variant, workload, profiler] = Processed(path.parent, read_json(path, Profile))
         return found
 
     @cached_property
@@ -105,17 +103,17 @@ class Results:
 
     @cached_property
     def builds(self) -> tuple[BuildRecord, ...]:
-        return tuple(_decode(path, BuildRecord) for path in self.inputs.builds)
+        return tuple(read_json(path, BuildRecord) for path in self.inputs.builds)
 
     @cached_property
     def runs(self) -> tuple[Run, ...]:
-        return tuple(Run(_decode(path, RunRecord), path.parent) for path in self.inputs.runs())
+        return tuple(Run(read_json(path, RunRecord), path.parent) for path in self.inputs.runs())
 
     @cached_property
     def queries(self) -> Mapping[tuple[str, str], tuple[Query, ...]]:
         """By (variant, workload)."""
         return {
-            (path.parts[-3], path.parts[-2]): msgspec.json.decode(path.read_bytes(), type=tuple[Query, ...])
+            (path.parts[-3], path.parts[-2]): read_json(path, tuple[Query, ...])
             for path in self.inputs.queries
         }
 
@@ -125,16 +123,9 @@ class Results:
         found = {}
         for path in self.inputs.blindspots:
             note = path.with_suffix(".json")
-            said = _decode(note, BlindSpotNote) if note.is_file() else BlindSpotNote()
+            said = read_json(note, BlindSpotNote) if note.is_file() else BlindSpotNote()
             found[path.parts[-3], path.parts[-2]] = (path, said)
         return found
-
-
-def _decode(path: Path, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=kind, strict=False)
-    except msgspec.MsgspecError as error:
-        raise ValueError(f"{path}: {error}") from error
 
 
 def read_comparisons(path: Path) -> tuple[Comparison, ...]:
