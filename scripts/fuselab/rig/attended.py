@@ -79,8 +79,9 @@ class Attention:
         for descriptor in (wake, *(process.pidfd for process in serving)):
             poller.register(descriptor, select.POLLIN)
         while not poller.poll(STEP_S * 1000):
-            if self._look():
-                return
+            with suppress(OSError):  # what is looked at has ended: the next poll says so
+                if self._look():
+                    return
         gone = _gone(serving)
         if gone and not over.wait(_GRACE_S):
             self.killed = True
@@ -101,7 +102,8 @@ class Attention:
         hung = self._progress.hung(time.monotonic(), table, load, target | service)
         if hung:
             self.hang = hang.see(self._at.targets, self._progress.still_s, load, target, service)
-            write_json(self._at.place.out / hang.FILE, self.hang)
+            with suppress(OSError):  # a full disk must not keep it from being ended
+                write_json(self._at.place.out / hang.FILE, self.hang)
             self._end(load)
         self.cpu_s += time.thread_time() - begun_s
         return hung
