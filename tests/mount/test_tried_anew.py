@@ -81,11 +81,9 @@ def test_who_is_well_again_is_measured_by_the_next_call(room: Workspace) -> None
 
 def test_a_hang_costs_one_wait_a_block_and_is_counted(room: Workspace) -> None:
     room.experiment("hanging", EXPERIMENT.format(other="hanging"))
-    room.make("results/hanging/report.html")
+    room.make("results/hanging/comparisons.csv")
     row = room.comparisons("hanging")["other", "write.bw"]
     assert row["verdict"] == "failed"
     assert row["note"].startswith("hung in 3 of 3 runs: hung: no progress for 1 s with 1 request in flight")
     hangs = list((room.root / "results/hanging/attempts").glob("**/hang.json"))
     assert len(hangs) == 3
-    page = (room.root / "results/hanging/report.html").read_text()
-    assert "hung in 3 of 3 runs" in page

@@ -76,6 +76,10 @@ def plain(text: str) -> str:
             "`waiting` failed its verifying run: bad header",
         ),
         (
+            {"verdict": "failed", "note": "hung in 3 of 3 runs: hung: no progress for 20 s"},
+            "`waiting` hung in 3 of 3 runs: hung: no progress for 20 s",
+        ),
+        (
             {
                 "verdict": "failed",
                 "note": "failed: it ended early: demofs (exit code 3). Its last words:\n  gone",
