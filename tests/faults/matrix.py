@@ -42,6 +42,8 @@ blocks: 4
 GONE_S = 5.0
 CALL_S = 600.0
 VICTIM_S = 60.0
+_EARLY = 0.4
+"""Of a call's usual time, in which a fault to one process of a run begins to look for it: later there may be none."""
 
 
 class MissedError(Exception):
@@ -64,9 +66,10 @@ class Round:
     def blocks(self) -> Path:
         return self.room.root / "results" / NAME / "blocks"
 
-    def begin(self) -> subprocess.Popen[str]:
+    def begin(self, share: float = 1.0) -> subprocess.Popen[str]:
+        """Start the call, and let it go on for a random part of `share` of its usual time."""
         self.call = self.room.start(TARGET)
-        time.sleep(self.chance.uniform(0.0, self.usual_s))
+        time.sleep(self.chance.uniform(0.0, share * self.usual_s))
         return self.call
 
     def victim(self, *words: str) -> int:
@@ -100,7 +103,7 @@ def _main_killed_by(number: int) -> Callable[[Round], None]:
 
 def _killed(*words: str) -> Callable[[Round], None]:
     def fault(at: Round) -> None:
-        call = at.begin()
+        call = at.begin(_EARLY)
         with_pid = at.victim(*words)
         try:
             os.kill(with_pid, signal.SIGKILL)
@@ -114,7 +117,7 @@ def _killed(*words: str) -> Callable[[Round], None]:
 
 def _stopped(*words: str) -> Callable[[Round], None]:
     def fault(at: Round) -> None:
-        call = at.begin()
+        call = at.begin(_EARLY)
         victim = at.victim(*words)
         try:
             os.kill(victim, signal.SIGSTOP)
