@@ -34,6 +34,7 @@ from fuselab.outcomes import (
     standing,
 )
 from fuselab.rig.record import RunRecord
+from fuselab.sums import fault
 from fuselab.tries import again, given_up, needed
 
 QUIET_ATTEMPTS = 2
@@ -70,9 +71,11 @@ class Block:
 
     def make(self) -> None:
         # What other code has measured is not mixed with what this one does.
-        if self._old is not None and self._old.code == self._task.code and self._failed_again(self._old):
-            kept = anew.kept(self._out)
-            assert kept is not None
+        kept = anew.kept(self._out)
+        # New sums would vouch for what has changed in what was kept.
+        whole = kept is not None and fault(kept) is None
+        same = whole and self._old is not None and self._old.code == self._task.code
+        if kept is not None and self._old is not None and same and self._failed_again(self._old):
             anew.done(kept)
             self._finish(kept, self._old.noisy)
             return

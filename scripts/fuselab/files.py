@@ -78,6 +78,7 @@ _UNWRITABLE = {
     errno.ENOSPC: "the disk of {} is full: free some space",
     errno.EDQUOT: "the quota of the disk of {} is used up: free some space",
     errno.EROFS: "{} is on a disk that is mounted read-only: mount it writable, or work in another checkout",
+    errno.EXDEV: "{} is on another disk than the rest: only `results` as a whole may be a link to one",
     errno.EACCES: "{} may not be used by you: chown or chmod it (what root has made without sudo is root's)",
 }
 

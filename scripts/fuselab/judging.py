@@ -74,7 +74,8 @@ def design(judgement: Judgement, blocks: Sequence[Path], verified: Sequence[Path
             caveats[name, workload] = f"{rate} ({so_far.failures[-1].line})"
     voided: dict[str, int] = {}
     for record in records:
-        voided[record.workload] = voided.get(record.workload, 0) + len(record.voided)
+        busy = sum(void.cause == "environment" for void in record.voided)
+        voided[record.workload] = voided.get(record.workload, 0) + busy
     return Design(
         experiment=judgement.experiment,
         baseline=judgement.baseline,

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from fuselab.anew import ANEW
 from fuselab.experiment.plan import Plan
 from fuselab.layout import Layout
 from fuselab.rig import mountinfo, state
@@ -78,6 +79,8 @@ def every_leftover(plans: Mapping[str, Plan], broken: Mapping[str, str], root: P
     found = [leftover for plan in plans.values() for leftover in stale(plan, root)]
     for name in plans:
         for path in _own(results / name, "attempts/*", root):
+            if any(path.glob(f"*/{ANEW}")):
+                continue  # the next call puts back what is good in it
             if path.is_dir() and all(_NUMBER.fullmatch(entry) for entry in os.listdir(path)):
                 found.append(_leftover(path, root, "an attempt that failed, or was killed"))
         for path in _own(results / name, "held/*/*", root):
@@ -90,10 +93,18 @@ def every_leftover(plans: Mapping[str, Plan], broken: Mapping[str, str], root: P
                 found.append(_leftover(path, root, "a build that no experiment asks for"))
     for name in state.dead(results / "state"):
         found.append(_leftover(results / "state" / name, root, "the state of a run that was killed"))
-    for path in _own(results, "**/.*.half", root):
-        if _HALF.fullmatch(path.name) and path.is_file():
-            found.append(_leftover(path, root, "a file that was never finished"))
+    for path in _halves(results):
+        found.append(_leftover(path, root, "a file that was never finished"))
     return found
+
+
+def _halves(results: Path) -> Iterator[Path]:
+    """Files that a killed job had begun to write. What living runs have in their state is none of ours."""
+    for folder, below, names in os.walk(results):
+        below[:] = sorted(below) if folder != str(results) else sorted({*below} - {"state"})
+        for path in (Path(folder, name) for name in sorted(names) if _HALF.fullmatch(name)):
+            if path.is_file() and not path.is_symlink():
+                yield path
 
 
 def unmarked_states(root: Path) -> list[Path]:

@@ -36,7 +36,7 @@ variants:
   plain: {target: plain}
   other-allocator: {target: other-allocator}
 workloads:
-  small: {fio: {rw: write, bs: 4k, size: 8m, runtime: 1s}}
+  small: {fio: {rw: write, bs: 4k, size: 8m, runtime: 4s}}
 blocks: 1
 profilers: [[trace-chrome, trace-flame], tokio-console, jemalloc-heap, perf-oncpu]
 """

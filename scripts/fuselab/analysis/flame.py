@@ -92,7 +92,9 @@ def read_flame(*recordings: Path) -> Flame:
         lines.read(path)
     if not lines.sums:
         raise Refusal(f"{names} holds no folded line.", "Write it with tracing-flame.")
-    sums = {foreign.name(text.decode(errors="replace")): value for text, value in lines.sums.items()}
+    sums: Counter[str] = Counter()
+    for raw, value in lines.sums.items():
+        sums[foreign.name(raw.decode(errors="replace"))] += value
     located = any(_LOCATED.search(stack) for stack in sums)
     stacks: Counter[tuple[str, ...]] = Counter()
     outside_ns = 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,7 +121,7 @@ def _read_stacks(body: str) -> Iterator[tuple[str, tuple[int, int]]]:
     for block in body.split("\n@ ")[1:]:
         addresses, _, counts = block.partition("\n")
         if match := _ALL_THREADS.match(counts):
-            yield addresses, (int(match[1]), int(match[2]))
+            yield sys.intern(addresses), (int(match[1]), int(match[2]))  # the same in most dumps of a run
 
 
 def _read_mappings(maps: str, build_ids: Mapping[str, str]) -> Iterator[MappedFile]:

@@ -77,9 +77,12 @@ def _as_asked(dump: HeapDump) -> Mapping[str, tuple[int, int]]:
         return dump.stacks
     lines = (line.split() for line in noted.read_text().splitlines())
     asked = {int(line[0]): int(line[1]) for line in lines if len(line) == 2}
+    smallest = min(asked, default=0) * (1 - _SAME_CLASS)
 
     def scaled(objects: int, size: int) -> int:
         mean = size / objects if objects else 0
+        if mean < smallest:
+            return size
         near = next((known for known in asked if abs(mean - known) < known * _SAME_CLASS), 0)
         return round(size * asked[near] / near) if near and _ROUNDED * near < asked[near] <= near else size
 

@@ -77,8 +77,13 @@ def caveats(looked_at: Sequence[HeapProcess], pid: int | None, broken: Sequence[
         )
     if killed := sum(not process.ended for process in looked_at):
         said.append(
-            f"No dump at the exit of {_of(killed, several)}: killed, or left through _exit. The peak is known, what "
-            "was live at the end is not: let the target leave through main on the stop signal."
+            f"No dump at the exit of {_of(killed, several)}: killed, or left through _exit. "
+            + (
+                "The peak is known, what was live at the end is not"
+                if several == 1
+                else "What they held last is counted until the end: the peak is no more than this, and may be less"
+            )
+            + ": let the target leave through main on the stop signal."
         )
     if blind := sum(not _at_peaks(process) for process in looked_at):
         said.append(

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -157,11 +157,13 @@ def read_offcpu(
     symbols: Symbols | None = None,
     window_ns: tuple[int, int] | None = None,
     minimum_switches: int = 1,
+    pids: Collection[int] | None = None,
 ) -> OffCpu:
     """Fold one perf.data written by `perf.offcpu_record_argv`.
 
     `window_ns` is the measured window on CLOCK_MONOTONIC (enable, disable); without it the window is what
-    lies between the first and the last record. Raises Refusal for a missing, cut or empty file.
+    lies between the first and the last record. `pids` are the target's processes: recorded by CPU, perf also names
+    everybody else in the namespace. Raises Refusal for a missing, cut or empty file.
     """
     perf.require_file(data)
     symbols = symbols or Symbols()
@@ -182,9 +184,10 @@ def read_offcpu(
             elif match := _SWITCH.match(header.rest):
                 ledger.switch(header, match[1], start_ns)
             elif match := _COMM.search(header.rest):
-                ledger.thread(int(match[2])).comm = header.comm
-            elif match := _BORN.search(header.rest):
-                # A thread that begins in the window was nowhere before it.
+                if pids is None or int(match[1]) in pids or int(match[2]) in ledger.threads:
+                    ledger.thread(int(match[2])).comm = header.comm
+            elif header.time_ns and (match := _BORN.search(header.rest)):
+                # A thread that begins in the window was nowhere before it; at time 0 perf lists those that are there.
                 ledger.thread(int(match[1])).seen = True
             else:
                 lost += perf_script.lost_samples(header.rest)

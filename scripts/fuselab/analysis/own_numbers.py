@@ -27,7 +27,8 @@ _NUMBERS = re.compile(
     """,
     re.VERBOSE,
 )
-_AT_END = re.compile(r"(?:[-_:#/., ]*(?:\bN\b|(?<=[-_])N|\d+))+$")
+_AT_END = re.compile(r"(?<![-_:#/., ])(?:[-_:#/., ]*+(?:\bN\b|(?<=[-_])N|(?<!\d)\d++))++$")
+"""Possessive, and begun where a run of separators begins: a long number before a letter is tried once."""
 _BY_COMPILER = re.compile(r"\.llvm\.[0-9A-Fa-f]+(?=$|[.@ ])|\.abi(?:0|internal)$")
 _BY_CARGO = re.compile(r"-[0-9a-f]{16}(?=$|\.so\b)")
 _TEMPORARY = re.compile(r"^(?:/var|/dev)?/(?:tmp|shm)/|^/memfd:")

@@ -36,10 +36,11 @@ def common_spelling(before: Collection[str], after: Collection[str]) -> dict[str
         type_, method = _split(name)
         by_method[method][type_].add(name)
     found: dict[str, str] = {}
+    ours, theirs = set(before), set(after)
     for types in by_method.values():
         for group in _groups(types):
             names = {name for type_ in group for name in types[type_]}
-            if names & set(before) != names & set(after) and any(map(_is_vague, names)):
+            if names & ours != names & theirs and any(map(_is_vague, names)):
                 found |= dict.fromkeys(names, min(map(_shown, names), key=_least_said))
     return {name: common for name, common in found.items() if name != common}
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from fuselab.analysis.console_events import Field, Line, Waker
 
 STEP_NS = 100_000_000
-"""Events of several threads do not come in by more than this out of their order."""
+"""The clock was set back where a task's own polls are by more than this out of their order. Events of several threads
+may be: each waits for the recorder, which waits for the disk."""
 
 
 @dataclass
@@ -73,6 +74,11 @@ class Life:
         if self._wakers <= 0:
             self._bare_ns = at_ns
 
+    @property
+    def last_poll_ns(self) -> int:
+        """When a poll of it last began or ended; its spawn before the first."""
+        return max(self.spawn_ns, self._start_ns, self._stop_ns)
+
     def polls(self) -> int:
         return self._enters - (1 if self.closed_ns is not None and self._enters else 0)
 
@@ -131,20 +137,24 @@ class Lives:
         event = line.Enter or line.Exit or line.Waker or line.Spawn or line.Close
         if event is None:
             return
-        at_ns = self._steady(event.at.ns)
+        found = None if line.Spawn is not None else self._open.get(event.id)
+        at_ns = self._steady(event.at.ns, None if line.Waker is not None else found)
         self.events += 1
         self.first_ns = min(self.first_ns or at_ns, at_ns)
         self.last_ns = max(self.last_ns, at_ns)
         if line.Spawn is not None:
             life = self._open[event.id] = Life(event.id, at_ns, line.Spawn.fields)
             self.all.append(life)
-        elif (found := self._open.get(event.id)) is not None:
+        elif found is not None:
             self._happen(found, line, at_ns)
 
-    def _steady(self, at_ns: int) -> int:
-        """The recording has the time of day, which may be set back. It then goes on from the last moment before."""
+    def _steady(self, at_ns: int, polled: Life | None) -> int:
+        """The recording has the time of day, which may be set back. It then goes on from the last moment before.
+
+        `polled` is the task whose poll or end this is: these follow one upon the other, whatever thread they are on.
+        """
         at_ns += self.stepped_ns
-        if at_ns < self.last_ns - STEP_NS:
+        if polled is not None and at_ns < polled.last_poll_ns - STEP_NS:
             self.stepped_ns += self.last_ns - at_ns
             return self.last_ns
         return at_ns

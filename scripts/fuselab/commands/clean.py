@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,12 +62,21 @@ def _plans(root: Path) -> tuple[dict[str, Plan], dict[str, str]]:
         except ExperimentErrors:
             broken[path.stem] = f"cannot be read (fuselab check {path.stem})"
             continue
-        if any(spec.kind == "cargo" and not spec.toolchain for spec in plan.builds.values()):
-            # Which measurements it asks for depends on the compiler.
-            broken[path.stem] = "is compiled with rustc, which is not found here"
+        if why := _unknown(plan):
+            broken[path.stem] = why
         else:
             plans[path.stem] = plan
     return plans, broken
+
+
+def _unknown(plan: Plan) -> str | None:
+    """Why nobody can say here which measurements `plan` asks for: that depends on its programs."""
+    for spec in plan.builds.values():
+        if spec.kind == "cargo" and not spec.toolchain:
+            return "is compiled with rustc, which is not found here"
+        if spec.kind == "installed" and shutil.which(spec.binary) is None:
+            return f"mounts `{spec.binary}`, which is not found here"
+    return None
 
 
 def _list(found: list[Leftover], broken: dict[str, str]) -> None:

@@ -142,7 +142,8 @@ def _section(
         if fault is not None:
             if at[-1:] == ("file",):
                 findings.add(at, f"[{section.name}] {name}={text}: {fault[0]}")
-            _add(findings, at, name, text, *fault)
+            else:
+                _add(findings, at, name, text, *fault)
         found[names[name]] = fio_meaning.settled(names[name], taken)
     return found
 

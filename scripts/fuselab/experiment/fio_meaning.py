@@ -24,7 +24,8 @@ def fault(name: str, text: str) -> tuple[str, str | None] | None:
 def misunderstood(name: str, taken: Taken) -> tuple[str, str | None] | None:
     """As `fault`, of what fio took: a number that is none to it (`1min` is a microsecond), or another one."""
     text = taken.value
-    if taken.time and len(taken.numbers) == 1:
+    # A bare number is seconds to some options and microseconds to others: fio's reading is what it means.
+    if taken.time and len(taken.numbers) == 1 and (name in _SECONDS or not text.isdigit()):
         meant = units.nearest("fio time", text) or (text if fio_time.seconds(text) is not None else None)
         meant_s = None if meant is None else fio_time.seconds(meant)
         if meant_s is not None and round(meant_s * 1e6) != taken.numbers[0]:

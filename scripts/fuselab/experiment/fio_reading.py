@@ -78,6 +78,8 @@ def ask(text: str, *options: str) -> Said | None:
     with suppress(OSError, msgspec.DecodeError):
         return msgspec.json.decode(kept.read_bytes(), type=Said)
     said = run(("--parse-only", *options, "-"), text)
+    if said.exit_code < 0:  # killed, or too slow today: no answer about the text
+        return said
     with suppress(OSError):  # a cache that cannot be written to costs 0.1 s
         kept.parent.mkdir(parents=True, exist_ok=True)
         write_json(kept, said)

@@ -39,7 +39,7 @@ _ONLY: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "lat_percentiles": (_SHAPE, ("1",)),
     "stats": (_SHAPE, ("1",)),
     **dict.fromkeys(
-        ("disable_lat", "disable_clat", "disable_slat", "disable_bw_measurement", "gtod_reduce"),
+        ("disable_lat", "disable_bw_measurement", "gtod_reduce"),
         (_SHAPE, ("0",)),
     ),
 }

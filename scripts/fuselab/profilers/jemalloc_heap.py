@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from fuselab.paths import tool
 from fuselab.profilers.base import (
     Capability,
     CaptureContext,
@@ -66,7 +67,7 @@ class JemallocHeap:
         return {"LD_PRELOAD": f"{LIBRARY}:{peaks}", "MALLOC_CONF": _CONF}
 
     def equip(self, folder: Path) -> None:
-        argv = ["cc", "-O2", "-shared", "-fPIC", "-o", str(folder / _PEAKS_LIBRARY), str(_PEAKS)]
+        argv = [tool("cc"), "-O2", "-shared", "-fPIC", "-o", str(folder / _PEAKS_LIBRARY), str(_PEAKS)]
         done = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False)
         if done.returncode != 0:
             raise RigError(f"{_PEAKS} does not compile: {done.stderr.strip()[-500:]}")

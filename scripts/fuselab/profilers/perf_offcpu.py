@@ -55,7 +55,7 @@ class PerfOffCpu:
 
         def read(capture: CaptureFolder) -> Reading:
             data = capture.raw(DATA)
-            off = read_offcpu(tools.perf, data, symbols, capture.window_ns())
+            off = read_offcpu(tools.perf, data, symbols, capture.window_ns(), pids=capture.family() or None)
             found.append(off)
             figures = {
                 **quality_figures(off.quality, symbols.manglings),

@@ -8,8 +8,8 @@ from fuselab.report.records import Block, Comparison
 
 
 def block_counts(blocks: tuple[Block, ...]) -> tuple[int, int]:
-    """(blocks, voided attempts)."""
-    return len(blocks), sum(len(block.voided) for block in blocks)
+    """(blocks, voided attempts). A run that failed is repeated alone: its block is not made again."""
+    return len(blocks), sum(void.cause != "target" for block in blocks for void in block.voided)
 
 
 def total(results: Results) -> str:

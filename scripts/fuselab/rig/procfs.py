@@ -101,7 +101,7 @@ def family(root: int) -> set[int]:
 def thread_state(tid: int) -> str:
     """One letter of proc_pid_stat(5); "" if it is gone."""
     with suppress(OSError):
-        stat = Path(f"/proc/{tid}/stat").read_text()
+        stat = Path(f"/proc/{tid}/stat").read_text(errors="replace")
         return stat[stat.rindex(")") + 2]
     return ""
 
@@ -139,7 +139,7 @@ def memory_bytes() -> dict[str, int]:
 
 def rss_peak_bytes(pid: int) -> int | None:
     with suppress(OSError, ValueError):
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        for line in Path(f"/proc/{pid}/status").read_text(errors="replace").splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
     return None

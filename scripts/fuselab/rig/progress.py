@@ -89,7 +89,7 @@ def threads(pids: set[int]) -> dict[int, int]:
     for pid in pids:
         with suppress(OSError):
             for tid in os.listdir(f"/proc/{pid}/task"):
-                status = Path(f"/proc/{pid}/task/{tid}/status").read_text()
+                status = Path(f"/proc/{pid}/task/{tid}/status").read_text(errors="replace")
                 found[int(tid)] = int(status.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
     return found
 

@@ -58,6 +58,8 @@ def stamp_now(source: Path, rev: str, ignored: frozenset[str]) -> str:
             digest.update(os.readlink(full).encode(errors="surrogateescape"))
         elif full.is_file():
             digest.update(hashlib.sha256(full.read_bytes()).digest())
+        elif full.is_dir():  # a submodule, or a checkout inside: git names its folder alone
+            digest.update(stamp_now(full, WORKTREE, frozenset()).encode())
     return digest.hexdigest()[:12]
 
 
@@ -68,7 +70,9 @@ stamp = cache(stamp_now)
 def listed(source: Path) -> list[str]:
     """Relative paths of what git has in `source`, and of what it might take; none outside git, or if it ignores all."""
     said = git(source, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
-    return [name for name in (said or "").split("\0") if name]
+    return [
+        name for name in (said or "").split("\0") if name not in ("", "./")
+    ]  # "./": a submodule not checked out
 
 
 def files(source: Path) -> list[str]:

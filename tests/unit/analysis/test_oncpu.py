@@ -77,7 +77,8 @@ def test_modules_are_known_by_build_id_and_stacks_are_copied(oncpu_data: Path, p
     assert inlined in modules.files([tops[-1].pid]) <= modules.files()
     # A frame pointer lies above the stack pointer, and the copied bytes begin at it: but for the odd sample in the
     # dynamic loader, which uses the register for anything.
-    plain = [top.sp <= top.bp < top.sp + (1 << 20) and len(top.stack) == 2048 for top in tops]
+    # Less than 2 KiB is copied where the next page of the stack is not in memory: that is up to the kernel.
+    plain = [top.sp <= top.bp < top.sp + len(top.stack) and 128 < len(top.stack) <= 2048 for top in tops]
     assert sum(plain) > 0.9 * len(plain)
 
 
