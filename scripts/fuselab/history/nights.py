@@ -12,6 +12,7 @@ import msgspec
 from fuselab.compare.schedule import NIGHT
 from fuselab.report.plan import PlanFile
 from fuselab.report.summary import Summary
+from fuselab.sums import write_sums
 
 KEPT = ("plan.json", "summary.json", "comparisons.csv", "metrics.csv")
 """Every figure of every run is in the last: what is said of a night can be judged anew when its blocks have gone."""
@@ -31,6 +32,7 @@ def keep(experiment: Path, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for name in KEPT:
         shutil.copyfile(experiment / name, out / name)
+    write_sums(out)  # whole from here on, whenever the job is killed: that night will not come again
 
 
 def kept(history: Path) -> Iterator[Path]:
