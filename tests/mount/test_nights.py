@@ -98,7 +98,8 @@ def test_a_commit_of_what_is_followed_is_no_new_era_and_is_what_ran(nights: Path
     first, second = rows(nights)
     assert [first["night"], second["night"]] == list(NIGHTS)
     assert first["revision"] != second["revision"]
-    assert float(second["ratio"]) < 0.5 < float(first["ratio"]), "what was committed between them runs"
+    # One short block a night, beside other tests: only what is far from 1 says anything.
+    assert float(second["ratio"]) < 0.3 * float(first["ratio"]), "what was committed between them runs"
     assert (first["era"], second["era"]) == ("1", "1"), (
         "one reference, one load, one machine, whatever the seed"
     )
