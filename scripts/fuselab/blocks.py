@@ -70,12 +70,8 @@ class Block:
                 self._lost[name] = so_far.failures[-1].reason
 
     def make(self) -> None:
-        # What other code has measured is not mixed with what this one does.
-        kept = anew.kept(self._out)
-        # New sums would vouch for what has changed in what was kept.
-        whole = kept is not None and fault(kept) is None
-        same = whole and self._old is not None and self._old.code == self._task.code
-        if kept is not None and self._old is not None and same and self._failed_again(self._old):
+        kept = self._kept()
+        if kept is not None and self._old is not None and self._failed_again(self._old):
             anew.done(kept)
             self._finish(kept, self._old.noisy)
             return
@@ -87,6 +83,16 @@ class Block:
                 break
             self._note(void)
         self._finish(attempt, noisy)
+
+    def _kept(self) -> Path | None:
+        """The block that was set aside, if it can stand: this code has measured it, and it is as it was recorded.
+
+        What other code has measured is not mixed with what this one does; new sums would vouch for what has changed.
+        """
+        if self._old is None or self._old.code != self._task.code:
+            return None
+        kept = anew.kept(self._out)
+        return kept if kept is not None and fault(kept) is None else None
 
     def _failed_again(self, old: BlockRecord) -> bool:
         """Whether those who failed in the block that was set aside do it again: then what is in it stands.
