@@ -142,7 +142,8 @@ def compare_profiles(baseline: Path, variant: Path, sides: Sequence[Profile], ou
         # Both sides at the variant's load: the colours then show what an operation costs, not how many there were.
         whole[0] = scaled(whole[0], after.operations / before.operations)
     if not whole[1]:
-        return f"{note} {remark}".strip() + " The variant has no stack to draw: the table has what is gone."
+        gone = "The variant has no stack to draw: the table has what is gone."
+        return f"{note} {remark}".strip() + " " + (gone if whole[0] else "Neither side has a stack to draw.")
     used = tools()
     variants = [folder.parents[1].name for folder in (baseline, variant)]
     picture = Picture(

@@ -59,7 +59,7 @@ NOTHING = f"""
 title: two sides with nothing between them
 target: demofs
 backend: sqlite
-variants: {{baseline: {{}}}}
+variants: {{baseline: {{options: {{inject: block=200us}}}}}}
 control: true
 workloads:
   seq: {{fio: {{rw: write, bs: 64k, size: 16m, runtime: 500ms}}}}
@@ -205,6 +205,7 @@ def test_tasks_and_self_wakes_are_exact(truth: Truth) -> None:
 
 
 def test_nothing_planted_names_no_mover(shared_workspace: Workspace) -> None:
+    # Both sides block alike: without that, perf-offcpu has nothing to show of either.
     shared_workspace.experiment("nothing", NOTHING)
     profilers = ("trace-chrome", "trace-flame", "tokio-console", "jemalloc-heap", "perf-oncpu", "perf-offcpu")
     base = "results/nothing/diffs/control-vs-baseline/seq"
