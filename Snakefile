@@ -11,9 +11,9 @@ from pathlib import Path
 with suppress(OSError):
     workflow.snakemake_tmp_dir.rmdir()
 
-from fuselab.layout import holders
-from fuselab.tasks import Told
-from fuselab.workflow import Workflow
+from fuselab.workflow.layout import holders
+from fuselab.workflow.parameters import Told
+from fuselab.workflow.snakefile import Workflow
 
 
 configfile: "config.yaml"

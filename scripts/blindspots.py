@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from fuselab.job import job
-from fuselab.accounting import write_account
+from fuselab.jobs.job import job
+from fuselab.jobs.account import write_account
 
 with job(snakemake) as step:
     write_account(Path(step.output.table).parent, Path(step.input.traces[0]), step.params.kind)

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from fuselab.job import job
-from fuselab.target.build import make_build
+from fuselab.jobs.job import job
+from fuselab.building.build import make_build
 
 with job(snakemake) as step:
     told = step.params.spec.value

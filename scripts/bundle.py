@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fuselab.job import JobError, job
+from fuselab.jobs.job import JobError, job
 from fuselab.report.bundle import write_bundle
 from fuselab.report.inputs import find
 from fuselab.report.uncommitted import CHOICES, uncommitted

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import msgspec
 
-from fuselab.job import job
-from fuselab.attempts import CaptureTask
-from fuselab.machine import measuring
-from fuselab.measure import capture
+from fuselab.jobs.job import job
+from fuselab.measuring.attempts import CaptureTask
+from fuselab.measuring.machine_lock import measuring
+from fuselab.measuring.measure import capture
 
 with job(snakemake) as step, measuring():
     capture(

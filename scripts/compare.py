@@ -4,8 +4,8 @@ from pathlib import Path
 
 import msgspec
 
-from fuselab.job import job
-from fuselab.judging import Judgement, write_comparisons
+from fuselab.jobs.job import job
+from fuselab.jobs.compare import Judgement, write_comparisons
 
 with job(snakemake) as step:
     write_comparisons(

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import msgspec
 
-from fuselab.job import job
+from fuselab.jobs.job import job
 from fuselab.experiment.plan import CostStep
-from fuselab.judging import Judgement, write_costs
+from fuselab.jobs.compare import Judgement, write_costs
 
 with job(snakemake) as step:
     write_costs(

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from fuselab.job import job
-from fuselab.processing import diff
+from fuselab.jobs.job import job
+from fuselab.jobs.process import diff
 
 with job(snakemake) as step:
     diff(Path(step.input.baseline), Path(step.input.variant), Path(step.output[0]))

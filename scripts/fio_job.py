@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fuselab.job import job
+from fuselab.jobs.job import job
 from fuselab.files import write_atomically
 
 with job(snakemake) as step:

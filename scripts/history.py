@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fuselab.job import JobError, job
+from fuselab.jobs.job import JobError, job
 from fuselab.history.nights import read_nights
 from fuselab.history.page import write_history
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import msgspec
 
-from fuselab.job import job
-from fuselab.judging import Judgement, take_look
+from fuselab.jobs.job import job
+from fuselab.jobs.compare import Judgement, take_look
 
 with job(snakemake) as step:
     take_look(

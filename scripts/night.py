@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fuselab.job import job
+from fuselab.jobs.job import job
 from fuselab.history.nights import keep
 
 with job(snakemake) as step:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fuselab.job import job
+from fuselab.jobs.job import job
 from fuselab.report.overview import write_overview
 
 with job(snakemake) as step:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from fuselab.job import job
-from fuselab.processing import process
+from fuselab.jobs.job import job
+from fuselab.jobs.process import process
 
 with job(snakemake) as step:
     process(

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import msgspec
 
-from fuselab.job import job
-from fuselab.analysis.span_queries import READY
+from fuselab.jobs.job import job
 from fuselab.experiment.model import Query
 from fuselab.files import write_json
-from fuselab.queries import answers
+from fuselab.queries.catalogue import answers
+from fuselab.queries.spans import READY
 
 with job(snakemake) as step:
     home = Path("results") / step.wildcards.experiment

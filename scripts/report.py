@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fuselab.job import job
+from fuselab.jobs.job import job
 from fuselab.report.inputs import find
 from fuselab.report.render import write_report
 from fuselab.report.summary import write_summary

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fuselab.job import JobError, job
+from fuselab.jobs.job import JobError, job
 from fuselab.report.inputs import find
 from fuselab.report.reproduced import write_reproduced
 

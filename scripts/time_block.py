@@ -4,10 +4,10 @@ from pathlib import Path
 
 import msgspec
 
-from fuselab.job import job
-from fuselab.attempts import BlockTask
-from fuselab.blocks import time_block
-from fuselab.machine import measuring
+from fuselab.jobs.job import job
+from fuselab.measuring.attempts import BlockTask
+from fuselab.measuring.blocks import time_block
+from fuselab.measuring.machine_lock import measuring
 
 with job(snakemake) as step, measuring():
     time_block(

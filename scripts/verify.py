@@ -4,10 +4,10 @@ from pathlib import Path
 
 import msgspec
 
-from fuselab.job import job
-from fuselab.attempts import VerifyTask
-from fuselab.machine import measuring
-from fuselab.measure import verify
+from fuselab.jobs.job import job
+from fuselab.measuring.attempts import VerifyTask
+from fuselab.measuring.machine_lock import measuring
+from fuselab.measuring.measure import verify
 
 with job(snakemake) as step, measuring():
     verify(msgspec.convert(step.params.run.value, VerifyTask), Path(step.output[0]))

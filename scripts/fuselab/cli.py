@@ -37,7 +37,7 @@ class Verbs(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        from fuselab.experiment.findings import near
+        from fuselab.schema.diagnostics import near
 
         if args and not args[0].startswith("-") and args[0] not in VERBS:
             close = near(args[0], list(VERBS))

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
-_ROOMS = ("rig", "workloads", "attempts.py", "blocks.py", "measure.py", "tries.py")
+_ROOMS = ("system", "records", "workloads", "rig", "measuring")
 _LOOKING = (*_ROOMS, "profilers")
 """What a run that is looked at is made by, too."""
 

@@ -24,12 +24,12 @@ from pathlib import Path
 from bulk_binary import bulky_demofs  # type: ignore[import-not-found]
 from promises import promise  # type: ignore[import-not-found]
 
-from fuselab.analysis.perf import Watched, oncpu_record_argv
+from fuselab.analysis.perf.session import Watched, oncpu_record_argv
 from fuselab.experiment.loading import load_experiment
 from fuselab.experiment.plan import Plan
 from fuselab.experiment.planning import make_plan
 from fuselab.paths import tool
-from fuselab.rig.request import RunRequest
+from fuselab.records.request import RunRequest
 from fuselab.rig.run import execute
 from fuselab.workloads import REGISTRY
 

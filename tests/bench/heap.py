@@ -20,12 +20,12 @@ from typing import TypeVar
 from bulk_binary import bulk_binary  # type: ignore[import-not-found]
 from promises import promise  # type: ignore[import-not-found]
 
-from fuselab.analysis import jeprof
-from fuselab.analysis.heap import Heap, read_heap
-from fuselab.analysis.heap_dump import addresses_of, parse_name, read_dump
-from fuselab.analysis.maps import AddressSpace
-from fuselab.analysis.names import demangle
-from fuselab.analysis.symbols import Place, Symbols
+from fuselab.analysis.heap import jeprof
+from fuselab.analysis.heap.dump import addresses_of, parse_name, read_dump
+from fuselab.analysis.heap.profile import Heap, read_heap
+from fuselab.analysis.symbols.maps import AddressSpace
+from fuselab.analysis.symbols.names import demangle
+from fuselab.analysis.symbols.resolve import Place, Symbols
 
 FIRST_S = 60
 AFTER_S = 5

@@ -22,11 +22,11 @@ from pathlib import Path
 
 from promises import promise  # type: ignore[import-not-found]
 
+from fuselab.records.request import Load, MountConfig, RunRequest
+from fuselab.records.run import RunRecord
 from fuselab.rig.environment import GATE_WINDOW_S
-from fuselab.rig.record import RunRecord
-from fuselab.rig.request import Load, MountConfig, RunRequest
 from fuselab.rig.run import execute
-from fuselab.target.model import StopSpec
+from fuselab.targets.model import StopSpec
 from fuselab.workloads import REGISTRY
 
 LIMIT_S = 1.0

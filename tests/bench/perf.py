@@ -14,8 +14,8 @@ from pathlib import Path
 
 from promises import promise  # type: ignore[import-not-found]
 
-from fuselab.analysis import oncpu, perf
-from fuselab.analysis.symbols import Symbols
+from fuselab.analysis.perf import oncpu, session
+from fuselab.analysis.symbols.resolve import Symbols
 from fuselab.paths import tool
 
 LIMIT_S = 10.0
@@ -34,7 +34,7 @@ def record(binary: Path, data: Path, seconds: float, frequency_hz: int) -> None:
         assert target.stdout
         assert target.stdin
         target.stdout.readline()
-        argv = perf.oncpu_record_argv("perf", perf.Watched((target.pid,)), data, frequency_hz)
+        argv = session.oncpu_record_argv("perf", session.Watched((target.pid,)), data, frequency_hz)
         with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as recorder:
             time.sleep(seconds)
             recorder.send_signal(2)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from fuselab.attempts import NO_PATIENCE
+from fuselab.measuring.attempts import NO_PATIENCE
 
 LINKED = ("Snakefile", "rules", "scripts", "targets", "services", "profiles", "envs", ".venv")
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from fuselab.building.build import BuildError, cargo_env, make_build, missing
+from fuselab.building.source import stamp
+from fuselab.building.spec import BuildSpec, build_spec
 from fuselab.experiment.model import Variant
 from fuselab.files import locked
-from fuselab.target.build import BuildError, cargo_env, make_build, missing
-from fuselab.target.model import CargoBuild, CommandBuild, Installed, MountSpec, ProfilerSupport, Target
-from fuselab.target.source import stamp
-from fuselab.target.spec import BuildSpec, build_spec
+from fuselab.targets.model import CargoBuild, CommandBuild, Installed, MountSpec, ProfilerSupport, Target
 
 pytestmark = pytest.mark.mount  # mounts nothing, but compiles: not for the inner loop
 

@@ -23,10 +23,10 @@ from pathlib import Path
 
 import pytest
 
+from fuselab.building.build import cargo_env, make_build
+from fuselab.building.spec import BuildSpec, build_spec
 from fuselab.experiment.model import Variant
-from fuselab.target.build import cargo_env, make_build
-from fuselab.target.loading import load_target
-from fuselab.target.spec import BuildSpec, build_spec
+from fuselab.targets.loading import load_target
 
 pytestmark = [
     pytest.mark.mount,

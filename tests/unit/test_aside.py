@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from fuselab.aside import REASON, doubtful, mixed, set_aside
-from fuselab.layout import Group
-from fuselab.sums import write_sums
+from fuselab.checksums import write_sums
+from fuselab.measuring.aside import REASON, doubtful, mixed, set_aside
+from fuselab.workflow.layout import Group
 
 SPEC = Path("results/e/blocks/seq/0123456789ab")
 

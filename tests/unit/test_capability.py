@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from fuselab.processing import tools
+from fuselab.jobs.process import tools
 from fuselab.profilers import REGISTRY
 from fuselab.profilers.base import CaptureFolder
-from fuselab.target.loading import load_target
-from fuselab.target.model import Installed, Target
+from fuselab.targets.loading import load_target
+from fuselab.targets.model import Installed, Target
 
 HELLO = 'int main(void) { __builtin_puts("hello"); return 0; }\n'
 GO_PROGRAM = shutil.which("etcd") or ""

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from fuselab import code
-from fuselab.rig.errors import RigError
-from fuselab.rig.request import RunRequest
+from fuselab.records.request import RunRequest
 from fuselab.rig.worker import _require_same_code
+from fuselab.system.errors import RigError
 
 MODULE = '"""What it is."""\n\n\ndef wait() -> float:\n    """How long."""\n    return 0.5  # s\n'
 
@@ -17,9 +17,9 @@ MODULE = '"""What it is."""\n\n\ndef wait() -> float:\n    """How long."""\n    
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(code, "PACKAGE", tmp_path)
-    modules = [room for room in code._LOOKING if room.endswith(".py")]
+    modules = ["system/x.py", "records/x.py", "measuring/measure.py"]
     for name in ("rig/run.py", "workloads/fio.py", "profilers/perf.py", *modules):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(MODULE)
     return tmp_path
 
@@ -43,7 +43,7 @@ def test_words_about_the_code_are_no_code(package: Path, text: str) -> None:
     assert first == second
 
 
-@pytest.mark.parametrize("name", ["rig/run.py", "workloads/fio.py", "measure.py", "rig/new.py"])
+@pytest.mark.parametrize("name", ["rig/run.py", "workloads/fio.py", "measuring/measure.py", "rig/new.py"])
 def test_an_edit_of_what_measures_is_another_code(package: Path, name: str) -> None:
     first, second = after(package, name, MODULE.replace("0.5", "0.6"))
     assert first != second

@@ -9,9 +9,9 @@ import pytest
 from fuselab.experiment.loading import load_experiment
 from fuselab.experiment.plan import Plan
 from fuselab.experiment.planning import make_plan
-from fuselab.findable import family, findable
-from fuselab.forecast import Part, forecast
-from fuselab.layout import COST_BLOCKS
+from fuselab.workflow.detectable import family, findable
+from fuselab.workflow.estimate import Part, forecast
+from fuselab.workflow.layout import COST_BLOCKS
 
 AUTO = """
 variants: {baseline: {}, other: {env: {A: b}}}

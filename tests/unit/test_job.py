@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from fuselab.rig.namespaces import PARENT
+from fuselab.system.namespaces import PARENT
 
 SCRIPT = """
 import errno, sys
 from types import SimpleNamespace
-from fuselab.job import job
+from fuselab.jobs.job import job
 from fuselab.paths import tool
 with job(SimpleNamespace(log=[sys.argv[1]], input=[])):
     if sys.argv[2] == "full":
@@ -52,7 +52,7 @@ def test_a_job_ends_with_the_snakemake_that_started_it(tmp_path: Path) -> None:
     script = """
 import sys, time
 from types import SimpleNamespace
-from fuselab.job import job
+from fuselab.jobs.job import job
 with job(SimpleNamespace(log=[sys.argv[1]], input=[])):
     print("at work", flush=True)
     time.sleep(60)
@@ -78,7 +78,7 @@ def test_ctrl_c_ends_a_job_without_a_traceback(tmp_path: Path) -> None:
     script = """
 import sys, time
 from types import SimpleNamespace
-from fuselab.job import job
+from fuselab.jobs.job import job
 with job(SimpleNamespace(log=[sys.argv[1]], input=[])):
     print("at work", flush=True)
     time.sleep(60)
@@ -100,7 +100,7 @@ def test_a_job_follows_its_snakemake_before_it_goes_on_to_slow_imports() -> None
     """Killed in the meantime, a job would go on for as long as its imports take."""
     gone = subprocess.Popen(["true"])
     gone.wait()
-    script = "import fuselab.job; print('goes on')"
+    script = "import fuselab.jobs.job; print('goes on')"
     env = {**os.environ, PARENT: str(gone.pid)}
     done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, check=False)
     assert (done.returncode, done.stdout) == (-signal.SIGKILL, b"")
@@ -109,4 +109,4 @@ def test_a_job_follows_its_snakemake_before_it_goes_on_to_slow_imports() -> None
 def test_every_script_imports_the_job_first(checkout: Path) -> None:
     for script in (checkout / "scripts").glob("*.py"):
         first = next(line for line in script.read_text().splitlines() if line.startswith("from fuselab"))
-        assert first.startswith("from fuselab.job import"), script.name
+        assert first.startswith("from fuselab.jobs.job import"), script.name

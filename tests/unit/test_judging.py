@@ -13,11 +13,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from fuselab.analysis.tables import write_metrics
 from fuselab.compare.comparisons import compare
-from fuselab.judging import Judgement, design, read_metrics, take_look, write_comparisons
-from fuselab.outcomes import BlockRecord, Failure, VariantOutcome, Verified, Void
-from fuselab.rig.record import Environment, Phases, RunRecord
+from fuselab.jobs.compare import Judgement, design, read_metrics, take_look, write_comparisons
+from fuselab.queries.tables import write_metrics
+from fuselab.records.outcomes import BlockRecord, Failure, VariantOutcome, Verified, Void
+from fuselab.records.run import Environment, Phases, RunRecord
 from fuselab.workloads.command import Outcome
 
 KINDS = {"w": "command"}

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from fuselab import machine
-from fuselab.attempts import NO_PATIENCE
+from fuselab.measuring import machine_lock
+from fuselab.measuring.attempts import NO_PATIENCE
 
 HOLD = """
 import sys, pathlib
-from fuselab import machine
-machine._folders = lambda user: [pathlib.Path(sys.argv[1])]
-with machine.measuring():
+from fuselab.measuring import machine_lock
+machine_lock._folders = lambda user: [pathlib.Path(sys.argv[1])]
+with machine_lock.measuring():
     print("measuring", flush=True)
     sys.stdin.read()
 """
@@ -27,7 +27,7 @@ with machine.measuring():
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv(NO_PATIENCE, raising=False)
-    monkeypatch.setattr(machine, "_folders", lambda user: [tmp_path / "lock"])
+    monkeypatch.setattr(machine_lock, "_folders", lambda user: [tmp_path / "lock"])
     return tmp_path / "lock"
 
 
@@ -71,8 +71,8 @@ def test_a_folder_that_others_can_open_or_that_is_a_link_is_passed_by(tmp_path: 
     open_to_all.mkdir()
     open_to_all.chmod(0o755)
     link.symlink_to(own)
-    monkeypatch.setattr(machine, "_folders", lambda user: [open_to_all, link, own])
-    descriptor = machine._open_folder(os.geteuid())
+    monkeypatch.setattr(machine_lock, "_folders", lambda user: [open_to_all, link, own])
+    descriptor = machine_lock._open_folder(os.geteuid())
     assert descriptor is not None
     assert os.path.samestat(os.fstat(descriptor), own.stat())
     os.close(descriptor)
@@ -83,20 +83,20 @@ def test_a_folder_of_another_user_is_passed_by_and_none_is_made_for_him(tmp_path
     theirs = tmp_path / "theirs"
     theirs.mkdir(mode=0o700)
     os.chown(theirs, 54321, 54321)
-    monkeypatch.setattr(machine, "_folders", lambda user: [theirs, tmp_path / "not-there"])
-    descriptor = machine._open_folder(54321)
+    monkeypatch.setattr(machine_lock, "_folders", lambda user: [theirs, tmp_path / "not-there"])
+    descriptor = machine_lock._open_folder(54321)
     assert descriptor is not None, "that of who typed sudo"
     os.close(descriptor)
-    monkeypatch.setattr(machine, "_folders", lambda user: [tmp_path / "not-there"])
-    assert machine._open_folder(54321) is None
+    monkeypatch.setattr(machine_lock, "_folders", lambda user: [tmp_path / "not-there"])
+    assert machine_lock._open_folder(54321) is None
     assert not (tmp_path / "not-there").exists()
-    monkeypatch.setattr(machine, "_folders", lambda user: [theirs])
-    assert machine._open_folder(0) is None
+    monkeypatch.setattr(machine_lock, "_folders", lambda user: [theirs])
+    assert machine_lock._open_folder(0) is None
 
 
 def test_root_behind_sudo_takes_the_lock_of_who_typed_it_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setenv("SUDO_UID", "1000")
-    assert machine._users() == [1000, 0]
+    assert machine_lock._users() == [1000, 0]
     monkeypatch.setenv("SUDO_UID", "0")
-    assert machine._users() == [0]
+    assert machine_lock._users() == [0]

@@ -11,16 +11,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from fuselab.job import JobError
-from fuselab import anew, attempts, measure
-from fuselab.aside import set_aside
-from fuselab.attempts import BlockTask, CaptureTask, VerifyTask
-from fuselab.blocks import QUIET_ATTEMPTS, time_block
-from fuselab.layout import holders
-from fuselab.outcomes import Verified, rates, read_block, standing
-from fuselab.rig.request import Load, MountConfig, RunRequest
-from fuselab.target.model import StopSpec
-from fuselab.tries import TRIES, needed
+from fuselab.jobs.job import JobError
+from fuselab.measuring import anew, attempts, measure
+from fuselab.measuring.aside import set_aside
+from fuselab.measuring.attempts import BlockTask, CaptureTask, VerifyTask
+from fuselab.measuring.blocks import QUIET_ATTEMPTS, time_block
+from fuselab.measuring.retries import TRIES, needed
+from fuselab.records.outcomes import Verified, rates, read_block, standing
+from fuselab.records.request import Load, MountConfig, RunRequest
+from fuselab.targets.model import StopSpec
+from fuselab.workflow.layout import holders
 
 ORDER = ("b", "a")
 

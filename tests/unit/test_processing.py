@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fuselab.files import write_json
-from fuselab.processing import diff, process
+from fuselab.jobs.process import diff, process
 from fuselab.profilers.base import Profile
 
 FIO_DIED = "fio ended with exit code 1: Transport endpoint is not connected"

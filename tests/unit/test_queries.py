@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from fuselab.analysis import tables
-from fuselab.analysis.span_queries import QueryError, run
 from fuselab.compare.comparisons import COLUMNS as COMPARISONS
 from fuselab.experiment.model import Query
-from fuselab.queries import TABLES, answers, connect, fault_of, there, whole_tables
+from fuselab.queries import tables
+from fuselab.queries.catalogue import TABLES, answers, connect, fault_of, there, whole_tables
+from fuselab.queries.spans import QueryError, run
 
 
 def own(name: str) -> list[str]:
@@ -23,8 +23,8 @@ def own(name: str) -> list[str]:
 @pytest.fixture
 def home(tmp_path: Path, golden: Path) -> Path:
     """results/<experiment> with two variants."""
-    from fuselab.analysis.spans import read_trace
-    from fuselab.analysis.tasks import read_tasks, write_tasks
+    from fuselab.analysis.spans.trace import read_trace
+    from fuselab.analysis.tokio.tasks import read_tasks, write_tasks
 
     for variant in ("old", "new"):
         cell = tmp_path / "results" / "processed" / variant / "w"

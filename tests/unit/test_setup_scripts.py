@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fuselab.workflow import refused_in_path
+from fuselab.workflow.snakefile import refused_in_path
 
 NOBODY = 65534
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")

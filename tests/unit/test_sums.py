@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from fuselab import sums
-from fuselab.sums import SUMS, ChangedError, check_inputs, fault, has_sums, quick_fault, write_sums
+from fuselab import checksums
+from fuselab.checksums import SUMS, ChangedError, check_inputs, fault, has_sums, quick_fault, write_sums
 
 FOLDER = "results/e/blocks/seq/0123456789ab/001"
 
@@ -19,7 +19,7 @@ FOLDER = "results/e/blocks/seq/0123456789ab/001"
 @pytest.fixture
 def block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    sums._fault_once.cache_clear()
+    checksums._fault_once.cache_clear()
     folder = Path(FOLDER)
     (folder / "baseline").mkdir(parents=True)
     (folder / "block.json").write_text('{"block": 1}')

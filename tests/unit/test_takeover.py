@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fuselab.takeover import take_over
+from fuselab.workflow.stale_locks import take_over
 
 BLOCK = f"results/e/blocks/{'long-name' * 20}/0123456789ab/001"
 

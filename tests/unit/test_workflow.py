@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from snakemake.iocontainers import Wildcards
 
-from fuselab import workflow
-from fuselab.workflow import Workflow
+from fuselab.workflow import snakefile
+from fuselab.workflow.snakefile import Workflow
 
 GOOD = """
 title: good
@@ -145,6 +145,6 @@ def test_a_checkout_that_may_not_be_written_is_said_in_one_sentence(
     def take_over(root: Path) -> None:
         raise OSError(errno.EROFS, "Read-only file system", str(root / ".snakemake"))
 
-    monkeypatch.setattr(workflow, "take_over", take_over)
+    monkeypatch.setattr(snakefile, "take_over", take_over)
     with pytest.raises(SystemExit, match=r"^\n.*/.snakemake is on a disk that is mounted read-only: "):
         Workflow(tmp_path, is_main=True, listed=[])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fuselab.analysis.blindspots import LARGEST, OUTSIDE_SPANS, OUTSIDE_TARGET, Account, Captures, Row
-from fuselab.analysis.span_functions import SpanKey
+from fuselab.analysis.spans.functions import SpanKey
 
 WORTH_SAYING = 0.1
 """A wait of a smaller share than this of the requests it is in hides nothing."""

@@ -18,10 +18,10 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from fuselab.analysis.flame import FlameFrame
 from fuselab.analysis.folded import Folded
-from fuselab.analysis.span_functions import IDENTIFIER, FunctionIndex, SpanKey
-from fuselab.analysis.span_totals import SpanTotal, TraceTotals
+from fuselab.analysis.spans.flame import FlameFrame
+from fuselab.analysis.spans.functions import IDENTIFIER, FunctionIndex, SpanKey
+from fuselab.analysis.spans.totals import SpanTotal, TraceTotals
 
 OUTSIDE_SPANS = SpanKey("", "(outside any span)")
 OUTSIDE_TARGET = SpanKey("", "(outside the target)")

@@ -19,9 +19,9 @@ from xml.etree import ElementTree
 
 from fuselab import foreign
 from fuselab.analysis.folded import Folded, read_folded, renamed, safe_frame
-from fuselab.analysis.names import Mangling, rust_spelling, spoken_mangling
 from fuselab.analysis.refusal import Refusal
 from fuselab.analysis.stacks import thread_frame
+from fuselab.analysis.symbols.names import Mangling, rust_spelling, spoken_mangling
 
 CPU_UNIT = "ns on CPU"
 SAMPLES_UNIT = "samples on CPU"

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fuselab.analysis.elf import NotElfError, debug_file, read_image
-from fuselab.analysis.own_numbers import of_instance
 from fuselab.analysis.refusal import Refusal
+from fuselab.analysis.symbols.elf import NotElfError, debug_file, read_image
+from fuselab.analysis.symbols.own_numbers import of_instance
 
 Stacks = dict[tuple[str, ...], int]
 """Root first -> value, in ns or bytes."""

@@ -9,7 +9,7 @@ import click
 from fuselab.commands.common import experiment_path, print_json, repository, shorter
 from fuselab.commands.missing import missing_of_target, missing_programs, shown
 from fuselab.doctor.base import Line
-from fuselab.experiment.errors import ExperimentErrors, Problem
+from fuselab.schema.errors import ExperimentErrors, Problem
 
 
 @click.command("check")
@@ -56,8 +56,8 @@ def look_at(path: Path) -> tuple[tuple[Problem, ...], list[Line]]:
     `target.yaml` is a target, a file below `services/` a service, any other an experiment.
     """
     from fuselab.experiment.loading import load_experiment
-    from fuselab.target.loading import load_target
-    from fuselab.target.services import load_service
+    from fuselab.targets.loading import load_target
+    from fuselab.targets.services import load_service
 
     root = repository(path)
     place = path.resolve()

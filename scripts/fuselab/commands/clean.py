@@ -14,7 +14,7 @@ from fuselab.commands.words import size
 
 if TYPE_CHECKING:
     from fuselab.experiment.plan import Plan
-    from fuselab.leftovers import Leftover
+    from fuselab.workflow.cleanup import Leftover
 
 
 @click.command("clean")
@@ -25,7 +25,7 @@ def command(yes: bool, as_json: bool) -> None:
 
     Measurements of experiments whose file is broken or gone are kept.
     """
-    from fuselab.leftovers import alone, every_leftover, remove, unmarked_states
+    from fuselab.workflow.cleanup import alone, every_leftover, remove, unmarked_states
 
     root = repository()
     plans, broken = _plans(root)
@@ -53,7 +53,7 @@ def command(yes: bool, as_json: bool) -> None:
 def _plans(root: Path) -> tuple[dict[str, Plan], dict[str, str]]:
     """Plans by experiment, and why others have none, in words that go on from the file's name."""
     from fuselab.commands.plan import read_plan
-    from fuselab.experiment.errors import ExperimentErrors
+    from fuselab.schema.errors import ExperimentErrors
 
     plans, broken = {}, {}
     for path in sorted((root / "experiments").glob("*.yaml")):

@@ -12,7 +12,7 @@ import click
 
 import fuselab
 from fuselab import foreign
-from fuselab.experiment.errors import ExperimentErrors
+from fuselab.schema.errors import ExperimentErrors
 
 if TYPE_CHECKING:
     from rich.console import Console

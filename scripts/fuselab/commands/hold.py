@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from fuselab.commands.common import errors_end_here, experiment_path, fail, repository
-from fuselab.experiment.findings import hint, near
+from fuselab.schema.diagnostics import hint, near
 
 
 @click.command("hold", context_settings={"ignore_unknown_options": False})
@@ -18,10 +18,10 @@ def command(file: str, variant: str | None, wanted: tuple[str, ...], argv: tuple
 
     With `-- COMMAND`, that runs instead of a shell, and its exit code is passed on.
     """
-    from fuselab import hold
+    from fuselab.building.build import BuildError
+    from fuselab.commands import shell
     from fuselab.experiment.loading import load_experiment
-    from fuselab.rig.errors import RigError
-    from fuselab.target.build import BuildError
+    from fuselab.system.errors import RigError
 
     path = experiment_path(file)
     root = repository(path)
@@ -31,12 +31,12 @@ def command(file: str, variant: str | None, wanted: tuple[str, ...], argv: tuple
         "variant", variant or loaded.experiment.baseline.name, [v.name for v in loaded.experiment.variants]
     )
     try:
-        plan, key = hold.plan_for(loaded, name, _profilers(wanted))
-        hold.build(plan, loaded, name, key, root)
-        with hold.held(plan, name, key, root) as (at, records):
-            click.echo(hold.described(at), err=True)
-            code = hold.enter(at, argv)
-    except (hold.HoldError, RigError, BuildError) as error:
+        plan, key = shell.plan_for(loaded, name, _profilers(wanted))
+        shell.build(plan, loaded, name, key, root)
+        with shell.held(plan, name, key, root) as (at, records):
+            click.echo(shell.described(at), err=True)
+            code = shell.enter(at, argv)
+    except (shell.HoldError, RigError, BuildError) as error:
         fail(str(error))
     for record in records:
         reason = f": {record.reason}" if record.reason else ""

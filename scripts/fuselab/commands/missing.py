@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from fuselab import workloads
+from fuselab.building.build import missing
 from fuselab.doctor.base import Line, note
 from fuselab.doctor.tools import installed
-from fuselab.target.build import missing
-from fuselab.target.model import Installed, Target
+from fuselab.targets.model import Installed, Target
 
 if TYPE_CHECKING:
     from fuselab.experiment.loading import Loaded

@@ -7,7 +7,7 @@ import re
 import click
 
 from fuselab.commands.common import errors_end_here, fail, repository, shorter
-from fuselab.schemas import schema
+from fuselab.schema.schemas import schema
 
 
 @click.command("new")
@@ -17,8 +17,8 @@ from fuselab.schemas import schema
 def command(name: str, target: str | None, stdout: bool) -> None:
     """Write experiments/NAME.yaml: a commented experiment on TARGET that runs as it is."""
     from fuselab.experiment.template import experiment_text
-    from fuselab.target.loading import load_target
-    from fuselab.target.reading import target_names
+    from fuselab.schema.reading import target_names
+    from fuselab.targets.loading import load_target
 
     root = repository()
     if target is None:

@@ -13,7 +13,7 @@ from fuselab.commands.common import console, errors_end_here, experiment_path, p
 if TYPE_CHECKING:
     from fuselab.experiment.loading import Loaded
     from fuselab.experiment.plan import Plan
-    from fuselab.forecast import Forecast
+    from fuselab.workflow.estimate import Forecast
 
 
 @click.command("plan")
@@ -23,7 +23,7 @@ def command(file: str, as_json: bool) -> None:
     """Say what an experiment has, what it still takes, and what size of change it can find. Runs nothing."""
     from fuselab.commands.missing import missing_programs, shown
     from fuselab.experiment.loading import load_experiment
-    from fuselab.forecast import forecast
+    from fuselab.workflow.estimate import forecast
 
     path = experiment_path(file)
     root = repository(path)

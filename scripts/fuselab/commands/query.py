@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from fuselab.commands.common import console, experiment_path, fail, print_json, repository, row
-from fuselab.experiment.findings import hint, near
+from fuselab.schema.diagnostics import hint, near
 
 if TYPE_CHECKING:
     import duckdb
 
-    from fuselab.analysis.span_queries import Rows
-    from fuselab.queries import Fault
+    from fuselab.queries.catalogue import Fault
+    from fuselab.queries.spans import Rows
 
 
 MOST_ROWS = 100_000
@@ -31,23 +31,23 @@ def command(file: str, sql: str | None, as_json: bool) -> None:
     Every table has `variant` and `workload` as columns: group by them to compare. Without SQL, the tables and their
     columns are listed; `-` reads it from standard input.
     """
-    from fuselab import queries
-    from fuselab.analysis.span_queries import QueryError, run
+    from fuselab.queries import catalogue
+    from fuselab.queries.spans import QueryError, run
 
     path = experiment_path(file)
     home = repository(path) / "results" / path.stem
     if not home.is_dir():
         fail(f"{path.stem} has no results yet: snakemake --cores all results/{path.stem}/report.html")
     if sql is None:
-        with queries.connect(home) as database:
+        with catalogue.connect(home) as database:
             _tables(database, as_json)
         return
     sql = sys.stdin.read() if sql == "-" else sql
-    with queries.connect(home) as database:
+    with catalogue.connect(home) as database:
         try:
             answer = run(database, sql, MOST_ROWS, TIMEOUT_S)
         except QueryError as error:
-            fault = queries.fault_of(sql)
+            fault = catalogue.fault_of(sql)
             fail(_said(fault) if fault else str(error).strip())
     if as_json:
         print_json([dict(zip(answer.columns, row, strict=True)) for row in answer.rows])
@@ -62,14 +62,14 @@ def _said(fault: Fault) -> str:
 
 
 def _tables(database: duckdb.DuckDBPyConnection, as_json: bool) -> None:
-    from fuselab import queries
+    from fuselab.queries import catalogue
 
     if as_json:
-        found = {name: (queries.TABLES[name], rows) for name, rows in queries.there(database)}
+        found = {name: (catalogue.TABLES[name], rows) for name, rows in catalogue.there(database)}
         print_json([{"table": n, "rows": rows, "columns": t.columns} for n, (t, rows) in found.items()])
         return
-    for name, rows in queries.there(database):
-        table = queries.TABLES[name]
+    for name, rows in catalogue.there(database):
+        table = catalogue.TABLES[name]
         click.echo(f"{click.style(name, bold=True)}: {table.about} ({rows} rows)")
         click.echo(f"  {', '.join(table.columns)}")
 

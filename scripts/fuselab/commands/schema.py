@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from fuselab import schemas
+from fuselab.schema import schemas
 
 
 @click.command("schema")
@@ -20,7 +20,7 @@ def command(name: str | None, docs: Path | None) -> None:
         found = schemas.bundled(name) if name else {each: schemas.bundled(each) for each in schemas.NAMES}
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
         return
-    from fuselab.reference import pages
+    from fuselab.schema.reference import pages
 
     docs.mkdir(parents=True, exist_ok=True)
     for page, text in pages().items():

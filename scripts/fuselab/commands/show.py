@@ -13,7 +13,7 @@ from fuselab.commands.common import console, fail, print_json, repository, row, 
 from fuselab.commands.words import duration, figure, size
 
 if TYPE_CHECKING:
-    from fuselab.rig.record import RunRecord
+    from fuselab.records.run import RunRecord
 
 RECORDS = ("run.json", "attempt.json")
 
@@ -31,7 +31,7 @@ def command(run: str, as_json: bool) -> None:
         fail(f"there is no run at {run}: a run is a folder with a run.json (or attempt.json, if it failed)")
     import msgspec
 
-    from fuselab.rig.record import RunRecord
+    from fuselab.records.run import RunRecord
 
     read = [msgspec.json.decode(path.read_bytes(), type=RunRecord) for path in found]
     if as_json:

@@ -54,8 +54,8 @@ def command(
 
     The target.yaml and the experiment that it writes are yours to change.
     """
+    from fuselab.commands.draft import TrialError, from_here, make_trial, notes
     from fuselab.experiment.loading import load_experiment
-    from fuselab.trial import TrialError, from_here, make_trial, notes
 
     root = repository()
     try:
@@ -95,7 +95,7 @@ def command(
 
 def _words(text: str) -> tuple[str, ...]:
     """The argument list of a --prepare. Raises TrialError for what is none."""
-    from fuselab.trial import TrialError
+    from fuselab.commands.draft import TrialError
 
     try:
         words = tuple(shlex.split(text))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fuselab.building.build import missing
 from fuselab.doctor.base import Line, bad, note, ok
 from fuselab.doctor.tools import installed, version_of
 from fuselab.experiment.loading import Loaded
-from fuselab.target.build import missing
-from fuselab.target.model import CargoBuild, CommandBuild, Installed, Target
+from fuselab.targets.model import CargoBuild, CommandBuild, Installed, Target
 
 _PACKAGES = {
     "etcd": "etcd-server",

@@ -42,9 +42,9 @@ def fuse() -> Iterator[Line]:
 
 def namespaces() -> Iterator[Line]:
     """The very walls that a run is put behind."""
-    from fuselab.rig.errors import RigError
-    from fuselab.rig.namespaces import contained
-    from fuselab.rig.process import ended_words
+    from fuselab.system.errors import RigError
+    from fuselab.system.namespaces import contained
+    from fuselab.system.process import ended_words
 
     how = "as root" if os.geteuid() == 0 else "through a user namespace"
     try:
@@ -94,9 +94,9 @@ def _perf_fails(event: str) -> str | None:
 
     Behind a run's walls also because perf mounts tracefs where it is missing, and leaves it there.
     """
-    from fuselab.rig.errors import RigError
-    from fuselab.rig.namespaces import contained
-    from fuselab.rig.process import exit_words
+    from fuselab.system.errors import RigError
+    from fuselab.system.namespaces import contained
+    from fuselab.system.process import exit_words
 
     with tempfile.TemporaryDirectory() as folder:
         argv = ["perf", "record", "-q", "-e", event, "-o", f"{folder}/perf.data", "--", "true"]
@@ -113,7 +113,7 @@ def _perf_fails(event: str) -> str | None:
 
 def group() -> Line:
     """By trying, too."""
-    from fuselab.rig.cgroup import new_group
+    from fuselab.system.cgroup import new_group
 
     with new_group() as made:
         if made is not None:

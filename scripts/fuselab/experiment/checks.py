@@ -8,14 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 from fuselab import workloads
-from fuselab.experiment.findings import Findings, hint, near
 from fuselab.experiment.fio_check import Complaint, complaints
 from fuselab.experiment.fio_loads import as_fio_reads, complete_jobs, judged, place
 from fuselab.experiment.model import Variant, Workload
 from fuselab.experiment.variants import Draft
-from fuselab.experiment.yaml_source import Key
-from fuselab.target import placeholders
-from fuselab.target.model import CargoBuild, Target
+from fuselab.schema.diagnostics import Findings, hint, near
+from fuselab.schema.yaml_source import Key
+from fuselab.targets import placeholders
+from fuselab.targets.model import CargoBuild, Target
 
 TARGET_METRICS = ("target.cpu_s", "target.rss_peak_bytes")
 _OPEN = "bench."
@@ -226,21 +226,21 @@ def check_queries(findings: Findings, data: Mapping[str, Any]) -> None:
     asked = data.get("queries", ())
     if not asked:
         return
-    from fuselab import queries
+    from fuselab.queries import catalogue
 
     entries = data.get("profilers", ())
     looking = {name for entry in entries for name in (entry if isinstance(entry, list) else [entry])}
     for i, query in enumerate(asked):
         at: Key = ("queries", i, "sql")
         sql = query.get("sql", "")
-        fault = queries.fault_of(sql)
+        fault = catalogue.fault_of(sql)
         if fault is not None:
             close = near(fault.wrong, fault.names) if fault.wrong else None
             corrected = sql.replace(fault.wrong, close).strip() if close and fault.wrong else None
             findings.add(at, f"SQL: {fault.message}{hint(close)}", allowed=fault.names, corrected=corrected)
             continue
-        for name in queries.tables_in(sql):
-            profiler = queries.TABLES[name].profiler
+        for name in catalogue.tables_in(sql):
+            profiler = catalogue.TABLES[name].profiler
             if profiler is not None and profiler not in looking and not findings.broken_below(("profilers",)):
                 message = (
                     f"SQL: the table '{name}' stays empty: it comes from {profiler}, which 'profilers' lacks"

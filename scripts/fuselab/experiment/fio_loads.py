@@ -11,9 +11,9 @@ from typing import Any
 
 from fuselab import foreign
 from fuselab.experiment import fio_check, fio_file, fio_meaning, fio_reading, fio_rules
-from fuselab.experiment.findings import Findings, hint
 from fuselab.experiment.fio_reading import Section
-from fuselab.experiment.yaml_source import Key
+from fuselab.schema.diagnostics import Findings, hint
+from fuselab.schema.yaml_source import Key
 
 GLOBAL = "global"
 _LARGEST_BYTES = 256 << 10

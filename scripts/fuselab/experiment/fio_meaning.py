@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from fuselab.experiment import fio_numbers, fio_rules, units
+from fuselab.experiment import fio_numbers, fio_rules
 from fuselab.experiment.fio_reading import Section, Taken
+from fuselab.schema import units
 from fuselab.workloads import fio_time
 
 _COUNTS = ("numjobs", "iodepth")

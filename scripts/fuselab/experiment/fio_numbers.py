@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from fuselab.experiment import units
+from fuselab.schema import units
 
 TIMES = frozenset(
     (

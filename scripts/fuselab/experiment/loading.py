@@ -12,20 +12,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fuselab.experiment import checks, units
-from fuselab.experiment.errors import ExperimentErrors, Problem
-from fuselab.experiment.findings import Findings, hint, near
+from fuselab.experiment import checks
 from fuselab.experiment.loads import read_workloads
 from fuselab.experiment.model import Compare, Experiment, Query, Variant
 from fuselab.experiment.read_only import check_read_only
 from fuselab.experiment.resolve import Targets, read_variant
-from fuselab.experiment.schema_check import check_schema
 from fuselab.experiment.variants import check_twins, read_contrasts, read_drafts
-from fuselab.experiment.yaml_source import YamlSource, read_yaml
-from fuselab.rig import state_root
-from fuselab.target.model import Service, Target
-from fuselab.target.reading import shown
-from fuselab.target.services import load_service
+from fuselab.schema import units
+from fuselab.schema.diagnostics import Findings, hint, near
+from fuselab.schema.errors import ExperimentErrors, Problem
+from fuselab.schema.reading import shown
+from fuselab.schema.validation import check_schema
+from fuselab.schema.yaml_source import YamlSource, read_yaml
+from fuselab.system import state_root
+from fuselab.targets.model import Service, Target
+from fuselab.targets.services import load_service
 
 
 @dataclass(frozen=True)

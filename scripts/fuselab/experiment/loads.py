@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fuselab.experiment import units
-from fuselab.experiment.argvs import check_argv, check_argvs
-from fuselab.experiment.findings import Findings
 from fuselab.experiment.fio_loads import fio_load, fio_step, written
 from fuselab.experiment.model import Workload
-from fuselab.experiment.yaml_source import Key
+from fuselab.schema import units
+from fuselab.schema.argvs import check_argv, check_argvs
+from fuselab.schema.diagnostics import Findings
+from fuselab.schema.yaml_source import Key
 
 
 def read_workloads(findings: Findings, data: Mapping[str, Any]) -> tuple[Workload, ...]:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from fuselab import profilers
+from fuselab.building.spec import BuildSpec
 from fuselab.experiment.model import Experiment, Variant
-from fuselab.rig.request import CommandLine, MountConfig
-from fuselab.target.model import ProfilerSupport, Service, Target, fill, fill_argv
-from fuselab.target.spec import BuildSpec
+from fuselab.records.request import CommandLine, MountConfig
+from fuselab.targets.model import ProfilerSupport, Service, Target, fill, fill_argv
 
 
 def mount_config(

@@ -15,11 +15,11 @@ from typing import Literal
 import msgspec
 
 from fuselab import workloads
+from fuselab.building.spec import BuildSpec, bench_spec
 from fuselab.compare.schedule import LOOKS
 from fuselab.experiment.model import Contrast, Experiment, Workload
 from fuselab.profilers.base import Capability
-from fuselab.rig.request import RIG_VERSION, Load, MountConfig
-from fuselab.target.spec import BuildSpec, bench_spec
+from fuselab.records.request import RIG_VERSION, Load, MountConfig
 
 NONE = "none"
 

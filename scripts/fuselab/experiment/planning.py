@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fuselab import profilers, workloads
+from fuselab.building.spec import BuildSpec, build_spec
 from fuselab.experiment.model import Experiment, Variant, Workload
 from fuselab.experiment.mounting import mount_config
 from fuselab.experiment.plan import NONE, Capture, CostStep, Plan, Skipped
-from fuselab.rig.request import MountConfig
-from fuselab.target.model import ProfilerSupport, Service, Target
-from fuselab.target.spec import BuildSpec, build_spec
+from fuselab.records.request import MountConfig
+from fuselab.targets.model import ProfilerSupport, Service, Target
 
 PLAIN = "plain"
 """The run of a cost block in which nothing is compiled in."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fuselab.experiment.findings import Findings
 from fuselab.experiment.fio_loads import complete_jobs
 from fuselab.experiment.model import Variant, Workload
-from fuselab.experiment.yaml_source import Key
-from fuselab.target.model import Target
+from fuselab.schema.diagnostics import Findings
+from fuselab.schema.yaml_source import Key
+from fuselab.targets.model import Target
 from fuselab.workloads.fio_time import mode
 
 _READS = ("read", "randread")

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from fuselab.experiment.errors import ExperimentErrors
-from fuselab.experiment.findings import Findings, hint, near
+from fuselab.building.source import git
 from fuselab.experiment.model import WORKTREE, Variant
 from fuselab.experiment.variants import Draft
-from fuselab.target.loading import load_target
-from fuselab.target.model import CargoBuild, CommandBuild, Target
-from fuselab.target.reading import target_names
-from fuselab.target.source import git
+from fuselab.schema.diagnostics import Findings, hint, near
+from fuselab.schema.errors import ExperimentErrors
+from fuselab.schema.reading import target_names
+from fuselab.targets.loading import load_target
+from fuselab.targets.model import CargoBuild, CommandBuild, Target
 
 _CARGO_ONLY = {"features": "cargo features", "rustflags": "compiler flags", "profile": "cargo profiles"}
 

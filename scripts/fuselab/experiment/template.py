@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from fuselab import profilers
-from fuselab.experiment.findings import flow
-from fuselab.target.model import CargoBuild, CommandBuild, NoBuild, Target
+from fuselab.schema.diagnostics import flow
+from fuselab.targets.model import CargoBuild, CommandBuild, NoBuild, Target
 
 _SCHEMA = "# yaml-language-server: $schema=../scripts/fuselab/schema/experiment.schema.json"
 _FIRST_LOOK = ("perf-oncpu", "perf-offcpu", "jemalloc-heap")

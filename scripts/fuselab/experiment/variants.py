@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fuselab.experiment.findings import Findings
 from fuselab.experiment.model import Contrast, Variant
-from fuselab.experiment.yaml_source import Key
+from fuselab.schema.diagnostics import Findings
+from fuselab.schema.yaml_source import Key
 
 INHERITED = ("target", "backend", "rev", "features", "rustflags", "profile", "options", "env")
 CONTROL = "control"

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import msgspec
 
+from fuselab.checksums import write_sums
 from fuselab.compare.schedule import NIGHT
 from fuselab.report.plan import PlanFile
 from fuselab.report.summary import Summary
-from fuselab.sums import write_sums
 
 KEPT = ("plan.json", "summary.json", "comparisons.csv", "metrics.csv")
 """Every figure of every run is in the last: what is said of a night can be judged anew when its blocks have gone."""

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from fuselab.rig.process import ended_words
 from fuselab.rig.story import OUTCOMES
-from fuselab.target.model import ProfilerSupport, Target
+from fuselab.system.process import ended_words
+from fuselab.targets.model import ProfilerSupport, Target
 
 Level = Literal["ok", "limited", "unavailable"]
 

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from fuselab.profilers.base import Capability
-from fuselab.target.model import Installed, NoBuild, Target
+from fuselab.targets.model import Installed, NoBuild, Target
 
 OK = Capability("ok")
 

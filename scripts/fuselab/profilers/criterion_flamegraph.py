@@ -16,7 +16,7 @@ from fuselab.profilers.base import (
     whole_run,
 )
 from fuselab.profilers.capability import described
-from fuselab.target.model import ProfilerSupport, Target
+from fuselab.targets.model import ProfilerSupport, Target
 from fuselab.workloads.criterion import HOME
 
 
@@ -48,8 +48,8 @@ class CriterionFlamegraph:
     def process(self, captures: Sequence[CaptureFolder], out: Path, tools: Tools) -> Profile:
         from fuselab.analysis.criterion import BenchProfile, read_profiles, spelled
         from fuselab.analysis.folded import Picture, flamegraph
-        from fuselab.analysis.names import Mangling
         from fuselab.analysis.stacks import Stacks
+        from fuselab.analysis.symbols.names import Mangling
         from fuselab.profilers.output import Extras, Reading, mangling_figure, profile_of
 
         found: list[BenchProfile] = []

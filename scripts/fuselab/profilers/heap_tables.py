@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fuselab.analysis.heap import Heap
+from fuselab.analysis.heap.profile import Heap
 
 
 def memory_table(heap: Heap) -> pa.Table:

@@ -23,8 +23,8 @@ from fuselab.profilers.base import (
     whole_run,
 )
 from fuselab.profilers.capability import native, no_preload, preload
-from fuselab.rig.errors import RigError
-from fuselab.target.model import ProfilerSupport, Target
+from fuselab.system.errors import RigError
+from fuselab.targets.model import ProfilerSupport, Target
 
 LIBRARY = "libjemalloc.so.2"
 """Debian's libjemalloc2, found by the dynamic linker."""
@@ -76,12 +76,12 @@ class JemallocHeap:
         return whole_run()
 
     def process(self, captures: Sequence[CaptureFolder], out: Path, tools: Tools) -> Profile:
-        from fuselab.analysis import jeprof
-        from fuselab.analysis.heap import Heap, read_heap
-        from fuselab.analysis.kept import read_kept
+        from fuselab.analysis.heap import jeprof
+        from fuselab.analysis.heap.profile import Heap, read_heap
+        from fuselab.analysis.perf.modules import read_kept
         from fuselab.analysis.refusal import Refusal, Unavailable
         from fuselab.analysis.stacks import UNWIND_TABLES
-        from fuselab.analysis.symbols import Symbols
+        from fuselab.analysis.symbols.resolve import Symbols
         from fuselab.profilers.heap_tables import memory_table, timeline_table, write_table
         from fuselab.profilers.output import Extras, Reading, profile_of, quality_figures
 
@@ -145,7 +145,7 @@ def _thin(error: float) -> tuple[str, ...]:
     """What to say of a total whose standard error, as a share of it, is too large to compare anything with."""
     if error <= ERROR_ENOUGH:
         return ()
-    from fuselab.analysis.heap_words import SAMPLE_MORE
+    from fuselab.analysis.heap.words import SAMPLE_MORE
 
     return (f"So little was sampled that the total has a standard error of {error:.0%}. {SAMPLE_MORE}",)
 

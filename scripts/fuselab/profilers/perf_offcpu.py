@@ -9,7 +9,7 @@ from pathlib import Path
 from fuselab.profilers.base import Capability, CaptureContext, CaptureFolder, Profile, Tools, Window
 from fuselab.profilers.capability import native
 from fuselab.profilers.perf_session import DATA, recording
-from fuselab.target.model import ProfilerSupport, Target
+from fuselab.targets.model import ProfilerSupport, Target
 
 _NOTHING_BLOCKED = (
     "No thread was blocked but for want of something to do: there is nothing to draw beside the idle threads."
@@ -39,15 +39,15 @@ class PerfOffCpu:
         return None
 
     def attach(self, context: CaptureContext) -> AbstractContextManager[Window]:
-        from fuselab.analysis.perf import offcpu_record_argv
+        from fuselab.analysis.perf.session import offcpu_record_argv
 
         return recording(context, offcpu_record_argv)
 
     def process(self, captures: Sequence[CaptureFolder], out: Path, tools: Tools) -> Profile:
         from fuselab.analysis.folded import Folded, Picture, flamegraph, merged, write_folded
-        from fuselab.analysis.interpreter import interpreter_notes
-        from fuselab.analysis.offcpu import OffCpu, read_offcpu
-        from fuselab.analysis.symbols import Symbols
+        from fuselab.analysis.perf.interpreter import interpreter_notes
+        from fuselab.analysis.perf.offcpu import OffCpu, read_offcpu
+        from fuselab.analysis.symbols.resolve import Symbols
         from fuselab.profilers.output import Extras, Reading, profile_of, quality_figures
 
         symbols = Symbols()

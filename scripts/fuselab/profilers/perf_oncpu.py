@@ -10,7 +10,7 @@ from fuselab.profilers.base import Capability, CaptureContext, CaptureFolder, Pr
 from fuselab.profilers.capability import native
 from fuselab.profilers.observing import disagreement_notes
 from fuselab.profilers.perf_session import DATA, recording
-from fuselab.target.model import ProfilerSupport, Target
+from fuselab.targets.model import ProfilerSupport, Target
 
 
 class PerfOnCpu:
@@ -36,14 +36,14 @@ class PerfOnCpu:
         return None
 
     def attach(self, context: CaptureContext) -> AbstractContextManager[Window]:
-        from fuselab.analysis.perf import oncpu_record_argv
+        from fuselab.analysis.perf.session import oncpu_record_argv
 
         return recording(context, oncpu_record_argv)
 
     def process(self, captures: Sequence[CaptureFolder], out: Path, tools: Tools) -> Profile:
-        from fuselab.analysis.interpreter import interpreter_notes
-        from fuselab.analysis.oncpu import OnCpu, read_oncpu
-        from fuselab.analysis.symbols import Symbols
+        from fuselab.analysis.perf.interpreter import interpreter_notes
+        from fuselab.analysis.perf.oncpu import OnCpu, read_oncpu
+        from fuselab.analysis.symbols.resolve import Symbols
         from fuselab.profilers.output import Extras, Reading, profile_of, quality_figures
 
         symbols = Symbols()

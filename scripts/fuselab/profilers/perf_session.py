@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from fuselab.analysis.perf import Watched
+from fuselab.analysis.perf.session import Watched
 from fuselab.paths import tool
 from fuselab.profilers.base import CaptureContext
-from fuselab.rig import procfs
-from fuselab.rig.errors import NotPermittedError, RigError
-from fuselab.rig.process import exit_words
+from fuselab.system import procfs
+from fuselab.system.errors import NotPermittedError, RigError
+from fuselab.system.process import exit_words
 
 DATA = "perf.data"
 RecordArgv = Callable[[str, Watched, Path], list[str]]

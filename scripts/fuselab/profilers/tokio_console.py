@@ -20,7 +20,7 @@ from fuselab.profilers.base import (
 )
 from fuselab.profilers.capability import described
 from fuselab.profilers.console_live import PROMPT, REASON, STATE, asked_at_the_end
-from fuselab.target.model import ProfilerSupport, Target
+from fuselab.targets.model import ProfilerSupport, Target
 
 
 class TokioConsole:
@@ -51,8 +51,8 @@ class TokioConsole:
     def process(self, captures: Sequence[CaptureFolder], out: Path, tools: Tools) -> Profile:
         import pyarrow.parquet as pq
 
-        from fuselab.analysis.console_state import read_state
-        from fuselab.analysis.tasks import never_woken, read_recordings, task_stacks, write_tasks
+        from fuselab.analysis.tokio.console_state import read_state
+        from fuselab.analysis.tokio.tasks import never_woken, read_recordings, task_stacks, write_tasks
         from fuselab.profilers.output import Extras, Reading, files_of, profile_of
 
         def read(capture: CaptureFolder) -> Reading:

@@ -17,7 +17,7 @@ from fuselab.profilers.base import (
     whole_run,
 )
 from fuselab.profilers.capability import described
-from fuselab.target.model import ProfilerSupport, Target
+from fuselab.targets.model import ProfilerSupport, Target
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,8 +55,8 @@ class TraceChrome:
     def process(self, captures: Sequence[CaptureFolder], out: Path, tools: Tools) -> Profile:
         import duckdb
 
-        from fuselab.analysis.flame import read_flame
-        from fuselab.analysis.spans import read_traces, wall_stacks
+        from fuselab.analysis.spans.flame import read_flame
+        from fuselab.analysis.spans.trace import read_traces, wall_stacks
         from fuselab.profilers.output import Extras, Reading, files_of, profile_of
 
         def read(capture: CaptureFolder) -> Reading:

@@ -16,7 +16,7 @@ from fuselab.profilers.base import (
     whole_run,
 )
 from fuselab.profilers.capability import described
-from fuselab.target.model import ProfilerSupport, Target
+from fuselab.targets.model import ProfilerSupport, Target
 
 
 class TraceFlame:
@@ -45,7 +45,7 @@ class TraceFlame:
         return whole_run()
 
     def process(self, captures: Sequence[CaptureFolder], out: Path, tools: Tools) -> Profile:
-        from fuselab.analysis.flame import read_flame, write_frames
+        from fuselab.analysis.spans.flame import read_flame, write_frames
         from fuselab.profilers.output import Extras, Reading, files_of, profile_of
 
         def read(capture: CaptureFolder) -> Reading:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import msgspec
 
+from fuselab.building.build import BuildRecord
 from fuselab.report import words
 from fuselab.report.plan import PlanFile
 from fuselab.report.reading import Results
-from fuselab.target.build import BuildRecord
 
 _DEFINITIONS = ("targets/", "services/")
 _TIMED = "none"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from fuselab.records.request import NOT_FRESH
 from fuselab.report import counts, provenance, words
 from fuselab.report.machine import programs as programs_of
 from fuselab.report.reading import Results
-from fuselab.rig.request import NOT_FRESH
 
 
 def methods(results: Results) -> str:

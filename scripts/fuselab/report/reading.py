@@ -10,8 +10,10 @@ from pathlib import Path
 
 import msgspec
 
+from fuselab.building.build import BuildRecord
 from fuselab.files import read_json
 from fuselab.profilers.base import Profile
+from fuselab.records.run import RunRecord
 from fuselab.report.inputs import ReportInputs
 from fuselab.report.plan import PlanFile
 from fuselab.report.records import (
@@ -25,8 +27,6 @@ from fuselab.report.records import (
     Sample,
     Verify,
 )
-from fuselab.rig.record import RunRecord
-from fuselab.target.build import BuildRecord
 
 CONTRACT_COLUMNS = (
     "experiment",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fuselab.profilers.base import Profile
-from fuselab.rig.record import RunRecord
+from fuselab.records.run import RunRecord
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from pathlib import Path
 import msgspec
 
 from fuselab.files import write_atomically
+from fuselab.records.run import Environment
 from fuselab.report import counts, provenance, verdicts, words
 from fuselab.report.inputs import ReportInputs
 from fuselab.report.reading import Results
 from fuselab.report.records import Comparison
-from fuselab.rig.record import Environment
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,12 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from fuselab.files import write_json
-from fuselab.rig import hang, kernel, procfs
+from fuselab.rig import hang
 from fuselab.rig.disturbance import STEP_S, Disturbance
-from fuselab.rig.errors import HungError, NotPermittedError, RigError, TargetError
-from fuselab.rig.process import Process
 from fuselab.rig.progress import Progress
+from fuselab.system import kernel, procfs
+from fuselab.system.errors import HungError, NotPermittedError, RigError, TargetError
+from fuselab.system.process import Process
 
 if TYPE_CHECKING:
     from fuselab.rig.session import Session

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from fuselab.rig import procfs
+from fuselab.system import procfs
 
 STEP_S = 0.5
 """Between two looks: shorter than any stop that must not be missed of a process that is no child of ours."""

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fuselab.rig import kernel, mountinfo, procfs
-from fuselab.rig.record import Environment
+from fuselab.records.run import Environment
 from fuselab.rig.state import free_bytes
+from fuselab.system import kernel, mountinfo, procfs
 
 GATE_WINDOW_S = 0.5
 GATE_CPU_SHARE = 0.10

@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from fuselab.rig import procfs
-from fuselab.rig.cgroup import Group
+from fuselab.system import procfs
+from fuselab.system.cgroup import Group
 
 
 class Family:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fuselab.foreign import name as plain_name
-from fuselab.rig import kernel, procfs
 from fuselab.rig.mount import MountedTarget
+from fuselab.system import kernel, procfs
 
 FILE = "hang.json"
 _SYSTEM_CALL = re.compile(r"(?:__(?:x64|arm64|riscv|s390x|do|se)_sys|ksys)_(\w+)")

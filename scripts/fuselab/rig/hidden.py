@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
-from fuselab.rig.request import MountConfig
+from fuselab.records.request import MountConfig
 
 HIDDEN = "(hidden)"
 _NAME = re.compile(

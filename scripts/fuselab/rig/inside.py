@@ -26,8 +26,8 @@ def main(argv: list[str]) -> int:
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     worker = os.fork()
     if worker == 0:
-        from fuselab.rig.cgroup import Group  # only here: the first process stays small
         from fuselab.rig.worker import work
+        from fuselab.system.cgroup import Group  # only here: the first process stays small
 
         group = Group(Path(argv[3]), argv[4]) if len(argv) > 3 else None
         os._exit(work(request, socket, proc, group))

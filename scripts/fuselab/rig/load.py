@@ -9,11 +9,11 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from fuselab.records.run import TargetUse
 from fuselab.rig import environment
 from fuselab.rig.attended import attended, blamed
-from fuselab.rig.errors import TargetError, WrongDataError
-from fuselab.rig.record import TargetUse
 from fuselab.rig.session import Session
+from fuselab.system.errors import TargetError, WrongDataError
 from fuselab.workloads.base import LoadContext, LoadResult
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _profilers(at: Session) -> Iterator[tuple[str, AbstractContextManager[Window
 def _keep_modules(at: Session, windows: Mapping[str, Window]) -> None:
     """Of whom profilers look at, outside the window: what is opened in it and is still there is known behind it."""
     if windows:
-        from fuselab.analysis.kept import keep_modules
+        from fuselab.analysis.perf.modules import keep_modules
 
         keep_modules(at.place.out, sorted(at.place.family.pids()))
 

@@ -12,11 +12,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fuselab.rig import kernel, mountinfo, procfs
-from fuselab.rig.errors import TargetError
-from fuselab.rig.log import Log
-from fuselab.rig.process import Process, pause_s, program, running
-from fuselab.target.model import StopSpec
+from fuselab.system import kernel, mountinfo, procfs
+from fuselab.system.errors import TargetError
+from fuselab.system.log import Log
+from fuselab.system.process import Process, pause_s, program, running
+from fuselab.targets.model import StopSpec
 
 _LOOK_S = 0.1
 _STAT_TIMEOUT_S = 5.0

@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from fuselab.rig import kernel, procfs
 from fuselab.rig.mount import MountedTarget
+from fuselab.system import kernel, procfs
 
 _FEW_BYTES, _FEW_BYTES_PER_S = 4096, 256
 """What is no progress: fio's own threads talk to each other in some 50 bytes a second while its jobs wait."""

@@ -18,17 +18,18 @@ from types import FrameType
 import msgspec
 
 from fuselab.files import write_json
-from fuselab.rig import procfs, state
-from fuselab.rig.cgroup import Group, new_group
-from fuselab.rig.errors import RigError
+from fuselab.records.request import RunRequest
+from fuselab.records.run import RunRecord
+from fuselab.rig import state
 from fuselab.rig.hidden import hidden_of
-from fuselab.rig.namespaces import contained
-from fuselab.rig.process import exit_words, plain_env, program
-from fuselab.rig.record import RunRecord
-from fuselab.rig.request import RunRequest
 from fuselab.rig.service import require_program
 from fuselab.rig.story import OUTCOMES, REQUEST, binary_path
 from fuselab.rig.worker import FORBIDDEN, INTERRUPTED, PREPARE_TIMEOUT_S
+from fuselab.system import procfs
+from fuselab.system.cgroup import Group, new_group
+from fuselab.system.errors import RigError
+from fuselab.system.namespaces import contained
+from fuselab.system.process import exit_words, plain_env, program
 from fuselab.workloads import REGISTRY
 
 _PACKAGES = {"fio": "fio", "unshare": "util-linux", "setpriv": "util-linux", "umount": "mount"}

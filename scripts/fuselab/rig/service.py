@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from fuselab.rig.errors import RigError, TargetError
-from fuselab.rig.log import Log
-from fuselab.rig.process import Process, pause_s, program, run, running
-from fuselab.target.model import Service, fill
+from fuselab.system.errors import RigError, TargetError
+from fuselab.system.log import Log
+from fuselab.system.process import Process, pause_s, program, run, running
+from fuselab.targets.model import Service, fill
 
 _CONNECT_S = 1.0
 

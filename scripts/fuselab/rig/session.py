@@ -9,17 +9,17 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fuselab.rig import kernel
 from fuselab.rig.attended import attended, blamed
-from fuselab.rig.errors import TargetError
 from fuselab.rig.family import Family
-from fuselab.rig.log import Log
 from fuselab.rig.mount import MountedTarget, mounted
-from fuselab.rig.mountinfo import mount_of
-from fuselab.rig.process import Process, ended_words, step
 from fuselab.rig.state import State
 from fuselab.rig.story import Story, binary_path
-from fuselab.target.model import fill
+from fuselab.system import kernel
+from fuselab.system.errors import TargetError
+from fuselab.system.log import Log
+from fuselab.system.mountinfo import mount_of
+from fuselab.system.process import Process, ended_words, step
+from fuselab.targets.model import fill
 from fuselab.workloads import REGISTRY
 from fuselab.workloads.base import LoadContext
 

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fuselab.files import locked
-from fuselab.rig import kernel, mountinfo, state_root
-from fuselab.rig.errors import RigError
+from fuselab.system import kernel, mountinfo, state_root
+from fuselab.system.errors import RigError
 
 MIN_FREE_BYTES = 256 << 20
 """Less free space than this and a run does not start: its figures would be those of a full disk."""

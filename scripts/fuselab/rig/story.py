@@ -17,11 +17,11 @@ import msgspec
 from fuselab import foreign
 from fuselab.code import measuring_code
 from fuselab.files import sha256
+from fuselab.records.request import RIG_VERSION, RunRequest
+from fuselab.records.run import Environment, FileRecord, MountRecord, Phases, RunRecord, Status, TargetUse
 from fuselab.rig.environment import Gate
-from fuselab.rig.errors import Fault
 from fuselab.rig.hidden import Hidden, hidden_of
-from fuselab.rig.record import Environment, FileRecord, MountRecord, Phases, RunRecord, Status, TargetUse
-from fuselab.rig.request import RIG_VERSION, RunRequest
+from fuselab.system.errors import Fault
 
 OUTCOMES = ("run.json", "attempt.json")
 REQUEST = "request.json"

@@ -18,19 +18,20 @@ import msgspec
 from fuselab.code import measuring_code
 from fuselab.files import unusable, write_json
 from fuselab.paths import MissingProgramError
-from fuselab.rig import disturbance, environment, kernel
-from fuselab.rig.cgroup import Group
-from fuselab.rig.errors import Interrupted, RigError, TargetError
+from fuselab.records.request import NOT_FRESH, RunRequest
+from fuselab.records.run import RunRecord
+from fuselab.rig import disturbance, environment
 from fuselab.rig.family import Family
 from fuselab.rig.load import do_load
-from fuselab.rig.process import plain_env, step
-from fuselab.rig.record import RunRecord
-from fuselab.rig.request import NOT_FRESH, RunRequest
 from fuselab.rig.service import serving
 from fuselab.rig.session import Place, make_cold, prepare, session
 from fuselab.rig.state import free_bytes, state_folder
 from fuselab.rig.story import Story
-from fuselab.target.model import fill, is_shell
+from fuselab.system import kernel
+from fuselab.system.cgroup import Group
+from fuselab.system.errors import Interrupted, RigError, TargetError
+from fuselab.system.process import plain_env, step
+from fuselab.targets.model import fill, is_shell
 from fuselab.workloads import REGISTRY, reading
 from fuselab.workloads.base import LoadContext, LoadResult
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
-from fuselab.rig.request import Load
-from fuselab.target.model import mountpoint_name
+from fuselab.records.request import Load
+from fuselab.targets.model import mountpoint_name
 
 Better = Literal["higher", "lower"]
 

@@ -10,9 +10,9 @@ from typing import cast
 import msgspec
 
 from fuselab.files import write_json
-from fuselab.rig.errors import ProgramError
-from fuselab.rig.request import Load
-from fuselab.target.model import fill
+from fuselab.records.request import Load
+from fuselab.system.errors import ProgramError
+from fuselab.targets.model import fill
 from fuselab.workloads.base import LoadContext, LoadResult, Metric, Traffic
 from fuselab.workloads.fio import Fio
 from fuselab.workloads.running import finish

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import cast
 
 from fuselab import foreign
-from fuselab.rig.request import Load
+from fuselab.records.request import Load
 from fuselab.workloads.base import LoadContext, LoadResult, Metric, Traffic
 from fuselab.workloads.running import finish
 
@@ -40,7 +40,7 @@ class Criterion:
         return None
 
     def run(self, load: Load, context: LoadContext) -> LoadResult:
-        from fuselab.target.spec import bench_path
+        from fuselab.building.spec import bench_path
 
         bench = bench_path(context.binary, str(load.settings["bench"]))
         only = str(load.settings.get("filter") or "")

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-from fuselab.rig.request import Load
+from fuselab.records.request import Load
 from fuselab.workloads import fio_logs, fio_output, fio_time
 from fuselab.workloads.base import LoadContext, LoadResult, Metric, Traffic
 from fuselab.workloads.fio_time import Options

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fuselab.rig.log import Log
-from fuselab.rig.process import STOPPED, exit_words, indented, plain_env, running
+from fuselab.system.log import Log
+from fuselab.system.process import STOPPED, exit_words, indented, plain_env, running
 from fuselab.workloads.base import LoadContext
 
 _ASKED_TO_END_S = 5.0

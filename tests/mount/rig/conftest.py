@@ -14,10 +14,10 @@ import msgspec
 import pytest
 from tests.mount.processes import naming, pid_of
 
-from fuselab.rig.record import RunRecord
-from fuselab.rig.request import Load, MountConfig, RunRequest
+from fuselab.records.request import Load, MountConfig, RunRequest
+from fuselab.records.run import RunRecord
 from fuselab.rig.run import execute
-from fuselab.target.model import StopSpec
+from fuselab.targets.model import StopSpec
 
 BINDFS = ("bindfs", "-f", "{state}", "{mountpoint}")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fuselab.rig.request import Load
+from fuselab.records.request import Load
 
 pytestmark = pytest.mark.mount
 

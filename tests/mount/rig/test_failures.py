@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from fuselab.rig.errors import RigError
-from fuselab.rig.record import RunRecord
-from fuselab.rig.request import Load
-from fuselab.target.model import Service, StopSpec
+from fuselab.records.request import Load
+from fuselab.records.run import RunRecord
+from fuselab.system.errors import RigError
+from fuselab.targets.model import Service, StopSpec
 
 pytestmark = pytest.mark.mount
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from fuselab.doctor import machine
-from fuselab.rig import cgroup
-from fuselab.rig.request import Load
+from fuselab.records.request import Load
+from fuselab.system import cgroup
 
 pytestmark = pytest.mark.mount
 

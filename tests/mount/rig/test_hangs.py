@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from fuselab.rig.request import Load
+from fuselab.records.request import Load
 
 pytestmark = pytest.mark.mount
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from fuselab.processing import tools
+from fuselab.jobs.process import tools
 from fuselab.profilers import REGISTRY
 from fuselab.profilers.base import CaptureFolder, Profile
-from fuselab.target.model import ProfilerSupport
+from fuselab.targets.model import ProfilerSupport
 
 from .conftest import Rig, fio
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from fuselab.rig.namespaces import PARENT, contained
-from fuselab.rig.request import Load
+from fuselab.records.request import Load
 from fuselab.rig.run import execute
-from fuselab.target.model import Service, StopSpec
+from fuselab.system.namespaces import PARENT, contained
+from fuselab.targets.model import Service, StopSpec
 
 pytestmark = pytest.mark.mount
 

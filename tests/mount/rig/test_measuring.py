@@ -13,8 +13,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from fuselab.rig.request import Load
-from fuselab.target.model import ProfilerSupport
+from fuselab.records.request import Load
+from fuselab.targets.model import ProfilerSupport
 from fuselab.workloads import reading
 
 pytestmark = pytest.mark.mount

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from tests.conftest import CHECKOUT
 
-from fuselab.processing import tools
+from fuselab.jobs.process import tools
 from fuselab.profilers import REGISTRY
 from fuselab.profilers.base import CaptureFolder, Profile
-from fuselab.rig.request import Load
-from fuselab.target.model import ProfilerSupport
+from fuselab.records.request import Load
+from fuselab.targets.model import ProfilerSupport
 
 pytestmark = pytest.mark.mount
 

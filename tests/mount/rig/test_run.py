@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from fuselab.analysis.metrics import rows
 from fuselab.files import sha256
-from fuselab.rig.record import RunRecord
-from fuselab.rig.request import NOT_FRESH, CommandLine, Load
+from fuselab.records.request import NOT_FRESH, CommandLine, Load
+from fuselab.records.run import RunRecord
 from fuselab.rig.state import state_folder
-from fuselab.target.model import ProfilerSupport, StopSpec
+from fuselab.targets.model import ProfilerSupport, StopSpec
 from fuselab.workloads.base import Metric
+from fuselab.workloads.run_metrics import rows
 
 from .conftest import fio
 

@@ -8,8 +8,8 @@ import shutil
 
 import pytest
 
-from fuselab.rig.request import Load
-from fuselab.target.services import load_service
+from fuselab.records.request import Load
+from fuselab.targets.services import load_service
 
 pytestmark = pytest.mark.mount
 
@@ -74,7 +74,7 @@ def test_redis_answers(rig, checkout):
 
 
 def test_a_missing_service_is_said_before_anything_starts(rig, checkout, monkeypatch):
-    from fuselab.rig.errors import RigError
+    from fuselab.system.errors import RigError
 
     tools = rig.root / "tools"
     tools.mkdir()

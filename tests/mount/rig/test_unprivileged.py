@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from fuselab.rig.request import Load, RunRequest
-from fuselab.target.model import ProfilerSupport, Service, StopSpec
+from fuselab.records.request import Load, RunRequest
+from fuselab.targets.model import ProfilerSupport, Service, StopSpec
 
 pytestmark = [
     pytest.mark.mount,

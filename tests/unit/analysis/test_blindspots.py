@@ -23,11 +23,11 @@ from fuselab.analysis.blindspots import (
     Sampled,
     account,
 )
-from fuselab.analysis.flame import FlameFrame, read_flame
 from fuselab.analysis.folded import Folded
-from fuselab.analysis.span_functions import SpanKey
-from fuselab.analysis.span_totals import SpanTotal, TraceTotals, read_totals
-from fuselab.analysis.spans import read_trace
+from fuselab.analysis.spans.flame import FlameFrame, read_flame
+from fuselab.analysis.spans.functions import SpanKey
+from fuselab.analysis.spans.totals import SpanTotal, TraceTotals, read_totals
+from fuselab.analysis.spans.trace import read_trace
 
 MS = 1_000_000
 WRITE, EXTEND, COPY, STAGE = (

@@ -5,8 +5,8 @@ import struct
 import subprocess
 from pathlib import Path
 
-from fuselab.analysis.cfi import CallFrames, Rule, read_call_frames, walk
-from fuselab.analysis.elf import read_image
+from fuselab.analysis.symbols.cfi import CallFrames, Rule, read_call_frames, walk
+from fuselab.analysis.symbols.elf import read_image
 
 TEXT = b"""STACK CFI INIT 1000 40 .cfa: $rsp 8 + .ra: .cfa -8 + ^
 STACK CFI 1001 .cfa: $rsp 16 + $rbp: .cfa -16 + ^

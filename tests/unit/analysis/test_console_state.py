@@ -11,11 +11,11 @@ from threading import Event
 import grpc
 import pytest
 
-from fuselab.analysis.console_state import State, read_state, short_place
-from fuselab.analysis.tasks import read_tasks
+from fuselab.analysis.tokio.console_state import State, read_state, short_place
+from fuselab.analysis.tokio.tasks import read_tasks
 from fuselab.profilers.base import CaptureContext
 from fuselab.profilers.console_live import REASON, STATE, asked_at_the_end
-from fuselab.target.model import ProfilerSupport
+from fuselab.targets.model import ProfilerSupport
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from fuselab.analysis.flame import Flame, parse_frame, read_flame, write_frames
 from fuselab.analysis.refusal import Refusal
-from fuselab.analysis.spans import Place
+from fuselab.analysis.spans.flame import Flame, parse_frame, read_flame, write_frames
+from fuselab.analysis.spans.trace import Place
 
 MS = 1_000_000
 

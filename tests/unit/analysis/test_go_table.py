@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from fuselab.analysis.elf import read_image
-from fuselab.analysis.go_table import parse, read_go_table
-from fuselab.analysis.symbols import Place, Symbols
+from fuselab.analysis.symbols.elf import read_image
+from fuselab.analysis.symbols.go_table import parse, read_go_table
+from fuselab.analysis.symbols.resolve import Place, Symbols
 
 GO = shutil.which("go")
 ETCD = shutil.which("etcd")

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from fuselab.analysis import allocator, jeprof
-from fuselab.analysis.heap import Heap, read_heap
-from fuselab.analysis.heap_dump import parse_name, read_dump, unbias
+from fuselab.analysis.heap import allocator, jeprof
+from fuselab.analysis.heap.dump import parse_name, read_dump, unbias
+from fuselab.analysis.heap.profile import Heap, read_heap
 from fuselab.analysis.refusal import Refusal
-from fuselab.analysis.symbols import Symbols
+from fuselab.analysis.symbols.resolve import Symbols
 
 MIB = 2**20
 POOL_BYTES = 82494
@@ -215,7 +215,7 @@ def test_jeprof_reads_our_names_and_finds_the_same_bytes(
 def test_jeprof_keeps_rust_generics(tmp_path: Path) -> None:
     from dataclasses import replace
 
-    from fuselab.analysis.heap import HeapPoint, Sample
+    from fuselab.analysis.heap.profile import HeapPoint, Sample
     from fuselab.analysis.stacks import Quality
 
     name = "<demofs::meta::Sqlite<T> as demofs::meta::Store>::stat(--x)"

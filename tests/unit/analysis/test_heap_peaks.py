@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from fuselab.analysis.elf import read_image
-from fuselab.analysis.heap import Heap, read_heap
+from fuselab.analysis.heap.profile import Heap, read_heap
 from fuselab.analysis.refusal import Refusal
-from fuselab.analysis.symbols import Symbols
+from fuselab.analysis.symbols.elf import read_image
+from fuselab.analysis.symbols.resolve import Symbols
 from fuselab.profilers import REGISTRY
-from fuselab.target.model import fill
+from fuselab.targets.model import fill
 
 MIB = 2**20
 WITHIN = 0.1
@@ -39,7 +39,7 @@ def heaps(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def look(tmp_path: Path) -> Look:
     """Runs a program as a capture does, with the files in `tmp_path`: the pid that it says."""
-    from fuselab.target.model import ProfilerSupport
+    from fuselab.targets.model import ProfilerSupport
 
     def look(*argv: object, more: str = "", peaks: bool = True) -> int:
         HEAP.equip(tmp_path)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fuselab.analysis.idle import is_idle
+from fuselab.analysis.perf.idle import is_idle
 
 READS = ["fuse_session_receive_buf", "read", "entry_SYSCALL_64_[k]", "vfs_read_[k]", "fuse_dev_read_[k]"]
 SLEEPS = ["schedule_[k]", "__schedule_[k]"]

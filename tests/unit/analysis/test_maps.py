@@ -1,7 +1,7 @@
 """An address is what it is in one process at one time."""
 
-from fuselab.analysis.maps import MappedFile, address_space
-from fuselab.analysis.symbols import MIXED, Place
+from fuselab.analysis.symbols.maps import MappedFile, address_space
+from fuselab.analysis.symbols.resolve import MIXED, Place
 
 A = MappedFile(0x1000, 0x5000, 0x200, "/a.so", "aa")
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from fuselab.analysis import offcpu, perf, perf_script
-from fuselab.analysis.offcpu import read_offcpu
+from fuselab.analysis.perf import offcpu, script, session
+from fuselab.analysis.perf.offcpu import read_offcpu
 from fuselab.analysis.refusal import Refusal
 from fuselab.analysis.stacks import Stacks
-from fuselab.analysis.symbols import Symbols
+from fuselab.analysis.symbols.resolve import Symbols
 
 Slept = tuple[Path, tuple[int, int], int]
 
@@ -64,7 +64,7 @@ def test_a_wait_still_going_on_counts_to_the_end_of_the_window(slept: Slept, sym
 def test_real_text_is_folded_exactly(golden: Path, monkeypatch: pytest.MonkeyPatch, symbols: Symbols) -> None:
     """Every duration of tests/golden/perf/offcpu.txt, added up by hand."""
     text = (golden / "perf" / "offcpu.txt").read_text()
-    monkeypatch.setattr(perf_script, "run", lambda argv: iter([text]))
+    monkeypatch.setattr(script, "run", lambda argv: iter([text]))
     off = offcpu.read_offcpu("perf", golden / "perf" / "offcpu.txt", symbols)
     asleep = {17246: 0, 17253: 0}
     left: dict[int, int] = {}
@@ -89,7 +89,7 @@ def test_switches_without_a_sample_are_time_without_a_stack(
     record, sample = whole[0].rsplit("\n", 1)[0], whole[0]
     lost = sample[: sample.index("waits 17246/17246  3083.524184301:          1 sched")]
     assert record
-    monkeypatch.setattr(perf_script, "run", lambda argv: iter([lost + "\n\n".join(whole[1:]).lstrip("\n")]))
+    monkeypatch.setattr(script, "run", lambda argv: iter([lost + "\n\n".join(whole[1:]).lstrip("\n")]))
     off = read_offcpu("perf", golden / "perf" / "offcpu.txt", symbols)
     assert off.without_stack_ns == pytest.approx(10.17e6, rel=0.01)
     assert time_in(off.blocked, "[no stack]") == off.without_stack_ns
@@ -101,6 +101,6 @@ def test_no_switches_are_refused(oncpu_data: Path, symbols: Symbols) -> None:
 
 
 def test_perf_is_asked_for_stacks_and_switches() -> None:
-    argv = perf.offcpu_record_argv("perf", perf.Watched((7,)), Path("out"))
+    argv = session.offcpu_record_argv("perf", session.Watched((7,)), Path("out"))
     assert "--switch-events" in argv
     assert argv[argv.index("-k") + 1] == "CLOCK_MONOTONIC"

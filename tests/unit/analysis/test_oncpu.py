@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from fuselab.analysis import perf, perf_script
-from fuselab.analysis.elf import read_image
-from fuselab.analysis.oncpu import read_oncpu
-from fuselab.analysis.perf_data import read_modules, read_stack_tops
-from fuselab.analysis.perf_script import RawStack
+from fuselab.analysis.perf import script, session
+from fuselab.analysis.perf.data import read_modules, read_stack_tops
+from fuselab.analysis.perf.oncpu import read_oncpu
+from fuselab.analysis.perf.script import RawStack
 from fuselab.analysis.refusal import Refusal
 from fuselab.analysis.stacks import UNWIND_TABLES, Quality, Stacks, is_whole, thread_frame
-from fuselab.analysis.symbols import Place, Symbols
+from fuselab.analysis.symbols.elf import read_image
+from fuselab.analysis.symbols.resolve import Place, Symbols
 
 
 def shares(stacks: Stacks, names: list[str]) -> dict[str, float]:
@@ -58,7 +58,7 @@ def test_quality_stands_beside_the_stacks(oncpu_data: Path, symbols: Symbols) ->
 def test_time_in_libcs_memcpy_belongs_to_its_caller(programs: Path, recorder, symbols: Symbols) -> None:
     """libc keeps no frame pointers: a walk along them passes over the function that called memcpy."""
     oncpu = read_oncpu(
-        "perf", recorder.record(perf.oncpu_record_argv, [str(programs / "copies"), "0.5"]), symbols
+        "perf", recorder.record(session.oncpu_record_argv, [str(programs / "copies"), "0.5"]), symbols
     )
     copying = {stack: value for stack, value in oncpu.stacks.items() if re.search("mem(cpy|move)", stack[-1])}
     assert sum(copying.values()) > 0.5 * oncpu.total_ns
@@ -91,7 +91,7 @@ def test_too_little_to_say_anything_is_refused_with_what_to_change(
 
 
 def test_an_idle_program_is_refused(programs: Path, recorder, symbols: Symbols) -> None:
-    data = recorder.record(perf.oncpu_record_argv, [str(programs / "inlined"), "0"])
+    data = recorder.record(session.oncpu_record_argv, [str(programs / "inlined"), "0"])
     with pytest.raises(Refusal, match=r"no samples|only"):
         read_oncpu("perf", data, symbols)
 
@@ -121,13 +121,13 @@ def test_a_program_without_frame_pointers_is_limited(
     golden: Path, tmp_path: Path, recorder, symbols: Symbols
 ) -> None:
     binary = without_frame_pointers(golden, tmp_path)
-    oncpu = read_oncpu("perf", recorder.record(perf.oncpu_record_argv, [str(binary)]), symbols)
+    oncpu = read_oncpu("perf", recorder.record(session.oncpu_record_argv, [str(binary)]), symbols)
     assert oncpu.quality.whole_stack_share < 0.2
     assert "frame pointers" in " ".join(oncpu.quality.limits())
 
 
 def test_a_stripped_program_is_refused(golden: Path, tmp_path: Path, recorder, symbols: Symbols) -> None:
-    data = recorder.record(perf.oncpu_record_argv, [str(without_frame_pointers(golden, tmp_path, "-s"))])
+    data = recorder.record(session.oncpu_record_argv, [str(without_frame_pointers(golden, tmp_path, "-s"))])
     with pytest.raises(Refusal, match=r"of the frames have a name.*debug = limited.*do not strip"):
         read_oncpu("perf", data, symbols)
 
@@ -154,7 +154,7 @@ def test_a_stripped_program_that_works_in_the_kernel_is_limited(
     (tmp_path / "reads.c").write_text(READS)
     options = ["-O1", "-s", "-static", "-w"]
     subprocess.run(["gcc", *options, tmp_path / "reads.c", "-o", tmp_path / "reads"], check=True)
-    oncpu = read_oncpu("perf", recorder.record(perf.oncpu_record_argv, [str(tmp_path / "reads")]), symbols)
+    oncpu = read_oncpu("perf", recorder.record(session.oncpu_record_argv, [str(tmp_path / "reads")]), symbols)
     assert oncpu.kernel_ns > 0.5 * oncpu.total_ns
     assert oncpu.quality.named_frame_share == 0.0
     assert oncpu.quality.nameless[str(tmp_path / "reads")] > 0.9
@@ -188,7 +188,7 @@ def test_a_recording_without_call_chains_is_refused(
     heads = [
         line for line in (golden / "perf" / "oncpu.txt").read_text().splitlines() if "cpu-clock:" in line
     ]
-    monkeypatch.setattr(perf_script, "run", lambda argv: iter(["\n\n".join(heads * 10) + "\n\n"]))
+    monkeypatch.setattr(script, "run", lambda argv: iter(["\n\n".join(heads * 10) + "\n\n"]))
     with pytest.raises(Refusal, match=r"No stack has a frame.*perf.log"):
         read_oncpu("perf", oncpu_data, symbols)
 
@@ -198,7 +198,7 @@ def test_a_recording_without_a_single_name_is_refused(
 ) -> None:
     text = (golden / "perf" / "oncpu.txt").read_text()
     nameless = re.sub(r"^(\s+[0-9a-f]+) \S.* \((\S+)\)$", r"\1 [unknown] (/gone/program)", text, flags=re.M)
-    monkeypatch.setattr(perf_script, "run", lambda argv: iter([nameless] * 10))
+    monkeypatch.setattr(script, "run", lambda argv: iter([nameless] * 10))
     with pytest.raises(Refusal, match=r"0\.0% of the frames.*/gone/program.*debug = limited"):
         read_oncpu("perf", oncpu_data, symbols)
 
@@ -206,7 +206,7 @@ def test_a_recording_without_a_single_name_is_refused(
 def read_golden(golden: Path, name: str, piece: int) -> list[tuple[list[str], str]]:
     text = (golden / "perf" / name).read_text()
     pieces: Iterator[str] = (text[i : i + piece] for i in range(0, len(text), piece))
-    return [(list(heads), stack) for heads, stack in perf_script.read_blocks(pieces)]
+    return [(list(heads), stack) for heads, stack in script.read_blocks(pieces)]
 
 
 @pytest.mark.parametrize("piece", [1 << 20, 777, 61])
@@ -216,12 +216,12 @@ def test_the_stream_may_be_cut_anywhere(golden: Path, piece: int) -> None:
 
 def test_perfs_text_is_understood(golden: Path) -> None:
     blocks = read_golden(golden, "oncpu.txt", 1 << 20)
-    headers = [header for heads, _ in blocks for line in heads if (header := perf_script.parse_header(line))]
+    headers = [header for heads, _ in blocks for line in heads if (header := script.parse_header(line))]
     samples = [header for header in headers if not header.is_record]
     assert len(samples) == 6
     assert {header.event()[:2] for header in samples} == {(1001001, "cpu-clock")}
     assert {header.comm for header in samples} == {"inlined"}
-    frames = perf_script.parse_stack(RawStack(blocks[-1][1]))
+    frames = script.parse_stack(RawStack(blocks[-1][1]))
     # Return addresses are moved into the call, the sampled address is not.
     first_line = blocks[-1][1].split("\n")[0].split()
     assert frames[0].place == Place("/tmp/fuselab-golden/inlined", int(first_line[0], 16))
@@ -233,7 +233,7 @@ def test_kernel_frames_are_marked_and_keep_perfs_names() -> None:
         "ffffffff821facd8 __schedule ([kernel.kallsyms])\n"
         "\tffffffffc0a01234 [unknown] ([fuse])\n\t  f82ec read (/lib/libc.so.6)"
     )
-    frames = perf_script.parse_stack(RawStack(text))
+    frames = script.parse_stack(RawStack(text))
     assert [frame.fallback for frame in frames] == ["__schedule_[k]", "[kernel]_[k]", "read"]
     assert frames[2].place == Place("/lib/libc.so.6", 0xF82EC)
 
@@ -242,14 +242,14 @@ def test_kernel_frames_are_marked_and_keep_perfs_names() -> None:
     "comm", ["Web Content:3 1/2 x", "cpu 5/6 7.8: 9", "a 1/2 3.0: 4 c:", "tab\t1/2", "\x1b[31mred", ""]
 )
 def test_a_line_of_any_thread_name_is_read(comm: str) -> None:
-    header = perf_script.parse_header(f"{comm:>16} 12/345  7.000000001:    5 cpu-clock: ")
+    header = script.parse_header(f"{comm:>16} 12/345  7.000000001:    5 cpu-clock: ")
     assert header
     assert (header.comm, header.pid, header.tid, header.time_ns) == (comm, 12, 345, 7_000_000_001)
     assert header.event() == (5, "cpu-clock", "")
 
 
 def test_a_thread_may_be_called_like_the_rest_of_its_line() -> None:
-    header = perf_script.parse_header("cpu 5/6 7.8: 9 12/345  7.000000001:    5 cpu-clock: ")
+    header = script.parse_header("cpu 5/6 7.8: 9 12/345  7.000000001:    5 cpu-clock: ")
     assert header
     assert (header.comm, header.pid, header.tid) == ("cpu 5/6 7.8: 9", 12, 345)
 
@@ -281,5 +281,5 @@ def test_pools_fold_together() -> None:
     ],
 )  # fmt: skip
 def test_perfs_complaints_become_a_setting_to_change(said: str, fix: str) -> None:
-    assert re.search(fix, perf.explain(said).fix)
-    assert "last words" in perf.explain("first\nlast words\n").reason
+    assert re.search(fix, session.explain(said).fix)
+    assert "last words" in session.explain("first\nlast words\n").reason

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fuselab.analysis.span_functions import FunctionIndex, SpanKey, parse_function
+from fuselab.analysis.spans.functions import FunctionIndex, SpanKey, parse_function
 
 WRITE = SpanKey("demofs::fs", "write")
 EXTEND = SpanKey("demofs::fs", "extend_file_size")

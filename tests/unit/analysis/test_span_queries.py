@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from fuselab.analysis.span_queries import (
+from fuselab.analysis.spans.trace import read_trace
+from fuselab.queries.spans import (
     BUCKETS,
     CHILDREN,
     CONCURRENCY,
@@ -22,7 +23,6 @@ from fuselab.analysis.span_queries import (
     opened,
     run,
 )
-from fuselab.analysis.spans import read_trace
 
 
 def record(id_: int, name: str, start: float, end: float, parent: int | None, own: float) -> dict[str, Any]:

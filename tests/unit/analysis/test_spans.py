@@ -13,9 +13,9 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from fuselab.analysis.flame import read_flame
 from fuselab.analysis.refusal import Refusal
-from fuselab.analysis.spans import Edge, Place, TraceSummary, read_trace, read_traces, wall_stacks
+from fuselab.analysis.spans.flame import read_flame
+from fuselab.analysis.spans.trace import Edge, Place, TraceSummary, read_trace, read_traces, wall_stacks
 
 Spans = list[dict[str, Any]]
 
@@ -395,7 +395,7 @@ def test_a_trace_cut_anywhere_keeps_its_whole_records(keep: int, tmp_path: Path)
 
 
 def test_slices_lose_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fuselab.analysis import trace_file
+    from fuselab.analysis.spans import trace_file
 
     monkeypatch.setattr(trace_file, "_FIRST_BYTES", 100)
     monkeypatch.setattr(trace_file, "_SLICE_BYTES", 3000)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from fuselab.analysis.names import demangle
-from fuselab.analysis.spelling import common_spelling
+from fuselab.analysis.symbols.names import demangle
+from fuselab.analysis.symbols.spelling import common_spelling
 
 
 @pytest.fixture(scope="module")

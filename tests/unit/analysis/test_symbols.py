@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fuselab.analysis.elf import NotElfError, read_image
-from fuselab.analysis.symbols import MIXED, Place, Symbols
+from fuselab.analysis.symbols.elf import NotElfError, read_image
+from fuselab.analysis.symbols.resolve import MIXED, Place, Symbols
 
 
 def offset_of(binary: Path, function: str) -> int:

@@ -11,7 +11,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from fuselab.analysis.refusal import Refusal
-from fuselab.analysis.tasks import Recording, Task, read_recordings, read_tasks, task_stacks, write_tasks
+from fuselab.analysis.tokio.tasks import (
+    Recording,
+    Task,
+    read_recordings,
+    read_tasks,
+    task_stacks,
+    write_tasks,
+)
 
 MS = 1_000_000
 

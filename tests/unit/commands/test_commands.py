@@ -10,14 +10,14 @@ import msgspec
 import pytest
 import yaml
 
-from fuselab import schemas
-from fuselab.analysis import tables
 from fuselab.cli import VERBS, main
 from fuselab.commands import words
 from fuselab.commands.plan import read_plan
-from fuselab.leftovers import alone, every_leftover, named_paths
-from fuselab.rig.record import Phases, RunRecord
+from fuselab.queries import tables
+from fuselab.records.run import Phases, RunRecord
 from fuselab.rig.state import state_folder
+from fuselab.schema import schemas
+from fuselab.workflow.cleanup import alone, every_leftover, named_paths
 
 
 def record(**changes: Any) -> RunRecord:
@@ -289,7 +289,7 @@ class TestClean:
     def test_without_the_compiler_nothing_that_it_makes_is_called_left_over(
         self, fuselab, results: Path, monkeypatch: pytest.MonkeyPatch
     ):
-        monkeypatch.setattr("fuselab.target.spec._rustc_version", lambda toolchain: "")
+        monkeypatch.setattr("fuselab.building.spec._rustc_version", lambda toolchain: "")
         said = fuselab("clean", "--yes").output
         assert "experiments/trial.yaml is compiled with rustc, which is not found here: its results" in said
         assert (results / "trial/blocks/w/0123456789ab/001").is_dir()

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from fuselab.experiment.loading import load_experiment
-from fuselab.target.loading import load_target
-from fuselab.target.model import CargoBuild, Installed
+from fuselab.targets.loading import load_target
+from fuselab.targets.model import CargoBuild, Installed
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "bring-your-filesystem.md"
 

@@ -13,7 +13,7 @@ import pytest
 
 from fuselab.commands.check import look_at
 from fuselab.experiment import fio_reading
-from fuselab.experiment.errors import ExperimentErrors
+from fuselab.schema.errors import ExperimentErrors
 
 TWO = "target: demo\nvariants: {old: {}, new: {options: {cache: 64m}}}\n"
 COMMENTED = """\

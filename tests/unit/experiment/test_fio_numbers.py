@@ -2,8 +2,9 @@
 
 import pytest
 
-from fuselab.experiment import fio_numbers, units
-from fuselab.experiment.errors import ExperimentErrors
+from fuselab.experiment import fio_numbers
+from fuselab.schema import units
+from fuselab.schema.errors import ExperimentErrors
 
 LOAD = "workloads: {{w: {{fio: {{rw: write, bs: 4k, {}}}}}}}\n"
 TWO = "target: demo\nvariants: {old: {}, new: {options: {cache: 64m}}}\n"

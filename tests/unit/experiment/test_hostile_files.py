@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fuselab.commands.check import look_at
-from fuselab.experiment import yaml_source
+from fuselab.schema import yaml_source
 
 TEN = ",".join
 LAUGHS = [

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fuselab.experiment.errors import ExperimentErrors
-from fuselab.target.loading import load_target
+from fuselab.schema.errors import ExperimentErrors
+from fuselab.targets.loading import load_target
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from fuselab.experiment.loading import load_experiment
 from fuselab.experiment.mounting import mount_config
 from fuselab.experiment.plan import NONE, Plan
 from fuselab.experiment.planning import make_plan
-from fuselab.target.loading import load_target
+from fuselab.targets.loading import load_target
 
 TEXT = """
 name: planned

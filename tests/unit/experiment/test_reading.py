@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from fuselab.experiment.errors import ExperimentErrors
 from fuselab.experiment.loading import Loaded, load_experiment
 from fuselab.experiment.model import Contrast, Variant
+from fuselab.schema.errors import ExperimentErrors
 
 
 def names(loaded: Loaded) -> list[str]:

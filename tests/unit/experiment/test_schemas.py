@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from fuselab import schemas, workloads
-from fuselab.experiment import units
+from fuselab import workloads
 from fuselab.experiment.loads import READERS
 from fuselab.experiment.model import Compare, Experiment, Variant, Workload
-from fuselab.reference import pages
-from fuselab.target.model import Backend, CargoBuild, MountSpec, Option, ProfilerSupport, Service, StopSpec
+from fuselab.schema import schemas, units
+from fuselab.schema.reference import pages
+from fuselab.targets.model import Backend, CargoBuild, MountSpec, Option, ProfilerSupport, Service, StopSpec
 
 
 def every_key(name: str) -> dict[str, Mapping[str, Any]]:

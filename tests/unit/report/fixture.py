@@ -19,8 +19,10 @@ from pathlib import Path
 import msgspec
 import pandas as pd
 
+from fuselab.building.build import BuildRecord
 from fuselab.paths import tool
 from fuselab.profilers.base import Profile
+from fuselab.records.run import Environment, FileRecord, MountRecord, Phases, RunRecord, TargetUse
 from fuselab.report.plan import (
     CapturePlan,
     ContrastPlan,
@@ -30,8 +32,6 @@ from fuselab.report.plan import (
     VariantPlan,
     WorkloadPlan,
 )
-from fuselab.rig.record import Environment, FileRecord, MountRecord, Phases, RunRecord, TargetUse
-from fuselab.target.build import BuildRecord
 
 STARTED_UNIX_S = 1_763_960_000.0
 PERCENTILES = (

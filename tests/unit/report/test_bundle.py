@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fuselab.records.request import NOT_FRESH
 from fuselab.report import latex
 from fuselab.report.bundle import write_bundle
 from fuselab.report.context import Cell, Column, Table
@@ -16,7 +17,6 @@ from fuselab.report.inputs import ReportInputs
 from fuselab.report.methods import methods
 from fuselab.report.reading import Results
 from fuselab.report.reproduced import reproduction, write_reproduced
-from fuselab.rig.request import NOT_FRESH
 
 pytestmark = pytest.mark.slow  # each figure twice as a file, in every one of its formats
 

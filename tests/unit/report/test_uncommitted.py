@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from fuselab.building.source import state
 from fuselab.report.uncommitted import Changes, uncommitted
-from fuselab.target.model import CommandBuild
-from fuselab.target.source import state
+from fuselab.targets.model import CommandBuild
 
 PLAIN = "fn main() { let token = next_token(); let password: String = ask(); }\n"
 

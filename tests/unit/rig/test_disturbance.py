@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from fuselab.rig.disturbance import STEP_S, Clocks, Disturbance
-from fuselab.rig.procfs import ProcessTimes, own_processes
+from fuselab.system.procfs import ProcessTimes, own_processes
 
 START = Clocks(100.0, 100.0, 1000.0)
 

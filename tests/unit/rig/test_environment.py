@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from fuselab.rig import environment, kernel, procfs
+from fuselab.rig import environment
 from fuselab.rig.environment import Sample, noise, other_cpu_s
-from fuselab.rig.procfs import CpuTimes, ProcessTimes
+from fuselab.system import kernel, procfs
+from fuselab.system.procfs import CpuTimes, ProcessTimes
 
 
 def process(

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from fuselab import profilers
-from fuselab.rig import procfs
-from fuselab.rig.errors import RigError, TargetError
+from fuselab.records.request import Load, MountConfig, RunRequest
 from fuselab.rig.family import Family
 from fuselab.rig.load import do_load
-from fuselab.rig.request import Load, MountConfig, RunRequest
 from fuselab.rig.session import Place, Session
 from fuselab.rig.state import State
 from fuselab.rig.story import Story
-from fuselab.target.model import ProfilerSupport, StopSpec
+from fuselab.system import procfs
+from fuselab.system.errors import RigError, TargetError
+from fuselab.targets.model import ProfilerSupport, StopSpec
 from fuselab.workloads.base import LoadContext, LoadResult
 
 

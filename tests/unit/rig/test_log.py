@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 
-from fuselab.rig.log import Log
+from fuselab.system.log import Log
 
 
 def spoken(log: Log, *argv: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fuselab.rig import mountinfo
+from fuselab.system import mountinfo
 
 TEXT = r"""22 27 0:21 / /proc rw,relatime - proc proc rw
 27 1 254:0 / / rw,relatime - ext4 /dev/vda rw,discard

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fuselab.profilers.perf_session import PerfWindow
-from fuselab.rig.errors import NotPermittedError, RigError
+from fuselab.system.errors import NotPermittedError, RigError
 
 
 @contextmanager

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from fuselab.rig.errors import RigError, TargetError
-from fuselab.rig.log import Log
-from fuselab.rig.process import Process, exit_words, plain_env, program, run, running
+from fuselab.system.errors import RigError, TargetError
+from fuselab.system.log import Log
+from fuselab.system.process import Process, exit_words, plain_env, program, run, running
 
 
 def shell(line: str, tmp_path: Path) -> tuple[Log, AbstractContextManager[Process]]:

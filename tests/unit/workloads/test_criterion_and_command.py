@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fuselab.rig.request import Load
+from fuselab.records.request import Load
 from fuselab.workloads import REGISTRY
 from fuselab.workloads.base import LoadContext, LoadResult
 

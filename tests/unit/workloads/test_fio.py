@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from fuselab.experiment.checks import TARGET_METRICS
-from fuselab.rig.request import Load
+from fuselab.records.request import Load
 from fuselab.workloads import REGISTRY, fio_logs, fio_output, reading
 from fuselab.workloads.base import LoadContext
 from fuselab.workloads.running import Ended

@@ -1,0 +1,239 @@
+"""Off-CPU time by stack, from scheduler switches.
+
+A thread that leaves the CPU gives a sched_switch sample with its stack and state, then a PERF_RECORD_SWITCH
+OUT; its next PERF_RECORD_SWITCH IN ends the wait. State S or D (and the rarer T, t, P, I) is *blocked*: the
+thread waits for something. R is *preempted*: it could run and was not let. What is blocked because there is nothing
+to do is *idle*, and kept apart (`idle`).
+
+What cannot be known: a thread that is off the CPU when the window opens has left no stack in it. Its wait up
+to its first return is counted in `before_window_ns`; one that never returns in the window is among
+`silent_threads`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fuselab.analysis.perf import script, session
+from fuselab.analysis.perf.idle import is_idle
+from fuselab.analysis.perf.leaf_callers import read_leaf_callers
+from fuselab.analysis.perf.modules import modules_of
+from fuselab.analysis.perf.script import RawStack
+from fuselab.analysis.refusal import LONGER, Refusal
+from fuselab.analysis.stacks import NamedStack, Quality, Stacks, grade, thread_frame
+from fuselab.analysis.symbols.resolve import Symbols
+
+_STATE = re.compile(r"prev_state=([A-Za-z])")
+_COMM = re.compile(r"PERF_RECORD_COMM: .*:(\d+)/(\d+)$")
+_BORN = re.compile(r"PERF_RECORD_FORK\(\d+:(\d+)\)")
+_DEAD = frozenset("XZ")
+_PREEMPTED = frozenset("R")
+_SWITCH = re.compile(r"^PERF_RECORD_SWITCH(?:_CPU_WIDE)? (OUT|IN)\b")
+"""Recorded by CPU, a switch also names whom it was to or from: that may be somebody else's thread, and is not read."""
+_NO_STACK = RawStack("")
+
+
+@dataclass(frozen=True)
+class OffCpu:
+    """Off-CPU time of one capture."""
+
+    blocked: Stacks
+    """Root first, beginning with the thread's name -> ns waited, for anything but work."""
+    idle: Stacks
+    """The same for threads that had nothing to do."""
+    preempted: Stacks
+    """The same for time in which the thread could have run."""
+    event: str
+    switches: int
+    """Times a thread left the CPU."""
+    lost: int
+    """Samples and switches that the kernel could not store: their time is missing or has no stack."""
+    blocked_ns: int
+    idle_ns: int
+    preempted_ns: int
+    without_stack_ns: int
+    """Part of the first and the last whose sched_switch sample is missing; folded as `[no stack]`."""
+    before_window_ns: int
+    """Waits that began before the window, up to the thread's first return: in none of the stacks."""
+    open_ns: int
+    """Part of all three that was still going on when the window ended."""
+    threads: int
+    silent_threads: int
+    """Threads that neither left nor entered a CPU in the window: off it all the time, or on it all the
+    time."""
+    start_ns: int
+    """CLOCK_MONOTONIC of the window."""
+    end_ns: int
+    quality: Quality
+
+
+@dataclass
+class _Thread:
+    """A thread while its switches are read."""
+
+    comm: str = ""
+    stack: RawStack | None = None
+    """Of the sched_switch sample whose OUT has not come yet."""
+    state: str = "?"
+    out_ns: int | None = None
+    seen: bool = False
+
+
+@dataclass
+class _Ledger:
+    """Waits of all threads, by (thread name, stack text), while a file is read."""
+
+    blocked: Counter[tuple[str, RawStack]] = field(default_factory=Counter)
+    preempted: Counter[tuple[str, RawStack]] = field(default_factory=Counter)
+    threads: dict[int, _Thread] = field(default_factory=dict)
+    events: Counter[str] = field(default_factory=Counter)
+    outs: int = 0
+    before_window_ns: int = 0
+    open_ns: int = 0
+    first_ns: int = 0
+    last_ns: int = 0
+
+    def thread(self, tid: int) -> _Thread:
+        if tid not in self.threads:
+            self.threads[tid] = _Thread()
+        return self.threads[tid]
+
+    def sample(self, header: script.Header, stack: RawStack) -> None:
+        """A thread is about to leave the CPU."""
+        _, event, fields = header.event()
+        self.events[event] += 1
+        thread = self._touch(header)
+        thread.stack = stack
+        match = _STATE.search(fields)
+        thread.state = match[1] if match else "?"
+
+    def switch(self, header: script.Header, way: str, start_ns: int | None) -> None:
+        """A thread has left or entered the CPU."""
+        first = header.tid not in self.threads or not self.threads[header.tid].seen
+        thread = self._touch(header)
+        if way == "OUT":
+            self.outs += 1
+            thread.out_ns = header.time_ns
+            if thread.stack is None:
+                thread.stack, thread.state = _NO_STACK, "R" if "preempt" in header.rest else "S"
+        elif thread.out_ns is not None:
+            self._close(thread, header.time_ns)
+        else:
+            # Its departure was lost, or lies before the window.
+            thread.stack = None
+            if first:
+                self.before_window_ns += header.time_ns - (self.first_ns if start_ns is None else start_ns)
+
+    def finish(self, end_ns: int) -> None:
+        """Waits that are still going on count up to the end of the window."""
+        for thread in self.threads.values():
+            if thread.out_ns is not None and end_ns > thread.out_ns and thread.state not in _DEAD:
+                self.open_ns += end_ns - thread.out_ns
+                self._close(thread, end_ns)
+
+    def _touch(self, header: script.Header) -> _Thread:
+        self.first_ns = self.first_ns or header.time_ns
+        self.last_ns = max(self.last_ns, header.time_ns)
+        thread = self.thread(header.tid)
+        thread.comm, thread.seen = header.comm, True
+        return thread
+
+    def _close(self, thread: _Thread, now_ns: int) -> None:
+        assert thread.out_ns is not None
+        key = (thread.comm, thread.stack or _NO_STACK)
+        waits = self.preempted if thread.state in _PREEMPTED else self.blocked
+        if thread.state not in _DEAD:
+            waits[key] += now_ns - thread.out_ns
+        thread.stack, thread.out_ns = None, None
+
+
+def read_offcpu(
+    perf_program: str,
+    data: Path,
+    symbols: Symbols | None = None,
+    window_ns: tuple[int, int] | None = None,
+    minimum_switches: int = 1,
+    pids: Collection[int] | None = None,
+) -> OffCpu:
+    """Fold one perf.data written by `perf.offcpu_record_argv`.
+
+    `window_ns` is the measured window on CLOCK_MONOTONIC (enable, disable); without it the window is what
+    lies between the first and the last record. `pids` are the target's processes: recorded by CPU, perf also names
+    everybody else in the namespace. Raises Refusal for a missing, cut or empty file.
+    """
+    session.require_file(data)
+    symbols = symbols or Symbols()
+    modules = modules_of(data, symbols)
+    missed = read_leaf_callers(data, modules, symbols)
+    ledger, lost = _Ledger(), 0
+    start_ns = window_ns[0] if window_ns else None
+    argv = session.offcpu_script_argv(perf_program, data)
+    for heads, stack in script.read_blocks(script.run(argv)):
+        for line in heads:
+            header = script.parse_header(line)
+            if header is None:
+                continue
+            if header.is_sample:
+                now = header.time_ns
+                callers = missed.at(header.tid, now)
+                ledger.sample(header, RawStack(stack, callers, modules.at(header.pid, now)))
+            elif match := _SWITCH.match(header.rest):
+                ledger.switch(header, match[1], start_ns)
+            elif match := _COMM.search(header.rest):
+                if pids is None or int(match[1]) in pids or int(match[2]) in ledger.threads:
+                    ledger.thread(int(match[2])).comm = header.comm
+            elif header.time_ns and (match := _BORN.search(header.rest)):
+                # A thread that begins in the window was nowhere before it; at time 0 perf lists those that are there.
+                ledger.thread(int(match[1])).seen = True
+            else:
+                lost += script.lost_samples(header.rest)
+    if ledger.outs < minimum_switches:
+        raise Refusal(
+            f"perf recorded {ledger.outs} scheduler switches: no thread of the target left the CPU in the "
+            "measured "
+            "window, or perf was never enabled.",
+            f"{LONGER} perf.log beside the capture says what perf made of it.",
+        )
+    start, end = window_ns or (ledger.first_ns, ledger.last_ns)
+    ledger.finish(end)
+    return _fold(ledger, lost, (start, end), symbols)
+
+
+def _fold(ledger: _Ledger, lost: int, window: tuple[int, int], symbols: Symbols) -> OffCpu:
+    waits = [*ledger.blocked.items(), *ledger.preempted.items()]
+    named = script.name_stacks({raw for (_, raw), _ in waits}, symbols)
+    named[_NO_STACK] = NamedStack(("[no stack]",), 0, 1)
+
+    def fold(times: Mapping[tuple[str, RawStack], int]) -> Stacks:
+        stacks: Counter[tuple[str, ...]] = Counter()
+        for (comm, raw), time_ns in times.items():
+            stacks[(thread_frame(comm), *named[raw].functions)] += time_ns
+        return dict(stacks)
+
+    idle = {key: ns for key, ns in ledger.blocked.items() if is_idle(named[key[1]].functions)}
+    blocked = {key: ns for key, ns in ledger.blocked.items() if key not in idle}
+    # What idle threads look like says nothing of the pictures that count, unless there is nothing else.
+    shown = [*blocked.items(), *ledger.preempted.items()] or waits
+    return OffCpu(
+        blocked=fold(blocked),
+        idle=fold(idle),
+        preempted=fold(ledger.preempted),
+        event=ledger.events.most_common(1)[0][0] if ledger.events else "sched:sched_switch",
+        switches=ledger.outs,
+        lost=lost,
+        blocked_ns=sum(blocked.values()),
+        idle_ns=sum(idle.values()),
+        preempted_ns=ledger.preempted.total(),
+        without_stack_ns=sum(time_ns for (_, raw), time_ns in waits if raw == _NO_STACK),
+        before_window_ns=ledger.before_window_ns,
+        open_ns=ledger.open_ns,
+        threads=len(ledger.threads),
+        silent_threads=sum(not thread.seen for thread in ledger.threads.values()),
+        start_ns=window[0],
+        end_ns=window[1],
+        quality=grade([(named[raw], time_ns) for (_, raw), time_ns in shown], symbols.problems),
+    )

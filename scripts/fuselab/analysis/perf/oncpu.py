@@ -1,0 +1,120 @@
+"""On-CPU time by stack, from a perf recording of the software clock."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from fuselab.analysis.perf import script, session
+from fuselab.analysis.perf.leaf_callers import read_leaf_callers
+from fuselab.analysis.perf.modules import modules_of
+from fuselab.analysis.perf.script import RawStack
+from fuselab.analysis.refusal import LONGER, Refusal
+from fuselab.analysis.stacks import Quality, Stacks, grade, thread_frame
+from fuselab.analysis.symbols.resolve import Symbols
+
+CLOCKS = ("cpu-clock", "task-clock")
+"""Events whose period is nanoseconds."""
+
+
+@dataclass(frozen=True)
+class OnCpu:
+    """CPU time of one capture."""
+
+    stacks: Stacks
+    """Root first, beginning with the thread's name -> ns on CPU."""
+    event: str
+    samples: int
+    lost: int
+    """Samples that the kernel could not store."""
+    total_ns: int
+    kernel_ns: int
+    """Part of the total whose leaf is in the kernel."""
+    start_ns: int
+    """CLOCK_MONOTONIC of the first and of the last sample."""
+    end_ns: int
+    quality: Quality
+
+
+def read_oncpu(
+    perf_program: str, data: Path, symbols: Symbols | None = None, minimum_samples: int = 30
+) -> OnCpu:
+    """Fold one perf.data written by `perf.oncpu_record_argv`.
+
+    Periods are summed, not samples: the clock stretches them when it is late. Raises Refusal for a missing,
+    cut or empty file, for fewer than `minimum_samples` samples (a share of 10 % then has a standard error
+    above 5 points) and for an event whose period is no time.
+    """
+    session.require_file(data)
+    symbols = symbols or Symbols()
+    modules = modules_of(data, symbols)
+    missed = read_leaf_callers(data, modules, symbols)
+    periods: Counter[tuple[str, RawStack]] = Counter()
+    events: Counter[str] = Counter()
+    first_ns = last_ns = lost = 0
+    for heads, stack in script.read_blocks(script.run(session.oncpu_script_argv(perf_program, data))):
+        for line in heads:
+            header = script.parse_header(line)
+            if header is None:
+                continue
+            if header.is_record:
+                lost += script.lost_samples(header.rest)
+            if not header.is_sample:
+                continue
+            period, event, _ = header.event()
+            events[event] += 1
+            periods[
+                header.comm,
+                RawStack(
+                    stack, missed.at(header.tid, header.time_ns), modules.at(header.pid, header.time_ns)
+                ),
+            ] += period
+            first_ns, last_ns = first_ns or header.time_ns, header.time_ns
+    _require_samples(events, lost, minimum_samples)
+    return _fold(periods, events, lost, (first_ns, last_ns), symbols)
+
+
+def _require_samples(events: Counter[str], lost: int, minimum: int) -> None:
+    samples = events.total()
+    if unknown := [event for event in events if event.split(":")[0] not in CLOCKS]:
+        raise Refusal(
+            f"perf sampled {', '.join(unknown)}, whose period is no time.",
+            "fuselab samples cpu-clock: look which other perf.data lies in the capture.",
+        )
+    if samples >= minimum:
+        return
+    lost_part = f", and {lost} were lost" if lost else ""
+    found = "no samples" if not samples else f"only {samples} samples, too few to say anything"
+    raise Refusal(
+        f"perf recorded {found}{lost_part}: the target used next to no CPU time in the measured window.",
+        LONGER,
+    )
+
+
+def _fold(
+    periods: Counter[tuple[str, RawStack]],
+    events: Counter[str],
+    lost: int,
+    window: tuple[int, int],
+    symbols: Symbols,
+) -> OnCpu:
+    named = script.name_stacks({raw for _, raw in periods}, symbols)
+    stacks: Counter[tuple[str, ...]] = Counter()
+    kernel_ns = 0
+    for (comm, raw), period in periods.items():
+        frames = named[raw].functions
+        stacks[(thread_frame(comm), *frames)] += period
+        kernel_ns += period if frames and frames[-1].endswith("_[k]") else 0
+    weights = [(named[raw], period) for (_, raw), period in periods.items()]
+    return OnCpu(
+        stacks=dict(stacks),
+        event=events.most_common(1)[0][0],
+        samples=events.total(),
+        lost=lost,
+        total_ns=sum(stacks.values()),
+        kernel_ns=kernel_ns,
+        start_ns=window[0],
+        end_ns=window[1],
+        quality=grade(weights, symbols.problems),
+    )

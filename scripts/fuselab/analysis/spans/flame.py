@@ -1,0 +1,205 @@
+"""Poll time from tracing-flame: one line for each enter and exit of a span, `thread; frame; frame NS`.
+
+A frame is `module::name:file:line`. The value is the time since the last event on that thread, so a line of the
+thread alone is time outside every span; it is not poll time and is kept apart.
+
+Known trap: when a thread enters a span whose parent it has not entered itself (the work was spawned elsewhere),
+the time since its last event, idle time included, is charged to the parent. `blindspots` caps poll time at wall
+time and shows the excess.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass, fields
+from itertools import pairwise
+from pathlib import Path
+
+from fuselab import foreign
+from fuselab.analysis.folded import Folded, safe_frame
+from fuselab.analysis.refusal import Refusal
+from fuselab.analysis.spans.trace import Edge, Place
+from fuselab.analysis.stacks import thread_frame
+
+POLL_UNIT = "ns of poll time"
+_LOCATED = re.compile(r":[^:;]+:\d+$")
+_FRAME = re.compile(r"^(?P<path>.*?):(?P<file>[^:;]+):(?P<line>\d+)$")
+_FLUSHED = (
+    "The program must drop tracing-flame's guard: let it leave through `main` after SIGINT or SIGTERM, without "
+    "process::exit. RUST_LOG must let its spans through (`<target>=trace`)."
+)
+
+
+@dataclass(frozen=True)
+class FlameFrame:
+    """One span as tracing-flame names it."""
+
+    path: str
+    """`module::name`, or the name alone."""
+    name: str
+    file: str
+    line: int
+    """0 if the layer writes no locations."""
+    self_ns: int
+    """Lines that end in it: time a thread spent in the span and in no other below it."""
+    total_ns: int
+
+
+@dataclass(frozen=True)
+class Flame:
+    """What one recording holds."""
+
+    folded: Folded
+    """Pool of threads; `module::name`; ... without locations, ns. Time outside every span is left out."""
+    frames: tuple[FlameFrame, ...]
+    edges: frozenset[Edge]
+    """Spans directly inside others; empty if the layer writes no locations."""
+    outside_ns: int
+    """Time of threads outside every span, idle or not."""
+    cut: bool
+    """The last line of a file is not whole: the program did not finish it."""
+    unreadable: int = 0
+    """Lines that are no folded ones."""
+    empty: tuple[str, ...] = ()
+    """Files of 0 bytes beside others."""
+
+    def notes(self) -> tuple[str, ...]:
+        said: list[str] = []
+        if self.cut:
+            said.append(
+                "The recording was cut short and read up to the cut: the program did not finish its file."
+            )
+        if self.unreadable:
+            said.append(f"{self.unreadable} lines of the recording are no folded stacks, and were left out.")
+        return (*said, *(f"{name} has 0 bytes: it was never flushed." for name in self.empty))
+
+
+def read_flame(*recordings: Path) -> Flame:
+    """Aggregate what one capture left, in one pass and in the memory that its different stacks need.
+
+    Raises Refusal where all files are empty, none holds a folded line, or none names a span, with what to change.
+    """
+    names = ", ".join(path.name for path in recordings)
+    empty = tuple(path.name for path in recordings if path.stat().st_size == 0)
+    if len(empty) == len(recordings):
+        raise Refusal(
+            f"The recording {names} has 0 bytes: it was never flushed, or no span came through.", _FLUSHED
+        )
+    lines = _Lines()
+    for path in recordings:
+        lines.read(path)
+    if not lines.sums:
+        raise Refusal(f"{names} holds no folded line.", "Write it with tracing-flame.")
+    sums: Counter[str] = Counter()
+    for raw, value in lines.sums.items():
+        sums[foreign.name(raw.decode(errors="replace"))] += value
+    located = any(_LOCATED.search(stack) for stack in sums)
+    stacks: Counter[tuple[str, ...]] = Counter()
+    outside_ns = 0
+    for text, value in sums.items():
+        thread, *frames = _split(text, located)
+        if frames:
+            stacks[thread_frame(thread), *frames] += value
+        else:
+            outside_ns += value
+    if not stacks:
+        raise Refusal(
+            f"{names} has no span in it: the log filter lets none through.",
+            "Set RUST_LOG to the level of the spans (`<target>=trace`).",
+        )
+    return Flame(
+        folded=_named(stacks),
+        frames=_frames(stacks),
+        edges=frozenset(_edges(stacks)) if located else frozenset(),
+        outside_ns=outside_ns,
+        cut=lines.cut,
+        unreadable=lines.unreadable,
+        empty=empty,
+    )
+
+
+def write_frames(path: Path, frames: Sequence[FlameFrame]) -> None:
+    """The frames as Parquet, columns as the fields of FlameFrame."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = zip(*map(astuple, frames), strict=True)
+    names = [field.name for field in fields(FlameFrame)]
+    pq.write_table(pa.table(dict(zip(names, map(list, columns), strict=True))), path)
+
+
+def parse_frame(frame: str) -> Place:
+    """`module::name:file:line` -> place; line 0 and no file if there is no location."""
+    found = _FRAME.match(frame)
+    if found is None:
+        return Place(frame, "", 0)
+    return Place(found["path"], found["file"], int(found["line"]))
+
+
+class _Lines:
+    """Lines of recordings added up by stack: there is one for every enter and exit, but few different stacks."""
+
+    def __init__(self) -> None:
+        self.sums: Counter[bytes] = Counter()
+        """Text of a stack -> ns."""
+        self.cut = False
+        self.unreadable = 0
+
+    def read(self, recording: Path) -> None:
+        """Bytes, not text: a line ends at its line break alone, and may be as long and strange as it likes."""
+        sums = self.sums
+        with recording.open("rb") as file:
+            for line in file:
+                stack, _, value = line.rpartition(b" ")
+                number = value[:-1]
+                if value[-1:] != b"\n":
+                    # The number of a cut line may have lost its last digits.
+                    self.cut = True
+                elif stack and number.isdigit():
+                    sums[stack] += int(number)
+                else:
+                    self.unreadable += bool(line.strip())
+
+
+def _split(stack: str, located: bool) -> list[str]:
+    """Thread and frames. A `;` inside a span's name splits it; the pieces lack the location, so they are rejoined."""
+    thread, *pieces = stack.split("; ") if "; " in stack else stack.split(";")
+    if not located:
+        return [thread, *pieces]
+    frames: list[str] = []
+    pending: list[str] = []
+    for piece in pieces:
+        pending.append(piece)
+        if _LOCATED.search(piece):
+            frames.append("; ".join(pending))
+            pending = []
+    return [thread, *frames, *pending]
+
+
+def _named(stacks: Mapping[tuple[str, ...], int]) -> Folded:
+    named: Counter[tuple[str, ...]] = Counter()
+    for (thread, *frames), value in stacks.items():
+        named[thread, *(safe_frame(parse_frame(frame).path) for frame in frames)] += value
+    return Folded(dict(named), POLL_UNIT)
+
+
+def _frames(stacks: Mapping[tuple[str, ...], int]) -> tuple[FlameFrame, ...]:
+    own: defaultdict[str, int] = defaultdict(int)
+    total: defaultdict[str, int] = defaultdict(int)
+    for (_, *frames), value in stacks.items():
+        own[frames[-1]] += value
+        for frame in set(frames):
+            total[frame] += value
+    places = {frame: parse_frame(frame) for frame in total}
+    return tuple(
+        FlameFrame(p.path, p.path.rpartition("::")[2], p.file, p.line, own[frame], total[frame])
+        for frame, p in sorted(places.items())
+    )
+
+
+def _edges(stacks: Iterable[tuple[str, ...]]) -> Iterable[Edge]:
+    for _, *frames in stacks:
+        for parent, child in pairwise(frames):
+            yield Edge(parse_frame(parent), parse_frame(child))

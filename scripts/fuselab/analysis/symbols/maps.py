@@ -1,0 +1,91 @@
+"""Where modules were mapped while a program ran: from addresses to places in files.
+
+An address means a place in a file only at one time of one process: a plugin is closed, and another is opened where it
+was. So whoever has an address asks the `AddressSpace` of that process and moment.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from fuselab.analysis.symbols.resolve import MIXED, Place
+
+
+@dataclass(frozen=True, slots=True)
+class MappedFile:
+    """One executable mapping of a file."""
+
+    start: int
+    end: int
+    offset: int
+    """File offset of `start`."""
+    module: str
+    build_id: str = ""
+    """Of the file that was mapped, as `ElfImage` has it; "" where the capture does not know it."""
+
+
+@dataclass(frozen=True, eq=False)
+class AddressSpace:
+    """The executable mappings of one process at one time, by address. Where two overlap, the later one holds."""
+
+    mappings: tuple[MappedFile, ...] = ()
+    _starts: tuple[int, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_starts", tuple(mapping.start for mapping in self.mappings))
+
+    def with_mapping(self, new: MappedFile) -> AddressSpace:
+        """What is mapped once `new` has taken its place: of older mappings that reach into it, the rest stays."""
+        kept = (part for old in self.mappings for part in _around(old, new))
+        return AddressSpace(tuple(sorted((*kept, new), key=lambda mapping: mapping.start)))
+
+    def locate(self, address: int) -> Place | None:
+        """Module and file offset of an address; None outside all mapped files."""
+        index = bisect_right(self._starts, address) - 1
+        if index < 0 or address >= (found := self.mappings[index]).end:
+            return None
+        return Place(found.module, address - found.start + found.offset, found.build_id)
+
+    def build_id_of(self, module: str) -> str:
+        """Of the file behind a path: "" where it is not known, MIXED where two files were mapped by one path."""
+        return self._build_ids.get(module, "")
+
+    @cached_property
+    def _build_ids(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for mapping in self.mappings:
+            before = found.setdefault(mapping.module, mapping.build_id)
+            if before != mapping.build_id:
+                found[mapping.module] = MIXED
+        return found
+
+
+NOTHING_MAPPED = AddressSpace()
+
+
+def address_space(mappings: Iterable[MappedFile]) -> AddressSpace:
+    """All `mappings` together, in the order in which they were made."""
+    space = NOTHING_MAPPED
+    for mapping in mappings:
+        space = space.with_mapping(mapping)
+    return space
+
+
+def locate(address: int, mappings: Iterable[MappedFile]) -> Place | None:
+    """Module and file offset of an address among mappings that were there at one time; None outside all of them."""
+    for mapping in mappings:
+        if mapping.start <= address < mapping.end:
+            return Place(mapping.module, address - mapping.start + mapping.offset, mapping.build_id)
+    return None
+
+
+def _around(old: MappedFile, new: MappedFile) -> Iterable[MappedFile]:
+    """What is left of `old` below and above `new`."""
+    if old.end <= new.start or new.end <= old.start:
+        return (old,)
+    below = MappedFile(old.start, new.start, old.offset, old.module, old.build_id)
+    above = MappedFile(new.end, old.end, old.offset + new.end - old.start, old.module, old.build_id)
+    return tuple(part for part in (below, above) if part.start < part.end)

@@ -1,0 +1,142 @@
+"""Names for addresses, inlined calls included, in one batch per module.
+
+Release Rust inlines whole async functions into their runtime's `block_on`; without inlined frames a profile
+shows none of them. `symbolic` (the library Sentry symbolises with) reads them from the debug information.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from fuselab.analysis.perf.map_files import PerfMap, is_perf_map, read_perf_map
+from fuselab.analysis.symbols.elf import DEBUG_ROOTS, ElfImage, NotElfError, debug_file, read_image
+from fuselab.analysis.symbols.go_table import GoTable, read_go_table
+from fuselab.analysis.symbols.names import demangle, mangling
+from fuselab.analysis.symbols.symcache import NoSymbolsError, open_symcache
+
+if TYPE_CHECKING:
+    from symbolic.symcache import SymCache
+
+
+MIXED = "that of two files"
+"""Build id of a path by which a process had mapped two files at once: which of them is meant cannot be told."""
+
+
+class Place(NamedTuple):
+    """A byte of code: file offset in a module, as maps and perf give it."""
+
+    module: str
+    """Path of the ELF file as the profiled process saw it."""
+    offset: int
+    """Bytes from the start of the file. From a return address subtract 1 first, to be inside the caller."""
+    build_id: str = ""
+    """Of the file that was mapped, as `ElfImage` has it; "" where the capture does not know it."""
+
+    @property
+    def file(self) -> tuple[str, str]:
+        """One path may have been two files, one after the other."""
+        return self.module, self.build_id
+
+
+Frames = tuple[str, ...]
+"""Function names at one address, the outermost first: the function itself, then what was inlined into it."""
+
+
+@dataclass
+class Symbols:
+    """Names places; remembers every answer, so it serves all captures of one binary.
+
+    A module whose file changed since it was mapped is never used for names: they would be wrong. `kept` are the files
+    that captures keep beside them, by build id: they are used before what lies at the module's path now. What could
+    not be used is in `problems`, as path -> reason.
+    """
+
+    kept: dict[str, Path] = field(default_factory=dict)
+    cache_folder: Path | None = None
+    debug_roots: tuple[Path, ...] = DEBUG_ROOTS
+    problems: dict[str, str] = field(default_factory=dict)
+    manglings: set[str] = field(default_factory=set)
+    """How the Rust functions that were named are mangled."""
+    _modules: dict[tuple[str, str], _Elf | PerfMap | None] = field(default_factory=dict, repr=False)
+    _known: dict[Place, Frames] = field(default_factory=dict, repr=False)
+
+    def name(self, places: Iterable[Place]) -> dict[Place, Frames]:
+        """Frames for every place asked for; an empty tuple where nothing is known of it."""
+        wanted = set(places)
+        by_file: dict[tuple[str, str], list[Place]] = defaultdict(list)
+        for place in wanted - self._known.keys():
+            by_file[place.file].append(place)
+        raw: dict[Place, Frames] = {}
+        for group in by_file.values():
+            raw.update(self._look_up(group))
+        mangled = {name for frames in raw.values() for name in frames}
+        plain = demangle(mangled)
+        self.manglings |= {said for name in mangled if plain[name] != name and (said := mangling(name))}
+        self._known.update({place: tuple(plain[name] for name in frames) for place, frames in raw.items()})
+        return {place: self._known[place] for place in wanted}
+
+    def image(self, place: Place) -> ElfImage | None:
+        """The ELF file that a place is in; None where there is none that could be the same."""
+        loaded = self._load(place)
+        return loaded.image if isinstance(loaded, _Elf) else None
+
+    def _look_up(self, places: list[Place]) -> dict[Place, Frames]:
+        """Mangled names for places of one file."""
+        loaded = self._load(places[0])
+        return {place: loaded.at(place.offset) if loaded else () for place in places}
+
+    def _load(self, place: Place) -> _Elf | PerfMap | None:
+        if place.file not in self._modules:
+            try:
+                self._modules[place.file] = self._open(place)
+            except (OSError, NotElfError, NoSymbolsError) as error:
+                self.problems[place.module] = str(error)
+                self._modules[place.file] = None
+        return self._modules[place.file]
+
+    def _open(self, place: Place) -> _Elf | PerfMap | None:
+        path = self.kept.get(place.build_id)
+        if is_perf_map(place.module):
+            return read_perf_map(path) if path else None
+        if path is None and (not place.module.startswith("/") or place.module.startswith(_NO_FILES)):
+            return None
+        path = path or Path(place.module.removesuffix(" (deleted)"))
+        image = read_image(path)
+        if place.build_id and place.build_id != image.build_id:
+            self.problems[place.module] = (
+                f"{path} is not the file that was profiled: its build id is {image.build_id}, not {place.build_id}"
+            )
+            return None
+        go = None if debug_file(image.build_id, self.debug_roots) else read_go_table(path)
+        return _Elf(image, open_symcache(image, self.cache_folder, self.debug_roots), go)
+
+
+@dataclass(frozen=True)
+class _Elf:
+    """A file with its symbols."""
+
+    image: ElfImage
+    cache: SymCache
+    go: GoTable | None
+    """Of a stripped Go program."""
+
+    def at(self, offset: int) -> Frames:
+        address = self.image.address_of(offset)
+        if address is None:
+            return ()
+        if self.go and (name := self.go.at(address)):
+            return (name,)
+        matches = self.cache.lookup(address - self.image.load_address)  # type: ignore[no-untyped-call]
+        return tuple(
+            match.symbol for match in reversed(matches) if match.symbol and match.symbol not in _NO_SIZE
+        )
+
+
+_NO_FILES = ("//anon", "/memfd:", "/dev/")
+"""Paths that no file holds the symbols of; [vdso], [heap] and the like have no path."""
+_NO_SIZE = frozenset({"_init", "_fini"})
+"""Symbols of a few bytes that say no size: in a stripped binary they would name all that follows."""

@@ -1,0 +1,172 @@
+"""What a build is, and its name: everything that decides what is compiled, hashed short."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import msgspec
+
+from fuselab.building.source import stamp
+from fuselab.experiment.model import WORKTREE, Variant
+from fuselab.targets.model import CargoBuild, CommandBuild, Installed, NoBuild, ProfilerSupport, Target
+
+FRAME_POINTERS = ("-C", "force-frame-pointers=yes")
+"""In every build, so that the binary perf looks at is the binary that was timed."""
+BUILD_ID = ("-C", "link-arg=-Wl,--build-id=sha1")
+"""In every build: symbols are looked up once per build id, and not every linker writes one unasked."""
+DEBUG = "limited"
+"""Debug information of every build: inlined functions keep their names (line-tables-only loses them)."""
+
+
+@dataclass(frozen=True)
+class BuildSpec:
+    """One build of one target: made once, however many variants ask for it. Plain data, hashable."""
+
+    target: str
+    name: str
+    """Folder below `results/builds/<target>`: what it is, and a short hash of all that decides it."""
+    kind: str
+    binary: str
+    """File name in the build's folder; for installed programs their absolute path or bare name."""
+    rev: str = WORKTREE
+    features: tuple[str, ...] = ()
+    rustflags: tuple[str, ...] = ()
+    profile: str = ""
+    stamp: str = ""
+    toolchain: str = ""
+    bench: str = ""
+    """Name of the Criterion bench, where the build is that of a bench."""
+    ignored: tuple[str, ...] = ()
+    """Paths in the source that are no part of the program, and so not of `stamp`."""
+
+    @property
+    def folder(self) -> str:
+        return f"{self.target}/{self.name}"
+
+    def made_otherwise(self, other: BuildSpec) -> bool:
+        """Whether both are made by commands from one source, and the commands differ: then so should the programs."""
+        one_source = self.kind == other.kind == "command" and self.stamp == other.stamp
+        return one_source and self.name != other.name
+
+    def path(self) -> str:
+        """Of the program, relative to the repository; absolute for installed ones."""
+        return self.binary if self.kind == "installed" else f"results/builds/{self.folder}/{self.binary}"
+
+
+def bench_spec(spec: BuildSpec, bench: str) -> BuildSpec:
+    """The build of a Criterion bench with everything else as in `spec`: a folder beside it."""
+    return replace(spec, name=f"{spec.name}-bench-{bench}", binary=bench, bench=bench)
+
+
+def bench_path(binary: Path, bench: str) -> Path:
+    """Where `bench_spec` leaves the bench that belongs to the program `binary`."""
+    folder = binary.parent
+    return folder.with_name(f"{folder.name}-bench-{bench}") / bench
+
+
+def build_spec(
+    target: Target, variant: Variant, supports: Iterable[ProfilerSupport] = ()
+) -> BuildSpec | None:
+    """The build of `variant` with what `supports` add to it; None for targets without a program."""
+    build = target.build
+    match build:
+        case NoBuild():
+            return None
+        case Installed():
+            path = shutil.which(build.binary) or build.binary
+            digest = _short(path, _sha256(path))
+            return BuildSpec(target.name, f"installed-{digest}", "installed", path, stamp=digest)
+        case CommandBuild():
+            digest = _short(*build.argv, *map(str, build.env), _stamp(target, build, variant.rev))
+            name = f"{_revision(variant.rev)}-command-{digest}"
+            return BuildSpec(
+                target.name,
+                name,
+                "command",
+                Path(build.binary).name,
+                variant.rev,
+                stamp=_stamp(target, build, variant.rev),
+                ignored=_ignored(target, build),
+            )
+        case CargoBuild():
+            return _cargo_spec(target, build, variant, tuple(supports))
+
+
+def _cargo_spec(
+    target: Target, build: CargoBuild, variant: Variant, supports: tuple[ProfilerSupport, ...]
+) -> BuildSpec:
+    features = tuple(
+        sorted({*build.features, *variant.features, *(f for support in supports for f in support.features)})
+    )
+    rustflags = _flags(
+        FRAME_POINTERS, BUILD_ID, variant.rustflags, *(support.rustflags for support in supports)
+    )
+    profile = variant.profile or build.profile
+    source = _stamp(target, build, variant.rev)
+    toolchain = _rustc_version(build.toolchain)
+    digest = _short(
+        source, *features, "|", *rustflags, "|", profile, DEBUG, toolchain, str(build.default_features), *build.args,
+        build.package or "", build.binary,
+    )  # fmt: skip
+    unstable = ["tokio_unstable"] if "tokio_unstable" in rustflags else []
+    words = [_revision(variant.rev), *(features or ["plain"]), *unstable]
+    if profile != "release":
+        words.append(profile)
+    return BuildSpec(
+        target.name, f"{'-'.join(words)}-{digest}", "cargo", build.binary, variant.rev, features, rustflags, profile,
+        source, toolchain, ignored=_ignored(target, build),
+    )  # fmt: skip
+
+
+def _flags(*parts: tuple[str, ...]) -> tuple[str, ...]:
+    """Concatenate flag lists, leaving out a list that is already in."""
+    flags: tuple[str, ...] = ()
+    for part in parts:
+        if not any(flags[i : i + len(part)] == part for i in range(len(flags))):
+            flags += part
+    return flags
+
+
+def _revision(rev: str) -> str:
+    return rev if rev == WORKTREE else rev[:10]
+
+
+def _stamp(target: Target, build: CargoBuild | CommandBuild, rev: str) -> str:
+    if build.source is None:
+        return f"unset-{build.source_env}"
+    return stamp(build.source, rev, frozenset(_ignored(target, build)))
+
+
+def _ignored(target: Target, build: CargoBuild | CommandBuild) -> tuple[str, ...]:
+    """target.yaml, and what a command leaves in its source: neither is a cause to build again."""
+    inside = build.source is not None and target.path.is_relative_to(build.source)
+    own = [str(target.path.relative_to(build.source))] if inside and build.source else []
+    return (*own, *([build.binary] if isinstance(build, CommandBuild) else []))
+
+
+def _sha256(path: str) -> str:
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError:
+        return "missing"
+
+
+@cache
+def _rustc_version(toolchain: str | None) -> str:
+    """What would compile; "" without a toolchain: the build says so when it is asked for."""
+    rustc = shutil.which("rustc")
+    if rustc is None:
+        return ""
+    argv = [rustc, *([f"+{toolchain}"] if toolchain else []), "--version"]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
+    return done.stdout.strip()
+
+
+def _short(*words: str) -> str:
+    return hashlib.sha256(msgspec.json.encode(words)).hexdigest()[:8]

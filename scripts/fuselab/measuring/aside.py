@@ -1,0 +1,83 @@
+"""What does not count is set aside before the DAG is made, so that Snakemake sees it missing and makes it again.
+
+Nothing is deleted: a folder that is set aside lies below `results/<experiment>/attempts/` with the reason in a file.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from fuselab.checksums import SUMS, quick_fault
+from fuselab.files import rename, write_atomically
+from fuselab.workflow.layout import Group
+
+REASON = "set-aside.txt"
+Doubt = Callable[[Path], str | None]
+"""Why a finished folder does not count, in words; None if it does."""
+DOUBTS: tuple[Doubt, ...] = (quick_fault,)
+
+
+@dataclass(frozen=True)
+class Aside:
+    folder: Path
+    reason: str
+    note: str = REASON
+    """The file in which the reason stands afterwards."""
+
+
+def doubtful(folders: Iterable[Path]) -> Iterator[Aside]:
+    """Those of `folders` that are there and do not count."""
+    for folder in folders:
+        if folder.is_dir() and any(folder.iterdir()):
+            reason = next(filter(None, (doubt(folder) for doubt in DOUBTS)), None)
+            if reason:
+                yield Aside(folder, reason)
+
+
+def mixed(groups: Iterable[Group], gone: Collection[Path]) -> Iterator[Aside]:
+    """What other code of fuselab measured than will measure what is missing beside it. `gone` are set aside already."""
+    for group in groups:
+        code = {
+            folder: _code(folder)
+            for folder in map(Path, group.folders)
+            if folder not in gone and (folder / SUMS).is_file()
+        }
+        whole = all(Path(folder) in code for folder in group.asked)
+        if not whole or len(set(code.values())) > 1:
+            for folder in (folder for folder, measured in code.items() if measured != group.code):
+                reason = f"{folder} was measured by other code of fuselab than what it is compared with"
+                yield Aside(folder, reason)
+
+
+def _code(folder: Path) -> str:
+    record = next(path for name in ("block.json", "capture.json") if (path := folder / name).is_file())
+    return msgspec.json.decode(record.read_bytes(), type=_Measured).code
+
+
+@dataclass(frozen=True)
+class _Measured:
+    code: str = ""
+
+
+def home_of(folder: Path, attempts: Path | None = None) -> Path:
+    """Where below `attempts` (of its own experiment, if none is given) `folder` is moved when it is set aside."""
+    results, experiment, *rest = folder.parts
+    attempts = attempts or Path(results, experiment, "attempts")
+    return attempts / ".".join(rest if experiment == attempts.parent.name else (experiment, *rest))
+
+
+def set_aside(aside: Aside, attempts: Path) -> Path:
+    """Move the folder below `attempts`, where `fuselab clean` finds it; where it is now."""
+    base = home_of(aside.folder, attempts)
+    base.mkdir(parents=True, exist_ok=True)
+    taken = [int(path.name) for path in base.iterdir() if path.name.isdigit()]
+    place = base / str(max(taken, default=0) + 1)
+    rename(aside.folder, place)
+    write_atomically(place / aside.note, f"{aside.reason}\n")
+    print(f"{aside.reason}: it is made again, and what was there is in {place}", file=sys.stderr)
+    return place

@@ -1,0 +1,136 @@
+"""One attempt of a measured job: a run below `results/<experiment>/attempts/`, moved to its place when it is whole.
+
+By one rename, so that a killed job never leaves half a block where a whole one belongs, and what was measured until
+then is kept.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import msgspec
+
+from fuselab.checksums import write_sums
+from fuselab.files import rename
+from fuselab.measuring import anew
+from fuselab.measuring.retries import Pair
+from fuselab.records.outcomes import Failure
+from fuselab.records.request import Load, MountConfig, Purpose, RunRequest
+from fuselab.records.run import RunRecord
+from fuselab.rig.run import execute
+
+T = TypeVar("T")
+
+NO_PATIENCE = "FUSELAB_NO_PATIENCE"
+"""Set in the environment: runs start at once, and blocks are kept at their first attempt, marked where the machine was
+busy. For machines that are never quiet, where all waiting is in vain."""
+_NO_GATE_S = 0.1
+STATE_ROOT = "results/state"
+
+
+@dataclass(frozen=True)
+class VerifyTask:
+    experiment: str
+    mount: MountConfig
+    baseline: bool
+    """The first variant: nothing can be compared without it, so its failure ends the experiment."""
+    state: str | None
+    code: str = ""
+    """Hash of the code that is to measure, as it was when the DAG was made; empty: whichever there is."""
+
+
+@dataclass(frozen=True)
+class BlockTask:
+    experiment: str
+    purpose: Literal["timed", "cost"]
+    mounts: dict[str, MountConfig]
+    """By the name of the run's folder: the variant, or what a cost block calls its runs."""
+    order: tuple[str, ...]
+    load: Load
+    randseed: int
+    state: str | None
+    own_loads: dict[str, Load] = field(default_factory=dict)
+    """Of the runs whose variant changes a setting of `load`."""
+    pairs: tuple[Pair, ...] = ()
+    """The contrasts that the runs are for: who has nothing left to be compared with is not run. None: all are run."""
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class CaptureTask:
+    experiment: str
+    mount: MountConfig
+    load: Load
+    randseed: int
+    state: str | None
+    code: str = ""
+
+
+def run(
+    purpose: Purpose,
+    task: VerifyTask | BlockTask | CaptureTask,
+    config: MountConfig,
+    load: Load,
+    out: Path,
+    block: int | None = None,
+    repeat: int | None = None,
+) -> RunRecord:
+    out.mkdir(parents=True)
+    request = RunRequest(
+        purpose=purpose,
+        experiment=task.experiment,
+        code=task.code,
+        mount=config,
+        load=load,
+        out=str(out.resolve()),
+        state_root=str(Path(task.state or STATE_ROOT).expanduser().resolve()),
+        repository=str(Path.cwd()),
+        block=block,
+        repeat=repeat,
+    )
+    if NO_PATIENCE in os.environ:
+        request = replace(request, gate_limit_s=_NO_GATE_S)
+    return execute(request)
+
+
+def failure_of(record: RunRecord) -> Failure:
+    return Failure(record.fault or "died or refused", record.reason or "")
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def before(out: Path, name: str, kind: type[T]) -> T | None:
+    """The record `name` of the failed measurement that was set aside to make that of `out` anew."""
+    kept = anew.kept(out)
+    return None if kept is None else msgspec.json.decode((kept / name).read_bytes(), type=kind)
+
+
+def put_away(out: Path) -> None:
+    if (kept := anew.kept(out)) is not None:
+        anew.done(kept)
+
+
+def new_attempt(experiment: str, *words: str) -> Path:
+    """A new, numbered folder for one attempt; earlier ones stay."""
+    base = Path("results") / experiment / "attempts" / ".".join(words)
+    base.mkdir(parents=True, exist_ok=True)
+    taken = [int(path.name) for path in base.iterdir() if path.name.isdigit()]
+    folder = base / str(max(taken, default=0) + 1)
+    folder.mkdir()
+    return folder
+
+
+def settle(attempt: Path, out: Path) -> None:
+    """Move a whole attempt to its place in one step, where nothing is or an empty folder: summed, and on the disk."""
+    write_sums(attempt)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    rename(attempt, out)
+    for folder in (attempt.parent, attempt.parent.parent):
+        if folder.name != "attempts" and folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()

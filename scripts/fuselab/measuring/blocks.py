@@ -1,0 +1,200 @@
+"""Timing a block: every variant once, next to each other in time; again what fails, or all of it on a busy machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from fuselab.checksums import fault
+from fuselab.files import write_json
+from fuselab.measuring import anew
+from fuselab.measuring.attempts import (
+    NO_PATIENCE,
+    BlockTask,
+    before,
+    failure_of,
+    new_attempt,
+    put_away,
+    run,
+    say,
+    settle,
+)
+from fuselab.measuring.retries import again, given_up, needed
+from fuselab.records.outcomes import (
+    LEFT_OUT,
+    BlockRecord,
+    Failure,
+    VariantOutcome,
+    Verified,
+    Void,
+    earlier_blocks,
+    failures_of,
+    read_block,
+    read_verified,
+    standing,
+)
+from fuselab.records.run import RunRecord
+
+QUIET_ATTEMPTS = 2
+"""How often a block waits for a quiet machine; the next attempt is kept, and marked, however noisy it was."""
+
+
+def time_block(task: BlockTask, verified: Sequence[Path], out: Path) -> None:
+    """Run every variant once, in `task.order`, and again what fails; the whole block again when the machine was busy.
+
+    A variant that does not complete is left out of this block and recorded as failed, and so is whoever would have
+    been compared with it alone. When the machine is too busy in every attempt, the last one is kept and marked.
+    Neither looks at what was measured.
+    """
+    Block(task, read_verified(verified), out).make()
+
+
+class Block:
+    """One block while it is made."""
+
+    def __init__(self, task: BlockTask, verified: Mapping[str, Verified], out: Path) -> None:
+        self._task = task
+        self._out = out
+        self._earlier = earlier_blocks(out)
+        self._old = before(out, "block.json", BlockRecord)
+        self._voided: list[Void] = []
+        self._attempts = 0
+        self._lost: dict[str, str] = {}
+        """Why those are not run (any more) who are not."""
+        for name, config in task.mounts.items():
+            if config.variant in verified and verified[config.variant].status == "failed":
+                self._lost[name] = verified[config.variant].reason or ""
+            elif given_up(so_far := standing(self._earlier, name)):
+                self._lost[name] = so_far.failures[-1].reason
+
+    def make(self) -> None:
+        kept = self._kept()
+        if kept is not None and self._old is not None and self._failed_again(self._old):
+            anew.done(kept)
+            self._finish(kept, self._old.noisy)
+            return
+        while True:
+            attempt = self._attempt()
+            keep = self._busy() >= _patience(self._out)
+            void, noisy = self._once(attempt, keep_noisy=keep)
+            if void is None:
+                break
+            self._note(void)
+        self._finish(attempt, noisy)
+
+    def _kept(self) -> Path | None:
+        """The block that was set aside, if it can stand: this code has measured it, and it is as it was recorded.
+
+        What other code has measured is not mixed with what this one does; new sums would vouch for what has changed.
+        """
+        if self._old is None or self._old.code != self._task.code:
+            return None
+        kept = anew.kept(self._out)
+        return kept if kept is not None and fault(kept) is None else None
+
+    def _failed_again(self, old: BlockRecord) -> bool:
+        """Whether those who failed in the block that was set aside do it again: then what is in it stands.
+
+        Each runs alone first. Only beside one who completes are the others measured again, for runs of different
+        days are no block.
+        """
+        for name in self._order():
+            failed = old.variants[name].status == "failed" if name in old.variants else False
+            if failed and standing(self._earlier, name).completed == 0:
+                self._run(name, self._attempt())
+        return all(name in old.variants and old.variants[name].status == "ok" for name in self._order())
+
+    def _order(self) -> list[str]:
+        return needed(self._task.order, self._task.pairs, self._lost)
+
+    def _busy(self) -> int:
+        return sum(void.cause == "environment" for void in self._voided)
+
+    def _once(self, attempt: Path, keep_noisy: bool) -> tuple[Void | None, bool]:
+        """One attempt of a block: what voided it, None if its runs count; and whether any was noisy."""
+        noisy = False
+        for name in self._order():
+            if name not in self._order():  # lost since: whoever is compared with the one that failed
+                continue
+            record = self._run(name, attempt)
+            if record.status == "void" and not keep_noisy:
+                return Void(self._attempts, name, "environment", record.reason or ""), True
+            noisy |= record.status == "void"
+        return None, noisy
+
+    def _run(self, name: str, attempt: Path) -> RunRecord:
+        """A run, and again as long as it fails and there is use in that. What failed lies beside the attempt."""
+        task = self._task
+        load = replace(task.own_loads.get(name, task.load), randseed=task.randseed)
+        # Only timed runs count as part of a block for whoever reads run.json: cost runs may carry a profiler.
+        number = int(self._out.name)
+        numbered = {"block": number} if task.purpose == "timed" else {"repeat": number}
+        while True:
+            folder = attempt / name
+            record = run(task.purpose, task, task.mounts[name], load, folder, **numbered)
+            if record.status != "failed":
+                return record
+            os.rename(folder, self._attempt() / name)
+            failure = failure_of(record)
+            self._note(Void(self._attempts, name, "target", failure.reason, failure.fault))
+            here = [
+                Failure(void.fault or "died or refused", void.reason)
+                for void in failures_of(name, self._voided)
+            ]
+            if not again((*standing(self._earlier, name).failures, *here)):
+                self._lost[name] = failure.reason
+                return record
+
+    def _attempt(self) -> Path:
+        self._attempts += 1
+        task = self._task
+        return new_attempt(task.experiment, task.purpose, task.load.workload, *self._out.parts[-2:])
+
+    def _note(self, void: Void) -> None:
+        self._voided.append(void)
+        say(f"attempt {void.attempt}: {void.variant}: {void.reason}")
+
+    def _finish(self, folder: Path, noisy: bool) -> None:
+        write_json(folder / "block.json", self._record(noisy))
+        settle(folder, self._out)
+        put_away(self._out)
+
+    def _record(self, noisy: bool) -> BlockRecord:
+        task, ran = self._task, set(self._order())
+        earlier = [void for void in self._old.voided if void.cause == "target"] if self._old else []
+        voided, outcomes = (*earlier, *self._voided), {}
+        for name in task.order:
+            tries = len(failures_of(name, voided))
+            if name in ran:
+                outcomes[name] = VariantOutcome("ok", tries=tries + 1)
+            elif name in self._lost:
+                outcomes[name] = VariantOutcome("failed", self._lost[name], tries)
+            else:
+                outcomes[name] = VariantOutcome("left out", LEFT_OUT, tries)
+        return BlockRecord(
+            block=int(self._out.name),
+            workload=task.load.workload,
+            purpose=task.purpose,
+            order=task.order,
+            randseed=task.randseed,
+            variants=outcomes,
+            attempts=len(voided) + 1,
+            voided=voided,
+            noisy=noisy,
+            code=task.code,
+        )
+
+
+def _patience(out: Path) -> int:
+    """How often this block may wait for a quiet machine: after one that waited in vain not at all, but for every
+    fourth, so that a busy machine costs hours and not days. It looks at numbers of blocks, never at figures.
+    """
+    if NO_PATIENCE in os.environ:
+        return 0
+    number = int(out.name)
+    before = out.with_name(f"{number - 1:03d}") / "block.json"
+    if number % 4 == 1 or not before.is_file():
+        return QUIET_ATTEMPTS
+    return 0 if read_block(before.parent).noisy else QUIET_ATTEMPTS

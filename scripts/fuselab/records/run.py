@@ -1,0 +1,139 @@
+"""What a run leaves: `run.json`, written last and by rename, so that its presence means the run is complete."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from fuselab.records.request import Purpose
+from fuselab.system.errors import Fault
+
+Status = Literal["ok", "failed", "void"]
+
+
+@dataclass(frozen=True)
+class MountRecord:
+    """As /proc/self/mountinfo showed it. Without a mount: the filesystem of the state folder."""
+
+    fstype: str
+    source: str
+    options: str
+
+
+@dataclass(frozen=True)
+class Phases:
+    """Seconds of each phase, on CLOCK_MONOTONIC."""
+
+    gate_s: float
+    setup_s: float
+    """State folder, config files, service."""
+    mount_s: float
+    """From starting the target until the mount point is ready."""
+    prepare_s: float
+    load_s: float
+    drain_s: float
+    """From the end of the load until the unmount has returned."""
+    stop_s: float
+    """From there until the target's own exit."""
+    teardown_s: float
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Deltas over the load, and the state of the machine around it; None where the kernel offers no figure."""
+
+    psi_cpu_us: int | None
+    psi_io_us: int | None
+    psi_memory_us: int | None
+    steal_share: float | None
+    """Of all CPU time between start and end of the load."""
+    other_user_cpu_share: float | None
+    """CPU of other user processes, as a share of one core."""
+    loadavg_1m: float | None
+    dirty_before_bytes: int | None
+    dirty_after_bytes: int | None
+    writeback_before_bytes: int | None
+    writeback_after_bytes: int | None
+    disk_free_bytes: int | None
+    state_device: str
+    state_fstype: str
+    frequency_hz: float | None
+    governor: str | None
+    temperature_c: float | None
+    kernel: str
+    gate: Mapping[str, object] = field(default_factory=dict)
+    """How long the gate waited, what it saw, whether it was passed or given up."""
+    cpu_model: str | None = None
+    cpus: int | None = None
+    """That are online."""
+    memory_bytes: int | None = None
+    """Of the whole machine."""
+
+
+@dataclass(frozen=True)
+class TargetUse:
+    """What the target and its children used."""
+
+    cpu_s: float
+    """User and system time of all its processes between start and end of the load."""
+    rss_peak_bytes: int | None
+    """The peaks of its processes, added up."""
+    log_bytes: int
+    """How much it wrote to its own log in all."""
+    log_kept_bytes: int
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    path: str
+    """Relative to the run folder."""
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """run.json. `started_unix_s` is wall-clock time; everything else that is a time is a duration."""
+
+    purpose: Purpose
+    experiment: str
+    workload: str
+    variant: str
+    profiler: str
+    block: int | None
+    repeat: int | None
+    status: Status
+    reason: str | None
+    """Why it failed or is void, in words for the user, with the last log lines if there are any."""
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    """The whole environment of the target."""
+    pids: Mapping[str, int]
+    """Of the service, and of who serves each mount."""
+    mount: MountRecord | None
+    phases: Phases | None
+    load_window_s: tuple[float, float] | None
+    """Start and end of the load on CLOCK_MONOTONIC: the clock that perf was told to use."""
+    load_started_unix_s: float | None
+    exit_codes: Mapping[str, int]
+    binary_sha256: str | None
+    build: str | None
+    network: str
+    randseed: int
+    environment: Environment | None
+    target: TargetUse | None
+    files: tuple[FileRecord, ...]
+    started_unix_s: float
+    rig_version: int
+    code: str = ""
+    """Hash of the code of fuselab that made the run: `fuselab.code`."""
+    hostname: str = ""
+    family: tuple[int, ...] = ()
+    """Pids of all processes of the target that were found before and after the load, in the run's own numbers."""
+    observers_s: Mapping[str, float] = field(default_factory=dict)
+    """CPU time that each profiler's own processes used while the load ran."""
+    marks: tuple[str, ...] = ()
+    """Things a reader should know: gate given up, log capped, service killed late, ..."""
+    fault: Fault | None = None
+    """What kind of failure it is; None unless the status is `failed`."""

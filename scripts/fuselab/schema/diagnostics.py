@@ -1,0 +1,135 @@
+"""Collects the faults of one file: each with its place, the nearest spelling and the corrected lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+import yaml
+
+from fuselab.schema.errors import ExperimentErrors, Problem
+from fuselab.schema.yaml_source import Key, Span, YamlSource
+
+
+class Findings:
+    """What is wrong with `source` so far."""
+
+    def __init__(self, source: YamlSource) -> None:
+        self.source = source
+        self._found: list[Problem] = list(source.problems)
+        self._at: set[Key] = {()} if source.problems else set()
+        self._around: set[Key] = {()} if source.problems else set()
+        """Where a fault is known, and every place around one."""
+
+    def add(
+        self,
+        at: Key,
+        message: str,
+        *,
+        of_key: bool = False,
+        allowed: Iterable[str] = (),
+        suggestion: str | None = None,
+        corrected: str | None = None,
+    ) -> None:
+        """A fault of the value at `at`, or of the key itself (`of_key`).
+
+        `suggestion` takes its place in the corrected lines, unless these are given. Where a fault is known
+        already, or around it, none is added: it would be a consequence.
+        """
+        if self.broken(at):
+            return
+        span = self.source.span(at, of_key=of_key)
+        if corrected is None and suggestion is not None:
+            corrected = self._replaced(at, span, suggestion)
+        value = self.source.texts.get(at, "") if not of_key else str(at[-1] if at else "")
+        key = ".".join(map(str, at))
+        problem = Problem(
+            self.source.shown,
+            span.line,
+            span.column,
+            key,
+            value,
+            message,
+            tuple(allowed),
+            suggestion,
+            corrected,
+        )
+        self._note(at, problem)
+
+    def _note(self, at: Key, problem: Problem) -> None:
+        self._found.append(problem)
+        self._at.add(at)
+        self._around.update(at[:length] for length in range(len(at) + 1))
+
+    def unknown(
+        self,
+        at: Key,
+        noun: str,
+        known: Iterable[str],
+        *,
+        of_key: bool = False,
+        why: str = "",
+        name: str | None = None,
+    ) -> None:
+        """A name that is none of `known`: says the nearest, and lists them all."""
+        if name is None:
+            name = str(at[-1]) if of_key else self.source.texts.get(at, "")
+        choices = sorted(dict.fromkeys(known))
+        close = near(name, choices)
+        self.add(
+            at, f"unknown {noun} '{name}'{why}{hint(close)}", of_key=of_key, allowed=choices, suggestion=close
+        )
+
+    def adopt(self, problems: Iterable[Problem]) -> None:
+        """Faults of another file that this one needs."""
+        for problem in problems:
+            self._note(("",), problem)
+
+    def broken(self, at: Key) -> bool:
+        """Whether a fault is known at `at` or around it."""
+        return any(at[:length] in self._at for length in range(1, len(at) + 1))
+
+    def broken_below(self, at: Key) -> bool:
+        """Whether a fault is known at `at` or inside it."""
+        return at in self._around
+
+    def problems(self) -> list[Problem]:
+        return list(self._found)
+
+    def raise_if_any(self) -> None:
+        if self._found:
+            raise ExperimentErrors(self.problems())
+
+    def _replaced(self, at: Key, span: Span, text: str) -> str | None:
+        """The line with `text` in the place of what stands at `span`; None where it is not on one line."""
+        if span.end_column is None or span.line > len(self.source.lines):
+            return f"{at[-1]}: {text}" if at else None
+        line = self.source.lines[span.line - 1]
+        before = line[: span.column - 1]
+        return before + (" " if before.endswith(":") else "") + text + line[span.end_column - 1 :]
+
+
+def hint(close: str | None) -> str:
+    """The end of a message about a name: what `near` has found, if anything."""
+    return f"; did you mean '{close}'?" if close else ""
+
+
+def near(name: str, choices: Sequence[str]) -> str | None:
+    """The choice that `name` is most likely a slip of; None if none is near."""
+    by_lower = {choice.lower(): choice for choice in choices}
+    folded = name.lower().replace("_", "-")
+    for lower, choice in by_lower.items():
+        if lower.replace("_", "-") == folded:
+            return choice
+    close = get_close_matches(name.lower(), list(by_lower), n=1, cutoff=0.6)
+    # `environment` for `env` is nearer than its letters say.
+    longer = [lower for lower in by_lower if len(lower) > 2 and folded.startswith(lower)]
+    found = [*close, *longer]
+    return by_lower[found[0]] if found else None
+
+
+def flow(value: Any) -> str:
+    """`value` as YAML on one line: `{rw: write, bs: 128k}`."""
+    text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=10_000, allow_unicode=True)
+    return text.removesuffix("...\n").strip()

@@ -1,0 +1,136 @@
+"""The JSON Schemas of fuselab's YAML files, and what is known of their keys."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent
+NAMES = ("experiment", "target", "service")
+"""The schemas of whole files; the others are parts of them, by topic."""
+
+
+@cache
+def schema(name: str) -> Mapping[str, Any]:
+    """One schema file: one of `NAMES`, or a part."""
+    return dict(json.loads((FOLDER / f"{name}.schema.json").read_text(encoding="utf-8")))
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One rule of a schema that the data breaks."""
+
+    at: tuple[str | int, ...]
+    rule: str
+    """The schema's keyword: `type`, `required`, `enum`, ..."""
+    wanted: Any
+    """What that keyword says."""
+    value: Any
+    """What stands there instead: the very object of the data."""
+    schema: Mapping[str, Any]
+    """The part of the schema that the keyword stands in."""
+    of_name: bool
+    """Whether `value` is a key that may be chosen freely, but not like this."""
+    branches: tuple[Violation, ...]
+    """For `anyOf`: how each alternative is broken."""
+
+
+def violations(name: str, data: object) -> list[Violation]:
+    """Every rule of the schema `name` that `data` breaks."""
+    return [_violation(error) for error in validator(name).iter_errors(data)]
+
+
+def _violation(error: Any) -> Violation:
+    return Violation(
+        at=tuple(error.absolute_path),
+        rule=str(error.validator),
+        wanted=error.validator_value,
+        value=error.instance,
+        schema=error.schema,
+        of_name="propertyNames" in error.schema_path,
+        branches=tuple(_violation(inner) for inner in error.context),
+    )
+
+
+@cache
+def validator(name: str) -> Any:
+    """A `jsonschema` validator of one schema and the parts it refers to, made once: that takes longest."""
+    from jsonschema import Draft202012Validator
+    from referencing import Registry, Resource
+    from referencing.jsonschema import DRAFT202012
+
+    def retrieve(uri: str) -> Resource[Any]:
+        return DRAFT202012.create_resource(dict(schema(uri.removesuffix(".schema.json"))))
+
+    registry: Registry[Any] = Registry(retrieve=retrieve)  # type: ignore[call-arg]
+    checker = Draft202012Validator.FORMAT_CHECKER
+    return Draft202012Validator(schema(name), registry=registry, format_checker=checker)
+
+
+def resolve(part: Mapping[str, Any], file: str) -> tuple[Mapping[str, Any], str]:
+    """Follow `$ref`: what it names with what stands beside it, and the schema file that this is in."""
+    while "$ref" in part:
+        name, _, pointer = part["$ref"].partition("#")
+        file = name.removesuffix(".schema.json") or file
+        found: Any = schema(file)
+        for step in pointer.strip("/").split("/"):
+            found = found[step] if step else found
+        part = {**found, **{key: value for key, value in part.items() if key != "$ref"}}
+    return part, file
+
+
+def properties(part: Mapping[str, Any], file: str) -> Iterator[tuple[str, Mapping[str, Any], str]]:
+    """Keys of an object, resolved: (name, schema, file it is in). `<name>` is a key of one's own choice."""
+    for name, inner in part.get("properties", {}).items():
+        yield name, *resolve(inner, file)
+    free = part.get("additionalProperties")
+    if isinstance(free, Mapping):
+        yield "<name>", *resolve(free, file)
+
+
+@cache
+def homes(name: str) -> Mapping[str, tuple[str, ...]]:
+    """Where keys belong: key -> dotted places of the mappings that know it, '' for the top level."""
+    found: dict[str, list[str]] = {}
+    part, file = resolve(schema(name), name)
+    for key, place in _walk(part, file, (), 0):
+        if key != "<name>" and place not in found.setdefault(key, []):
+            found[key].append(place)
+    return {key: tuple(places) for key, places in found.items()}
+
+
+def _walk(part: Mapping[str, Any], file: str, at: tuple[str, ...], depth: int) -> Iterator[tuple[str, str]]:
+    if depth > 5:
+        return
+    for key, inner, inner_file in properties(part, file):
+        yield key, ".".join(at)
+        yield from _walk(inner, inner_file, (*at, key), depth + 1)
+
+
+def bundled(name: str) -> dict[str, Any]:
+    """One schema with all that it refers to inside it, for tools that read a single file."""
+    parts: dict[str, Any] = {}
+    whole = dict(_inlined(schema(name), "", parts))
+    whole["$defs"] = {**whole.get("$defs", {}), **parts}
+    return whole
+
+
+def _inlined(node: Any, file: str, parts: dict[str, Any]) -> Any:
+    """`node` of the schema `file` ("" for the outermost) with references into `$defs`, kept in `parts`."""
+    if isinstance(node, list):
+        return [_inlined(inner, file, parts) for inner in node]
+    if not isinstance(node, Mapping):
+        return node
+    copy = {key: _inlined(value, file, parts) for key, value in node.items() if key != "$ref"}
+    if isinstance(node.get("$ref"), str):
+        uri, _, pointer = node["$ref"].partition("#")
+        used = uri.removesuffix(".schema.json") or file
+        copy["$ref"] = f"#/$defs/{used}{pointer}" if used else f"#{pointer}"
+        if used and used not in parts:
+            parts[used] = {}
+            parts[used] = _inlined(schema(used), used, parts)
+    return copy

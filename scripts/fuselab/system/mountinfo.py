@@ -1,0 +1,77 @@
+"""/proc/self/mountinfo: what is mounted where, and a way to sleep until that changes."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from fuselab.records.run import MountRecord
+
+MOUNTINFO = Path("/proc/self/mountinfo")
+_ESCAPE = re.compile(r"\\([0-7]{3})")
+
+
+@dataclass(frozen=True)
+class Mount:
+    mountpoint: str
+    device: int
+    """As in st_dev."""
+    record: MountRecord
+
+
+def parse(text: str) -> list[Mount]:
+    """Lines of proc_pid_mountinfo(5), in the order of mounting."""
+    mounts = []
+    for line in text.splitlines():
+        left, _, right = line.partition(" - ")
+        _, _, device, _, mountpoint, options = left.split(" ")[:6]
+        fstype, source, super_options = right.split(" ", 2)
+        major, minor = device.split(":")
+        record = MountRecord(_plain(fstype), _plain(source), _joined(options, super_options))
+        mounts.append(Mount(_plain(mountpoint), os.makedev(int(major), int(minor)), record))
+    return mounts
+
+
+def mounted_at(path: Path) -> Mount | None:
+    """The topmost mount exactly at `path` (no symbolic links in it); None if there is none."""
+    found = [mount for mount in parse(_read()) if mount.mountpoint == str(path)]
+    return found[-1] if found else None
+
+
+def mount_of(path: Path) -> Mount:
+    """The mount that the existing `path` lies on."""
+    text = str(path.resolve())
+    best = None
+    for mount in parse(_read()):
+        top = mount.mountpoint.rstrip("/")
+        if (text == top or text.startswith(top + "/")) and (
+            best is None or len(top) >= len(best.mountpoint.rstrip("/"))
+        ):
+            best = mount
+    if best is None:
+        raise FileNotFoundError(f"no mount above {path}")
+    return best
+
+
+def below(path: Path) -> list[str]:
+    """Mount points at or below `path`."""
+    top = str(path)
+    return [m.mountpoint for m in parse(_read()) if m.mountpoint == top or m.mountpoint.startswith(f"{top}/")]
+
+
+def _read() -> str:
+    return os.fsdecode(MOUNTINFO.read_bytes())
+
+
+def _plain(text: str) -> str:
+    return _ESCAPE.sub(lambda match: chr(int(match[1], 8)), text)
+
+
+def _joined(*lists: str) -> str:
+    """Options of the mount, then those of the filesystem that it does not repeat."""
+    words: dict[str, None] = {}
+    for text in lists:
+        words |= dict.fromkeys(text.split(","))
+    return ",".join(words)

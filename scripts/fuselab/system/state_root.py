@@ -1,0 +1,89 @@
+"""Which folder the state of runs may lie in: one of its own, that nobody else can change under us."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fuselab.system import mountinfo
+from fuselab.system.errors import RigError
+
+_WHOLE = ("/bin", "/boot", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/sbin", "/sys", "/usr")
+"""Folders of the system with all that is below them."""
+_BY_THEMSELVES = ("/", "/dev", "/dev/shm", "/home", "/media", "/mnt", "/opt", "/run", "/run/lock", "/run/user", "/srv",
+                  "/tmp", "/var")  # fmt: skip
+"""Folders that belong to everybody: one below them may be ours."""
+_OWN_NAME = "fuselab-state"
+
+
+def refusal(folder: Path, checkout: Path) -> str | None:
+    """Why `folder` (absolute, without symbolic links) cannot hold the state of runs, with the mend; None if it can."""
+    above = f"'state' is a folder of its own on the disk that is to be measured, as {folder / _OWN_NAME}"
+    if any(folder.is_relative_to(system) for system in _WHOLE):
+        return (
+            f"{folder} belongs to the system: 'state' is a folder of yours on the disk that is to be measured"
+        )
+    if str(folder) in _BY_THEMSELVES or folder.parent == Path("/var"):
+        return f"{folder} belongs to everybody: {above}"
+    if folder in _homes():
+        return f"{folder} is somebody's home: {above}"
+    if checkout.is_relative_to(folder):
+        return f"{folder} holds this checkout: {above}"
+    if any(folder.is_relative_to(checkout / name) for name in (".git", ".snakemake", ".venv")):
+        return f"{folder} is where another program keeps its files: leave 'state' out, or name another folder"
+    if folder != checkout / "results" / "state" and mountinfo.mounted_at(folder):
+        return f"{folder} is the root of a mount: {above}"
+    return None
+
+
+def owner_refusal(status: os.stat_result) -> str | None:
+    """Why a folder with this status cannot be trusted: others could put their files in the place of ours."""
+    if status.st_uid not in trusted() and _owners_are_known():
+        return f"belongs to another user ({_name(status.st_uid)})"
+    if status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX:
+        return "may be written by everybody"
+    return None
+
+
+def trusted() -> set[int]:
+    """Who can have us do what they like anyway: we, root, who typed sudo, and whose code this is."""
+    ids = {os.geteuid(), 0, os.stat(__file__).st_uid}
+    return ids | ({int(os.environ.get("SUDO_UID", 0))} if os.geteuid() == 0 else set())
+
+
+@contextmanager
+def opened(folder: Path, checkout: Path) -> Iterator[int]:
+    """A descriptor of the state root, made if need be. Raises RigError if it is refused, OSError if it is not there."""
+    if reason := refusal(folder, checkout):
+        raise RigError(f"the state folder is refused: {reason}")
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if reason := owner_refusal(os.fstat(descriptor)):
+            raise RigError(
+                f"the state folder {folder} {reason}: name one of your own with `state:` in the experiment"
+            )
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _owners_are_known() -> bool:
+    """Not in a user namespace of our own, which shows most owners as nobody; there we can harm but ourselves."""
+    return int(Path("/proc/self/uid_map").read_text().split()[2]) > 1
+
+
+def _homes() -> set[Path]:
+    homes = {entry.pw_dir for entry in pwd.getpwall()} | {os.path.expanduser("~")}
+    return {Path(os.path.realpath(home)) for home in homes if home.startswith("/")}
+
+
+def _name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

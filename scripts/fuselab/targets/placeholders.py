@@ -1,0 +1,140 @@
+"""Which placeholders may stand where: a slip in one would reach the program as it is written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fuselab.schema.diagnostics import Findings, flow, near
+from fuselab.schema.yaml_source import Key
+from fuselab.targets.model import mountpoint_name
+
+_WORD = re.compile(r"(?<!\$)\{([A-Za-z_-]+[0-9]*)\}")
+RUN = frozenset({"binary", "mountpoint", "state", "capture", "port"})
+MOUNT = RUN | {"number"}
+PARTS = frozenset({"backend", "options", "profiler"})
+SERVICE = frozenset({"state", "port"})
+
+
+def check(findings: Findings, data: Mapping[str, Any]) -> None:
+    """Of a target: its mount, backends, options and profilers."""
+    mount = data.get("mount", {})
+    _texts(findings, ("mount", "argv"), mount.get("argv"), MOUNT | PARTS)
+    _texts(findings, ("mount", "env"), mount.get("env"), MOUNT)
+    _texts(findings, ("mount", "prepare"), mount.get("prepare"), RUN | PARTS)
+    for name, text in mount.get("files", {}).items():
+        _slips(findings, ("mount", "files", name), text, RUN)
+    for name, part in data.get("backends", {}).items():
+        for key in ("argv", "env"):
+            _texts(findings, ("backends", name, key), part.get(key), MOUNT)
+    for name, part in data.get("options", {}).items():
+        for key in ("argv", "env"):
+            _texts(findings, ("options", name, key), part.get(key), MOUNT | {"value"})
+    for name, part in data.get("profilers", {}).items():
+        for key in ("argv", "env"):
+            _texts(findings, ("profilers", name, key), part.get(key), MOUNT)
+    _unreachable(findings, data)
+    _nowhere(findings, data)
+
+
+def check_service(findings: Findings, data: Mapping[str, Any]) -> None:
+    for key in ("argv", "env", "prepare"):
+        _texts(findings, (key,), data.get(key), SERVICE)
+    _texts(findings, ("ready", "argv"), data.get("ready", {}).get("argv"), SERVICE)
+
+
+def check_load(findings: Findings, at: Key, value: Any, mounts: int) -> None:
+    """A command, steps, or the options of fio jobs: these know the run's mounts, and may hold any other braces."""
+    known = frozenset(mountpoint_name(number) for number in range(1, mounts + 1))
+    for place, text in _leaves(at, value):
+        for number in re.findall(r"(?<!\$)\{mountpoint([0-9]+)\}", text):
+            if f"mountpoint{number}" not in known:
+                findings.add(place, no_such_mount(number, mounts))
+        _slips(findings, place, text, known, elsewhere=RUN)
+
+
+def no_such_mount(number: str, mounts: int) -> str:
+    if int(number) < 2:
+        return f"there is no mount {number} by that name: the first is '{{mountpoint}}'"
+    return f"there is no mount {number}: 'mounts' says {mounts}"
+
+
+def _texts(findings: Findings, at: Key, value: Any, known: frozenset[str]) -> None:
+    for place, text in _leaves(at, value):
+        for word in _WORD.findall(text):
+            if word not in known:
+                _report(findings, place, text, word, known)
+            elif word in PARTS and text != f"{{{word}}}":
+                message = f"'{{{word}}}' stands for whole arguments: it is an item of its own"
+                findings.add(place, message)
+
+
+def _leaves(at: Key, value: Any) -> Iterator[tuple[Key, str]]:
+    """Every text in `value`, with its place."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _leaves((*at, name), inner)
+    elif isinstance(value, list):
+        for i, inner in enumerate(value):
+            yield from _leaves((*at, i), inner)
+    elif isinstance(value, str):
+        yield at, value
+
+
+def _slips(
+    findings: Findings, at: Key, text: str, known: frozenset[str], elsewhere: frozenset[str] = frozenset()
+) -> None:
+    """Where braces may mean anything: speak only of what is nearly a placeholder, or is one `elsewhere`."""
+    for word in _WORD.findall(text):
+        if word not in known and (word in elsewhere or near(word, sorted(known))):
+            _report(findings, at, text, word, known)
+
+
+def _report(findings: Findings, at: Key, text: str, word: str, known: frozenset[str]) -> None:
+    close = near(word, sorted(known))
+    hint = f"; did you mean '{{{close}}}'?" if close else ""
+    corrected = None
+    if close:
+        span = findings.source.span(at, of_key=False)
+        line = findings.source.lines[span.line - 1] if "\n" not in text else text
+        corrected = line.replace(f"{{{word}}}", f"{{{close}}}")
+    allowed = [f"{{{name}}}" for name in sorted(known)]
+    suggestion = f"{{{close}}}" if close else None
+    message = f"unknown placeholder '{{{word}}}'{hint}"
+    findings.add(at, message, allowed=allowed, suggestion=suggestion, corrected=corrected)
+
+
+def _unreachable(findings: Findings, data: Mapping[str, Any]) -> None:
+    """Arguments that no `{backend}`, `{options}` or `{profiler}` in the mount's argv ever takes in."""
+    argv = data.get("mount", {}).get("argv", ())
+    for key, part in (("backends", "backend"), ("options", "options"), ("profilers", "profiler")):
+        if f"{{{part}}}" in argv or findings.broken_below(("mount", "argv")):
+            continue
+        for name, inner in data.get(key, {}).items():
+            if inner.get("argv"):
+                message = f"these arguments are never used: 'mount.argv' has no item '{{{part}}}'"
+                findings.add((key, name, "argv"), message, of_key=True)
+
+
+def _nowhere(findings: Findings, data: Mapping[str, Any]) -> None:
+    """A mount that nobody tells where to mount: neither its arguments nor its environment and files."""
+    argv = data.get("mount", {}).get("argv", ())
+    if not argv or findings.broken_below(("mount",)):
+        return
+    mount = data["mount"]
+    said = [
+        mount["argv"],
+        mount.get("env"),
+        mount.get("files"),
+        data.get("backends"),
+        data.get("options"),
+        data.get("profilers"),
+    ]
+    if any("mountpoint" in _WORD.findall(text) for part in said for _, text in _leaves((), part)):
+        return
+    words = [findings.source.texts.get(("mount", "argv", i), str(word)) for i, word in enumerate(argv)]
+    message = (
+        "the program is not told where to mount: '{mountpoint}' is an argument, or stands in 'env' or 'files'"
+    )
+    findings.add(("mount", "argv"), message, suggestion=flow([*words, "{mountpoint}"]))

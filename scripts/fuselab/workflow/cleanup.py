@@ -1,0 +1,169 @@
+"""What lies below `results/` that no experiment names any more, and what failed or killed runs left.
+
+Only what has the shape that fuselab gives it is ever listed, and nothing that a symbolic link leads to.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from fuselab.experiment.plan import Plan
+from fuselab.measuring.anew import ANEW
+from fuselab.rig import state
+from fuselab.system import mountinfo
+from fuselab.workflow.layout import Layout
+
+_SPEC = re.compile(r"[0-9a-f]{12}")
+_NUMBER = re.compile(r"[0-9]+")
+_HALF = re.compile(r"\..+\.[0-9]+\.half")
+_HELD = re.compile(r"[0-9]+(\.fifo)?")
+_OLD_STATE = re.compile(r"[0-9a-f]{8}")
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """A folder or file that can go. `path` is relative to the repository."""
+
+    path: Path
+    why: str
+    bytes: int
+
+
+def size_bytes(path: Path) -> int:
+    """Of a file, or of all that is below a folder."""
+    if not path.is_dir() or path.is_symlink():
+        return path.lstat().st_size
+    return sum(
+        os.lstat(os.path.join(folder, name)).st_size for folder, _, names in os.walk(path) for name in names
+    )
+
+
+def stale(plan: Plan, root: Path) -> list[Leftover]:
+    """Measurements of one experiment that its file does not ask for (any more): another spec, name or profiler."""
+    home = root / "results" / plan.experiment.name
+    named = named_paths(plan)
+    found = []
+    for pattern in ("blocks/*/*", "captures/*/*/*/*", "costs/*/*", "looks/*/*", "verify/*/*"):
+        for path in _own(home, pattern, root):
+            if _SPEC.fullmatch(path.name) and path.is_dir() and path.relative_to(root) not in named:
+                found.append(_leftover(path, root, "the experiment no longer asks for it"))
+    for path in [*_own(home, "processed/*/*/*", root), *_own(home, "diffs/*/*/*", root)]:
+        if path.is_dir() and path.relative_to(root) not in named:
+            found.append(_leftover(path, root, "made from what the experiment no longer asks for"))
+    return found
+
+
+def named_paths(plan: Plan) -> set[Path]:
+    """Folders of specs, processed profiles and differences that belong to the experiment as it is."""
+    e = plan.experiment
+    home = Path("results") / e.name
+    paths = {
+        home / kind / w.name / plan.timed_spec(w.name) for w in e.workloads for kind in ("blocks", "looks")
+    }
+    paths |= {Path(block).parent for block in Layout(plan).cost_blocks}
+    paths |= {home / "captures" / c.variant / c.workload / c.profiler / c.spec for c in plan.captures}
+    paths |= {home / "processed" / v / w / p for v, w, p in plan.processed()}
+    paths |= {home / "diffs" / f"{c.variant}-vs-{c.baseline}" / w / p for c, w, p in plan.diffs()}
+    return paths | {home / "verify" / name / plan.verify_spec(name) for name in plan.verified}
+
+
+def every_leftover(plans: Mapping[str, Plan], broken: Mapping[str, str], root: Path) -> list[Leftover]:
+    """All that `fuselab clean` may remove. `plans` by experiment; of `broken` ones everything is kept."""
+    results = root / "results"
+    found = [leftover for plan in plans.values() for leftover in stale(plan, root)]
+    for name in plans:
+        for path in _own(results / name, "attempts/*", root):
+            if any(path.glob(f"*/{ANEW}")):
+                continue  # the next call puts back what is good in it
+            if path.is_dir() and all(_NUMBER.fullmatch(entry) for entry in os.listdir(path)):
+                found.append(_leftover(path, root, "an attempt that failed, or was killed"))
+        for path in _own(results / name, "held/*/*", root):
+            if _HELD.fullmatch(path.name):
+                found.append(_leftover(path, root, "a mount that was held by hand"))
+    if not broken:  # a broken file may name any build
+        used = {folder for plan in plans.values() for folder in (*plan.builds, *plan.bench_builds)}
+        for path in _own(results, "builds/*/*", root):
+            if _is_build(path) and str(path.relative_to(results / "builds")) not in used:
+                found.append(_leftover(path, root, "a build that no experiment asks for"))
+    for name in state.dead(results / "state"):
+        found.append(_leftover(results / "state" / name, root, "the state of a run that was killed"))
+    for path in _halves(results):
+        found.append(_leftover(path, root, "a file that was never finished"))
+    return found
+
+
+def _halves(results: Path) -> Iterator[Path]:
+    """Files that a killed job had begun to write. What living runs have in their state is none of ours."""
+    for folder, below, names in os.walk(results):
+        below[:] = sorted(below) if folder != str(results) else sorted({*below} - {"state"})
+        for path in (Path(folder, name) for name in sorted(names) if _HALF.fullmatch(name)):
+            if path.is_file() and not path.is_symlink():
+                yield path
+
+
+def unmarked_states(root: Path) -> list[Path]:
+    """Folders that look like the state of runs of before there were marks: nobody but their owner can know."""
+    folders = _own(root / "results" / "state", "*/lock", root)
+    return [lock.parent.relative_to(root) for lock in folders if _OLD_STATE.fullmatch(lock.parent.name)]
+
+
+def _own(home: Path, pattern: str, root: Path) -> list[Path]:
+    """What of `pattern` lies below `home` itself: `results` may be a link to another disk, nothing below it."""
+    top = root / "results"
+    return sorted(
+        path
+        for path in home.glob(pattern)
+        if not any(
+            part.is_symlink() for part in (path, *path.parents) if part.is_relative_to(top) and part != top
+        )
+    )
+
+
+def _is_build(path: Path) -> bool:
+    """One with a record, or what a killed build left: an empty folder."""
+    return path.is_dir() and ((path / "build.json").is_file() or not any(path.iterdir()))
+
+
+def _leftover(path: Path, root: Path, why: str) -> Leftover:
+    return Leftover(path.relative_to(root), why, size_bytes(path))
+
+
+def remove(leftovers: list[Leftover], root: Path) -> Iterator[Leftover]:
+    """Remove one after the other, each yielded when it is gone; folders that are empty then go too.
+
+    What something is mounted in stays.
+    """
+    for leftover in leftovers:
+        path = root / leftover.path
+        if path.is_dir() and not path.is_symlink():
+            if mountinfo.below(path.resolve()):
+                continue  # it would be emptied along with the folder
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+        for parent in path.parents:
+            if parent == root / "results" or not parent.is_dir() or any(parent.iterdir()):
+                break
+            parent.rmdir()
+        yield leftover
+
+
+@contextmanager
+def alone(root: Path) -> Iterator[bool]:
+    """Whether no snakemake of this checkout lives (it holds a shared flock); none can begin to while inside."""
+    folder = root / ".snakemake"
+    folder.mkdir(exist_ok=True)
+    with (folder / "fuselab.flock").open("a") as guard:
+        try:
+            fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True

@@ -1,0 +1,198 @@
+"""What an experiment has, and what it still takes: with `findable`, all that `fuselab plan` says.
+
+Times come from runs that are there; without any, from the load's own runtime, and that is said.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import msgspec
+
+from fuselab.compare.schedule import LOOKS
+from fuselab.experiment.fio_loads import complete_jobs
+from fuselab.experiment.model import Workload
+from fuselab.experiment.plan import Plan
+from fuselab.workflow.cleanup import Leftover, size_bytes, stale
+from fuselab.workflow.detectable import Findable, findable
+from fuselab.workflow.layout import Layout
+from fuselab.workloads import fio_time
+
+_OVERHEAD_S = 2.0
+"""Of a run beyond its load, where none has been measured: gate, mount, unmount, teardown."""
+_SAMPLE = 24
+"""How many of the newest runs of one kind are looked at for their times."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One kind of thing to make. `seconds_each` is None where nothing is known."""
+
+    what: str
+    name: str
+    done: int
+    wanted: int
+    seconds_each: float | None
+    bytes_each: int | None
+    measured: bool
+    """Whether the time is that of runs made here, or a guess from the load's settings."""
+
+    @property
+    def left(self) -> int:
+        return max(0, self.wanted - self.done)
+
+
+@dataclass(frozen=True)
+class Forecast:
+    experiment: str
+    parts: tuple[Part, ...]
+    stale: tuple[Leftover, ...]
+    findable: tuple[Findable, ...]
+
+    @property
+    def seconds(self) -> float:
+        return sum(part.left * (part.seconds_each or 0) for part in self.parts)
+
+    @property
+    def bytes(self) -> int:
+        return sum(part.left * (part.bytes_each or 0) for part in self.parts)
+
+    @property
+    def unknown(self) -> tuple[Part, ...]:
+        return tuple(part for part in self.parts if part.left and part.seconds_each is None)
+
+
+class _Ran(msgspec.Struct):
+    """Of a run.json, what is needed here."""
+
+    phases: dict[str, float] | None
+
+
+def forecast(plan: Plan, root: Path) -> Forecast:
+    """Of one experiment, from its plan and what lies below `root/results`."""
+    kinds = (_builds, _verifies, _blocks, _captures, _cost_blocks)
+    parts = tuple(part for kind in kinds for part in kind(plan, root))
+    return Forecast(plan.experiment.name, parts, tuple(stale(plan, root)), tuple(findable(plan, root)))
+
+
+def _builds(plan: Plan, root: Path) -> Iterator[Part]:
+    for folder, spec in {**plan.builds, **plan.bench_builds}.items():
+        path = root / "results" / "builds" / folder
+        seconds = 1.0 if spec.kind == "installed" else _build_seconds(root, spec.target)
+        there = path / "build.json"
+        yield Part("build", folder, int(there.exists()), 1, seconds, _size_near(path), seconds is not None)
+
+
+def _build_seconds(root: Path, target: str) -> float | None:
+    """The longest of the target's builds: which part of the next is shared with them is not known."""
+    known = (_job_seconds(root, path) for path in (root / "results" / "builds" / target).glob("*"))
+    return max((seconds for seconds in known if seconds is not None), default=None)
+
+
+def _job_seconds(root: Path, output: Path) -> float | None:
+    """How long Snakemake's job for `output` took, from its own notes."""
+    name = base64.urlsafe_b64encode(str(output.relative_to(root)).encode()).decode()
+    try:
+        notes: dict[str, Any] = json.loads((root / ".snakemake" / "metadata" / name).read_text())
+        return float(notes["endtime"]) - float(notes["starttime"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _verifies(plan: Plan, root: Path) -> Iterator[Part]:
+    home = root / "results" / plan.experiment.name / "verify"
+    for name in plan.verified:
+        path = home / name / plan.verify_spec(name)
+        seconds = _mean_seconds(root.glob("results/*/verify/*/*/run.json"))
+        yield Part("verify", name, int(path.is_dir()), 1, seconds or 10.0, 0, seconds is not None)
+
+
+def _blocks(plan: Plan, root: Path) -> Iterator[Part]:
+    experiment = plan.experiment
+    for workload in experiment.workloads:
+        spec = plan.timed_spec(workload.name)
+        home = root / "results" / experiment.name / "blocks" / workload.name
+        done = len(list((home / spec).glob("*/block.json")))
+        wanted = _last_look(plan, workload.name, root) if experiment.blocks == "auto" else experiment.blocks
+        each = _mean_seconds((home / spec).glob("*/*/run.json")) or _mean_seconds(home.glob("*/*/*/run.json"))
+        guess = each or _load_seconds(workload)
+        seconds = None if guess is None else guess * len(experiment.variants)
+        example = next((home / spec).glob("*"), None)
+        size = size_bytes(example) if example else 100_000 * len(experiment.variants)
+        yield Part("blocks", workload.name, min(done, wanted), wanted, seconds, size, each is not None)
+
+
+def _last_look(plan: Plan, workload: str, root: Path) -> int:
+    """Blocks at which the looks have stopped; those of the last look where they have not."""
+    looks = root / "results" / plan.experiment.name / "looks" / workload / plan.timed_spec(workload)
+    for look in looks.glob("*.json"):
+        if json.loads(look.read_text())["next"] is None:
+            return int(look.stem)
+    return LOOKS[-1]
+
+
+def _captures(plan: Plan, root: Path) -> Iterator[Part]:
+    home = root / "results" / plan.experiment.name / "captures"
+    for capture in plan.captures:
+        base = home / capture.variant / capture.workload / capture.profiler
+        done = len(list((base / capture.spec).glob("*/capture.json")))
+        each = _mean_seconds(base.glob("*/*/run.json"))
+        workload = plan.experiment.workload(capture.workload)
+        seconds = each or _load_seconds(workload)
+        name = f"{capture.variant}, {capture.workload}: {capture.profiler}"
+        example = next(base.glob("*/*"), None)
+        size = size_bytes(example) if example else None
+        yield Part(
+            "captures", name, min(done, capture.repeats), capture.repeats, seconds, size, each is not None
+        )
+
+
+def _cost_blocks(plan: Plan, root: Path) -> Iterator[Part]:
+    """Blocks that measure what profiling costs, by workload."""
+    folders: dict[Path, list[Path]] = {}
+    for folder in Layout(plan).cost_blocks:
+        path = root / folder
+        folders.setdefault(path.parent, []).append(path)
+    for home, blocks in folders.items():
+        workload = plan.experiment.workload(home.parent.name)
+        done = sum((block / "block.json").exists() for block in blocks)
+        each = _mean_seconds(home.glob("*/*/run.json"))
+        guess = each or _load_seconds(workload)
+        seconds = None if guess is None else guess * len(plan.cost_mounts)
+        example = next(home.glob("*"), None)
+        size = size_bytes(example) if example else None
+        yield Part("cost blocks", workload.name, done, len(blocks), seconds, size, each is not None)
+
+
+def _size_near(path: Path) -> int | None:
+    """Of a build's folder, or of another build of the same target."""
+    known = path if path.is_dir() else next(path.parent.glob("*"), None)
+    return size_bytes(known) if known else None
+
+
+def _mean_seconds(records: Iterator[Path]) -> float | None:
+    """Mean of all phases together over the newest runs."""
+    newest = sorted(records, key=lambda path: path.stat().st_mtime, reverse=True)[:_SAMPLE]
+    runs = [msgspec.json.decode(path.read_bytes(), type=_Ran) for path in newest]
+    seconds = [sum(run.phases.values()) for run in runs if run.phases]
+    return mean(seconds) if seconds else None
+
+
+def _load_seconds(workload: Workload) -> float | None:
+    """From the load's own settings: fio's runtime and ramp; None where only a run can tell."""
+    if "jobs" not in workload.settings:
+        return None
+    stages = [0.0]
+    for options in complete_jobs(workload.settings).values():
+        if "runtime" not in options:
+            return None
+        if options.get("stonewall", "0") != "0":
+            stages.append(0.0)
+        stages[-1] = max(stages[-1], (fio_time.seconds(options["runtime"]) or 0.0) + fio_time.ramp_s(options))
+    return sum(stages) + _OVERHEAD_S

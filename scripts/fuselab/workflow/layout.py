@@ -1,0 +1,231 @@
+"""Where everything of one experiment lies, below `results/`: what the rules name as inputs. Holds no logic of jobs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fuselab import workloads
+from fuselab.building.spec import bench_spec
+from fuselab.code import measuring_code
+from fuselab.compare.schedule import LOOKS
+from fuselab.experiment.plan import NONE, Plan
+from fuselab.queries.catalogue import whole_tables
+
+COST_BLOCKS = 8
+"""Blocks that measure what profiling costs: two more than an interval needs."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Measurements that are set against each other. `folders` may be there, `asked` are wanted in any case."""
+
+    folders: tuple[str, ...]
+    asked: tuple[str, ...]
+    code: str
+    """Of fuselab, as it would measure now."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Paths are relative to the repository. A cell is a variant under a workload."""
+
+    plan: Plan
+
+    @property
+    def base(self) -> str:
+        return f"results/{self.plan.experiment.name}"
+
+    @property
+    def _variants(self) -> list[str]:
+        return [variant.name for variant in self.plan.experiment.variants]
+
+    def builds(self, variants: list[str], profilers: str = NONE, workload: str | None = None) -> list[str]:
+        """Folders of the builds that `variants` run; with `workload`, its bench's build too."""
+        folders = set()
+        for variant in variants:
+            spec = self.plan.build_of(variant, profilers)
+            if spec is None:
+                continue
+            folders.add(f"results/builds/{spec.folder}")
+            bench = self.plan.experiment.workload(workload).settings.get("bench") if workload else None
+            if bench is not None:
+                folders.add(f"results/builds/{bench_spec(spec, str(bench)).folder}")
+        return sorted(folders)
+
+    def timed_builds(self, workload: str) -> list[str]:
+        return self.builds(self._variants, workload=workload)
+
+    def profiled_builds(self, variant: str, workload: str, profiler: str) -> list[str]:
+        capture = self.plan.capture_of(variant, workload, profiler)
+        return self.builds([variant], capture.profiler, workload)
+
+    def profiled_binary(self, variant: str, workload: str, profiler: str) -> str:
+        capture = self.plan.capture_of(variant, workload, profiler)
+        return self.plan.mounts[variant, capture.profiler].binary
+
+    @property
+    def cost_builds(self) -> list[str]:
+        return sorted({f"results/builds/{m.build}" for m in self.plan.cost_mounts.values() if m.build})
+
+    @property
+    def all_builds(self) -> list[str]:
+        return [f"results/builds/{folder}" for folder in self.plan.all_builds]
+
+    @property
+    def mounts(self) -> list[str]:
+        return [f"{self.base}/mounts/{variant}.{profilers}.json" for variant, profilers in self.plan.mounts]
+
+    @property
+    def jobs(self) -> list[str]:
+        return [f"{self.base}/loads/{workload}.fio" for workload in self.plan.jobs]
+
+    def verified(self, variant: str | None = None) -> list[str]:
+        """Folders of the verifying runs, of all variants or of one."""
+        names = [name for name in self.plan.verified if variant in (None, name)]
+        return [f"{self.base}/verify/{name}/{self.plan.verify_spec(name)}" for name in names]
+
+    def blocks(self, checkpoints: Any = None) -> list[str]:
+        """Folders of the timed blocks, as many as the looks have asked for so far.
+
+        `checkpoints` is Snakemake's: asking it for a look that has not been taken makes Snakemake take it first.
+        """
+        found = []
+        for workload in self.plan.experiment.workloads:
+            spec, count = self.plan.timed_spec(workload.name), self.plan.block_count
+            while self.plan.experiment.blocks == "auto" and checkpoints is not None and count < LOOKS[-1]:
+                look = checkpoints.look.get(
+                    experiment=self.plan.experiment.name,
+                    workload=workload.name,
+                    spec=spec,
+                    number=f"{count:03d}",
+                )
+                wanted = _wanted(Path(look.output[0]))
+                if wanted is None:
+                    break
+                count = wanted
+            found += self._blocks("blocks", workload.name, spec, count)
+        return found
+
+    def first_blocks(self, workload: str, number: str) -> list[str]:
+        """Folders of the blocks that the look after block `number` is taken at."""
+        return self._blocks("blocks", workload, self.plan.timed_spec(workload), int(number))
+
+    @property
+    def cost_blocks(self) -> list[str]:
+        """Folders of the blocks that measure what profiling costs, if the experiment asks for them."""
+        if len(self.plan.cost_mounts) < 2:
+            return []
+        mounted = [w for w in self.plan.experiment.workloads if workloads.REGISTRY[w.kind].needs_mount]
+        return [
+            folder
+            for w in mounted
+            for folder in self._blocks("costs", w.name, self.plan.cost_spec(w.name), COST_BLOCKS)
+        ]
+
+    def finished(self) -> list[str]:
+        """Folders of all that may be measured or built by now, also of blocks beyond the first look."""
+        compared = [folder for group in self.groups() for folder in group.folders]
+        return [*self.all_builds, *self.verified(), *compared]
+
+    def groups(self) -> list[Group]:
+        """What is compared, and so has to be measured by one code of fuselab."""
+        timed = []
+        for w in self.plan.experiment.workloads:
+            spec, count = self.plan.timed_spec(w.name), self.plan.block_count
+            there = LOOKS[-1] if self.plan.experiment.blocks == "auto" else count
+            folders = self._blocks("blocks", w.name, spec, there)
+            timed.append(Group(tuple(folders), tuple(folders[:count]), measuring_code("timed")))
+        captured: dict[tuple[str, str], list[str]] = {}
+        for c in self.plan.captures:
+            folders = self.captures(c.variant, c.workload, c.profilers[0])
+            captured.setdefault((c.workload, c.profiler), []).extend(folders)
+        made = [*captured.values(), self.cost_blocks]
+        return timed + [Group(tuple(f), tuple(f), measuring_code("capture")) for f in made if f]
+
+    def _blocks(self, kind: str, workload: str, spec: str, count: int) -> list[str]:
+        return [f"{self.base}/{kind}/{workload}/{spec}/{number}" for number in self.plan.blocks(count)]
+
+    @property
+    def costs(self) -> list[str]:
+        """costs.csv, if the experiment asks for it."""
+        return [f"{self.base}/costs.csv"] if self.cost_blocks else []
+
+    def captures(self, variant: str, workload: str, profiler: str) -> list[str]:
+        """Folders of every capture that `profiler` took part in."""
+        capture = self.plan.capture_of(variant, workload, profiler)
+        base = f"{self.base}/captures/{variant}/{workload}/{capture.profiler}/{capture.spec}"
+        return [f"{base}/{number:03d}" for number in range(1, capture.repeats + 1)]
+
+    @property
+    def processed(self) -> list[str]:
+        return [f"{self.base}/processed/{v}/{w}/{p}" for v, w, p in self.plan.processed()]
+
+    def processed_cell(self, variant: str, workload: str) -> list[str]:
+        base = f"{self.base}/processed/{variant}/{workload}/"
+        return [folder for folder in self.processed if folder.startswith(base)]
+
+    @property
+    def queries(self) -> list[str]:
+        """Answers of every cell that has something to ask and to be asked of."""
+        asks = bool(self.plan.experiment.queries)
+        cells = self._cells
+        if self.asked_tables:  # which are there without any profiler
+            cells = [(v, w.name) for v in self._variants for w in self.plan.experiment.workloads]
+        return self._of_cells("queries.json", [c for c in cells if asks or self.plan.has_spans(*c)])
+
+    @property
+    def asked_tables(self) -> list[str]:
+        """metrics.csv and comparisons.csv, if a query of the experiment reads them."""
+        return [f"{self.base}/{name}" for name in whole_tables(self.plan.experiment.queries)]
+
+    @property
+    def blindspots(self) -> list[str]:
+        """Accounts of every cell that has spans."""
+        return self._of_cells("blindspots.parquet", [c for c in self._cells if self.plan.has_spans(*c)])
+
+    @property
+    def _cells(self) -> list[tuple[str, str]]:
+        return sorted({(variant, workload) for variant, workload, _ in self.plan.processed()})
+
+    def _of_cells(self, name: str, cells: list[tuple[str, str]]) -> list[str]:
+        return [f"{self.base}/processed/{variant}/{workload}/{name}" for variant, workload in cells]
+
+    @property
+    def diffs(self) -> list[str]:
+        return [
+            f"{self.base}/diffs/{c.variant}-vs-{c.baseline}/{workload}/{profiler}"
+            for c, workload, profiler in self.plan.diffs()
+        ]
+
+
+def _wanted(look: Path) -> int | None:
+    """How many blocks a look asks for. Ends Snakemake if its file cannot be read."""
+    try:
+        wanted: int | None = json.loads(look.read_text())["next"]
+    except (ValueError, KeyError, TypeError):
+        raise SystemExit(
+            f"\n{look} is no longer what a look leaves: delete it, and it is made again"
+        ) from None
+    return wanted
+
+
+def holders(folders: list[str]) -> list[str]:
+    """The folders that hold `folders`: inputs of what is derived from them, so that what is deleted is made again.
+
+    Snakemake does not look for what is missing between its targets and files that are up to date; but deleting an
+    entry of a folder makes the folder newer than what was derived. They are made here, because nothing else makes
+    them before the first measurement, and an input that comes later would be a change.
+    """
+    parents = sorted({str(Path(folder).parent) for folder in folders})
+    for parent in parents:
+        try:
+            Path(parent).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            # SystemExit and not an exception: Snakemake would wrap it in a traceback.
+            raise SystemExit(
+                f"\nthe folder {parent} cannot be made ({error.strerror}): make `results` a folder that may be written"
+            ) from None
+    return parents

@@ -1,0 +1,157 @@
+"""What the jobs of one experiment are told: their parameters, as the plain data that Snakemake can compare."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from fuselab import workloads
+from fuselab.building.spec import BuildSpec
+from fuselab.code import measuring_code
+from fuselab.compare.schedule import block_order, randseed
+from fuselab.experiment.checks import yields
+from fuselab.experiment.plan import NONE, Plan
+from fuselab.records.request import Load, MountConfig
+from fuselab.report.plan import describe
+from fuselab.targets.model import Build
+
+
+@dataclass(frozen=True)
+class Tasks:
+    """Each is what the dataclass of the same name in `measure` or `judging` is made from."""
+
+    plan: Plan
+
+    def mount(self, variant: str, profilers: str) -> dict[str, Any]:
+        return plain_dict(self.plan.mounts[variant, profilers])
+
+    def verify(self, variant: str) -> dict[str, Any]:
+        return {
+            "experiment": self.plan.experiment.name,
+            "code": measuring_code("verify"),
+            "mount": self.mount(variant, NONE),
+            "baseline": variant == self.plan.experiment.baseline.name,
+            "state": self.plan.experiment.state,
+        }
+
+    def block(self, workload: str, number: str) -> dict[str, Any]:
+        """What decides a block: its mounts and its load, the order of its runs, and fio's seed."""
+        mounts = {v.name: self.plan.mounts[v.name, NONE] for v in self.plan.experiment.variants}
+        pairs = [(c.baseline, c.variant) for c in self.plan.experiment.contrasts]
+        return self._block("timed", mounts, workload, number, self.plan.own_loads(workload), pairs)
+
+    def cost_block(self, workload: str, number: str) -> dict[str, Any]:
+        mounts = self.plan.cost_mounts
+        mine = self.plan.own_loads(workload).get(self.plan.experiment.baseline.name)
+        own = {} if mine is None else dict.fromkeys(mounts, mine)
+        pairs = [(step.before, step.after) for step in self.plan.cost_steps]
+        return self._block("cost", mounts, workload, number, own, pairs)
+
+    def _block(
+        self,
+        purpose: str,
+        mounts: Mapping[str, MountConfig],
+        workload: str,
+        number: str,
+        own: Mapping[str, Load],
+        pairs: Sequence[tuple[str, str]],
+    ) -> dict[str, Any]:
+        seed = self.plan.experiment.seed
+        return {
+            "experiment": self.plan.experiment.name,
+            "code": measuring_code(purpose),
+            "purpose": purpose,
+            "mounts": plain(mounts),
+            "order": list(block_order(list(mounts), int(number), seed)),
+            "load": plain(self.plan.loads[workload]),
+            "own_loads": plain(own),
+            "pairs": pairs,
+            "randseed": randseed(seed, workload, int(number)),
+            "state": self.plan.experiment.state,
+        }
+
+    def capture(self, variant: str, workload: str, profilers: str) -> dict[str, Any]:
+        # Every capture of a workload, of whatever variant, reads and writes the same offsets.
+        return {
+            "experiment": self.plan.experiment.name,
+            "code": measuring_code("capture"),
+            "mount": self.mount(variant, profilers),
+            "load": plain(self.plan.load_of(variant, workload)),
+            "randseed": randseed(self.plan.experiment.seed, workload, 0),
+            "state": self.plan.experiment.state,
+        }
+
+    def kind(self, workload: str) -> str:
+        return self.plan.loads[workload].kind
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        return {workload.name: workload.kind for workload in self.plan.experiment.workloads}
+
+    @property
+    def design(self) -> dict[str, Any]:
+        """What is judged, as the experiment states it beforehand."""
+        e = self.plan.experiment
+        return {
+            "experiment": e.name,
+            "baseline": e.baseline.name,
+            "contrasts": [[c.baseline, c.variant] for c in e.contrasts],
+            "workloads": [w.name for w in e.workloads],
+            "controls": [v.name for v in e.variants if v.control],
+            "primary": list(e.compare.primary),
+            "threshold": e.compare.threshold,
+            "blocks": e.blocks,
+            "asked": {w.name: dict(workloads.REGISTRY[w.kind].asked(w.settings)) for w in e.workloads},
+            "primary_of": {w.name: [m for m in e.compare.primary if yields(w, m)] for w in e.workloads},
+            "closed_loop": [
+                w.name for w in e.workloads if workloads.REGISTRY[w.kind].closed_loop(w.settings)
+            ],
+        }
+
+    @property
+    def cost_steps(self) -> list[dict[str, Any]]:
+        return [plain_dict(step) for step in self.plan.cost_steps]
+
+    @property
+    def questions(self) -> list[dict[str, Any]]:
+        return [plain_dict(query) for query in self.plan.experiment.queries]
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """plan.json: the experiment as resolved, and the specs of its measurements."""
+        return plain_dict(describe(self.plan))
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a job is told although its path says all that decides it: Snakemake compares no object of a class.
+
+    It would make a job again that no change of its path asks for, and would then leave out those behind it: it does
+    not look at what stands behind an `ancient` input that is made again.
+    """
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class Building:
+    """What a job that builds is told."""
+
+    spec: BuildSpec
+    build: Build
+    others: tuple[str, ...]
+    """Below results/builds: builds of the experiment that are made otherwise from the same source."""
+
+
+def plain(value: object) -> Any:
+    """Dicts, lists, strings and numbers: what Snakemake can compare between calls."""
+    return msgspec.to_builtins(value, enc_hook=str)
+
+
+def plain_dict(value: object) -> dict[str, Any]:
+    """`plain` of a dataclass."""
+    converted: dict[str, Any] = plain(value)
+    return converted

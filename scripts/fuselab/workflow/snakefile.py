@@ -1,0 +1,272 @@
+"""What the Snakefile asks: experiments, what lies where, and what jobs are told. Rules hold no logic of their own.
+
+Experiments are read when a rule first asks for one. A broken one ends Snakemake with its errors, and nothing
+else: it stops only those who wanted it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache, cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from fuselab.compare.schedule import NIGHT, night_seed
+from fuselab.experiment.loading import load_experiment
+from fuselab.experiment.plan import Plan
+from fuselab.experiment.planning import make_plan
+from fuselab.files import unusable
+from fuselab.measuring.anew import failed
+from fuselab.measuring.aside import doubtful, mixed, set_aside
+from fuselab.schema.errors import ExperimentErrors
+from fuselab.system.namespaces import PARENT
+from fuselab.targets.model import Target
+from fuselab.workflow.layout import Layout
+from fuselab.workflow.parameters import Building, Tasks
+from fuselab.workflow.requested import Known
+from fuselab.workflow.signals import pass_on_signals
+from fuselab.workflow.stale_locks import take_over
+
+PACKAGE = Path(__file__).parents[1]
+
+
+class Workflow:
+    """The Snakefile's one object."""
+
+    def __init__(
+        self,
+        root: Path,
+        is_main: bool,
+        listed: list[str],
+        night: object = None,
+        *,
+        dry: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`night` is the date that `--config night=` gives, as Snakemake has read it; `dry` says that nothing will be
+        made, once Snakemake knows: it does not yet while it reads the Snakefile.
+        """
+        if refused := refused_in_path(str(root)):
+            raise SystemExit(
+                f"\nthe path of this checkout has {refused} in it, and Snakemake or a shell below it takes that for "
+                f"something else: move {ascii(str(root))[1:-1] if refused.startswith('a byte') else root}"
+            )
+        self.root = root
+        self.listed = listed
+        self.night = _date(night)
+        self._is_main = is_main
+        self._dry = dry
+        self._plans: dict[str, Plan] = {}
+        self._targets: dict[str, Target] = {}
+        os.environ[PARENT] = str(os.getpid())
+        if is_main:
+            sys.excepthook = _told_in_words
+            with _disk_faults_in_words():
+                self._guard = take_over(root)
+            pass_on_signals()
+
+    def plan(self, experiment: str) -> Plan:
+        """Of `experiments/<experiment>.yaml`, read once. Ends Snakemake with the file's errors if it is broken."""
+        if experiment not in self._plans:
+            try:
+                self._plans[experiment] = self._read(experiment)
+            except ExperimentErrors as errors:
+                # SystemExit and not an exception: Snakemake would wrap it in a traceback.
+                raise SystemExit(f"\n{errors}") from None
+        return self._plans[experiment]
+
+    def _read(self, experiment: str) -> Plan:
+        path = self.root / "experiments" / f"{experiment}.yaml"
+        loaded = load_experiment(path, self.root)
+        asked = loaded.experiment
+        if self.night:
+            asked = replace(asked, seed=night_seed(asked.seed, self.night), night=self.night)
+        self._targets |= loaded.targets
+        plan = make_plan(asked, loaded.targets, loaded.services)
+        if self._is_main and self._guard.alone:
+            with _disk_faults_in_words():
+                self._set_aside(plan)
+        return plan
+
+    def _set_aside(self, plan: Plan) -> None:
+        """Take away what was measured or built for `plan` and does not count any more, so that it is made again."""
+        layout = Layout(plan)
+        doubted = [*doubtful(map(Path, layout.finished()))]
+        gone = {aside.folder for aside in doubted}
+        doubted += failed(folder for folder in map(Path, layout.finished()) if folder not in gone)
+        doubted += mixed(layout.groups(), {aside.folder for aside in doubted})
+        for aside in doubted:
+            if self._dry():
+                print(f"{aside.reason}: the next call that makes something sets it aside", file=sys.stderr)
+            else:
+                set_aside(aside, Path(layout.base) / "attempts")
+
+    def asked(self, wildcards: Any, **more: str) -> Plan:
+        """The plan of the experiment that a job's wildcards name. Ends Snakemake if it has nothing by the others.
+
+        `more` are names that the job's path does not spell.
+        """
+        if fault := self._known(wildcards.experiment).fault({**dict(wildcards.items()), **more}):
+            raise SystemExit(f"\n{fault}")
+        return self.plan(wildcards.experiment)
+
+    @cache  # noqa: B019  one object, as long as Snakemake lives
+    def _known(self, experiment: str) -> Known:
+        return Known(self.plan(experiment))
+
+    def files(self, wildcards: Any, **more: str) -> Layout:
+        return Layout(self.asked(wildcards, **more))
+
+    def tasks(self, wildcards: Any) -> Tasks:
+        return Tasks(self.asked(wildcards))
+
+    def build(self, folder: str) -> Building:
+        """What `<target>/<build>` is made by, from whichever experiment asks for it."""
+        for plan in self._plans.values():
+            if spec := plan.builds.get(folder) or plan.bench_builds.get(folder):
+                others = [other.folder for other in plan.builds.values() if other.made_otherwise(spec)]
+                return Building(spec, self._targets[spec.target].build, tuple(others))
+        raise SystemExit(f"no experiment that was asked for has the build {folder}")
+
+    @cache  # noqa: B019  one object, as long as Snakemake lives
+    def code(self, *packages: str) -> str:
+        """Short hash of the package's own files that a derived result is made by: it is made again when they change."""
+        rooms = [PACKAGE / package for package in packages]
+        if "analysis" in packages:
+            rooms += (PACKAGE.parent.parent / "tools").glob("*/src")
+        found = (path for room in rooms for path in room.rglob("*") if path.suffix in _CODE)
+        digest = hashlib.sha256()
+        for path in sorted(found):
+            digest.update(path.read_bytes())
+        return digest.hexdigest()[:12]
+
+    @cached_property
+    def _readable(self) -> tuple[list[str], dict[str, str]]:
+        """The listed experiments that can be read, and the errors of those that cannot."""
+        good, broken = [], {}
+        for name in self.listed:
+            try:
+                self._plans.setdefault(name, self._read(name))
+                good.append(name)
+            except ExperimentErrors as errors:
+                broken[name] = str(errors)
+        if broken and self._is_main:
+            print(_told(broken), file=sys.stderr)
+        return good, broken
+
+    def reports(self) -> list[str]:
+        return [f"results/{name}/report.html" for name in self._readable[0]]
+
+    def bundle(self, experiment: str, given: str | None) -> str:
+        """The bundle to hold this experiment against. Ends Snakemake, saying where to put it, if it is not there."""
+        path = given or f"bundles/{experiment}.zip"
+        if not (self.root / path).is_file():
+            raise SystemExit(
+                f"\n{path} is not there: put the bundle to compare with at bundles/{experiment}.zip, or name it with "
+                "--config bundle=FILE"
+            )
+        return path
+
+    @property
+    def without_tonight(self) -> str:
+        """Pattern of the experiments that tonight is not kept of: what is kept is never made again."""
+        kept = [
+            path.parents[2].name for path in self.root.glob(f"results/*/history/{self.night}/summary.json")
+        ]
+        names = "|".join(map(re.escape, kept))
+        return rf"(?!(?:{names})/)[A-Za-z0-9][A-Za-z0-9_.-]*" if kept else r"[A-Za-z0-9][A-Za-z0-9_.-]*"
+
+    def nights(self, experiment: str) -> list[str]:
+        """Folders of all nights there will be, tonight's with them. Ends Snakemake if there would be none."""
+        self.plan(experiment)
+        names = {
+            path.parent.name for path in self.root.glob(f"results/{experiment}/history/{NIGHT}/summary.json")
+        }
+        names |= {self.night} if self.night else set()
+        if not names:
+            raise SystemExit(f"\n{experiment} has no night yet: add --config night=$(date -I) to measure one")
+        return [f"results/{experiment}/history/{name}" for name in sorted(names)]
+
+    def by_hand(self) -> dict[str, str]:
+        """Experiments that are not listed but have a report -> what its verdicts go by.
+
+        They are shown on the overview, and never made again for it.
+        """
+        return {
+            path.parent.name: hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+            for path in sorted(self.root.glob("results/*/summary.json"))
+            if path.parent.name not in self.listed and path.with_name("report.html").exists()
+        }
+
+    def broken(self) -> dict[str, str]:
+        return self._readable[1]
+
+    def require_made(self, files: Iterable[str]) -> None:
+        """End with an error if one of `files` is not there: such a call has not gone well, whatever its jobs say."""
+        if self._is_main and (missing := [file for file in files if not (self.root / file).exists()]):
+            raise SystemExit(
+                f"\nnot made, although every job went well: {', '.join(missing)}\nCall again, and it is made."
+            )
+
+    def tell_broken(self) -> None:
+        """Say once more, at the end, what was left out: the beginning has scrolled away."""
+        if self._is_main and "_readable" in vars(self) and self.broken():
+            print(_told(self.broken()), file=sys.stderr)
+
+
+def refused_in_path(path: str) -> str | None:
+    """What of a checkout's path Snakemake, make, pip or a shell below them cannot take; envs/setup.sh says the same."""
+    found = re.search(r"[^A-Za-z0-9_./+@,=~%^\u0080-\U0010ffff-]", path)
+    if any("\ud800" <= character <= "\udfff" for character in path):
+        return "a byte that is no UTF-8"
+    if found is None:
+        return None
+    return "a space" if found[0].isspace() else f"the character {found[0]}"
+
+
+@contextmanager
+def _disk_faults_in_words() -> Iterator[None]:
+    """A checkout that may not be written ends Snakemake with a sentence: it would wrap an exception in a traceback."""
+    try:
+        yield
+    except OSError as error:
+        if (words := unusable(error)) is None:
+            raise
+        raise SystemExit(f"\n{words}") from None
+
+
+def _told_in_words(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Ctrl-C, and a disk that cannot be written, end Snakemake by an exception: one sentence instead."""
+    words = unusable(error) if isinstance(error, OSError) else None
+    if issubclass(kind, KeyboardInterrupt):
+        words = "interrupted: the same command goes on from here"
+    if words is None:
+        sys.__excepthook__(kind, error, trace)
+    else:
+        print(f"\n{words}", file=sys.stderr)
+
+
+def _date(given: object) -> str | None:
+    if given is None:
+        return None
+    try:
+        return datetime.datetime.strptime(str(given), "%Y-%m-%d").date().isoformat()
+    except ValueError:
+        raise SystemExit(
+            f"\n--config night={given} is no date: write it as {datetime.date.today()}"
+        ) from None
+
+
+def _told(broken: Mapping[str, str]) -> str:
+    names = ", ".join(f"experiments/{name}.yaml" for name in broken)
+    return "\n".join(["", *broken.values(), f"Left out, because it cannot be read: {names}", ""])
+
+
+_CODE = {".py", ".rs", ".html", ".css", ".js", ".j2", ".md", ".sql"}

@@ -1,0 +1,136 @@
+"""What a killed Snakemake leaves, put right before the next looks: locks, marks on whole work, and half work."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+from base64 import urlsafe_b64decode
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from snakemake import exceptions
+
+from fuselab.checksums import SUMS
+
+_SCRIPT = re.compile(r"tmp[a-z0-9_]{8}\.[a-z_]+\.py")
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Marks a main process as living for as long as it is open."""
+
+    file: TextIO
+    alone: bool
+    """Whether no other lived in the checkout when this one began."""
+
+    def close(self) -> None:
+        self.file.close()
+
+
+def take_over(root: Path) -> Guard:
+    """Clear up behind a Snakemake that was killed in `root`, if none lives there; what marks this one as living.
+
+    Every main process holds a shared flock on one file; whoever can take it exclusively is alone. The kernel drops a
+    flock with its process, however that died. Snakemake's own lock files hold no process id.
+    """
+    folder = root / ".snakemake"
+    folder.mkdir(exist_ok=True)
+    guard = (folder / "fuselab.flock").open("a")
+    os.set_inheritable(guard.fileno(), False)
+    alone = False
+    try:
+        fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        exceptions.LockException = _busy(guard)
+    else:
+        alone = True
+        for lock in (folder / "locks").glob("*"):
+            lock.unlink(missing_ok=True)
+        _keep_what_is_whole(root, folder / "incomplete")
+        _remove_what_is_half(root, folder / "incomplete")
+        _remove_scripts(folder / "scripts")
+    fcntl.flock(guard, fcntl.LOCK_SH)
+    return Guard(guard, alone)
+
+
+def _busy(guard: TextIO) -> type[exceptions.WorkflowError]:
+    """What Snakemake raises where another one makes the same files, in words of a checkout with living processes.
+
+    Its own say to remove the lock by hand: here nobody's lock outlives him.
+    """
+    numbers = " and ".join(map(str, living(guard))) or "of an unknown number"
+
+    class LockException(exceptions.WorkflowError):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__(
+                f"another snakemake of this checkout is at work on the same files (process {numbers}): wait until it "
+                "has ended, or end it with Ctrl-C or kill; what it has measured is kept"
+            )
+
+    return LockException
+
+
+def living(guard: TextIO) -> list[int]:
+    """Processes that hold a lock on the file: the kernel's own list."""
+    inode = f":{os.fstat(guard.fileno()).st_ino}"
+    lines = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+    held = {int(words[4]) for words in lines if words[1] == "FLOCK" and words[5].endswith(inode)}
+    return sorted(held - {os.getpid()})
+
+
+def _keep_what_is_whole(root: Path, marks: Path) -> None:
+    """Take the mark `incomplete` off measurements and builds that are whole: their sums are written last.
+
+    Snakemake takes it off only when it has noticed that the job has ended. Killed in between, it would delete the
+    measurement and make it again.
+    """
+    for mark in _files(marks):
+        if (root / _marked(mark.relative_to(marks)) / SUMS).is_file():
+            mark.unlink(missing_ok=True)
+
+
+def _remove_what_is_half(root: Path, marks: Path) -> None:
+    """Delete what jobs were making when they were killed, so that it is missing and no more than that.
+
+    Snakemake would make it again because of its mark, and then leave out all that stands behind it as an `ancient`
+    input: the call would end well without what was asked. A mark is Snakemake's own word that a job of this checkout
+    was making the file; only what lies below `results/` is believed to be one, and no link is followed.
+    """
+    results = (root / "results").resolve()
+    for mark in _files(marks):
+        try:
+            name = Path(_marked(mark.relative_to(marks)))
+        except ValueError:  # no mark: what a network filesystem leaves, say
+            continue
+        output = root / name
+        if name.parts[:1] != ("results",) or ".." in name.parts or len(name.parts) < 2:
+            continue
+        if output.parent.resolve() != results / Path(*name.parts[1:-1]):
+            continue  # a link on the way leads elsewhere
+        if output.is_dir() and not output.is_symlink():
+            shutil.rmtree(output)
+        else:
+            with suppress(FileNotFoundError):
+                output.unlink()
+        mark.unlink(missing_ok=True)
+
+
+def _remove_scripts(folder: Path) -> None:
+    """Delete the copies of scripts that Snakemake makes for its jobs, and removes when they end."""
+    for path in folder.glob("*.py"):
+        if _SCRIPT.fullmatch(path.name) and path.is_file() and not path.is_symlink():
+            path.unlink(missing_ok=True)
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def _marked(mark: Path) -> str:
+    """The output that a mark is for: its name is the path in base64, cut into folders (`@...`) where it is long."""
+    encoded = "".join(part.removeprefix("@") for part in mark.parts)
+    return urlsafe_b64decode(encoded).decode(errors="replace")
