@@ -10,7 +10,7 @@ LOCK = $(shell envs/setup/python.sh uv) pip compile --quiet --universal --python
 .DELETE_ON_ERROR:
 .PHONY: help setup setup-dev report test test-fast test-faults bench bench-overhead bench-perf bench-spans bench-heap bench-capture \
 	bench-method lock clean \
-	lint lint-ruff lint-format lint-mypy lint-snakefmt lint-workflow lint-rustfmt lint-clippy lint-shell
+	lint lint-ruff lint-format lint-mypy lint-imports lint-snakefmt lint-workflow lint-rustfmt lint-clippy lint-shell
 
 help: ## list these commands
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1|\2/p' Makefile | column -t -s '|'
@@ -38,7 +38,7 @@ test-fast: setup-dev ## run the tests that mount nothing (under a minute)
 test-faults: setup-dev ## faults at random moments of a real experiment (SEED=N ROUNDS=N; half an hour): things left, blocks lost, wrong figures
 	@$(RUN) $(PYTHON) -m tests.faults.matrix $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
-LINTERS := lint-ruff lint-format lint-mypy lint-snakefmt lint-workflow lint-rustfmt lint-clippy lint-shell
+LINTERS := lint-ruff lint-format lint-mypy lint-imports lint-snakefmt lint-workflow lint-rustfmt lint-clippy lint-shell
 
 lint: setup-dev ## check Python, Snakemake, Rust and shell files: goes through all linters, then fails if one did
 	@$(RUN) $(MAKE) --no-print-directory --keep-going $(LINTERS)
@@ -51,6 +51,9 @@ lint-format: ## one of the linters alone
 
 lint-mypy: ## one of the linters alone
 	.venv/bin/mypy scripts/fuselab tests
+
+lint-imports: ## one of the linters alone (import-linter: which room may import which)
+	.venv/bin/lint-imports --no-cache
 
 lint-snakefmt: ## one of the linters alone
 	.venv/bin/snakefmt --check Snakefile rules
