@@ -1,7 +1,7 @@
-"""The figures of METHOD.md beside those of this code: simulated experiments, decided as real ones are.
+"""The figures of docs/method.md beside those of this code: simulated experiments, decided as real ones are.
 
 Run it with the checkout's Python: `.venv/bin/python tests/bench/method_simulated.py [EXPERIMENTS]` (8,000, the
-number behind METHOD.md, if none is given). Exit code 1 if a figure is further off than rounding and four standard
+number behind docs/method.md, if none is given). Exit code 1 if a figure is further off than rounding and four standard
 errors of both simulations explain, or an error rate or coverage is beyond its bound by more than three.
 """
 
@@ -39,7 +39,7 @@ class Report:
         self.off: list[str] = []
 
     def share(self, name: str, got: float, stated_percent: float) -> str:
-        """`got` (a fraction) beside METHOD.md's whole percents; `!` marks one that is off."""
+        """`got` (a fraction) beside the page's whole percents; `!` marks one that is off."""
         stated = stated_percent / 100
         spread = max(stated * (1 - stated), 0.002)
         margin = 0.005 + 4 * math.sqrt(spread / self.experiments + spread / STATED_EXPERIMENTS)
@@ -60,7 +60,7 @@ def blocks_of(text: str) -> Blocks:
 
 
 def findings(report: Report) -> None:
-    print("\nWhat is found. D: faster or slower, N: no difference shown, in %; METHOD.md in brackets.")
+    print("\nWhat is found. D: faster or slower, N: no difference shown, in %; docs/method.md in brackets.")
     print(
         f"{'machine, effect':16}{'blocks':>7}   {'D':14}{'N':14}{'mean blocks':14}{'coverage':10}half-width"
     )
@@ -105,7 +105,7 @@ def any_different(outcome: Outcome) -> float:
 
 
 def cost_of_many(report: Report) -> None:
-    print("\nA 10 % effect in one of six metrics, 12 blocks, noisy: found in %. METHOD.md says 37.")
+    print("\nA 10 % effect in one of six metrics, 12 blocks, noisy: found in %. docs/method.md says 37.")
     effects = [[0.10] + [0.0] * 5, [0.0] * 6]
     for name, contrasts in (
         ("family of 12 (two contrasts)", effects),
@@ -182,7 +182,7 @@ def main(arguments: Iterable[str]) -> int:
     print(f"{report.experiments} experiments each; ! marks a figure that simulation error does not explain")
     for part in (findings, errors, cost_of_many, orders, peeking):
         part(report)
-    print("\n" + ("All as METHOD.md says." if not report.off else "Off:\n  " + "\n  ".join(report.off)))
+    print("\n" + ("All as docs/method.md says." if not report.off else "Off:\n  " + "\n  ".join(report.off)))
     return 1 if report.off else 0
 
 

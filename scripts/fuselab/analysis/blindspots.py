@@ -1,4 +1,4 @@
-"""Where the time of each operation is, and which profiler sees it: METHOD.md's blind-spot accounting.
+"""Where the time of each operation is, and which profiler sees it.
 
 Every figure is *self*, so that rows add up. Wall time comes from spans, poll time from tracing-flame, the rest from
 the stacks of perf; the runs went at different speeds, so everything is brought to the operations of the trace's

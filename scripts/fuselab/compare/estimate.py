@@ -15,7 +15,7 @@ Better = Literal["higher", "lower"]
 STALL_FACTOR = 2.0
 """A run stalls where it is at least this many times as bad as the median of its own variant's runs. The
 variant's own median, so that a variant that is slow throughout is slow and not stalling; twice, because drift
-and ordinary noise stay well below (METHOD.md: sd 10 % and 5 %)."""
+and ordinary noise stay well below (simulated with sd 10 % and 5 %)."""
 
 
 class NoRatioError(ValueError):

@@ -112,7 +112,7 @@ _SIGHT = {
     "awaiting": ("in wall time", "no", "no", "no", "as idle"),
     "FUSE queue and kernel": ("no", "no", "in part", "no", "no"),
 }
-"""Kind of time -> how each of `_PROFILERS` shows it (METHOD.md, blind-spot accounting)."""
+"""Kind of time -> how each of `_PROFILERS` shows it."""
 
 
 def sight(results: Results) -> Table | None:

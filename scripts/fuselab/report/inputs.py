@@ -1,11 +1,11 @@
 """The files that a report is made of, and the folders that hold them.
 
-Contracts that DESIGN.md leaves open, as the report reads them (all below `results/<experiment>/`):
+What the report reads of each (all below `results/<experiment>/`):
 
 - `comparisons.csv` may add `level`, `p`, `p_adjusted`, `family` (primary, exploratory, control), `mean_ratio`,
   `max_ratio`, `stall_rate`, `note`; whatever else it has is shown in the full table under its own name.
 - `costs.csv`: the columns of comparisons.csv and `profiler`, `step` (`compiled in` or `switched on`).
-- `processed/<variant>/<workload>/blindspots.parquet` (or `.csv`): one row per span name, the figures of METHOD.md
+- `processed/<variant>/<workload>/blindspots.parquet` (or `.csv`): one row per span name, its times
   as `target`, `name`, `calls`, `wall_ns`, `poll_ns`, `oncpu_ns`, `blocked_ns`, `preempted_ns`, `idle_ns`,
   `awaiting_ns`, `unexplained_ns`; beside it `blindspots.json` with `headline` and `notes`.
 - `processed/<variant>/<workload>/queries.json`: `[{title, sql, columns, rows, error}]`.

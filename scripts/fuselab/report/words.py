@@ -206,7 +206,7 @@ _TARGET = {
 
 
 def phrase(metric: str) -> Phrase:
-    """Words for a metric name (DESIGN.md, metric names); unknown ones are called by their own name."""
+    """Words for a metric name; unknown ones are called by their own name."""
     group, _, what = metric.partition(".")
     if group in _DIRECTIONS:
         verb, noun = _DIRECTIONS[group]

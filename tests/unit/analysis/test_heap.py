@@ -95,7 +95,7 @@ def test_no_leaf_is_the_allocators(keeper: Path, symbols: Symbols) -> None:
     [(64, 21, 0.18), (64, 14, 0.014)],
 )
 def test_sampling_error_follows_from_the_counts(mib: int, lg_sample: int, relative: float) -> None:
-    """64 MiB in 4 KiB blocks: the standard errors of FACTS.md."""
+    """64 MiB in 4 KiB blocks: the standard errors that jemalloc's sampling leaves."""
     mean = 2**lg_sample
     objects = round(mib * 256 * -math.expm1(-4096 / mean))
     estimate = unbias(objects, objects * 4096, mean)

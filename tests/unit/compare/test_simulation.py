@@ -22,7 +22,7 @@ NOISES = {"noisy": NOISY, "quiet": QUIET}
 
 @pytest.fixture(scope="module")
 def table(checkout):
-    """METHOD.md's figures, and the outcome of the same designs here."""
+    """The figures of docs/method.md, and the outcome of the same designs here."""
     with (checkout / "tests/bench/method_table.csv").open() as file:
         rows = list(csv.DictReader(file))
     outcomes = []

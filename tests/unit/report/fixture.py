@@ -132,7 +132,7 @@ class Shape:
     """The control's interval excludes 0."""
     cost: bool = False
     extras: bool = True
-    """comparisons.csv has the columns that DESIGN.md leaves to be added."""
+    """comparisons.csv has the columns that may be added."""
 
 
 SHAPES = {
