@@ -85,7 +85,7 @@ class Kind(Protocol):
     """What must be installed; looked for before anything is started."""
 
     def closed_loop(self, settings: Mapping[str, object]) -> bool:
-        """Whether the next I/O waits for the one before: then latency tails hide queueing (docs/method.md, what it does not do)."""
+        """Whether the next I/O waits for the one before: then latency tails hide queueing (docs/method.md, gates)."""
         ...
 
     def asked(self, settings: Mapping[str, object]) -> Mapping[str, float]:
