@@ -1,9 +1,9 @@
 """How soon a slowdown shows in nightly ratios, and how often one shows that is none.
 
 `.venv/bin/python tests/bench/nights_simulated.py [SERIES]` (1,000 if none is given): 90 nights of 12 blocks on the
-machines of docs/method.md, judged by the code that judges real ones. Exit code 1 if a page names more changes where there
-is none than its level allows, if a price in `PENALTIES` does not, or if ratios are no better than the plain figures of one
-variant.
+machines of docs/method.md, judged by the code that judges real ones. Exit code 1 if a page names more changes where
+there is none than its level allows, if a price in `PENALTIES` does not, or if ratios are no better than the plain
+figures of one variant.
 """
 
 from __future__ import annotations
