@@ -14,7 +14,7 @@ from fuselab.files import read_json, write_json
 from fuselab.paths import tool
 from fuselab.profilers.base import CaptureFolder, Profile, Tools
 from fuselab.records.outcomes import CaptureRecord
-from fuselab.rig.story import REQUEST
+from fuselab.records.request import REQUEST
 from fuselab.workloads import reading
 from fuselab.workloads.base import Traffic
 

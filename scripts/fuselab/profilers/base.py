@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from fuselab.rig.story import OUTCOMES
+from fuselab.records.run import OUTCOMES
 from fuselab.system.process import ended_words
 from fuselab.targets.model import ProfilerSupport, Target
 

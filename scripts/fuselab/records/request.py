@@ -19,6 +19,8 @@ RIG_VERSION = 2
 NOT_FRESH = "the target is not told {state}: unless it keeps its data in memory, earlier runs left theirs"
 """The mark of a run whose mount is not `fresh`."""
 
+REQUEST = "request.json"
+
 Purpose = Literal["timed", "capture", "cost", "verify"]
 
 

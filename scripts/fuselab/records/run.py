@@ -9,6 +9,8 @@ from typing import Literal
 from fuselab.records.request import Purpose
 from fuselab.system.errors import Fault
 
+OUTCOMES = ("run.json", "attempt.json")
+"""One of the two is there: the second is what a failed run leaves."""
 Status = Literal["ok", "failed", "void"]
 
 

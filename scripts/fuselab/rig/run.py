@@ -18,12 +18,12 @@ from types import FrameType
 import msgspec
 
 from fuselab.files import write_json
-from fuselab.records.request import RunRequest
-from fuselab.records.run import RunRecord
+from fuselab.records.request import REQUEST, RunRequest
+from fuselab.records.run import OUTCOMES, RunRecord
 from fuselab.rig import state
 from fuselab.rig.hidden import hidden_of
 from fuselab.rig.service import require_program
-from fuselab.rig.story import OUTCOMES, REQUEST, binary_path
+from fuselab.rig.story import binary_path
 from fuselab.rig.worker import FORBIDDEN, INTERRUPTED, PREPARE_TIMEOUT_S
 from fuselab.system import procfs
 from fuselab.system.cgroup import Group, new_group

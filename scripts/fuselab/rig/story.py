@@ -17,14 +17,20 @@ import msgspec
 from fuselab import foreign
 from fuselab.code import measuring_code
 from fuselab.files import sha256
-from fuselab.records.request import RIG_VERSION, RunRequest
-from fuselab.records.run import Environment, FileRecord, MountRecord, Phases, RunRecord, Status, TargetUse
+from fuselab.records.request import REQUEST, RIG_VERSION, RunRequest
+from fuselab.records.run import (
+    OUTCOMES,
+    Environment,
+    FileRecord,
+    MountRecord,
+    Phases,
+    RunRecord,
+    Status,
+    TargetUse,
+)
 from fuselab.rig.environment import Gate
 from fuselab.rig.hidden import Hidden, hidden_of
 from fuselab.system.errors import Fault
-
-OUTCOMES = ("run.json", "attempt.json")
-REQUEST = "request.json"
 
 
 @dataclass
