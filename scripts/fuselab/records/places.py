@@ -1,0 +1,205 @@
+"""Every path under `results/`: where each thing lies that is made. Names alone; nothing here looks at a disk.
+
+Each function takes the names of what it is asked for. Given `*` it answers with a glob, given `{variant}` with the
+pattern of a rule.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+RUN = "run.json"
+ATTEMPT = "attempt.json"
+"""What a run that failed leaves instead of RUN."""
+BLOCK = "block.json"
+CAPTURE = "capture.json"
+VERIFY = "verify.json"
+BUILD = "build.json"
+PROFILE = "profile.json"
+DIFF = "diff.json"
+MOVERS = "movers.csv"
+
+
+def numbered(number: int) -> str:
+    """The folder of a block, a capture or a look."""
+    return f"{number:03d}"
+
+
+@dataclass(frozen=True)
+class Home:
+    """`results/<experiment>`. `Home(Path())` gives paths relative to it. A cell is a variant under a workload."""
+
+    folder: Path
+
+    @property
+    def plan(self) -> Path:
+        return self.folder / "plan.json"
+
+    @property
+    def metrics(self) -> Path:
+        return self.folder / "metrics.csv"
+
+    @property
+    def comparisons(self) -> Path:
+        return self.folder / "comparisons.csv"
+
+    @property
+    def costs(self) -> Path:
+        return self.folder / "costs.csv"
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "report.html"
+
+    @property
+    def summary(self) -> Path:
+        return self.folder / "summary.json"
+
+    @property
+    def summary_text(self) -> Path:
+        return self.folder / "summary.md"
+
+    @property
+    def bundle(self) -> Path:
+        return self.folder / "bundle.zip"
+
+    @property
+    def reproduced(self) -> Path:
+        return self.folder / "reproduced.html"
+
+    @property
+    def history_page(self) -> Path:
+        return self.folder / "history.html"
+
+    @property
+    def history_table(self) -> Path:
+        return self.folder / "history.csv"
+
+    @property
+    def history(self) -> Path:
+        return self.folder / "history"
+
+    def night(self, night: str) -> Home:
+        """What is kept of a night (`YYYY-MM-DD`): files of the same names."""
+        return Home(self.history / night)
+
+    def mount(self, variant: str, profilers: str) -> Path:
+        return self.folder / "mounts" / f"{variant}.{profilers}.json"
+
+    def load(self, load: str) -> Path:
+        """The job file of a workload, or `<workload>.<variant>` of one that changes a setting of it."""
+        return self.folder / "loads" / f"{load}.fio"
+
+    def verified(self, variant: str, spec: str) -> Path:
+        """Folder of the verifying run."""
+        return self.folder / "verify" / variant / spec
+
+    def blocks(self, workload: str, spec: str) -> Path:
+        """Folder of all timed blocks; each has a folder for each variant's run."""
+        return self.folder / "blocks" / workload / spec
+
+    def block(self, workload: str, spec: str, number: str) -> Path:
+        return self.blocks(workload, spec) / number
+
+    def cost_blocks(self, workload: str, spec: str) -> Path:
+        """Folder of the blocks that measure what profiling costs."""
+        return self.folder / "costs" / workload / spec
+
+    def cost_block(self, workload: str, spec: str, number: str) -> Path:
+        return self.cost_blocks(workload, spec) / number
+
+    def looks(self, workload: str, spec: str) -> Path:
+        return self.folder / "looks" / workload / spec
+
+    def look(self, workload: str, spec: str, number: str) -> Path:
+        """What was decided after the block `number`."""
+        return self.looks(workload, spec) / f"{number}.json"
+
+    def captures(self, variant: str, workload: str, profilers: str, spec: str) -> Path:
+        return self.folder / "captures" / variant / workload / profilers / spec
+
+    def capture(self, variant: str, workload: str, profilers: str, spec: str, number: str) -> Path:
+        return self.captures(variant, workload, profilers, spec) / number
+
+    def cell(self, variant: str, workload: str) -> Path:
+        """Folder of all that is derived from the captures of a cell."""
+        return self.folder / "processed" / variant / workload
+
+    def processed(self, variant: str, workload: str, profiler: str) -> Path:
+        return self.cell(variant, workload) / profiler
+
+    def queries(self, variant: str, workload: str) -> Path:
+        return self.cell(variant, workload) / "queries.json"
+
+    def blindspots(self, variant: str, workload: str) -> Path:
+        """Where the time of a cell is, as a table."""
+        return self.cell(variant, workload) / "blindspots.parquet"
+
+    def blindspots_text(self, variant: str, workload: str) -> Path:
+        return self.cell(variant, workload) / "blindspots.json"
+
+    def diff(self, variant: str, baseline: str, workload: str, profiler: str) -> Path:
+        return self.folder / "diffs" / f"{variant}-vs-{baseline}" / workload / profiler
+
+    @property
+    def attempts(self) -> Path:
+        """Numbered runs of measurements that are not whole, failed, or were set aside."""
+        return self.folder / "attempts"
+
+    def attempts_of(self, *words: str) -> Path:
+        return self.attempts / ".".join(words)
+
+    def held(self, variant: str) -> Path:
+        """Runs of `fuselab shell`, numbered."""
+        return self.folder / "held" / variant
+
+
+@dataclass(frozen=True)
+class Results:
+    """`results/` of the checkout at `root`; without one relative to it, as rules name their files."""
+
+    root: Path = Path()
+
+    @property
+    def folder(self) -> Path:
+        return self.root / "results"
+
+    @property
+    def report(self) -> Path:
+        """The front page."""
+        return self.folder / "report.html"
+
+    @property
+    def state(self) -> Path:
+        """Where runs keep what they mount, unless the experiment names another folder."""
+        return self.folder / "state"
+
+    @property
+    def builds(self) -> Path:
+        return self.folder / "builds"
+
+    def build(self, folder: str) -> Path:
+        """Of a build's `<target>/<build>`."""
+        return self.builds / folder
+
+    def experiment(self, name: str) -> Home:
+        return Home(self.folder / name)
+
+
+def home_of(path: Path) -> Home:
+    """Of whatever experiment the relative `path` (`results/<experiment>/...`) belongs to."""
+    return Home(Path(*path.parts[:2]))
+
+
+def is_summed(path: Path) -> bool:
+    """Whether the relative `path` is the folder of a measurement or a build, which is finished with SHA256SUMS."""
+    here = home_of(path)
+    summed = (
+        here.block("*", "*", "*"),
+        here.cost_block("*", "*", "*"),
+        here.capture("*", "*", "*", "*", "*"),
+        here.verified("*", "*"),
+        Results().build("*/*"),
+    )
+    return any(len(path.parts) == len(one.parts) and path.match(str(one)) for one in summed)
