@@ -26,7 +26,7 @@ from fuselab.records.request import Load, MountConfig, RunRequest
 from fuselab.records.run import RunRecord
 from fuselab.rig.environment import GATE_WINDOW_S
 from fuselab.rig.run import execute
-from fuselab.targets.model import StopSpec
+from fuselab.targets.model import Stopping
 from fuselab.workloads import REGISTRY
 
 LIMIT_S = 1.0
@@ -99,7 +99,7 @@ def fuselab_s(folder: Path, number: int, load: Load) -> tuple[float, RunRecord]:
     mount = MountConfig(
         variant="bench", target="bindfs", build=None, binary=shutil.which("bindfs") or "bindfs",
         argv=("bindfs", "-f", "{state}", "{mountpoint}"), env=(), files=(), prepare=(), ready_timeout_s=10.0,
-        stop=StopSpec(), backend="none", persists=True, service=None,
+        stop=Stopping(), backend="none", persists=True, service=None,
     )  # fmt: skip
     request = RunRequest(
         purpose="timed", experiment="bench", mount=mount, load=load, out=str(out), state_root=str(folder / "state"),

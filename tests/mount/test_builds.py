@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from fuselab.building.build import BuildError, cargo_env, make_build, missing
+from fuselab.building.request import BuildRequest, build_request
 from fuselab.building.source import stamp
-from fuselab.building.spec import BuildSpec, build_spec
 from fuselab.experiment.model import Variant
 from fuselab.files import locked
-from fuselab.targets.model import CargoBuild, CommandBuild, Installed, MountSpec, ProfilerSupport, Target
+from fuselab.targets.model import CargoBuild, CommandBuild, Installed, MountTemplate, ProfilerSupport, Target
 
 pytestmark = pytest.mark.mount  # mounts nothing, but compiles: not for the inner loop
 
@@ -39,7 +39,9 @@ def source(tmp_path: Path) -> Path:
 @pytest.fixture
 def target(source: Path, tmp_path: Path) -> Target:
     build = CargoBuild(source=source, source_env=None, package=None, binary="tiny")
-    return Target("tiny", tmp_path / "targets/tiny/target.yaml", "tiny", build, MountSpec(argv=("{binary}",)))
+    return Target(
+        "tiny", tmp_path / "targets/tiny/target.yaml", "tiny", build, MountTemplate(argv=("{binary}",))
+    )
 
 
 def git(folder: Path, *argv: str) -> str:
@@ -49,7 +51,7 @@ def git(folder: Path, *argv: str) -> str:
 
 
 def make(target: Target, variant: Variant, out: Path, supports: tuple[ProfilerSupport, ...] = ()) -> Path:
-    spec = build_spec(target, variant, supports)
+    spec = build_request(target, variant, supports)
     assert spec is not None
     make_build(spec, target.build, out / spec.name)
     return out / spec.name / spec.binary
@@ -72,15 +74,15 @@ def test_features_of_a_profiler_make_another_build_beside_the_plain_one(
 
 def test_the_name_changes_when_and_only_when_what_is_compiled_does(target: Target, source: Path) -> None:
     variant = Variant("baseline", "tiny", "none")
-    first = build_spec(target, variant)
-    assert build_spec(target, replace(variant, name="other", env=(("A", "b"),))) == first
+    first = build_request(target, variant)
+    assert build_request(target, replace(variant, name="other", env=(("A", "b"),))) == first
     (source / "src/main.rs").write_text(MAIN.replace("quiet", "still"))
     stamp.cache_clear()
-    second = build_spec(target, variant)
+    second = build_request(target, variant)
     assert first is not None
     assert second is not None
     assert second.name != first.name
-    assert build_spec(target, replace(variant, rustflags=("-C", "opt-level=1"))) != second
+    assert build_request(target, replace(variant, rustflags=("-C", "opt-level=1"))) != second
 
 
 def test_a_revision_is_built_from_a_clean_clone_and_the_checkout_is_not_touched(
@@ -98,7 +100,7 @@ def test_a_revision_is_built_from_a_clean_clone_and_the_checkout_is_not_touched(
 def test_a_dirty_worktree_is_recorded_with_its_diff(target: Target, source: Path, tmp_path: Path) -> None:
     (source / "src/main.rs").write_text("mod new;\n" + MAIN.replace("quiet", "edited"))
     (source / "src/new.rs").write_text("// a file that git does not know yet\n")
-    spec = build_spec(target, Variant("baseline", "tiny", "none"))
+    spec = build_request(target, Variant("baseline", "tiny", "none"))
     assert spec is not None
     record = make_build(spec, target.build, tmp_path / "out")
     assert record.dirty
@@ -119,7 +121,7 @@ def test_a_compile_error_ends_with_the_compilers_own_words(
 def test_without_cargo_the_mend_is_named(
     target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spec = build_spec(target, Variant("baseline", "tiny", "none"))
+    spec = build_request(target, Variant("baseline", "tiny", "none"))
     assert spec is not None
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(BuildError, match="rustup"):
@@ -138,7 +140,7 @@ def test_any_command_can_build(target: Target, source: Path, tmp_path: Path) -> 
     assert made.read_text() == MAIN
 
 
-def twins(target: Target, source: Path, text: str, *flags: str) -> list[tuple[Target, BuildSpec]]:
+def twins(target: Target, source: Path, text: str, *flags: str) -> list[tuple[Target, BuildRequest]]:
     """Targets that make the program `made` of one Makefile, each with its own CFLAGS."""
     (source / "Makefile").write_text(text)
     (source / "made.c").write_text("int main(void) { return VALUE; }\n")
@@ -146,7 +148,7 @@ def twins(target: Target, source: Path, text: str, *flags: str) -> list[tuple[Ta
     for number, each in enumerate(flags):
         build = CommandBuild(source, None, ("make", "made"), "made", env=(("CFLAGS", each),))
         twin = replace(target, name=f"twin{number}", build=build)
-        spec = build_spec(twin, Variant("baseline", twin.name, "none"))
+        spec = build_request(twin, Variant("baseline", twin.name, "none"))
         assert spec is not None
         found.append((twin, spec))
     return found
@@ -205,7 +207,7 @@ def test_a_source_that_is_edited_after_the_plan_is_not_built_under_the_old_name(
 ) -> None:
     if kind == "command":
         target = replace(target, build=CommandBuild(source, None, ("cp", "src/main.rs", "made"), "made"))
-    spec = build_spec(target, Variant("baseline", "tiny", "none"))
+    spec = build_request(target, Variant("baseline", "tiny", "none"))
     assert spec is not None
     (source / "src/main.rs").write_text(MAIN.replace("quiet", "edited"))
     with pytest.raises(BuildError, match=r"edited after this call began.*call again"):
@@ -218,7 +220,7 @@ def test_a_source_that_is_edited_while_it_is_compiled_is_not_taken(
     # The package's own script is run by the build, after its source was looked at for the first time.
     write = 'std::fs::write("src/late.rs", "// came while it was compiled").unwrap();'
     (source / "build.rs").write_text(f"fn main() {{ {write} }}\n")
-    spec = build_spec(target, Variant("baseline", "tiny", "none"))
+    spec = build_request(target, Variant("baseline", "tiny", "none"))
     assert spec is not None
     with pytest.raises(BuildError, match="edited after this call began"):
         make_build(spec, target.build, tmp_path / "out")
@@ -252,7 +254,7 @@ def test_a_program_that_a_build_needs_is_asked_for_before_anything_is_compiled(
 def test_who_waits_for_another_build_says_so(
     target: Target, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    spec = build_spec(target, Variant("baseline", "tiny", "none"))
+    spec = build_request(target, Variant("baseline", "tiny", "none"))
     assert spec is not None
     with ThreadPoolExecutor() as pool:
         with locked(Path(cargo_env(spec)["CARGO_TARGET_DIR"]) / "fuselab.lock"):
@@ -265,7 +267,7 @@ def test_who_waits_for_another_build_says_so(
 
 def test_an_installed_program_is_recorded_with_its_version(target: Target, tmp_path: Path) -> None:
     installed = replace(target, build=Installed("git", ("git", "--version")))
-    spec = build_spec(installed, Variant("baseline", "tiny", "none"))
+    spec = build_request(installed, Variant("baseline", "tiny", "none"))
     assert spec is not None
     record = make_build(spec, installed.build, tmp_path / "out")
     assert record.version is not None
@@ -310,10 +312,10 @@ def test_a_program_that_lies_in_its_source_is_no_cause_to_build_again(tmp_path: 
     source.mkdir()
     (source / "main.sh").write_text("#!/bin/sh\necho built\n")
     build = CommandBuild(source=source, source_env=None, argv=("cp", "main.sh", "made"), binary="made")
-    target = Target("copied", tmp_path / "target.yaml", "copied", build, MountSpec(argv=("{binary}",)))
+    target = Target("copied", tmp_path / "target.yaml", "copied", build, MountTemplate(argv=("{binary}",)))
     variant = Variant("v", "copied", "none")
-    first = build_spec(target, variant)
+    first = build_request(target, variant)
     make(target, variant, tmp_path / "out")
     (source / "made").write_text("left by a build by hand")
     stamp.cache_clear()
-    assert build_spec(target, variant) == first
+    assert build_request(target, variant) == first

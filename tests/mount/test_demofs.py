@@ -24,7 +24,7 @@ from pathlib import Path
 import pytest
 
 from fuselab.building.build import cargo_env, make_build
-from fuselab.building.spec import BuildSpec, build_spec
+from fuselab.building.request import BuildRequest, build_request
 from fuselab.experiment.model import Variant
 from fuselab.targets.loading import load_target
 
@@ -77,15 +77,15 @@ class Mount:
 
 
 @pytest.fixture(scope="session")
-def build(checkout: Path) -> BuildSpec:
+def build(checkout: Path) -> BuildRequest:
     """The plain build, as every experiment has it: what it depends on is compiled already."""
-    spec = build_spec(load_target("demofs", checkout), Variant("baseline", "demofs", "sqlite"))
+    spec = build_request(load_target("demofs", checkout), Variant("baseline", "demofs", "sqlite"))
     assert spec is not None
     return spec
 
 
 @pytest.fixture(scope="session")
-def demofs(checkout: Path, build: BuildSpec, tmp_path_factory: pytest.TempPathFactory) -> str:
+def demofs(checkout: Path, build: BuildRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The program."""
     if given := os.environ.get("DEMOFS_BINARY"):
         return given
@@ -435,7 +435,7 @@ def test_a_mount_point_must_be_an_empty_directory(demofs, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("demofs")
-def test_the_rust_tests_pass(checkout: Path, build: BuildSpec):
+def test_the_rust_tests_pass(checkout: Path, build: BuildRequest):
     done = subprocess.run(
         ["cargo", "test", "--release", "--locked"], cwd=checkout / "targets/demofs", text=True, capture_output=True,
         env=os.environ | cargo_env(build),

@@ -19,7 +19,7 @@ from fuselab.measuring.blocks import QUIET_ATTEMPTS, time_block
 from fuselab.measuring.retries import TRIES, needed
 from fuselab.records.outcomes import Verified, rates, read_block, standing
 from fuselab.records.request import Load, MountConfig, RunRequest
-from fuselab.targets.model import StopSpec
+from fuselab.targets.model import Stopping
 from fuselab.workflow.layout import holders
 
 ORDER = ("b", "a")
@@ -37,7 +37,7 @@ class Record:
 def config(name: str) -> MountConfig:
     return MountConfig(
         variant=name, target="t", build=None, binary="", argv=(), env=(), files=(), prepare=(), ready_timeout_s=1.0,
-        stop=StopSpec(), backend="none", persists=True, service=None,
+        stop=Stopping(), backend="none", persists=True, service=None,
     )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from fuselab import foreign
 from fuselab.building import source
 from fuselab.building.cargo_cache import forget_other_sources
 from fuselab.building.own_copy import CopyError, git, own_copy
-from fuselab.building.spec import DEBUG, BuildSpec
+from fuselab.building.request import DEBUG, BuildRequest
 from fuselab.checksums import write_sums
 from fuselab.experiment.model import WORKTREE
 from fuselab.files import locked, sha256, write_json
@@ -62,7 +62,7 @@ class BuildRecord:
     """What an installed program says of itself."""
 
 
-def make_build(spec: BuildSpec, build: Build, out: Path, others: Sequence[Path] = ()) -> BuildRecord:
+def make_build(spec: BuildRequest, build: Build, out: Path, others: Sequence[Path] = ()) -> BuildRecord:
     """Make the build `spec` in the folder `out` (created, or emptied first).
 
     `others` are folders of builds that it is compared with and that are made otherwise from the same source. Raises
@@ -100,7 +100,7 @@ def missing(build: Build) -> dict[str, str]:
     }
 
 
-def _require_needs(spec: BuildSpec, build: CargoBuild | CommandBuild) -> None:
+def _require_needs(spec: BuildRequest, build: CargoBuild | CommandBuild) -> None:
     if lacking := missing(build):
         raise BuildError(
             f"target {spec.target} is built with {', '.join(f'`{name}`' for name in lacking)}, which is not installed: "
@@ -108,7 +108,7 @@ def _require_needs(spec: BuildSpec, build: CargoBuild | CommandBuild) -> None:
         )
 
 
-def _require_unedited(spec: BuildSpec, build: CargoBuild | CommandBuild) -> None:
+def _require_unedited(spec: BuildRequest, build: CargoBuild | CommandBuild) -> None:
     """Raise BuildError if the source is not what it was when the build got its name.
 
     A Cargo.lock where there was none is no edit: cargo writes it.
@@ -137,7 +137,7 @@ def _require_different(record: BuildRecord, others: Sequence[Path]) -> None:
             )
 
 
-def _cargo(spec: BuildSpec, build: CargoBuild, out: Path) -> BuildRecord:
+def _cargo(spec: BuildRequest, build: CargoBuild, out: Path) -> BuildRecord:
     if shutil.which("cargo") is None:
         raise BuildError(
             f"`cargo` is not on PATH, and target {spec.target} is built with it: install Rust with rustup "
@@ -179,7 +179,7 @@ def _cargo(spec: BuildSpec, build: CargoBuild, out: Path) -> BuildRecord:
         return record
 
 
-def cargo_env(spec: BuildSpec) -> dict[str, str]:
+def cargo_env(spec: BuildRequest) -> dict[str, str]:
     """One cargo target folder per set of rustflags and toolchain, so that dependencies are shared."""
     shared = hashlib.sha256(json.dumps([spec.rustflags, spec.toolchain]).encode()).hexdigest()[:8]
     target_dir = str(cache_folder() / "cargo" / shared)
@@ -195,7 +195,7 @@ def cargo_env(spec: BuildSpec) -> dict[str, str]:
     }
 
 
-def _command(spec: BuildSpec, build: CommandBuild, out: Path) -> BuildRecord:
+def _command(spec: BuildRequest, build: CommandBuild, out: Path) -> BuildRecord:
     original = _checkout(spec, build)
     try:
         with own_copy(original, spec.rev, build.binary) as folder:
@@ -205,7 +205,7 @@ def _command(spec: BuildSpec, build: CommandBuild, out: Path) -> BuildRecord:
         raise BuildError(str(error)) from None
 
 
-def _run_command(spec: BuildSpec, build: CommandBuild, out: Path, folder: Path) -> BuildRecord:
+def _run_command(spec: BuildRequest, build: CommandBuild, out: Path, folder: Path) -> BuildRecord:
     env = dict(build.env)
     argv = list(build.argv)
     if (
@@ -225,7 +225,7 @@ def _run_command(spec: BuildSpec, build: CommandBuild, out: Path, folder: Path) 
     return _record(spec, build, argv, env, made, out, build.source or folder)
 
 
-def _installed(spec: BuildSpec, build: Installed) -> BuildRecord:
+def _installed(spec: BuildRequest, build: Installed) -> BuildRecord:
     path = shutil.which(build.binary)
     if path is None:
         raise BuildError(f"target {spec.target}: the program `{build.binary}` is not installed")
@@ -254,7 +254,7 @@ def _installed(spec: BuildSpec, build: Installed) -> BuildRecord:
 
 
 def _record(
-    spec: BuildSpec,
+    spec: BuildRequest,
     build: CargoBuild | CommandBuild,
     argv: list[str],
     env: dict[str, str],
@@ -288,7 +288,7 @@ def _record(
     )
 
 
-def _checkout(spec: BuildSpec, build: CargoBuild | CommandBuild) -> Path:
+def _checkout(spec: BuildRequest, build: CargoBuild | CommandBuild) -> Path:
     """The user's own folder of the source, which is read and never written."""
     if build.source is None:
         raise BuildError(
@@ -300,7 +300,7 @@ def _checkout(spec: BuildSpec, build: CargoBuild | CommandBuild) -> Path:
     return build.source
 
 
-def _source(spec: BuildSpec, build: CargoBuild) -> Path:
+def _source(spec: BuildRequest, build: CargoBuild) -> Path:
     """The folder to build in: the checkout as it is, or a clean clone at the revision."""
     checkout = _checkout(spec, build)
     if spec.rev == WORKTREE:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fuselab.schema.diagnostics import flow, near
 from fuselab.schema.schemas import schema
-from fuselab.targets.model import Installed, MountSpec, Target, is_shell
+from fuselab.targets.model import Installed, MountTemplate, Target, is_shell
 from fuselab.targets.placeholders import RUN
 
 MOUNTPOINT = "{mountpoint}"
@@ -125,7 +125,7 @@ def _profilers(name: str, program: str) -> tuple[tuple[str, ...], tuple[str, ...
     """Those that can look at `program`, and a sentence for each that cannot."""
     from fuselab import profilers
 
-    target = Target(name, Path(), "", Installed(program), MountSpec(()))
+    target = Target(name, Path(), "", Installed(program), MountTemplate(()))
     found = {each: profilers.REGISTRY[each].capability(target) for each in _LOOKING}
     can = tuple(each for each, capability in found.items() if capability.level != "unavailable")
     return can, tuple(

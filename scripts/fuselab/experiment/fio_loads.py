@@ -12,7 +12,7 @@ from typing import Any
 from fuselab import foreign
 from fuselab.experiment import fio_check, fio_file, fio_meaning, fio_reading, fio_rules
 from fuselab.experiment.fio_reading import Section
-from fuselab.schema.diagnostics import Findings, hint
+from fuselab.schema.diagnostics import Diagnostics, hint
 from fuselab.schema.yaml_source import Key
 
 GLOBAL = "global"
@@ -27,23 +27,23 @@ def complete_jobs(settings: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     return {job: {**settings[GLOBAL], **options} for job, options in settings["jobs"].items()}
 
 
-def fio_load(findings: Findings, at: Key, name: str, part: Mapping[str, Any]) -> dict[str, object]:
+def fio_load(diagnostics: Diagnostics, at: Key, name: str, part: Mapping[str, Any]) -> dict[str, object]:
     """`{jobs: {section: {option: text}}, global: {option: text}}`, options by fio's own names."""
     own = {key: value for key, value in part.items() if key not in ("jobs", GLOBAL, "file")}
-    shared = _options(findings, (*at, GLOBAL), part.get(GLOBAL, {}))
+    shared = _options(diagnostics, (*at, GLOBAL), part.get(GLOBAL, {}))
     if "jobs" in part and "file" in part:
-        findings.add((*at, "file"), "'jobs' and 'file' exclude each other: keep one of them", of_key=True)
+        diagnostics.add((*at, "file"), "'jobs' and 'file' exclude each other: keep one of them", of_key=True)
     for key in own if ("jobs" in part or "file" in part) else ():
         message = f"'{key}' stands beside 'jobs' or 'file': options for every job belong in 'global'"
-        findings.add((*at, key), message, of_key=True)
+        diagnostics.add((*at, key), message, of_key=True)
     if "file" in part:
-        jobs = _job_file(findings, (*at, "file"), part["file"])
+        jobs = _job_file(diagnostics, (*at, "file"), part["file"])
     elif "jobs" in part:
-        jobs = {job: _options(findings, (*at, "jobs", job), inner) for job, inner in part["jobs"].items()}
+        jobs = {job: _options(diagnostics, (*at, "jobs", job), inner) for job, inner in part["jobs"].items()}
     else:
-        jobs = {name: _options(findings, at, own)}
+        jobs = {name: _options(diagnostics, at, own)}
     settings = as_fio_reads(
-        findings, {GLOBAL: shared, **jobs}, lambda job, option: place(findings, at, job, option)
+        diagnostics, {GLOBAL: shared, **jobs}, lambda job, option: place(diagnostics, at, job, option)
     )
     return {
         "jobs": {job: options for job, options in settings.items() if job != GLOBAL},
@@ -51,77 +51,77 @@ def fio_load(findings: Findings, at: Key, name: str, part: Mapping[str, Any]) ->
     }
 
 
-def fio_step(findings: Findings, at: Key, part: Mapping[str, Any]) -> tuple[str, ...]:
+def fio_step(diagnostics: Diagnostics, at: Key, part: Mapping[str, Any]) -> tuple[str, ...]:
     """The command line of a preparation that is given as options of one job."""
-    options = _options(findings, at, part)
+    options = _options(diagnostics, at, part)
     for complaint in fio_check.of_job(options):
         known = complaint.option is not None and complaint.option in part
         where = (*at, complaint.option) if known and complaint.option else at
-        findings.add(where, complaint.message + hint(complaint.suggestion), of_key=True)
-    read = as_fio_reads(findings, {"prepare": options}, lambda _, option: (*at, option))
+        diagnostics.add(where, complaint.message + hint(complaint.suggestion), of_key=True)
+    read = as_fio_reads(diagnostics, {"prepare": options}, lambda _, option: (*at, option))
     words = (f"--{option}={value}" for option, value in read["prepare"].items())
     return ("fio", "--name=prepare", "--directory=.", *words)
 
 
-def written(findings: Findings, at: Key, value: object) -> str:
+def written(diagnostics: Diagnostics, at: Key, value: object) -> str:
     """A scalar as it stands in the file: `007` where the data has 7."""
-    return findings.source.texts.get(at, str(value))
+    return diagnostics.source.texts.get(at, str(value))
 
 
-def _options(findings: Findings, at: Key, part: Mapping[str, Any]) -> dict[str, str]:
+def _options(diagnostics: Diagnostics, at: Key, part: Mapping[str, Any]) -> dict[str, str]:
     """fio's options as text: true and false are 1 and 0 there. Those that may not be so are left out."""
     options = {}
     for name, value in part.items():
         if isinstance(value, dict | list):
-            findings.add((*at, name), f"'{name}' is not an option of one fio job", of_key=True)
+            diagnostics.add((*at, name), f"'{name}' is not an option of one fio job", of_key=True)
             continue
-        text = str(int(value)) if isinstance(value, bool) else written(findings, (*at, name), value)
-        if not judged(findings, (*at, name), name, text):
+        text = str(int(value)) if isinstance(value, bool) else written(diagnostics, (*at, name), value)
+        if not judged(diagnostics, (*at, name), name, text):
             options[name] = text
     return options
 
 
-def judged(findings: Findings, at: Key, name: str, text: str) -> bool:
-    """Whether an option may not be `text`, which is then a finding."""
+def judged(diagnostics: Diagnostics, at: Key, name: str, text: str) -> bool:
+    """Whether an option may not be `text`, which is then a diagnostic."""
     fault = fio_meaning.fault(name, text)
     if fault is not None:
-        _add(findings, at, name, text, *fault)
+        _add(diagnostics, at, name, text, *fault)
     return fault is not None
 
 
-def _add(findings: Findings, at: Key, name: str, text: str, reason: str, mend: str | None) -> None:
+def _add(diagnostics: Diagnostics, at: Key, name: str, text: str, reason: str, mend: str | None) -> None:
     """Of the value where the right one is known or fio reads another, of the option itself where it may not stand."""
     of_value = mend is not None or reason.startswith(("fio reads", "a time", "a size"))
     message = reason if of_value else f"'{name}' cannot be '{foreign.name(text)}': {reason}"
-    findings.add(at, message, of_key=not of_value, suggestion=mend)
+    diagnostics.add(at, message, of_key=not of_value, suggestion=mend)
 
 
 def as_fio_reads(
-    findings: Findings, parts: Mapping[str, Mapping[str, str]], place_of: PlaceOf
+    diagnostics: Diagnostics, parts: Mapping[str, Mapping[str, str]], place_of: PlaceOf
 ) -> dict[str, dict[str, str]]:
     """Sections as fio reads them, each option by fio's own name; as they are where fio cannot be asked.
 
-    What fio takes for something else than what is written is a finding.
+    What fio takes for something else than what is written is a diagnostic.
     """
     same = {name: dict(options) for name, options in parts.items()}
     for job in [job for job in parts if job != GLOBAL and Section(job).shared]:
         message = f"fio takes '{job}' for options of all jobs, as every name that begins with 'global': call it else"
-        findings.add(place_of(job, ""), message, of_key=True)
+        diagnostics.add(place_of(job, ""), message, of_key=True)
         return same
     read = fio_reading.sections(fio_reading.job_text(parts))
     if read is None:
         return same
     if [section.name for section in read] != list(parts):
         names = ", ".join(f"'{section.name}'" for section in read)
-        findings.add(
+        diagnostics.add(
             place_of(next(iter(parts)), ""), f"fio reads other names of these jobs: {names}", of_key=True
         )
         return same
-    return {section.name: _section(findings, parts[section.name], section, place_of) for section in read}
+    return {section.name: _section(diagnostics, parts[section.name], section, place_of) for section in read}
 
 
 def _section(
-    findings: Findings, part: Mapping[str, str], section: Section, place_of: PlaceOf
+    diagnostics: Diagnostics, part: Mapping[str, str], section: Section, place_of: PlaceOf
 ) -> dict[str, str]:
     names = fio_meaning.other_names(part, section)
     found = {}
@@ -133,7 +133,7 @@ def _section(
             ]
             read = section.options.get(name) or (left[0] if len(left) == 1 else None)
             mend = None if read is None else read.value
-            findings.add(
+            diagnostics.add(
                 at, f"fio reads '{'nothing' if mend is None else mend}' of '{text}'", suggestion=mend
             )
             continue
@@ -141,15 +141,15 @@ def _section(
         fault = fio_meaning.misunderstood(names[name], taken)
         if fault is not None:
             if at[-1:] == ("file",):
-                findings.add(at, f"[{section.name}] {name}={text}: {fault[0]}")
+                diagnostics.add(at, f"[{section.name}] {name}={text}: {fault[0]}")
             else:
-                _add(findings, at, name, text, *fault)
+                _add(diagnostics, at, name, text, *fault)
         found[names[name]] = fio_meaning.settled(names[name], taken)
     return found
 
 
-def _job_file(findings: Findings, at: Key, name: str) -> dict[str, dict[str, str]]:
-    path = findings.source.file.parent / Path(name).expanduser()
+def _job_file(diagnostics: Diagnostics, at: Key, name: str) -> dict[str, dict[str, str]]:
+    path = diagnostics.source.file.parent / Path(name).expanduser()
     try:
         return _read_job_file(_text(path))
     except OSError as error:
@@ -157,11 +157,11 @@ def _job_file(findings: Findings, at: Key, name: str) -> dict[str, dict[str, str
         message = (
             f"the fio job file '{name}' cannot be read: {error.strerror}; a path is relative to this file"
         )
-        findings.add(at, message, allowed=near_files)
+        diagnostics.add(at, message, allowed=near_files)
     except UnicodeDecodeError as error:
-        findings.add(at, f"the fio job file '{name}' is not UTF-8 text ({error.reason})")
+        diagnostics.add(at, f"the fio job file '{name}' is not UTF-8 text ({error.reason})")
     except ValueError as error:
-        findings.add(at, f"the fio job file '{name}': {error}")
+        diagnostics.add(at, f"the fio job file '{name}': {error}")
     return {}
 
 
@@ -202,11 +202,11 @@ def _read_job_file(text: str) -> dict[str, dict[str, str]]:
     return fio_file.jobs_of(fio_file.read_sections(fio_reading.sections(text) or []))
 
 
-def place(findings: Findings, at: Key, job: str, option: str | None) -> Key:
+def place(diagnostics: Diagnostics, at: Key, job: str, option: str | None) -> Key:
     """Where the option stands: in the job, in `global`, among the load's own, or in a file of its own."""
     if option:
         for found in ((*at, "jobs", job, option), (*at, GLOBAL, option), (*at, option)):
-            if found in findings.source.keys:
+            if found in diagnostics.source.keys:
                 return found
-    own = (*at, "file") if (*at, "file") in findings.source.keys else (*at, "jobs", job)
-    return own if own in findings.source.keys else at
+    own = (*at, "file") if (*at, "file") in diagnostics.source.keys else (*at, "jobs", job)
+    return own if own in diagnostics.source.keys else at

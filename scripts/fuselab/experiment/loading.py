@@ -19,7 +19,7 @@ from fuselab.experiment.read_only import check_read_only
 from fuselab.experiment.resolve import Targets, read_variant
 from fuselab.experiment.variants import check_twins, read_contrasts, read_drafts
 from fuselab.schema import units
-from fuselab.schema.diagnostics import Findings, hint, near
+from fuselab.schema.diagnostics import Diagnostics, hint, near
 from fuselab.schema.errors import ExperimentErrors, Problem
 from fuselab.schema.reading import shown
 from fuselab.schema.validation import check_schema
@@ -45,32 +45,32 @@ def experiment_names(repository: Path) -> list[str]:
 def load_experiment(path: Path, repository: Path) -> Loaded:
     """Read `path`. Raises ExperimentErrors with every fault that can be found without building anything."""
     source = _source(path, repository)
-    findings = Findings(source)
-    data = check_schema(findings, "experiment")
+    diagnostics = Diagnostics(source)
+    data = check_schema(diagnostics, "experiment")
     if not data:
-        findings.raise_if_any()
-    _check_name(findings, data)
-    targets = Targets(findings, repository)
-    drafts = read_drafts(findings, data)
+        diagnostics.raise_if_any()
+    _check_name(diagnostics, data)
+    targets = Targets(diagnostics, repository)
+    drafts = read_drafts(diagnostics, data)
     variants: dict[str, Variant] = {}
     for draft in drafts:
         target = targets.get(draft)
         if target is not None:
-            variants[draft.name] = read_variant(findings, draft, target)
-    check_twins(findings, drafts, variants)
-    contrasts = read_contrasts(findings, data, drafts) if drafts else ()
-    workloads = read_workloads(findings, data)
+            variants[draft.name] = read_variant(diagnostics, draft, target)
+    check_twins(diagnostics, drafts, variants)
+    contrasts = read_contrasts(diagnostics, data, drafts) if drafts else ()
+    workloads = read_workloads(diagnostics, data)
     compare = _compare(data, checks.default_primary(workloads))
-    check_read_only(findings, workloads, variants, targets.found)
-    checks.check_workloads(findings, workloads, targets.found)
-    checks.check_own_options(findings, drafts, variants, workloads)
-    checks.check_mounts(findings, data, workloads)
-    checks.check_metrics(findings, data, workloads)
-    profilers = checks.read_profilers(findings, data, workloads, targets.found)
-    checks.check_queries(findings, data)
-    _check_state(findings, data, repository)
-    services = _services(findings, variants, targets)
-    findings.raise_if_any()
+    check_read_only(diagnostics, workloads, variants, targets.found)
+    checks.check_workloads(diagnostics, workloads, targets.found)
+    checks.check_own_options(diagnostics, drafts, variants, workloads)
+    checks.check_mounts(diagnostics, data, workloads)
+    checks.check_metrics(diagnostics, data, workloads)
+    profilers = checks.read_profilers(diagnostics, data, workloads, targets.found)
+    checks.check_queries(diagnostics, data)
+    _check_state(diagnostics, data, repository)
+    services = _services(diagnostics, variants, targets)
+    diagnostics.raise_if_any()
     experiment = Experiment(
         name=path.stem,
         path=path,
@@ -100,25 +100,27 @@ def _source(path: Path, repository: Path) -> YamlSource:
     raise ExperimentErrors([Problem(where, 1, 1, "", path.stem, message, tuple(names), close)])
 
 
-def _check_name(findings: Findings, data: Mapping[str, Any]) -> None:
-    stem = findings.source.file.stem
+def _check_name(diagnostics: Diagnostics, data: Mapping[str, Any]) -> None:
+    stem = diagnostics.source.file.stem
     if "name" in data and data["name"] != stem:
         message = f"the name '{data['name']}' differs from that of the file, '{stem}'"
-        findings.add(("name",), message, suggestion=stem)
+        diagnostics.add(("name",), message, suggestion=stem)
 
 
-def _check_state(findings: Findings, data: Mapping[str, Any], repository: Path) -> None:
+def _check_state(diagnostics: Diagnostics, data: Mapping[str, Any], repository: Path) -> None:
     """A `state` that is no folder, or none of one's own."""
     if "state" not in data:
         return
     folder = Path(os.path.realpath(repository / os.path.expanduser(data["state"])))
     there = next(path for path in (folder, *folder.parents) if os.path.exists(path))
     if not there.is_dir():
-        findings.add(("state",), f"{there} is no folder: 'state' is one on the disk that is to be measured")
+        diagnostics.add(
+            ("state",), f"{there} is no folder: 'state' is one on the disk that is to be measured"
+        )
     elif reason := state_root.refusal(folder, repository.resolve()):
-        findings.add(("state",), reason)
+        diagnostics.add(("state",), reason)
     elif there == folder and (reason := state_root.owner_refusal(folder.stat())):
-        findings.add(("state",), f"{folder} {reason}: name a folder of your own")
+        diagnostics.add(("state",), f"{folder} {reason}: name a folder of your own")
 
 
 def _compare(data: Mapping[str, Any], default: tuple[str, ...]) -> Compare:
@@ -129,7 +131,9 @@ def _compare(data: Mapping[str, Any], default: tuple[str, ...]) -> Compare:
     return Compare(**given)
 
 
-def _services(findings: Findings, variants: Mapping[str, Variant], targets: Targets) -> dict[str, Service]:
+def _services(
+    diagnostics: Diagnostics, variants: Mapping[str, Variant], targets: Targets
+) -> dict[str, Service]:
     services: dict[str, Service] = {}
     for variant in variants.values():
         name = targets.found[variant.target].backends[variant.backend].service
@@ -138,5 +142,5 @@ def _services(findings: Findings, variants: Mapping[str, Variant], targets: Targ
         try:
             services[name] = load_service(name, targets.repository)
         except ExperimentErrors as errors:
-            findings.adopt(errors.problems)
+            diagnostics.adopt(errors.problems)
     return services

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from fuselab import profilers
-from fuselab.building.spec import BuildSpec
+from fuselab.building.request import BuildRequest
 from fuselab.experiment.model import Experiment, Variant
 from fuselab.records.request import CommandLine, MountConfig
 from fuselab.targets.model import ProfilerSupport, Service, Target, fill, fill_argv
@@ -18,7 +18,7 @@ def mount_config(
     target: Target,
     services: Mapping[str, Service],
     supports: tuple[ProfilerSupport, ...],
-    build: BuildSpec | None,
+    build: BuildRequest | None,
 ) -> MountConfig:
     """How `variant` is mounted with `supports` looking: program, arguments and environment resolved."""
     backend = target.backends[variant.backend]

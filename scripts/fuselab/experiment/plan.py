@@ -15,7 +15,7 @@ from typing import Literal
 import msgspec
 
 from fuselab import workloads
-from fuselab.building.spec import BuildSpec, bench_spec
+from fuselab.building.request import BuildRequest, bench_request
 from fuselab.compare.schedule import LOOKS
 from fuselab.experiment.model import Contrast, Experiment, Workload
 from fuselab.profilers.base import Capability
@@ -64,7 +64,7 @@ class Plan:
 
     experiment: Experiment
     mounts: Mapping[tuple[str, str], MountConfig]
-    builds: Mapping[str, BuildSpec]
+    builds: Mapping[str, BuildRequest]
     """By folder: `<target>/<build>`."""
     captures: tuple[Capture, ...]
     skipped: tuple[Skipped, ...]
@@ -97,7 +97,7 @@ class Plan:
         return {name: text for name, text in rendered.items() if text is not None}
 
     @cached_property
-    def bench_builds(self) -> dict[str, BuildSpec]:
+    def bench_builds(self) -> dict[str, BuildRequest]:
         """By folder: builds of the benches that workloads run, with everything else as in the program's own build."""
         found = {}
         for workload in self.experiment.workloads:
@@ -107,7 +107,7 @@ class Plan:
             runs |= {(c.variant, c.profiler) for c in self.captures if c.workload == workload.name}
             for variant, profilers in sorted(runs):
                 if spec := self.build_of(variant, profilers):
-                    made = bench_spec(spec, str(bench))
+                    made = bench_request(spec, str(bench))
                     found[made.folder] = made
         return found
 
@@ -198,7 +198,7 @@ class Plan:
             if variant == contrast.variant and (contrast.baseline, workload, profiler) in made
         ]
 
-    def build_of(self, variant: str, profiler: str) -> BuildSpec | None:
+    def build_of(self, variant: str, profiler: str) -> BuildRequest | None:
         folder = self.mounts[variant, profiler].build
         return None if folder is None else self.builds[folder]
 

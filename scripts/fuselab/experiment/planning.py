@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fuselab import profilers, workloads
-from fuselab.building.spec import BuildSpec, build_spec
+from fuselab.building.request import BuildRequest, build_request
 from fuselab.experiment.model import Experiment, Variant, Workload
 from fuselab.experiment.mounting import mount_config
 from fuselab.experiment.plan import NONE, Capture, CostStep, Plan, Skipped
@@ -19,7 +19,7 @@ PLAIN = "plain"
 def make_plan(experiment: Experiment, targets: Mapping[str, Target], services: Mapping[str, Service]) -> Plan:
     """Resolve `experiment` against its targets and services (both by name, complete)."""
     mounts: dict[tuple[str, str], MountConfig] = {}
-    builds: dict[str, BuildSpec] = {}
+    builds: dict[str, BuildRequest] = {}
     captures: list[Capture] = []
     skipped: list[Skipped] = []
     for variant in experiment.variants:
@@ -29,7 +29,7 @@ def make_plan(experiment: Experiment, targets: Mapping[str, Target], services: M
         looking = [_that_look_at(workload, names) for names in sets for workload in experiment.workloads]
         for names in dict.fromkeys([(), *looking]):
             supports = tuple(_support(target, name) for name in names)
-            build = build_spec(target, variant, _instrumentation(experiment, target, sets, supports))
+            build = build_request(target, variant, _instrumentation(experiment, target, sets, supports))
             config = mount_config(experiment, variant, target, services, supports, build)
             mounts[variant.name, config.profiler] = config
             if build is not None:
@@ -52,7 +52,7 @@ def _costs(
     targets: Mapping[str, Target],
     services: Mapping[str, Service],
     mounts: Mapping[tuple[str, str], MountConfig],
-    builds: Mapping[str, BuildSpec],
+    builds: Mapping[str, BuildRequest],
 ) -> tuple[dict[str, MountConfig], tuple[CostStep, ...]]:
     """The baseline plain, with each instrumented build but nothing switched on, and with each set switched on."""
     baseline = experiment.baseline

@@ -7,7 +7,7 @@ from typing import Any
 
 from fuselab.experiment.fio_loads import complete_jobs
 from fuselab.experiment.model import Variant, Workload
-from fuselab.schema.diagnostics import Findings
+from fuselab.schema.diagnostics import Diagnostics
 from fuselab.schema.yaml_source import Key
 from fuselab.targets.model import Target
 from fuselab.workloads.fio_time import mode
@@ -16,7 +16,7 @@ _READS = ("read", "randread")
 
 
 def check_read_only(
-    findings: Findings,
+    diagnostics: Diagnostics,
     loads: tuple[Workload, ...],
     variants: Mapping[str, Variant],
     targets: Mapping[str, Target],
@@ -29,17 +29,17 @@ def check_read_only(
         for variant in frozen:
             settings: Mapping[str, Any] = workload.for_variant(variant).settings
             for job, options in complete_jobs(settings).items():
-                _check(findings, at, workload.name, job, options, variant.target)
+                _check(diagnostics, at, workload.name, job, options, variant.target)
 
 
 def _check(
-    findings: Findings, at: Key, workload: str, job: str, options: Mapping[str, str], target: str
+    diagnostics: Diagnostics, at: Key, workload: str, job: str, options: Mapping[str, str], target: str
 ) -> None:
     who = f"'{workload}'" if job == workload else f"the job '{job}' of '{workload}'"
     if mode(options) not in _READS:
         message = f"{who} writes, and '{target}' is read-only: 'rw' is read or randread here"
-        findings.add(at, message, of_key=True, allowed=_READS)
+        diagnostics.add(at, message, of_key=True, allowed=_READS)
     elif "filename" not in options:  # fio then makes its own
         message = f"{who} names no file, and fio can make none on '{target}', which is read-only: "
         message += "add 'filename: NAME', a file that the target's 'prepare' makes"
-        findings.add(at, message, of_key=True)
+        diagnostics.add(at, message, of_key=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from fuselab.building.source import git
 from fuselab.experiment.model import WORKTREE, Variant
 from fuselab.experiment.variants import Draft
-from fuselab.schema.diagnostics import Findings, hint, near
+from fuselab.schema.diagnostics import Diagnostics, hint, near
 from fuselab.schema.errors import ExperimentErrors
 from fuselab.schema.reading import target_names
 from fuselab.targets.loading import load_target
@@ -22,20 +22,20 @@ _CARGO_ONLY = {"features": "cargo features", "rustflags": "compiler flags", "pro
 class Targets:
     """The targets of one experiment, each read once."""
 
-    def __init__(self, findings: Findings, repository: Path) -> None:
-        self.findings = findings
+    def __init__(self, diagnostics: Diagnostics, repository: Path) -> None:
+        self.diagnostics = diagnostics
         self.repository = repository
         self.found: dict[str, Target] = {}
         self.failed: set[str] = set()
 
     def get(self, draft: Draft) -> Target | None:
-        """The target of `draft`; None, with a finding, if there is none."""
+        """The target of `draft`; None, with a diagnostic, if there is none."""
         name = draft.values.get("target")
         if name is None:
             message = f"no target: neither the variant '{draft.name}' nor the experiment names one"
             names = target_names(self.repository)
             example = f"target: {names[0]}" if names else None
-            self.findings.add(("target",), message, of_key=True, allowed=names, corrected=example)
+            self.diagnostics.add(("target",), message, of_key=True, allowed=names, corrected=example)
             return None
         if name not in self.found and name not in self.failed:
             self._load(draft, name)
@@ -44,13 +44,13 @@ class Targets:
     def _load(self, draft: Draft, name: str) -> None:
         if not (self.repository / "targets" / name / "target.yaml").is_file():
             names = target_names(self.repository)
-            self.findings.unknown(draft.place("target"), "target", names, name=name)
+            self.diagnostics.unknown(draft.place("target"), "target", names, name=name)
             self.failed.add(name)
             return
         try:
             target = load_target(name, self.repository)
         except ExperimentErrors as errors:
-            self.findings.adopt(errors.problems)
+            self.diagnostics.adopt(errors.problems)
             self.failed.add(name)
             return
         self.found[name] = target
@@ -64,28 +64,28 @@ class Targets:
                 f"the source of '{target.name}' is not known: the environment variable {build.source_env} "
                 f"is not set. Name the folder of a checkout: export {build.source_env}=/path/to/{target.name}"
             )
-            self.findings.add(at, message)
+            self.diagnostics.add(at, message)
         elif not build.source.is_dir():
             named = f" ({build.source_env})" if build.source_env else ""
-            self.findings.add(
+            self.diagnostics.add(
                 at, f"the source of '{target.name}' is not there: no folder {build.source}{named}"
             )
 
 
-def read_variant(findings: Findings, draft: Draft, target: Target) -> Variant:
-    """`draft` with its target's defaults; what does not fit is a finding."""
+def read_variant(diagnostics: Diagnostics, draft: Draft, target: Target) -> Variant:
+    """`draft` with its target's defaults; what does not fit is a diagnostic."""
     values = draft.values
-    _check_options(findings, draft, target)
+    _check_options(diagnostics, draft, target)
     if not isinstance(target.build, CargoBuild):
         for key, words in _CARGO_ONLY.items():
             if values.get(key):
                 message = f"'{target.name}' is not built by cargo: it has no {words}"
-                findings.add(draft.place(key), message, of_key=True)
+                diagnostics.add(draft.place(key), message, of_key=True)
     return Variant(
         name=draft.name,
         target=target.name,
-        backend=_backend(findings, draft, target),
-        rev=_revision(findings, draft, target),
+        backend=_backend(diagnostics, draft, target),
+        rev=_revision(diagnostics, draft, target),
         follows=_branch(draft, target),
         features=tuple(values.get("features", ())),
         rustflags=tuple(values.get("rustflags", ())),
@@ -97,31 +97,31 @@ def read_variant(findings: Findings, draft: Draft, target: Target) -> Variant:
     )
 
 
-def _backend(findings: Findings, draft: Draft, target: Target) -> str:
+def _backend(diagnostics: Diagnostics, draft: Draft, target: Target) -> str:
     default = next(iter(target.backends))
     name = str(draft.values.get("backend", default))
     if name in target.backends:
         return name
     at = draft.place("backend")
-    findings.unknown(at, "backend", target.backends, why=f" of '{target.name}'", name=name)
+    diagnostics.unknown(at, "backend", target.backends, why=f" of '{target.name}'", name=name)
     return default
 
 
-def _check_options(findings: Findings, draft: Draft, target: Target) -> None:
+def _check_options(diagnostics: Diagnostics, draft: Draft, target: Target) -> None:
     options: Mapping[str, str] = draft.values.get("options", {})
     for name, value in options.items():
         at = draft.place("options", name)
         option = target.options.get(name)
         if option is None:
-            findings.unknown(at, "mount option", target.options, of_key=True, why=f" of '{target.name}'")
+            diagnostics.unknown(at, "mount option", target.options, of_key=True, why=f" of '{target.name}'")
         elif option.pattern and not re.fullmatch(option.pattern, value):
             meaning = f" ({option.description})" if option.description else ""
             message = f"'{value}' is not a value of the mount option '{name}'{meaning}: "
             message += f"the whole value must match {option.pattern}, its pattern in targets/{target.name}/target.yaml"
-            findings.add(at, message)
+            diagnostics.add(at, message)
 
 
-def _revision(findings: Findings, draft: Draft, target: Target) -> str:
+def _revision(diagnostics: Diagnostics, draft: Draft, target: Target) -> str:
     """`worktree`, or the commit that is meant."""
     rev = str(draft.values.get("rev", WORKTREE))
     if rev == WORKTREE:
@@ -129,7 +129,7 @@ def _revision(findings: Findings, draft: Draft, target: Target) -> str:
     at = draft.place("rev")
     build = target.build
     if not isinstance(build, CargoBuild | CommandBuild):
-        findings.add(at, f"'{target.name}' has no source: 'rev' says nothing about it", of_key=True)
+        diagnostics.add(at, f"'{target.name}' has no source: 'rev' says nothing about it", of_key=True)
         return rev
     if build.source is None or not build.source.is_dir():
         return rev
@@ -138,11 +138,11 @@ def _revision(findings: Findings, draft: Draft, target: Target) -> str:
         return commit
     known = _revisions(build.source)
     if known is None:
-        findings.add(at, f"the source of '{target.name}' is not in git: {build.source}")
+        diagnostics.add(at, f"the source of '{target.name}' is not in git: {build.source}")
         return rev
     close = near(rev, known)
     message = f"no revision '{rev}' in the source of '{target.name}'{hint(close)}"
-    findings.add(at, message, allowed=[WORKTREE, *known[:20], "any commit"], suggestion=close)
+    diagnostics.add(at, message, allowed=[WORKTREE, *known[:20], "any commit"], suggestion=close)
     return rev
 
 

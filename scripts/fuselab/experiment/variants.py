@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fuselab.experiment.model import Contrast, Variant
-from fuselab.schema.diagnostics import Findings
+from fuselab.schema.diagnostics import Diagnostics
 from fuselab.schema.yaml_source import Key
 
 INHERITED = ("target", "backend", "rev", "features", "rustflags", "profile", "options", "env")
@@ -33,12 +33,12 @@ class Draft:
     def place(self, *key: str) -> Key:
         return self.places.get(key, self.at)
 
-    def absorb(self, findings: Findings, part: Mapping[str, Any], at: Key) -> None:
+    def absorb(self, diagnostics: Diagnostics, part: Mapping[str, Any], at: Key) -> None:
         """Take over `part`, which stands at `at`. Options and environment are added to, the rest replaced."""
         for key, value in part.items():
             if key in _MAPS:
                 for name, inner in value.items():
-                    text = findings.source.texts.get((*at, key, name), str(inner))
+                    text = diagnostics.source.texts.get((*at, key, name), str(inner))
                     if key == "fio" and isinstance(inner, bool):
                         text = str(int(inner))
                     self.values.setdefault(key, {})[name] = text
@@ -48,29 +48,29 @@ class Draft:
             self.places[key,] = (*at, key)
 
 
-def read_drafts(findings: Findings, data: Mapping[str, Any]) -> list[Draft]:
+def read_drafts(diagnostics: Diagnostics, data: Mapping[str, Any]) -> list[Draft]:
     """Every variant in order, the control last."""
-    drafts = _from_matrix(findings, data) if "matrix" in data else _by_name(findings, data)
+    drafts = _from_matrix(diagnostics, data) if "matrix" in data else _by_name(diagnostics, data)
     if data.get("control") and drafts:
         if any(draft.name == CONTROL for draft in drafts):
             message = f"'control: true' adds a variant '{CONTROL}', and there is one of that name"
-            findings.add((CONTROL,), message, of_key=True)
+            diagnostics.add((CONTROL,), message, of_key=True)
         else:
             base = drafts[0]
             drafts.append(replace(base, name=CONTROL, values=base.values | {CONTROL: True}, cell={}))
     return drafts
 
 
-def _by_name(findings: Findings, data: Mapping[str, Any]) -> list[Draft]:
+def _by_name(diagnostics: Diagnostics, data: Mapping[str, Any]) -> list[Draft]:
     parts = data.get("variants", {})
     return [
-        _draft(findings, data, name, ("variants", name), [(part, ("variants", name))])
+        _draft(diagnostics, data, name, ("variants", name), [(part, ("variants", name))])
         for name, part in parts.items()
     ]
 
 
 def _draft(
-    findings: Findings,
+    diagnostics: Diagnostics,
     data: Mapping[str, Any],
     name: str,
     at: Key,
@@ -80,32 +80,32 @@ def _draft(
     own_target = next((part["target"] for part, _ in parts if "target" in part), None)
     # What the experiment says of one target (its options, its backend) says nothing of another.
     if own_target is None or own_target == data.get("target"):
-        draft.absorb(findings, {key: data[key] for key in INHERITED if key in data}, ())
+        draft.absorb(diagnostics, {key: data[key] for key in INHERITED if key in data}, ())
     for part, place in parts:
-        draft.absorb(findings, part, place)
+        draft.absorb(diagnostics, part, place)
     return draft
 
 
-def _from_matrix(findings: Findings, data: Mapping[str, Any]) -> list[Draft]:
+def _from_matrix(diagnostics: Diagnostics, data: Mapping[str, Any]) -> list[Draft]:
     matrix = data["matrix"]
     axes = matrix.get("axes", {})
     along = matrix.get("along")
     if along is not None and axes and along not in axes:
-        findings.unknown(("matrix", "along"), "axis", axes)
-    _refuse_shared_keys(findings, axes)
+        diagnostics.unknown(("matrix", "along"), "axis", axes)
+    _refuse_shared_keys(diagnostics, axes)
     drafts: list[Draft] = []
     choices = [list(_choices(axis, values)) for axis, values in axes.items()]
     if (count := math.prod(map(len, choices))) > MOST_VARIANTS:
         message = f"{count:,} combinations: an experiment has {MOST_VARIANTS} variants at the most"
-        findings.add(("matrix", "axes"), message)
+        diagnostics.add(("matrix", "axes"), message)
         return []
     for combination in itertools.product(*choices):
         name = "-".join(label for _, label, _, _ in combination)
         parts = [(part, place) for _, _, part, place in combination]
         at = combination[0][3] if combination else ("matrix",)
-        draft = _draft(findings, data, name, at, parts)
+        draft = _draft(diagnostics, data, name, at, parts)
         if any(known.name == name for known in drafts):
-            findings.add(
+            diagnostics.add(
                 ("matrix", "axes"), f"two combinations are both called '{name}': use labels that differ"
             )
         drafts.append(replace(draft, cell={axis: label for axis, label, _, _ in combination}))
@@ -125,14 +125,14 @@ def _choices(axis: str, values: Any) -> Iterator[tuple[str, str, Mapping[str, An
             yield axis, label, part, (*at, label)
 
 
-def _refuse_shared_keys(findings: Findings, axes: Mapping[str, Any]) -> None:
+def _refuse_shared_keys(diagnostics: Diagnostics, axes: Mapping[str, Any]) -> None:
     owner: dict[str, str] = {}
     for axis, values in axes.items():
         parts = [{axis: None}] if isinstance(values, list) else values.values()
         for key in sorted({key for part in parts for key in _paths(part)}):
             if owner.setdefault(key, axis) != axis:
                 message = f"the axes '{owner[key]}' and '{axis}' both set '{key}'"
-                findings.add(("matrix", "axes", axis), message, of_key=True)
+                diagnostics.add(("matrix", "axes", axis), message, of_key=True)
 
 
 def _paths(part: Mapping[str, Any]) -> Iterator[str]:
@@ -153,11 +153,13 @@ def matrix_contrasts(drafts: list[Draft], along: str) -> list[Contrast]:
     return [Contrast(row[0].name, other.name) for row in rows.values() for other in row[1:]]
 
 
-def read_contrasts(findings: Findings, data: Mapping[str, Any], drafts: list[Draft]) -> tuple[Contrast, ...]:
+def read_contrasts(
+    diagnostics: Diagnostics, data: Mapping[str, Any], drafts: list[Draft]
+) -> tuple[Contrast, ...]:
     """By hand, along the matrix, or all against the first; the control always against the baseline."""
     names = [draft.name for draft in drafts]
     if "contrasts" in data:
-        contrasts = _by_hand(findings, data["contrasts"], names)
+        contrasts = _by_hand(diagnostics, data["contrasts"], names)
     elif "matrix" in data:
         contrasts = matrix_contrasts(drafts, data["matrix"].get("along", ""))
     else:
@@ -169,7 +171,7 @@ def read_contrasts(findings: Findings, data: Mapping[str, Any], drafts: list[Dra
     return tuple(contrasts)
 
 
-def _by_hand(findings: Findings, pairs: list[Mapping[str, str]], names: list[str]) -> list[Contrast]:
+def _by_hand(diagnostics: Diagnostics, pairs: list[Mapping[str, str]], names: list[str]) -> list[Contrast]:
     contrasts: list[Contrast] = []
     for i, pair in enumerate(pairs):
         at: Key = ("contrasts", i)
@@ -177,35 +179,35 @@ def _by_hand(findings: Findings, pairs: list[Mapping[str, str]], names: list[str
             continue
         for side in ("baseline", "variant"):
             if pair[side] not in names:
-                findings.unknown((*at, side), "variant", names)
+                diagnostics.unknown((*at, side), "variant", names)
         contrast = Contrast(pair["baseline"], pair["variant"])
         if contrast.baseline == contrast.variant:
             message = f"a contrast of '{contrast.variant}' with itself"
-            findings.add((*at, "variant"), message, allowed=[n for n in names if n != contrast.baseline])
+            diagnostics.add((*at, "variant"), message, allowed=[n for n in names if n != contrast.baseline])
         elif contrast in contrasts:
-            findings.add(at, f"'{contrast.variant}' against '{contrast.baseline}' is in the list already")
-        elif not findings.broken_below(at):
+            diagnostics.add(at, f"'{contrast.variant}' against '{contrast.baseline}' is in the list already")
+        elif not diagnostics.broken_below(at):
             contrasts.append(contrast)
     return contrasts
 
 
-def check_twins(findings: Findings, drafts: list[Draft], variants: Mapping[str, Variant]) -> None:
+def check_twins(diagnostics: Diagnostics, drafts: list[Draft], variants: Mapping[str, Variant]) -> None:
     """Variants that differ in nothing are a slip, unless one of them says it is a control."""
     seen: list[Variant] = []
-    if findings.broken_below(("matrix",)):
+    if diagnostics.broken_below(("matrix",)):
         return
     for draft in drafts:
         variant = variants.get(draft.name)
-        if variant is None or findings.broken_below(draft.at):
+        if variant is None or diagnostics.broken_below(draft.at):
             continue
         if variant.control and seen and _essence(variant) != _essence(seen[0]):
             message = f"the control '{variant.name}' differs from the baseline '{seen[0].name}'"
-            findings.add((*draft.at, CONTROL), message, of_key=True)
+            diagnostics.add((*draft.at, CONTROL), message, of_key=True)
         twin = next((known for known in seen if _essence(known) == _essence(variant)), None)
         if twin is not None and not variant.control:
             message = f"'{variant.name}' differs from '{twin.name}' in nothing"
             message += "; say so with 'control: true' if it is meant"
-            findings.add(draft.at, message, of_key=True, corrected=f"{draft.name}: {{control: true}}")
+            diagnostics.add(draft.at, message, of_key=True, corrected=f"{draft.name}: {{control: true}}")
         if not variant.control:
             seen.append(variant)
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from fuselab.targets.model import ProfilerSupport, Service, StopSpec
+from fuselab.targets.model import ProfilerSupport, Service, Stopping
 
 RIG_VERSION = 2
 """Part of every spec: raise it when a change of the rig makes old figures incomparable with new ones."""
@@ -51,7 +51,7 @@ class MountConfig:
     files: tuple[tuple[str, str], ...]
     prepare: tuple[tuple[str, ...], ...]
     ready_timeout_s: float
-    stop: StopSpec
+    stop: Stopping
     backend: str
     persists: bool
     service: Service | None

@@ -16,7 +16,7 @@ from fuselab.system import kernel, mountinfo, procfs
 from fuselab.system.errors import TargetError
 from fuselab.system.log import Log
 from fuselab.system.process import Process, pause_s, program, running
-from fuselab.targets.model import StopSpec
+from fuselab.targets.model import Stopping
 
 _LOOK_S = 0.1
 _STAT_TIMEOUT_S = 5.0
@@ -54,7 +54,7 @@ class MountedTarget:
         server: int,
         mountpoint: Path,
         mount: mountinfo.Mount,
-        stop: StopSpec,
+        stop: Stopping,
         env: Mapping[str, str],
     ):
         self.process = process
@@ -155,7 +155,7 @@ def mounted(
     log: Log,
     mountpoint: Path,
     ready_timeout_s: float,
-    stop: StopSpec,
+    stop: Stopping,
     unanswered: str = "",
     known: frozenset[int] = frozenset(),
 ) -> Iterator[MountedTarget]:

@@ -8,11 +8,11 @@ import shutil
 from collections.abc import Sequence
 from typing import Any
 
-from fuselab.schema.diagnostics import Findings, flow
+from fuselab.schema.diagnostics import Diagnostics, flow
 from fuselab.schema.yaml_source import Key
 
 
-def check_argv(findings: Findings, at: Key, argv: Any) -> None:
+def check_argv(diagnostics: Diagnostics, at: Key, argv: Any) -> None:
     """A first word with a space in it, unless there is such a program."""
     if not isinstance(argv, list) or not argv or not isinstance(argv[0], str):
         return
@@ -23,16 +23,16 @@ def check_argv(findings: Findings, at: Key, argv: Any) -> None:
         words = shlex.split(first)
     except ValueError:
         words = first.split()
-    rest = [findings.source.texts.get((*at, i), str(word)) for i, word in enumerate(argv)][1:]
+    rest = [diagnostics.source.texts.get((*at, i), str(word)) for i, word in enumerate(argv)][1:]
     mend = flow([*words, *rest])
     message = f"'{first}' is no program: each argument is an item of its own, as in {mend}"
     nested = bool(at) and isinstance(at[-1], int)
-    on_lines = findings.source.span(at, of_key=False).end_column is None
+    on_lines = diagnostics.source.span(at, of_key=False).end_column is None
     corrected = f"- {mend}" if nested and on_lines else None
-    findings.add(at, message, suggestion=mend, corrected=corrected)
+    diagnostics.add(at, message, suggestion=mend, corrected=corrected)
 
 
-def check_argvs(findings: Findings, at: Key, argvs: Sequence[Any] | None) -> None:
+def check_argvs(diagnostics: Diagnostics, at: Key, argvs: Sequence[Any] | None) -> None:
     """Of a list of argument lists; a step that is none is passed over."""
     for i, argv in enumerate(argvs or ()):
-        check_argv(findings, (*at, i), argv)
+        check_argv(diagnostics, (*at, i), argv)

@@ -12,7 +12,7 @@ from fuselab.schema.errors import ExperimentErrors, Problem
 from fuselab.schema.yaml_source import Key, Span, YamlSource
 
 
-class Findings:
+class Diagnostics:
     """What is wrong with `source` so far."""
 
     def __init__(self, source: YamlSource) -> None:

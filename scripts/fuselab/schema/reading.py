@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fuselab.schema import units
-from fuselab.schema.diagnostics import Findings, hint, near
+from fuselab.schema.diagnostics import Diagnostics, hint, near
 from fuselab.schema.errors import ExperimentErrors, Problem
 from fuselab.schema.yaml_source import Key, YamlSource, read_yaml
 
@@ -42,9 +42,9 @@ def read_source(path: Path, repository: Path, noun: str, names: list[str]) -> Ya
 class Reader:
     """Plain data, already held against its schema, as tuples of text."""
 
-    def __init__(self, findings: Findings) -> None:
-        self.findings = findings
-        self.source = findings.source
+    def __init__(self, diagnostics: Diagnostics) -> None:
+        self.diagnostics = diagnostics
+        self.source = diagnostics.source
 
     def text(self, at: Key, value: object) -> str:
         """A scalar as it is written in the file."""
@@ -68,7 +68,7 @@ def ready(part: Mapping[str, Any]) -> dict[str, Any]:
     return {"ready_timeout_s": units.seconds(ready["timeout"])} if "timeout" in ready else {}
 
 
-def check_name(findings: Findings, data: Mapping[str, Any], name: str, noun: str) -> None:
+def check_name(diagnostics: Diagnostics, data: Mapping[str, Any], name: str, noun: str) -> None:
     if "name" in data and data["name"] != name:
         message = f"the name '{data['name']}' differs from that of the {noun}, '{name}'"
-        findings.add(("name",), message, suggestion=re.sub(r"\s", "-", name))
+        diagnostics.add(("name",), message, suggestion=re.sub(r"\s", "-", name))

@@ -16,7 +16,7 @@ from operator import getitem
 from typing import Any
 
 from fuselab.schema import units
-from fuselab.schema.diagnostics import Findings, flow, near
+from fuselab.schema.diagnostics import Diagnostics, flow, near
 from fuselab.schema.schemas import Violation, homes, resolve, violations
 from fuselab.schema.yaml_source import Key
 
@@ -34,36 +34,36 @@ _DEPTH = 6
 """How deep misspelt keys may be nested in misspelt keys."""
 
 
-def check_schema(findings: Findings, name: str) -> dict[str, Any]:
-    """Add every fault to `findings`; return the data, mended. `name` is one of `schemas.NAMES`."""
-    data = findings.source.data
-    if not findings.source.texts and not data:
-        findings.add((), "the file is empty: `fuselab new` writes an experiment to begin with")
+def check_schema(diagnostics: Diagnostics, name: str) -> dict[str, Any]:
+    """Add every fault to `diagnostics`; return the data, mended. `name` is one of `schemas.NAMES`."""
+    data = diagnostics.source.data
+    if not diagnostics.source.texts and not data:
+        diagnostics.add((), "the file is empty: `fuselab new` writes an experiment to begin with")
         return {}
     if not isinstance(data, dict):
-        findings.add((), "a file is a mapping: 'name: ...' and other keys, each with its value")
+        diagnostics.add((), "a file is a mapping: 'name: ...' and other keys, each with its value")
         return {}
     for _ in range(_DEPTH):
         unknown = [v for v in violations(name, data) if v.rule == "additionalProperties"]
         for broken in unknown:
-            _unknown_keys(findings, name, broken)
-            _stop_at_many(findings)
+            _unknown_keys(diagnostics, name, broken)
+            _stop_at_many(diagnostics)
         if not unknown:
             break
     for _ in range(_DEPTH):  # what is put in place of a wrong value may itself break a rule
         broken_rules = violations(name, data)
         for broken in broken_rules:
-            _CASES.get(broken.rule, _wrong_value)(findings, broken)
-            _stop_at_many(findings)
+            _CASES.get(broken.rule, _wrong_value)(diagnostics, broken)
+            _stop_at_many(diagnostics)
         if not broken_rules:
             break
     return data
 
 
-def _stop_at_many(findings: Findings) -> None:
+def _stop_at_many(diagnostics: Diagnostics) -> None:
     """Nobody mends more at once, and each is looked for in all that is known."""
-    if len(findings.problems()) > _MOST_FAULTS:
-        findings.raise_if_any()
+    if len(diagnostics.problems()) > _MOST_FAULTS:
+        diagnostics.raise_if_any()
 
 
 def _is_place(schema: Mapping[str, Any], key: str) -> bool:
@@ -71,7 +71,7 @@ def _is_place(schema: Mapping[str, Any], key: str) -> bool:
     return known or any(re.search(pattern, key) for pattern in schema.get("patternProperties", {}))
 
 
-def _unknown_keys(findings: Findings, name: str, broken: Violation) -> None:
+def _unknown_keys(diagnostics: Diagnostics, name: str, broken: Violation) -> None:
     allowed = list(broken.schema["properties"])
     for key in [k for k in broken.value if not _is_place(broken.schema, k)]:
         at = (*broken.at, key)
@@ -85,7 +85,7 @@ def _unknown_keys(findings: Findings, name: str, broken: Violation) -> None:
         else:
             hint = f" here: it belongs in '{home}'" if home else " here: it belongs at the top level"
         moved = None if close or key in allowed else _at_home(key, broken.value[key], home)
-        findings.add(
+        diagnostics.add(
             at,
             f"unknown key '{key}'{hint}",
             of_key=True,
@@ -95,7 +95,7 @@ def _unknown_keys(findings: Findings, name: str, broken: Violation) -> None:
         )
         if close:
             _rename(broken.value, key, close)
-            findings.source.rename(at, (*broken.at, close))
+            diagnostics.source.rename(at, (*broken.at, close))
         else:
             del broken.value[key]
 
@@ -121,40 +121,40 @@ def _rename(mapping: dict[str, Any], old: str, new: str) -> None:
     mapping.update(entries)
 
 
-def _missing(findings: Findings, broken: Violation) -> None:
+def _missing(diagnostics: Diagnostics, broken: Violation) -> None:
     for key in broken.wanted:
         if key not in broken.value:
             at = broken.at
             example = _example(broken.schema.get("properties", {}).get(key, {}))
             where = f" in '{_shape(at)}'" if at else ""
             message = f"the key '{key}' is missing{where}"
-            findings.add((*at, key), message, corrected=f"{key}: {example}", of_key=True)
+            diagnostics.add((*at, key), message, corrected=f"{key}: {example}", of_key=True)
 
 
-def _one_of(findings: Findings, broken: Violation) -> None:
+def _one_of(diagnostics: Diagnostics, broken: Violation) -> None:
     names = [branch["required"][0] for branch in broken.wanted]
     there = [name for name in names if name in broken.value]
     at = broken.at
     where = f"'{_shape(at)}'" if at else "the file"
     if there:
         words = " and ".join(f"'{name}'" for name in there)
-        findings.add(
+        diagnostics.add(
             (*at, there[-1]), f"{words} exclude each other: keep one of them", of_key=True, allowed=names
         )
         for name in there[1:]:
             del broken.value[name]
-    elif not any(findings.broken((*at, name)) for name in names):
+    elif not any(diagnostics.broken((*at, name)) for name in names):
         example = f"{names[0]}: {_example(broken.schema['properties'][names[0]])}"
         corrected = example if not at else f"{at[-1]}:\n  {example}"
-        findings.add(at, f"{where} needs one of {', '.join(names)}", of_key=True, corrected=corrected)
+        diagnostics.add(at, f"{where} needs one of {', '.join(names)}", of_key=True, corrected=corrected)
 
 
-def _bad_name(findings: Findings, broken: Violation) -> None:
+def _bad_name(diagnostics: Diagnostics, broken: Violation) -> None:
     """A key that may be chosen freely, but not like this."""
     key = str(broken.value)
     at = (*broken.at, key)
     message = f"'{key}' is not a {broken.schema.get('title', 'name')}: {broken.schema.get('x-allowed', '')}"
-    findings.add(at, message, of_key=True, suggestion=_clean(key, broken.schema))
+    diagnostics.add(at, message, of_key=True, suggestion=_clean(key, broken.schema))
 
 
 def _clean(key: str, schema: Mapping[str, Any]) -> str | None:
@@ -171,16 +171,16 @@ def _clean(key: str, schema: Mapping[str, Any]) -> str | None:
     return clean if re.search(schema.get("pattern", ""), clean) else None
 
 
-def _wrong_value(findings: Findings, broken: Violation) -> None:
+def _wrong_value(diagnostics: Diagnostics, broken: Violation) -> None:
     if broken.of_name:
-        _bad_name(findings, broken)
+        _bad_name(diagnostics, broken)
         return
-    if _flat(findings, broken):
+    if _flat(diagnostics, broken):
         return
     at, schema = broken.at, broken.schema
     if broken.branches:  # anyOf: speak of the list of words among them
         broken = next((branch for branch in broken.branches if branch.rule == "enum"), broken)
-    text = findings.source.texts.get(at) if broken.value is not None else None
+    text = diagnostics.source.texts.get(at) if broken.value is not None else None
     shown = f"'{text}'" if text is not None else _kind(broken.value)
     choices = list(broken.wanted) if broken.rule == "enum" else []
     suggestion = _meant(broken, text)
@@ -199,8 +199,8 @@ def _wrong_value(findings: Findings, broken: Violation) -> None:
     if suggestion and choices:
         message += f"; did you mean '{suggestion}'?"
     corrected = None if suggestion else _corrected(at, schema)
-    findings.add(at, message, allowed=map(str, choices), suggestion=suggestion, corrected=corrected)
-    _mend(findings.source.data, at, suggestion, schema)
+    diagnostics.add(at, message, allowed=map(str, choices), suggestion=suggestion, corrected=corrected)
+    _mend(diagnostics.source.data, at, suggestion, schema)
 
 
 _LISTS_OF_LISTS = ("list of argument lists", "list of steps")
@@ -208,20 +208,20 @@ _LISTS = ("argument list", "step")
 """Titles of what is a list in a list: `prepare: [[mkdir, sub]]`."""
 
 
-def _flat(findings: Findings, broken: Violation) -> bool:
+def _flat(diagnostics: Diagnostics, broken: Violation) -> bool:
     """Whether one command stands where a list of commands should: said once, of the whole list."""
     at = broken.at
     if broken.rule != "type" or broken.schema.get("title") not in _LISTS or not isinstance(at[-1], int):
         return False
     outer = at[:-1]
-    if findings.broken(outer):
+    if diagnostics.broken(outer):
         return True
-    commands: Any = reduce(getitem, outer, findings.source.data)
+    commands: Any = reduce(getitem, outer, diagnostics.source.data)
     if any(isinstance(word, dict | list) or word is None for word in commands) or " " in str(commands[0]):
         return False
-    words = [findings.source.texts.get((*outer, i), str(word)) for i, word in enumerate(commands)]
+    words = [diagnostics.source.texts.get((*outer, i), str(word)) for i, word in enumerate(commands)]
     message = f"one argument list stands here: '{outer[-1]}' is a list of them, each in brackets of its own"
-    findings.add(outer, message, suggestion=flow([words]))
+    diagnostics.add(outer, message, suggestion=flow([words]))
     commands[:] = [list(words)]
     return True
 
@@ -307,4 +307,4 @@ def _mend(root: Any, at: Key, suggestion: str | None, schema: Mapping[str, Any])
         data.pop(at[-1], None)
 
 
-_CASES: dict[str, Callable[[Findings, Violation], None]] = {"required": _missing, "oneOf": _one_of}
+_CASES: dict[str, Callable[[Diagnostics, Violation], None]] = {"required": _missing, "oneOf": _one_of}

@@ -9,7 +9,7 @@ from typing import Any
 
 from fuselab.schema import units
 from fuselab.schema.argvs import check_argv, check_argvs
-from fuselab.schema.diagnostics import Findings
+from fuselab.schema.diagnostics import Diagnostics
 from fuselab.schema.reading import Reader, check_name, read_source, ready, service_names, target_names
 from fuselab.schema.validation import check_schema
 from fuselab.targets import placeholders
@@ -19,11 +19,11 @@ from fuselab.targets.model import (
     CargoBuild,
     CommandBuild,
     Installed,
-    MountSpec,
+    MountTemplate,
     NoBuild,
     Option,
     ProfilerSupport,
-    StopSpec,
+    Stopping,
     Target,
 )
 
@@ -34,22 +34,22 @@ def load_target(name: str, repository: Path) -> Target:
     """The target `name`, complete. Raises ExperimentErrors, also for a target that is not there."""
     path = repository / "targets" / name / "target.yaml"
     source = read_source(path, repository, "target", target_names(repository))
-    findings = Findings(source)
-    target = _TargetReader(findings, path, repository).read()
-    findings.raise_if_any()
+    diagnostics = Diagnostics(source)
+    target = _TargetReader(diagnostics, path, repository).read()
+    diagnostics.raise_if_any()
     return target
 
 
 class _TargetReader(Reader):
-    def __init__(self, findings: Findings, path: Path, repository: Path) -> None:
-        super().__init__(findings)
+    def __init__(self, diagnostics: Diagnostics, path: Path, repository: Path) -> None:
+        super().__init__(diagnostics)
         self.path = path
         self.repository = repository
 
     def read(self) -> Target:
-        data = check_schema(self.findings, "target")
+        data = check_schema(self.diagnostics, "target")
         name = self.path.parent.name
-        check_name(self.findings, data, name, "folder")
+        check_name(self.diagnostics, data, name, "folder")
         mount, backends = self._mount(data), self._backends(data)
         target = Target(
             name=name,
@@ -107,12 +107,12 @@ class _TargetReader(Reader):
             return (self.path.parent / Path(data["source"]).expanduser()).resolve()
         return None if variable else self.path.parent.resolve()
 
-    def _mount(self, data: Mapping[str, Any]) -> MountSpec:
+    def _mount(self, data: Mapping[str, Any]) -> MountTemplate:
         part = data.get("mount")
         if part is None:
-            return MountSpec(())
+            return MountTemplate(())
         at = ("mount",)
-        return MountSpec(
+        return MountTemplate(
             argv=self.words(part, at, "argv"),
             env=self.pairs(part, at, "env"),
             files=tuple(part.get("files", {}).items()),
@@ -164,30 +164,36 @@ class _TargetReader(Reader):
 
         for name in target.profilers:
             if name not in profilers.REGISTRY:
-                self.findings.unknown(("profilers", name), "profiler", profilers.REGISTRY, of_key=True)
+                self.diagnostics.unknown(("profilers", name), "profiler", profilers.REGISTRY, of_key=True)
         services = service_names(self.repository)
         for name, backend in target.backends.items():
             if backend.service is not None and backend.service not in services:
                 why = f": there is no services/{backend.service}.yaml"
-                self.findings.unknown(("backends", name, "service"), "service", services, why=why)
-        if target.mount.argv and isinstance(target.build, NoBuild) and not self.findings.broken(("build",)):
+                self.diagnostics.unknown(("backends", name, "service"), "service", services, why=why)
+        if (
+            target.mount.argv
+            and isinstance(target.build, NoBuild)
+            and not self.diagnostics.broken(("build",))
+        ):
             message = "a mount needs a program: 'build' says none"
-            self.findings.add(("mount",), message, of_key=True)
+            self.diagnostics.add(("mount",), message, of_key=True)
         if not target.mount.argv and not isinstance(target.build, NoBuild) and "mount" not in data:
             example = 'mount:\n  argv: ["{binary}", "{mountpoint}"]'
             message = "the key 'mount' is missing: a target with a program says how it is mounted"
-            self.findings.add(("mount",), message, of_key=True, corrected=example)
-        placeholders.check(self.findings, data)
+            self.diagnostics.add(("mount",), message, of_key=True, corrected=example)
+        placeholders.check(self.diagnostics, data)
         mount = data.get("mount", {})
-        check_argv(self.findings, ("mount", "argv"), mount.get("argv"))
-        check_argvs(self.findings, ("mount", "prepare"), mount.get("prepare"))
+        check_argv(self.diagnostics, ("mount", "argv"), mount.get("argv"))
+        check_argvs(self.diagnostics, ("mount", "prepare"), mount.get("prepare"))
         check_argv(
-            self.findings, ("build", "command", "argv"), data.get("build", {}).get("command", {}).get("argv")
+            self.diagnostics,
+            ("build", "command", "argv"),
+            data.get("build", {}).get("command", {}).get("argv"),
         )
 
 
-def _stop(part: Mapping[str, Any]) -> StopSpec:
+def _stop(part: Mapping[str, Any]) -> Stopping:
     given = {key: part[key] for key in ("first", "signal") if key in part}
     if "timeout" in part:
         given["timeout_s"] = units.seconds(part["timeout"])
-    return StopSpec(**given)
+    return Stopping(**given)

@@ -80,7 +80,7 @@ Build = CargoBuild | CommandBuild | Installed | NoBuild
 
 
 @dataclass(frozen=True)
-class MountSpec:
+class MountTemplate:
     """How it is mounted. `argv` empty means no mount: the load runs in a plain folder of the state."""
 
     argv: tuple[str, ...]
@@ -99,7 +99,7 @@ class MountSpec:
 
 
 @dataclass(frozen=True)
-class StopSpec:
+class Stopping:
     first: StopFirst = "unmount"
     signal: str = "INT"
     timeout_s: float = 30.0
@@ -150,8 +150,8 @@ class Target:
     path: Path
     title: str
     build: Build
-    mount: MountSpec
-    stop: StopSpec = StopSpec()
+    mount: MountTemplate
+    stop: Stopping = Stopping()
     backends: Mapping[str, Backend] = field(default_factory=dict)
     """Always has at least one; the first is the default. A target without stores has `none`."""
     options: Mapping[str, Option] = field(default_factory=dict)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fuselab.schema.diagnostics import Findings, flow, near
+from fuselab.schema.diagnostics import Diagnostics, flow, near
 from fuselab.schema.yaml_source import Key
 from fuselab.targets.model import mountpoint_name
 
@@ -17,41 +17,41 @@ PARTS = frozenset({"backend", "options", "profiler"})
 SERVICE = frozenset({"state", "port"})
 
 
-def check(findings: Findings, data: Mapping[str, Any]) -> None:
+def check(diagnostics: Diagnostics, data: Mapping[str, Any]) -> None:
     """Of a target: its mount, backends, options and profilers."""
     mount = data.get("mount", {})
-    _texts(findings, ("mount", "argv"), mount.get("argv"), MOUNT | PARTS)
-    _texts(findings, ("mount", "env"), mount.get("env"), MOUNT)
-    _texts(findings, ("mount", "prepare"), mount.get("prepare"), RUN | PARTS)
+    _texts(diagnostics, ("mount", "argv"), mount.get("argv"), MOUNT | PARTS)
+    _texts(diagnostics, ("mount", "env"), mount.get("env"), MOUNT)
+    _texts(diagnostics, ("mount", "prepare"), mount.get("prepare"), RUN | PARTS)
     for name, text in mount.get("files", {}).items():
-        _slips(findings, ("mount", "files", name), text, RUN)
+        _slips(diagnostics, ("mount", "files", name), text, RUN)
     for name, part in data.get("backends", {}).items():
         for key in ("argv", "env"):
-            _texts(findings, ("backends", name, key), part.get(key), MOUNT)
+            _texts(diagnostics, ("backends", name, key), part.get(key), MOUNT)
     for name, part in data.get("options", {}).items():
         for key in ("argv", "env"):
-            _texts(findings, ("options", name, key), part.get(key), MOUNT | {"value"})
+            _texts(diagnostics, ("options", name, key), part.get(key), MOUNT | {"value"})
     for name, part in data.get("profilers", {}).items():
         for key in ("argv", "env"):
-            _texts(findings, ("profilers", name, key), part.get(key), MOUNT)
-    _unreachable(findings, data)
-    _nowhere(findings, data)
+            _texts(diagnostics, ("profilers", name, key), part.get(key), MOUNT)
+    _unreachable(diagnostics, data)
+    _nowhere(diagnostics, data)
 
 
-def check_service(findings: Findings, data: Mapping[str, Any]) -> None:
+def check_service(diagnostics: Diagnostics, data: Mapping[str, Any]) -> None:
     for key in ("argv", "env", "prepare"):
-        _texts(findings, (key,), data.get(key), SERVICE)
-    _texts(findings, ("ready", "argv"), data.get("ready", {}).get("argv"), SERVICE)
+        _texts(diagnostics, (key,), data.get(key), SERVICE)
+    _texts(diagnostics, ("ready", "argv"), data.get("ready", {}).get("argv"), SERVICE)
 
 
-def check_load(findings: Findings, at: Key, value: Any, mounts: int) -> None:
+def check_load(diagnostics: Diagnostics, at: Key, value: Any, mounts: int) -> None:
     """A command, steps, or the options of fio jobs: these know the run's mounts, and may hold any other braces."""
     known = frozenset(mountpoint_name(number) for number in range(1, mounts + 1))
     for place, text in _leaves(at, value):
         for number in re.findall(r"(?<!\$)\{mountpoint([0-9]+)\}", text):
             if f"mountpoint{number}" not in known:
-                findings.add(place, no_such_mount(number, mounts))
-        _slips(findings, place, text, known, elsewhere=RUN)
+                diagnostics.add(place, no_such_mount(number, mounts))
+        _slips(diagnostics, place, text, known, elsewhere=RUN)
 
 
 def no_such_mount(number: str, mounts: int) -> str:
@@ -60,14 +60,14 @@ def no_such_mount(number: str, mounts: int) -> str:
     return f"there is no mount {number}: 'mounts' says {mounts}"
 
 
-def _texts(findings: Findings, at: Key, value: Any, known: frozenset[str]) -> None:
+def _texts(diagnostics: Diagnostics, at: Key, value: Any, known: frozenset[str]) -> None:
     for place, text in _leaves(at, value):
         for word in _WORD.findall(text):
             if word not in known:
-                _report(findings, place, text, word, known)
+                _report(diagnostics, place, text, word, known)
             elif word in PARTS and text != f"{{{word}}}":
                 message = f"'{{{word}}}' stands for whole arguments: it is an item of its own"
-                findings.add(place, message)
+                diagnostics.add(place, message)
 
 
 def _leaves(at: Key, value: Any) -> Iterator[tuple[Key, str]]:
@@ -83,44 +83,48 @@ def _leaves(at: Key, value: Any) -> Iterator[tuple[Key, str]]:
 
 
 def _slips(
-    findings: Findings, at: Key, text: str, known: frozenset[str], elsewhere: frozenset[str] = frozenset()
+    diagnostics: Diagnostics,
+    at: Key,
+    text: str,
+    known: frozenset[str],
+    elsewhere: frozenset[str] = frozenset(),
 ) -> None:
     """Where braces may mean anything: speak only of what is nearly a placeholder, or is one `elsewhere`."""
     for word in _WORD.findall(text):
         if word not in known and (word in elsewhere or near(word, sorted(known))):
-            _report(findings, at, text, word, known)
+            _report(diagnostics, at, text, word, known)
 
 
-def _report(findings: Findings, at: Key, text: str, word: str, known: frozenset[str]) -> None:
+def _report(diagnostics: Diagnostics, at: Key, text: str, word: str, known: frozenset[str]) -> None:
     close = near(word, sorted(known))
     hint = f"; did you mean '{{{close}}}'?" if close else ""
     corrected = None
     if close:
-        span = findings.source.span(at, of_key=False)
-        line = findings.source.lines[span.line - 1] if "\n" not in text else text
+        span = diagnostics.source.span(at, of_key=False)
+        line = diagnostics.source.lines[span.line - 1] if "\n" not in text else text
         corrected = line.replace(f"{{{word}}}", f"{{{close}}}")
     allowed = [f"{{{name}}}" for name in sorted(known)]
     suggestion = f"{{{close}}}" if close else None
     message = f"unknown placeholder '{{{word}}}'{hint}"
-    findings.add(at, message, allowed=allowed, suggestion=suggestion, corrected=corrected)
+    diagnostics.add(at, message, allowed=allowed, suggestion=suggestion, corrected=corrected)
 
 
-def _unreachable(findings: Findings, data: Mapping[str, Any]) -> None:
+def _unreachable(diagnostics: Diagnostics, data: Mapping[str, Any]) -> None:
     """Arguments that no `{backend}`, `{options}` or `{profiler}` in the mount's argv ever takes in."""
     argv = data.get("mount", {}).get("argv", ())
     for key, part in (("backends", "backend"), ("options", "options"), ("profilers", "profiler")):
-        if f"{{{part}}}" in argv or findings.broken_below(("mount", "argv")):
+        if f"{{{part}}}" in argv or diagnostics.broken_below(("mount", "argv")):
             continue
         for name, inner in data.get(key, {}).items():
             if inner.get("argv"):
                 message = f"these arguments are never used: 'mount.argv' has no item '{{{part}}}'"
-                findings.add((key, name, "argv"), message, of_key=True)
+                diagnostics.add((key, name, "argv"), message, of_key=True)
 
 
-def _nowhere(findings: Findings, data: Mapping[str, Any]) -> None:
+def _nowhere(diagnostics: Diagnostics, data: Mapping[str, Any]) -> None:
     """A mount that nobody tells where to mount: neither its arguments nor its environment and files."""
     argv = data.get("mount", {}).get("argv", ())
-    if not argv or findings.broken_below(("mount",)):
+    if not argv or diagnostics.broken_below(("mount",)):
         return
     mount = data["mount"]
     said = [
@@ -133,8 +137,8 @@ def _nowhere(findings: Findings, data: Mapping[str, Any]) -> None:
     ]
     if any("mountpoint" in _WORD.findall(text) for part in said for _, text in _leaves((), part)):
         return
-    words = [findings.source.texts.get(("mount", "argv", i), str(word)) for i, word in enumerate(argv)]
+    words = [diagnostics.source.texts.get(("mount", "argv", i), str(word)) for i, word in enumerate(argv)]
     message = (
         "the program is not told where to mount: '{mountpoint}' is an argument, or stands in 'env' or 'files'"
     )
-    findings.add(("mount", "argv"), message, suggestion=flow([*words, "{mountpoint}"]))
+    diagnostics.add(("mount", "argv"), message, suggestion=flow([*words, "{mountpoint}"]))

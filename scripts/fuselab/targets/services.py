@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fuselab.schema import units
-from fuselab.schema.diagnostics import Findings
+from fuselab.schema.diagnostics import Diagnostics
 from fuselab.schema.reading import Reader, check_name, read_source, ready, service_names
 from fuselab.schema.validation import check_schema
 from fuselab.targets import placeholders
@@ -17,17 +17,17 @@ def load_service(name: str, repository: Path) -> Service:
     """The service `name`. Raises ExperimentErrors, also for a service that is not there."""
     path = repository / "services" / f"{name}.yaml"
     source = read_source(path, repository, "service", service_names(repository))
-    findings = Findings(source)
-    service = _service(findings, name)
-    findings.raise_if_any()
+    diagnostics = Diagnostics(source)
+    service = _service(diagnostics, name)
+    diagnostics.raise_if_any()
     return service
 
 
-def _service(findings: Findings, name: str) -> Service:
-    data = check_schema(findings, "service")
-    check_name(findings, data, name, "file")
-    placeholders.check_service(findings, data)
-    reader = Reader(findings)
+def _service(diagnostics: Diagnostics, name: str) -> Service:
+    data = check_schema(diagnostics, "service")
+    check_name(diagnostics, data, name, "file")
+    placeholders.check_service(diagnostics, data)
+    reader = Reader(diagnostics)
     readiness, stop = data.get("ready", {}), data.get("stop", {})
     given: dict[str, Any] = ready(data)
     if "signal" in stop:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fuselab import workloads
-from fuselab.building.spec import bench_spec
+from fuselab.building.request import bench_request
 from fuselab.code import measuring_code
 from fuselab.compare.schedule import LOOKS
 from fuselab.experiment.plan import NONE, Plan
@@ -52,7 +52,7 @@ class Layout:
             folders.add(f"results/builds/{spec.folder}")
             bench = self.plan.experiment.workload(workload).settings.get("bench") if workload else None
             if bench is not None:
-                folders.add(f"results/builds/{bench_spec(spec, str(bench)).folder}")
+                folders.add(f"results/builds/{bench_request(spec, str(bench)).folder}")
         return sorted(folders)
 
     def timed_builds(self, workload: str) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from fuselab import workloads
-from fuselab.building.spec import BuildSpec
+from fuselab.building.request import BuildRequest
 from fuselab.code import measuring_code
 from fuselab.compare.schedule import block_order, randseed
 from fuselab.experiment.checks import yields
@@ -140,7 +140,7 @@ class Told:
 class Building:
     """What a job that builds is told."""
 
-    spec: BuildSpec
+    spec: BuildRequest
     build: Build
     others: tuple[str, ...]
     """Below results/builds: builds of the experiment that are made otherwise from the same source."""

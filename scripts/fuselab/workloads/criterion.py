@@ -40,7 +40,7 @@ class Criterion:
         return None
 
     def run(self, load: Load, context: LoadContext) -> LoadResult:
-        from fuselab.building.spec import bench_path
+        from fuselab.building.request import bench_path
 
         bench = bench_path(context.binary, str(load.settings["bench"]))
         only = str(load.settings.get("filter") or "")

@@ -17,7 +17,7 @@ from tests.mount.processes import naming, pid_of
 from fuselab.records.request import Load, MountConfig, RunRequest
 from fuselab.records.run import RunRecord
 from fuselab.rig.run import execute
-from fuselab.targets.model import StopSpec
+from fuselab.targets.model import Stopping
 
 BINDFS = ("bindfs", "-f", "{state}", "{mountpoint}")
 
@@ -44,7 +44,7 @@ class Rig:
         """Fields of the request, or of its mount or load, whichever has that name."""
         mount = MountConfig(
             variant="v", target="bindfs", build=None, binary="", argv=BINDFS, env=(), files=(), prepare=(),
-            ready_timeout_s=20.0, stop=StopSpec("unmount", "TERM", 10.0), backend="none", persists=True, service=None,
+            ready_timeout_s=20.0, stop=Stopping("unmount", "TERM", 10.0), backend="none", persists=True, service=None,
         )  # fmt: skip
         load = fio(rw="write", bs="64k", size="4m")
         number = len(list(self.root.glob("out-*"))) + 1

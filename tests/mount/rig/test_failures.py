@@ -14,7 +14,7 @@ import pytest
 from fuselab.records.request import Load
 from fuselab.records.run import RunRecord
 from fuselab.system.errors import RigError
-from fuselab.targets.model import Service, StopSpec
+from fuselab.targets.model import Service, Stopping
 
 pytestmark = pytest.mark.mount
 
@@ -90,7 +90,7 @@ def test_a_load_that_was_killed_because_its_target_died_has_nothing_to_say(rig):
         rig,
         argv=shell(die),
         load=fio(rw="write", bs="4k", size="1m", runtime="60s"),
-        stop=StopSpec("unmount", "TERM", 2),
+        stop=Stopping("unmount", "TERM", 2),
     )
     assert "died during the load: target (killed by SIGKILL):\n    out of luck" in (record.reason or "")
     assert "fio" not in (record.reason or ""), "fuselab itself has killed it"
@@ -106,21 +106,21 @@ def test_a_target_that_hangs_under_the_load(rig):
             {"jobs": {"j": {"rw": "write", "size": "1m", "runtime": "30s"}}, "global": {}},
             timeout_s=3.0,
         ),
-        stop=StopSpec("unmount", "TERM", 2.0),
+        stop=Stopping("unmount", "TERM", 2.0),
     )
     assert "did not end within 3 s" in (record.reason or "")
 
 
 def test_a_target_that_ignores_its_signal_is_killed_and_the_run_does_not_count(rig):
     line = 'trap "" TERM; bindfs -f "$0" "$1" & while :; do sleep 0.1; done'
-    record = failed(rig, argv=shell(line), stop=StopSpec("unmount", "TERM", 1.0))
+    record = failed(rig, argv=shell(line), stop=Stopping("unmount", "TERM", 1.0))
     assert "did not end within 1 s of SIGTERM and was killed" in (record.reason or "")
 
 
 def test_a_mount_that_stays_busy_is_taken_away(rig):
     line = 'bindfs -f "$0" "$1" & sleep 0.5; cd "$1"; wait'
     load = Load("command", "w", {"argv": ["sleep", "1"]})
-    record = failed(rig, argv=shell(line), load=load, stop=StopSpec("unmount", "TERM", 1.0))
+    record = failed(rig, argv=shell(line), load=load, stop=Stopping("unmount", "TERM", 1.0))
     assert "could not be unmounted within 1 s" in (record.reason or "")
     assert "busy" in (record.reason or "")
 

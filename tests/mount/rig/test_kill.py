@@ -15,7 +15,7 @@ import pytest
 from fuselab.records.request import Load
 from fuselab.rig.run import execute
 from fuselab.system.namespaces import PARENT, contained
-from fuselab.targets.model import Service, StopSpec
+from fuselab.targets.model import Service, Stopping
 
 pytestmark = pytest.mark.mount
 
@@ -139,7 +139,9 @@ def test_a_terminals_ctrl_c_goes_to_the_target_by_us_alone(rig, tmp_path):
     told = 'trap "echo told to end; kill %1" INT; bindfs -f "$0" "$1" & '
     line = told + "while kill -0 $! 2>/dev/null; do wait; done; echo ended"
     request = rig.request(
-        load=LONG, argv=("sh", "-c", line, "{state}", "{mountpoint}"), stop=StopSpec("unmount", "TERM", 5.0)
+        load=LONG,
+        argv=("sh", "-c", line, "{state}", "{mountpoint}"),
+        stop=Stopping("unmount", "TERM", 5.0),
     )
     job = rig.job(request, start_new_session=True)
     rig.pid_of("fio", "load.fio")

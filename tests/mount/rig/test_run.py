@@ -13,7 +13,7 @@ from fuselab.files import sha256
 from fuselab.records.request import NOT_FRESH, CommandLine, Load
 from fuselab.records.run import RunRecord
 from fuselab.rig.state import state_folder
-from fuselab.targets.model import ProfilerSupport, StopSpec
+from fuselab.targets.model import ProfilerSupport, Stopping
 from fuselab.workloads.base import Metric
 from fuselab.workloads.run_metrics import rows
 
@@ -184,13 +184,13 @@ def test_what_a_profiler_preloads_is_for_the_target_alone(rig):
 
 
 def test_signal_first_stops_a_target_that_unmounts_itself(rig):
-    record, _ = rig.run(stop=StopSpec("signal", "INT", 10.0))
+    record, _ = rig.run(stop=Stopping("signal", "INT", 10.0))
     assert record.status == "ok", record.reason
     assert record.exit_codes["target"] == 0
 
 
 def test_sigint_reaches_the_target_though_our_own_parent_ignores_it(rig):
-    request = rig.request(stop=StopSpec("signal", "INT", 5.0))
+    request = rig.request(stop=Stopping("signal", "INT", 5.0))
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         job = rig.job(request, restore_signals=False)

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from fuselab.records.request import Load, RunRequest
-from fuselab.targets.model import ProfilerSupport, Service, StopSpec
+from fuselab.targets.model import ProfilerSupport, Service, Stopping
 
 pytestmark = [
     pytest.mark.mount,
@@ -100,7 +100,9 @@ def test_a_hung_target_is_ended_though_its_connection_cannot_be_aborted(users_ri
         timeout_s=2.0,
     )
     request = users_rig.request(
-        argv=("sh", "-c", hang, "{state}", "{mountpoint}"), load=load, stop=StopSpec("unmount", "TERM", 1.0)
+        argv=("sh", "-c", hang, "{state}", "{mountpoint}"),
+        load=load,
+        stop=Stopping("unmount", "TERM", 1.0),
     )
     record = run(users_rig, request)
     assert record["status"] == "failed"

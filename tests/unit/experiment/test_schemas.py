@@ -13,7 +13,15 @@ from fuselab.experiment.loads import READERS
 from fuselab.experiment.model import Compare, Experiment, Variant, Workload
 from fuselab.schema import schemas, units
 from fuselab.schema.reference import pages
-from fuselab.targets.model import Backend, CargoBuild, MountSpec, Option, ProfilerSupport, Service, StopSpec
+from fuselab.targets.model import (
+    Backend,
+    CargoBuild,
+    MountTemplate,
+    Option,
+    ProfilerSupport,
+    Service,
+    Stopping,
+)
 
 
 def every_key(name: str) -> dict[str, Mapping[str, Any]]:
@@ -111,7 +119,7 @@ MODELS = [
     ("experiment", "compare", Compare, set()),
     ("experiment", "workloads.<name>", Workload, {"name", "kind", "settings", "timeout_s"}),
     ("target", "build.cargo", CargoBuild, {"kind"}),
-    ("target", "stop", StopSpec, {"timeout_s"}),
+    ("target", "stop", Stopping, {"timeout_s"}),
     ("target", "backends.<name>", Backend, {"name"}),
     ("target", "options.<name>", Option, {"name"}),
     ("target", "profilers.<name>", ProfilerSupport, {"name"}),
@@ -143,8 +151,8 @@ def test_the_model_has_what_the_schema_has_and_the_same_defaults(name, at, model
 def test_times_have_the_same_defaults():
     keys = every_key("target") | {f"service.{k}": v for k, v in every_key("service").items()}
     load = every_key("experiment")["workloads.<name>.timeout"]["default"]
-    assert units.seconds(keys["mount.ready.timeout"]["default"]) == MountSpec(()).ready_timeout_s
-    assert units.seconds(keys["stop.timeout"]["default"]) == StopSpec().timeout_s
+    assert units.seconds(keys["mount.ready.timeout"]["default"]) == MountTemplate(()).ready_timeout_s
+    assert units.seconds(keys["stop.timeout"]["default"]) == Stopping().timeout_s
     service = Service("s", (), 1)
     assert units.seconds(keys["service.ready.timeout"]["default"]) == service.ready_timeout_s
     assert units.seconds(keys["service.stop.timeout"]["default"]) == service.stop_timeout_s

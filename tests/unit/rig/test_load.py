@@ -18,7 +18,7 @@ from fuselab.rig.state import State
 from fuselab.rig.story import Story
 from fuselab.system import procfs
 from fuselab.system.errors import RigError, TargetError
-from fuselab.targets.model import ProfilerSupport, StopSpec
+from fuselab.targets.model import ProfilerSupport, Stopping
 from fuselab.workloads.base import LoadContext, LoadResult
 
 
@@ -67,7 +67,7 @@ def session(tmp_path, recorders):
     """A load without a target, under two profilers."""
     mount = MountConfig(
         variant="v", target="t", build=None, binary="bin", argv=(), env=(), files=(), prepare=(), ready_timeout_s=1,
-        stop=StopSpec(), backend="none", persists=True, service=None,
+        stop=Stopping(), backend="none", persists=True, service=None,
         profilers=(ProfilerSupport("one", env=(("A", "b"),)), ProfilerSupport("two")),
     )  # fmt: skip
     request = RunRequest(

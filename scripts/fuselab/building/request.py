@@ -25,7 +25,7 @@ DEBUG = "limited"
 
 
 @dataclass(frozen=True)
-class BuildSpec:
+class BuildRequest:
     """One build of one target: made once, however many variants ask for it. Plain data, hashable."""
 
     target: str
@@ -49,7 +49,7 @@ class BuildSpec:
     def folder(self) -> str:
         return f"{self.target}/{self.name}"
 
-    def made_otherwise(self, other: BuildSpec) -> bool:
+    def made_otherwise(self, other: BuildRequest) -> bool:
         """Whether both are made by commands from one source, and the commands differ: then so should the programs."""
         one_source = self.kind == other.kind == "command" and self.stamp == other.stamp
         return one_source and self.name != other.name
@@ -59,20 +59,20 @@ class BuildSpec:
         return self.binary if self.kind == "installed" else f"results/builds/{self.folder}/{self.binary}"
 
 
-def bench_spec(spec: BuildSpec, bench: str) -> BuildSpec:
+def bench_request(spec: BuildRequest, bench: str) -> BuildRequest:
     """The build of a Criterion bench with everything else as in `spec`: a folder beside it."""
     return replace(spec, name=f"{spec.name}-bench-{bench}", binary=bench, bench=bench)
 
 
 def bench_path(binary: Path, bench: str) -> Path:
-    """Where `bench_spec` leaves the bench that belongs to the program `binary`."""
+    """Where `bench_request` leaves the bench that belongs to the program `binary`."""
     folder = binary.parent
     return folder.with_name(f"{folder.name}-bench-{bench}") / bench
 
 
-def build_spec(
+def build_request(
     target: Target, variant: Variant, supports: Iterable[ProfilerSupport] = ()
-) -> BuildSpec | None:
+) -> BuildRequest | None:
     """The build of `variant` with what `supports` add to it; None for targets without a program."""
     build = target.build
     match build:
@@ -81,11 +81,11 @@ def build_spec(
         case Installed():
             path = shutil.which(build.binary) or build.binary
             digest = _short(path, _sha256(path))
-            return BuildSpec(target.name, f"installed-{digest}", "installed", path, stamp=digest)
+            return BuildRequest(target.name, f"installed-{digest}", "installed", path, stamp=digest)
         case CommandBuild():
             digest = _short(*build.argv, *map(str, build.env), _stamp(target, build, variant.rev))
             name = f"{_revision(variant.rev)}-command-{digest}"
-            return BuildSpec(
+            return BuildRequest(
                 target.name,
                 name,
                 "command",
@@ -100,7 +100,7 @@ def build_spec(
 
 def _cargo_spec(
     target: Target, build: CargoBuild, variant: Variant, supports: tuple[ProfilerSupport, ...]
-) -> BuildSpec:
+) -> BuildRequest:
     features = tuple(
         sorted({*build.features, *variant.features, *(f for support in supports for f in support.features)})
     )
@@ -118,7 +118,7 @@ def _cargo_spec(
     words = [_revision(variant.rev), *(features or ["plain"]), *unstable]
     if profile != "release":
         words.append(profile)
-    return BuildSpec(
+    return BuildRequest(
         target.name, f"{'-'.join(words)}-{digest}", "cargo", build.binary, variant.rev, features, rustflags, profile,
         source, toolchain, ignored=_ignored(target, build),
     )  # fmt: skip
