@@ -13,7 +13,7 @@ import pytest
 
 from fuselab.files import write_json
 from fuselab.jobs.process import diff, process
-from fuselab.profilers.base import Profile
+from fuselab.records.profile import Profile
 
 FIO_DIED = "fio ended with exit code 1: Transport endpoint is not connected"
 

@@ -12,8 +12,9 @@ import msgspec
 from fuselab import profilers
 from fuselab.files import read_json, write_json
 from fuselab.paths import tool
-from fuselab.profilers.base import CaptureFolder, Profile, Tools
+from fuselab.profilers.base import CaptureFolder, Tools
 from fuselab.records.outcomes import CaptureRecord
+from fuselab.records.profile import Profile
 from fuselab.records.request import REQUEST
 from fuselab.workloads import reading
 from fuselab.workloads.base import Traffic

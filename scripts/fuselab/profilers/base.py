@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from fuselab.records.profile import Profile
 from fuselab.records.run import OUTCOMES
 from fuselab.system.process import ended_words
 from fuselab.targets.model import ProfilerSupport, Target
@@ -152,40 +153,6 @@ class CaptureFolder:
         path = next(path for name in OUTCOMES if (path := self.folder / name).is_file())
         record: dict[str, Any] = json.loads(path.read_bytes())
         return record
-
-
-@dataclass(frozen=True)
-class Profile:
-    """`profile.json`: what processing made, or why it could not.
-
-    `status` is `ok`; `limited` (there is a picture, with a caveat in `notes`); `refused` (a capture that should
-    have worked and is empty, cut or without names: `notes` say why, `fix` names the setting to change); or
-    `unavailable`.
-    """
-
-    profiler: str
-    status: Literal["ok", "limited", "refused", "unavailable"]
-    unit: str
-    """Of `folded.txt`: `ns on CPU`, `ns off CPU`, `ns of span wall time`, `ns of poll time`, `bytes`, ..."""
-    total: int
-    captures: int
-    operations: int
-    bytes: int
-    """Of all captures together, as `operations` is."""
-    source_files: tuple[str, ...]
-    operations_by_capture: tuple[int, ...] = ()
-    bytes_by_capture: tuple[int, ...] = ()
-    sample_value: float = 0.0
-    """What one sample stands for, in the unit; 0 where everything is counted."""
-    tool_versions: Mapping[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    fix: str = ""
-    figures: Mapping[str, float | int | str] = field(default_factory=dict)
-    """Quality figures that stand beside the flamegraph: share of whole stacks, of named frames, sampling error."""
-    pictures: Mapping[str, str] = field(default_factory=dict)
-    """Title -> file in the processed folder, beyond flamegraph.svg (jeprof graph, ...)."""
-    tables: Mapping[str, str] = field(default_factory=dict)
-    """Title -> Parquet file in the processed folder, beyond table.parquet."""
 
 
 class Profiler(Protocol):

@@ -10,12 +10,12 @@ from fuselab.profilers.base import (
     Capability,
     CaptureContext,
     CaptureFolder,
-    Profile,
     Tools,
     Window,
     whole_run,
 )
 from fuselab.profilers.capability import described
+from fuselab.records.profile import Profile
 from fuselab.targets.model import ProfilerSupport, Target
 from fuselab.workloads.criterion import HOME
 

@@ -17,12 +17,12 @@ from fuselab.profilers.base import (
     Capability,
     CaptureContext,
     CaptureFolder,
-    Profile,
     Tools,
     Window,
     whole_run,
 )
 from fuselab.profilers.capability import native, no_preload, preload
+from fuselab.records.profile import Profile
 from fuselab.system.errors import RigError
 from fuselab.targets.model import ProfilerSupport, Target
 

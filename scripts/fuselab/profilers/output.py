@@ -17,9 +17,10 @@ import pyarrow.parquet as pq
 from fuselab.analysis.folded import Folded, Picture, flamegraph, functions, merged, safe, scaled, write_folded
 from fuselab.analysis.refusal import Refusal, Unavailable
 from fuselab.analysis.stacks import Quality, Stacks
-from fuselab.profilers.base import CaptureFolder, Profile, Profiler, Tools
+from fuselab.profilers.base import CaptureFolder, Profiler, Tools
 from fuselab.profilers.notes import said_once
 from fuselab.profilers.observing import observed_figures, observer_notes
+from fuselab.records.profile import Profile
 
 Figures = Mapping[str, float | int | str]
 _ROOT = Path(__file__).parents[3]

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from fuselab.profilers.base import Capability, CaptureContext, CaptureFolder, Profile, Tools, Window
+from fuselab.profilers.base import Capability, CaptureContext, CaptureFolder, Tools, Window
 from fuselab.profilers.capability import native
 from fuselab.profilers.perf_session import DATA, recording
+from fuselab.records.profile import Profile
 from fuselab.targets.model import ProfilerSupport, Target
 
 _NOTHING_BLOCKED = (

@@ -14,12 +14,12 @@ from fuselab.profilers.base import (
     Capability,
     CaptureContext,
     CaptureFolder,
-    Profile,
     Tools,
     Window,
 )
 from fuselab.profilers.capability import described
 from fuselab.profilers.console_live import PROMPT, REASON, STATE, asked_at_the_end
+from fuselab.records.profile import Profile
 from fuselab.targets.model import ProfilerSupport, Target
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fuselab.profilers.base import Profile
+from fuselab.records.profile import Profile
 from fuselab.report import over_time, tables, words
 from fuselab.report.context import (
     Fact,

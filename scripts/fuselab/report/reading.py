@@ -12,7 +12,7 @@ import msgspec
 
 from fuselab.building.build import BuildRecord
 from fuselab.files import read_json
-from fuselab.profilers.base import Profile
+from fuselab.records.profile import Profile
 from fuselab.records.run import RunRecord
 from fuselab.report.inputs import ReportInputs
 from fuselab.report.plan import PlanFile

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fuselab.profilers.base import Profile
+from fuselab.records.profile import Profile
 from fuselab.records.run import RunRecord
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from fuselab.jobs.process import tools
 from fuselab.profilers import REGISTRY
-from fuselab.profilers.base import CaptureFolder, Profile
+from fuselab.profilers.base import CaptureFolder
+from fuselab.records.profile import Profile
 from fuselab.targets.model import ProfilerSupport
 
 from .conftest import Rig, fio

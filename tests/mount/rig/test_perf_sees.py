@@ -15,7 +15,8 @@ from tests.conftest import CHECKOUT
 
 from fuselab.jobs.process import tools
 from fuselab.profilers import REGISTRY
-from fuselab.profilers.base import CaptureFolder, Profile
+from fuselab.profilers.base import CaptureFolder
+from fuselab.records.profile import Profile
 from fuselab.records.request import Load
 from fuselab.targets.model import ProfilerSupport
 

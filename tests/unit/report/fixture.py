@@ -21,7 +21,7 @@ import pandas as pd
 
 from fuselab.building.build import BuildRecord
 from fuselab.paths import tool
-from fuselab.profilers.base import Profile
+from fuselab.records.profile import Profile
 from fuselab.records.run import Environment, FileRecord, MountRecord, Phases, RunRecord, TargetUse
 from fuselab.report.plan import (
     CapturePlan,

@@ -1,0 +1,41 @@
+"""`profile.json`: what processing makes of one profiler's captures, beside the stacks, tables and pictures it names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Profile:
+    """`profile.json`: what processing made, or why it could not.
+
+    `status` is `ok`; `limited` (there is a picture, with a caveat in `notes`); `refused` (a capture that should
+    have worked and is empty, cut or without names: `notes` say why, `fix` names the setting to change); or
+    `unavailable`.
+    """
+
+    profiler: str
+    status: Literal["ok", "limited", "refused", "unavailable"]
+    unit: str
+    """Of `folded.txt`: `ns on CPU`, `ns off CPU`, `ns of span wall time`, `ns of poll time`, `bytes`, ..."""
+    total: int
+    captures: int
+    operations: int
+    bytes: int
+    """Of all captures together, as `operations` is."""
+    source_files: tuple[str, ...]
+    operations_by_capture: tuple[int, ...] = ()
+    bytes_by_capture: tuple[int, ...] = ()
+    sample_value: float = 0.0
+    """What one sample stands for, in the unit; 0 where everything is counted."""
+    tool_versions: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    fix: str = ""
+    figures: Mapping[str, float | int | str] = field(default_factory=dict)
+    """Quality figures that stand beside the flamegraph: share of whole stacks, of named frames, sampling error."""
+    pictures: Mapping[str, str] = field(default_factory=dict)
+    """Title -> file in the processed folder, beyond flamegraph.svg (jeprof graph, ...)."""
+    tables: Mapping[str, str] = field(default_factory=dict)
+    """Title -> Parquet file in the processed folder, beyond table.parquet."""
