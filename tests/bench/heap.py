@@ -23,9 +23,9 @@ from promises import promise  # type: ignore[import-not-found]
 from fuselab.analysis.heap import jeprof
 from fuselab.analysis.heap.dump import addresses_of, parse_name, read_dump
 from fuselab.analysis.heap.profile import Heap, read_heap
-from fuselab.analysis.symbols.maps import AddressSpace
-from fuselab.analysis.symbols.names import demangle
-from fuselab.analysis.symbols.resolve import Place, Symbols
+from fuselab.analysis.symbols.demangle import demangle
+from fuselab.analysis.symbols.maps import AddressSpace, Place
+from fuselab.analysis.symbols.symbolizer import Symbols
 
 FIRST_S = 60
 AFTER_S = 5

@@ -15,7 +15,7 @@ from pathlib import Path
 from promises import promise  # type: ignore[import-not-found]
 
 from fuselab.analysis.perf import oncpu, session
-from fuselab.analysis.symbols.resolve import Symbols
+from fuselab.analysis.symbols.symbolizer import Symbols
 from fuselab.paths import tool
 
 LIMIT_S = 10.0

@@ -1,6 +1,6 @@
 """Three captures of one thing say it once."""
 
-from fuselab.analysis.stacks import Quality
+from fuselab.analysis.quality import Quality
 from fuselab.profilers.notes import said_once
 
 LIBFUSE = "/usr/lib/x86_64-linux-gnu/libfuse3.so.3.14.0"

@@ -18,10 +18,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from fuselab import foreign
+from fuselab.analysis.errors import ProfileError
 from fuselab.analysis.folded import Folded, read_folded, renamed, safe_frame
-from fuselab.analysis.refusal import Refusal
-from fuselab.analysis.stacks import thread_frame
-from fuselab.analysis.symbols.names import Mangling, rust_spelling, spoken_mangling
+from fuselab.analysis.symbols.demangle import Mangling, rust_spelling, spoken_mangling
+from fuselab.analysis.symbols.labels import thread_frame
 
 CPU_UNIT = "ns on CPU"
 SAMPLES_UNIT = "samples on CPU"
@@ -48,21 +48,21 @@ class BenchProfile:
 def read_profiles(home: Path) -> tuple[BenchProfile, ...]:
     """Every profile below `home` (CRITERION_HOME), by name.
 
-    Raises Refusal if there is none, or if no bench left a sample.
+    Raises ProfileError if there is none, or if no bench left a sample.
     """
     found = sorted(
         {path.parent for pattern in ("flamegraph.svg", "folded.txt") for path in home.rglob(pattern)}
     )
     folders = [folder for folder in found if folder.name == "profile"]
     if not folders:
-        raise Refusal(
+        raise ProfileError(
             "The bench left no profile.",
             "Give Criterion a profiler (pprof) that the bench switches on by a variable, and name that in `env` of "
             "criterion-flamegraph in target.yaml: {MYFS_BENCH_FLAMEGRAPH: 1}.",
         )
     profiles = tuple(sorted((_read(folder, home) for folder in folders), key=lambda profile: profile.name))
     if not any(profile.folded for profile in profiles):
-        raise Refusal(f"No sample was taken in any of {len(profiles)} benches.", _NO_SAMPLES)
+        raise ProfileError(f"No sample was taken in any of {len(profiles)} benches.", _NO_SAMPLES)
     return profiles
 
 
@@ -73,7 +73,7 @@ def _read(folder: Path, home: Path) -> BenchProfile:
     stacks = folder / "folded.txt"
     try:
         folded = read_folded(stacks, CPU_UNIT) if stacks.is_file() else stacks_of_flamegraph(picture)
-    except (Refusal, ValueError) as error:
+    except (ProfileError, ValueError) as error:
         return BenchProfile(name, drawn, None, str(error))
     if not folded:
         return BenchProfile(name, drawn, None, f"{stacks.name} is empty. {_NO_SAMPLES}")
@@ -118,11 +118,11 @@ class _Frame:
 def stacks_of_flamegraph(svg: Path) -> Folded:
     """The stacks behind a picture by inferno 0.10 or later; samples.
 
-    Raises Refusal for an empty picture, and ValueError for one that does not hold exact extents or whose frames
+    Raises ProfileError for an empty picture, and ValueError for one that does not hold exact extents or whose frames
     do not nest.
     """
     if svg.stat().st_size == 0:
-        raise Refusal(f"{svg.name} is empty: no sample was taken.", _NO_SAMPLES)
+        raise ProfileError(f"{svg.name} is empty: no sample was taken.", _NO_SAMPLES)
     frames = _frames(svg)
     if not frames:
         raise ValueError(

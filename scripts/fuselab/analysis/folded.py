@@ -22,8 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fuselab import foreign
-from fuselab.analysis.refusal import LONGER, Refusal
-from fuselab.analysis.stacks import Stacks
+from fuselab.analysis.errors import LONGER, ProfileError
+
+Stacks = dict[tuple[str, ...], int]
+"""Root first -> value, in ns or bytes."""
 
 INFERNO_TIMEOUT_S = 120.0
 _BREAKS = re.compile(r"\s*[\r\n\t]\s*")
@@ -173,7 +175,7 @@ def functions(folded: Folded) -> dict[str, Share]:
 def flamegraph(program: str, folded: Folded, out: Path, picture: Picture) -> None:
     """Draw `out` (SVG) with inferno-flamegraph.
 
-    Raises Refusal if there is no stack to draw, RuntimeError with inferno's own words if it fails or takes
+    Raises ProfileError if there is no stack to draw, RuntimeError with inferno's own words if it fails or takes
     longer than INFERNO_TIMEOUT_S.
     """
     _require(folded)
@@ -212,7 +214,7 @@ def difference(
 
 def _require(folded: Folded) -> None:
     if not folded:
-        raise Refusal("There is no stack to draw.", f"{LONGER} Else look at what the capture recorded.")
+        raise ProfileError("There is no stack to draw.", f"{LONGER} Else look at what the capture recorded.")
 
 
 def _options(picture: Picture, unit: str) -> Sequence[str]:

@@ -47,9 +47,8 @@ class CriterionFlamegraph:
 
     def process(self, captures: Sequence[CaptureFolder], out: Path, tools: Tools) -> Profile:
         from fuselab.analysis.criterion import BenchProfile, read_profiles, spelled
-        from fuselab.analysis.folded import Picture, flamegraph
-        from fuselab.analysis.stacks import Stacks
-        from fuselab.analysis.symbols.names import Mangling
+        from fuselab.analysis.folded import Picture, Stacks, flamegraph
+        from fuselab.analysis.symbols.demangle import Mangling
         from fuselab.profilers.output import Extras, Reading, mangling_figure, profile_of
 
         found: list[BenchProfile] = []

@@ -76,12 +76,12 @@ class JemallocHeap:
         return whole_run()
 
     def process(self, captures: Sequence[CaptureFolder], out: Path, tools: Tools) -> Profile:
+        from fuselab.analysis.errors import ProfileError, UnavailableError
         from fuselab.analysis.heap import jeprof
         from fuselab.analysis.heap.profile import Heap, read_heap
         from fuselab.analysis.perf.modules import read_kept
-        from fuselab.analysis.refusal import Refusal, Unavailable
-        from fuselab.analysis.stacks import UNWIND_TABLES
-        from fuselab.analysis.symbols.resolve import Symbols
+        from fuselab.analysis.quality import UNWIND_TABLES
+        from fuselab.analysis.symbols.symbolizer import Symbols
         from fuselab.profilers.heap_tables import memory_table, timeline_table, write_table
         from fuselab.profilers.output import Extras, Reading, profile_of, quality_figures
 
@@ -100,10 +100,12 @@ class JemallocHeap:
                     read_kept(capture.folder).build_ids,
                     capture.log(),
                 )
-            except Refusal as refusal:
+            except ProfileError as refusal:
                 if obstacle := _obstacle(capture):
                     # Of a run that failed the failure is said first, and this beside it.
-                    say = Unavailable if all(each.ended_in_order() for each in captures) else Refusal
+                    say = (
+                        UnavailableError if all(each.ended_in_order() for each in captures) else ProfileError
+                    )
                     raise say(f"{capture.binary.name} {obstacle}.", _LEAVE_OUT) from refusal
                 raise
             heaps.append(heap)
@@ -145,7 +147,7 @@ def _thin(error: float) -> tuple[str, ...]:
     """What to say of a total whose standard error, as a share of it, is too large to compare anything with."""
     if error <= ERROR_ENOUGH:
         return ()
-    from fuselab.analysis.heap.words import SAMPLE_MORE
+    from fuselab.analysis.heap.caveats import SAMPLE_MORE
 
     return (f"So little was sampled that the total has a standard error of {error:.0%}. {SAMPLE_MORE}",)
 

@@ -14,9 +14,19 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fuselab.analysis.folded import Folded, Picture, flamegraph, functions, merged, safe, scaled, write_folded
-from fuselab.analysis.refusal import Refusal, Unavailable
-from fuselab.analysis.stacks import Quality, Stacks
+from fuselab.analysis.errors import ProfileError, UnavailableError
+from fuselab.analysis.folded import (
+    Folded,
+    Picture,
+    Stacks,
+    flamegraph,
+    functions,
+    merged,
+    safe,
+    scaled,
+    write_folded,
+)
+from fuselab.analysis.quality import Quality
 from fuselab.profilers.base import CaptureFolder, Profiler, Tools
 from fuselab.profilers.notes import said_once
 from fuselab.profilers.observing import observed_figures, observer_notes
@@ -66,7 +76,7 @@ def profile_of(
 ) -> Profile:
     """Read every capture, write the common files into `out`, and say what they are worth.
 
-    `read` may raise Refusal: then there is no picture, and the profile says why. `extras` is called after the
+    `read` may raise ProfileError: then there is no picture, and the profile says why. `extras` is called after the
     last reading.
     """
     try:
@@ -82,7 +92,7 @@ def profile_of(
         if not nothing:
             flamegraph(tools.inferno_flamegraph, whole, out / "flamegraph.svg", picture)
         added = extras()
-    except Refusal as refusal:
+    except ProfileError as refusal:
         return refusal_of(profiler, captures, refusal)
     for capture, side in zip(captures, sides, strict=True):
         write_folded(out / f"folded.{capture.repeat:03d}.txt", side)
@@ -116,11 +126,11 @@ def profile_of(
 
 
 def files_of(capture: CaptureFolder, profiler: str) -> tuple[Path, ...]:
-    """The raw files of `profiler`, all that fit its `files`. Raises Refusal if it left none."""
+    """The raw files of `profiler`, all that fit its `files`. Raises ProfileError if it left none."""
     files = capture.left_by(profiler)
     if not files:
         last = next((line for line in reversed(capture.log().splitlines()) if line.strip()), "")
-        raise Refusal(
+        raise ProfileError(
             f"{profiler} left no file." + (f" The target's log ends with: {last[:300]}" if last else ""),
             "Look at `env`, `argv` and `files` of this profiler in target.yaml, and at the build's `features` and "
             "`rustflags`.",
@@ -128,10 +138,10 @@ def files_of(capture: CaptureFolder, profiler: str) -> tuple[Path, ...]:
     return tuple(files)
 
 
-def refusal_of(profiler: Profiler, captures: Sequence[CaptureFolder], refusal: Refusal) -> Profile:
+def refusal_of(profiler: Profiler, captures: Sequence[CaptureFolder], refusal: ProfileError) -> Profile:
     return Profile(
         profiler=profiler.name,
-        status="unavailable" if isinstance(refusal, Unavailable) else "refused",
+        status="unavailable" if isinstance(refusal, UnavailableError) else "refused",
         unit=profiler.unit,
         total=0,
         captures=len(captures),

@@ -48,7 +48,7 @@ class PerfOffCpu:
         from fuselab.analysis.folded import Folded, Picture, flamegraph, merged, write_folded
         from fuselab.analysis.perf.interpreter import interpreter_notes
         from fuselab.analysis.perf.offcpu import OffCpu, read_offcpu
-        from fuselab.analysis.symbols.resolve import Symbols
+        from fuselab.analysis.symbols.symbolizer import Symbols
         from fuselab.profilers.output import Extras, Reading, profile_of, quality_figures
 
         symbols = Symbols()

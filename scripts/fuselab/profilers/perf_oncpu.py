@@ -44,7 +44,7 @@ class PerfOnCpu:
     def process(self, captures: Sequence[CaptureFolder], out: Path, tools: Tools) -> Profile:
         from fuselab.analysis.perf.interpreter import interpreter_notes
         from fuselab.analysis.perf.oncpu import OnCpu, read_oncpu
-        from fuselab.analysis.symbols.resolve import Symbols
+        from fuselab.analysis.symbols.symbolizer import Symbols
         from fuselab.profilers.output import Extras, Reading, profile_of, quality_figures
 
         symbols = Symbols()

@@ -51,7 +51,7 @@ class TokioConsole:
     def process(self, captures: Sequence[CaptureFolder], out: Path, tools: Tools) -> Profile:
         import pyarrow.parquet as pq
 
-        from fuselab.analysis.tokio.console_state import read_state
+        from fuselab.analysis.tokio.state import read_state
         from fuselab.analysis.tokio.tasks import never_woken, read_recordings, task_stacks, write_tasks
         from fuselab.profilers.output import Extras, Reading, files_of, profile_of
 

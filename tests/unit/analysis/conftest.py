@@ -14,7 +14,7 @@ import pytest
 
 from fuselab.analysis.perf import session
 from fuselab.analysis.perf.session import Watched
-from fuselab.analysis.symbols.resolve import Symbols
+from fuselab.analysis.symbols.symbolizer import Symbols
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from threading import Event
 import grpc
 import pytest
 
-from fuselab.analysis.tokio.console_state import State, read_state, short_place
+from fuselab.analysis.tokio.state import State, read_state, short_place
 from fuselab.analysis.tokio.tasks import read_tasks
 from fuselab.profilers.base import CaptureContext
 from fuselab.profilers.console_live import REASON, STATE, asked_at_the_end

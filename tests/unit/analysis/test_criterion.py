@@ -18,8 +18,8 @@ from fuselab.analysis.criterion import (
     spelled,
     stacks_of_flamegraph,
 )
+from fuselab.analysis.errors import ProfileError
 from fuselab.analysis.folded import Folded, Picture, flamegraph, functions
-from fuselab.analysis.refusal import Refusal
 from fuselab.paths import tool
 
 WORK = "burn/cpu/heavy and light/4"
@@ -92,10 +92,10 @@ def test_a_bench_that_only_profiled_is_named_by_its_folders(golden: Path, tmp_pa
 
 
 def test_no_profile_and_no_sample_are_refused_with_the_reason(golden: Path, tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match=r"no profile.*BENCH_FLAMEGRAPH"):
+    with pytest.raises(ProfileError, match=r"no profile.*BENCH_FLAMEGRAPH"):
         read_profiles(tmp_path)
     shutil.copytree(golden / "criterion" / "wait", tmp_path / "wait")
-    with pytest.raises(Refusal, match="No sample"):
+    with pytest.raises(ProfileError, match="No sample"):
         read_profiles(tmp_path)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from fuselab.analysis.refusal import Refusal
+from fuselab.analysis.errors import ProfileError
 from fuselab.analysis.spans.flame import Flame, parse_frame, read_flame, write_frames
 from fuselab.analysis.spans.trace import Place
 
@@ -90,7 +90,7 @@ def test_layers_without_places_are_read_too(tmp_path: Path) -> None:
 )
 def test_a_recording_without_spans_says_why(text: str, reason: str, tmp_path: Path) -> None:
     (tmp_path / "f.folded").write_text(text)
-    with pytest.raises(Refusal, match=reason):
+    with pytest.raises(ProfileError, match=reason):
         read_flame(tmp_path / "f.folded")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from fuselab.analysis.errors import ProfileError
 from fuselab.analysis.folded import (
     Folded,
     Picture,
@@ -21,7 +22,6 @@ from fuselab.analysis.folded import (
     scaled,
     write_folded,
 )
-from fuselab.analysis.refusal import Refusal
 from fuselab.paths import tool
 
 NS = "ns on CPU"
@@ -114,9 +114,9 @@ def test_titles_and_units_are_text_whatever_they_hold(inferno: str, tmp_path: Pa
 
 def test_nothing_is_never_drawn(inferno: str, programs: tuple[str, str], tmp_path: Path) -> None:
     nothing, something = Folded({("a",): 0}, NS), Folded({("a",): 1}, NS)
-    with pytest.raises(Refusal, match="no stack"):
+    with pytest.raises(ProfileError, match="no stack"):
         flamegraph(inferno, nothing, tmp_path / "out.svg", Picture("t"))
-    with pytest.raises(Refusal, match="no stack"):
+    with pytest.raises(ProfileError, match="no stack"):
         difference(programs, something, nothing, tmp_path / "d.folded", tmp_path / "d.svg", Picture("t"))
     assert not list(tmp_path.iterdir())
 

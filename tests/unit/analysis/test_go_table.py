@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from fuselab.analysis.symbols.elf import read_image
-from fuselab.analysis.symbols.go_table import parse, read_go_table
-from fuselab.analysis.symbols.resolve import Place, Symbols
+from fuselab.analysis.symbols.maps import Place
+from fuselab.analysis.symbols.pclntab import parse, read_go_table
+from fuselab.analysis.symbols.symbolizer import Symbols
 
 GO = shutil.which("go")
 ETCD = shutil.which("etcd")

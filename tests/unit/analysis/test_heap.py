@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from fuselab.analysis.errors import ProfileError
 from fuselab.analysis.heap import allocator, jeprof
 from fuselab.analysis.heap.dump import parse_name, read_dump, unbias
 from fuselab.analysis.heap.profile import Heap, read_heap
-from fuselab.analysis.refusal import Refusal
-from fuselab.analysis.symbols.resolve import Symbols
+from fuselab.analysis.symbols.symbolizer import Symbols
 
 MIB = 2**20
 POOL_BYTES = 82494
@@ -147,17 +147,17 @@ def test_allocator_frames_go(stack: tuple[str, ...], left: tuple[str, ...]) -> N
 
 
 def test_no_dumps_say_why(tmp_path: Path, symbols: Symbols) -> None:
-    with pytest.raises(Refusal, match="no heap dumps"):
+    with pytest.raises(ProfileError, match="no heap dumps"):
         read_heap(tmp_path.iterdir(), symbols)
     log = "<jemalloc>: Invalid conf pair: prof:true\n<jemalloc>: Invalid conf pair: prof_final:true\n"
-    with pytest.raises(Refusal, match="no profiling compiled in") as refusal:
+    with pytest.raises(ProfileError, match="no profiling compiled in") as refusal:
         read_heap(tmp_path.iterdir(), symbols, log=log)
     assert "jemalloc-profiling" in refusal.value.fix
 
 
 def test_a_missing_final_dump_is_refused_with_its_cause(golden: Path, symbols: Symbols) -> None:
     first = [golden / "heap" / "p.27415.0.i0.heap"]
-    with pytest.raises(Refusal, match="killed or left through _exit") as refusal:
+    with pytest.raises(ProfileError, match="killed or left through _exit") as refusal:
         read_heap(first, symbols)
     assert "stop signal" in refusal.value.fix
 
@@ -166,7 +166,7 @@ def test_a_missing_final_dump_is_refused_with_its_cause(golden: Path, symbols: S
 def test_a_cut_dump_is_refused(golden: Path, tmp_path: Path, symbols: Symbols, kept: int, said: str) -> None:
     text = (golden / "heap" / "p.27415.5.f.heap").read_text()
     (tmp_path / "p.27415.5.f.heap").write_text(text[:kept])
-    with pytest.raises(Refusal, match=said):
+    with pytest.raises(ProfileError, match=said):
         read_heap(tmp_path.iterdir(), symbols)
 
 
@@ -174,7 +174,7 @@ def test_dumps_without_a_single_sample_are_refused(golden: Path, tmp_path: Path,
     text = (golden / "heap" / "p.27415.5.f.heap").read_text()
     maps = text[text.index("MAPPED_LIBRARIES") :]
     (tmp_path / "p.1.0.m0.heap").write_text(f"heap_v2/65536\n  t*: 0: 0 [0: 0]\n\n{maps}")
-    with pytest.raises(Refusal, match="no dump holds") as refusal:
+    with pytest.raises(ProfileError, match="no dump holds") as refusal:
         read_heap(tmp_path.iterdir(), symbols)
     assert "lg_prof_sample" in refusal.value.fix
 
@@ -190,7 +190,7 @@ def test_the_process_that_dumped_most_is_meant_unless_said(
     shutil.copy(golden / "heap" / "p.27415.0.i0.heap", tmp_path / "p.27415.1.i1.heap")
     assert read_heap(tmp_path.iterdir(), symbols).pid == 27415
     assert read_heap(tmp_path.iterdir(), symbols, pid=99).pid == 99
-    with pytest.raises(Refusal, match=r"no heap dump of the process that serves the mount \(7\)"):
+    with pytest.raises(ProfileError, match=r"no heap dump of the process that serves the mount \(7\)"):
         read_heap(tmp_path.iterdir(), symbols, pid=7)
 
 
@@ -216,7 +216,7 @@ def test_jeprof_keeps_rust_generics(tmp_path: Path) -> None:
     from dataclasses import replace
 
     from fuselab.analysis.heap.profile import HeapPoint, Sample
-    from fuselab.analysis.stacks import Quality
+    from fuselab.analysis.quality import Quality
 
     name = "<demofs::meta::Sqlite<T> as demofs::meta::Store>::stat(--x)"
     heap = Heap(
@@ -234,5 +234,5 @@ def test_jeprof_keeps_rust_generics(tmp_path: Path) -> None:
 
 def test_jeprofs_failure_is_a_reason(tmp_path: Path) -> None:
     (tmp_path / "bad").write_text("--- symbol\n---\nnothing\n")
-    with pytest.raises(Refusal, match="jeprof failed"):
+    with pytest.raises(ProfileError, match="jeprof failed"):
         jeprof.text("jeprof", tmp_path / "bad")

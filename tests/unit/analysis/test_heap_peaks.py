@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from fuselab.analysis.errors import ProfileError
 from fuselab.analysis.heap.profile import Heap, read_heap
-from fuselab.analysis.refusal import Refusal
 from fuselab.analysis.symbols.elf import read_image
-from fuselab.analysis.symbols.resolve import Symbols
+from fuselab.analysis.symbols.symbolizer import Symbols
 from fuselab.profilers import REGISTRY
 from fuselab.targets.model import fill
 
@@ -128,7 +128,7 @@ def test_a_dump_from_the_exit_alone_is_refused_with_the_mend(
     heaps: Path, look: Look, tmp_path: Path, symbols: Symbols
 ) -> None:
     look(heaps / "heaps", "hold", 10, 4096, peaks=False)
-    with pytest.raises(Refusal, match="only the dump at the exit") as refusal:
+    with pytest.raises(ProfileError, match="only the dump at the exit") as refusal:
         read_heap(tmp_path.iterdir(), symbols)
     assert "lg_prof_interval:20" in refusal.value.fix
 
@@ -176,7 +176,7 @@ def test_a_server_that_leaves_no_dump_is_seen_by_its_family(
     assert heap.peak.live_bytes == pytest.approx(10 * MIB, rel=WITHIN)
     assert heap.caveats[0].startswith("No dump of the process that serves the mount while it ran")
     assert read_heap(tmp_path.iterdir(), symbols, pid=1, family=[pid]).pid == pid
-    with pytest.raises(Refusal, match=r"no heap dump of the process that serves the mount \(1\)"):
+    with pytest.raises(ProfileError, match=r"no heap dump of the process that serves the mount \(1\)"):
         read_heap(tmp_path.iterdir(), symbols, pid=1)
 
 

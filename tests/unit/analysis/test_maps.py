@@ -1,9 +1,15 @@
 """An address is what it is in one process at one time."""
 
-from fuselab.analysis.symbols.maps import MappedFile, address_space
-from fuselab.analysis.symbols.resolve import MIXED, Place
+import functools
+
+from fuselab.analysis.symbols.maps import MIXED, NOTHING_MAPPED, AddressSpace, MappedFile, Place
 
 A = MappedFile(0x1000, 0x5000, 0x200, "/a.so", "aa")
+
+
+def address_space(mappings: list[MappedFile]) -> AddressSpace:
+    """All together, in the order in which they were made."""
+    return functools.reduce(AddressSpace.with_mapping, mappings, NOTHING_MAPPED)
 
 
 def test_an_address_is_an_offset_in_the_file_that_is_mapped_there() -> None:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fuselab.analysis.folded import Folded
+from fuselab.analysis.folded import Folded, Stacks
 from fuselab.analysis.movers import CANNOT_TELL, Side, find_movers, write_movers
-from fuselab.analysis.stacks import Stacks
 
 MS = 1_000_000
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fuselab.analysis.symbols.names import demangle, foldable
+from fuselab.analysis.symbols.demangle import demangle, foldable
 
 
 @pytest.mark.parametrize(

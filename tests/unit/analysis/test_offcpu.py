@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from fuselab.analysis.errors import ProfileError
+from fuselab.analysis.folded import Stacks
 from fuselab.analysis.perf import offcpu, script, session
 from fuselab.analysis.perf.offcpu import read_offcpu
-from fuselab.analysis.refusal import Refusal
-from fuselab.analysis.stacks import Stacks
-from fuselab.analysis.symbols.resolve import Symbols
+from fuselab.analysis.symbols.symbolizer import Symbols
 
 Slept = tuple[Path, tuple[int, int], int]
 
@@ -96,7 +96,7 @@ def test_switches_without_a_sample_are_time_without_a_stack(
 
 
 def test_no_switches_are_refused(oncpu_data: Path, symbols: Symbols) -> None:
-    with pytest.raises(Refusal, match="0 scheduler switches"):
+    with pytest.raises(ProfileError, match="0 scheduler switches"):
         read_offcpu("perf", oncpu_data, symbols)
 
 

@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from fuselab.analysis.errors import ProfileError
+from fuselab.analysis.folded import Stacks
 from fuselab.analysis.perf import script, session
 from fuselab.analysis.perf.data import read_modules, read_stack_tops
 from fuselab.analysis.perf.oncpu import read_oncpu
 from fuselab.analysis.perf.script import RawStack
-from fuselab.analysis.refusal import Refusal
-from fuselab.analysis.stacks import UNWIND_TABLES, Quality, Stacks, is_whole, thread_frame
+from fuselab.analysis.quality import UNWIND_TABLES, Quality, is_whole
 from fuselab.analysis.symbols.elf import read_image
-from fuselab.analysis.symbols.resolve import Place, Symbols
+from fuselab.analysis.symbols.labels import thread_frame
+from fuselab.analysis.symbols.maps import Place
+from fuselab.analysis.symbols.symbolizer import Symbols
 
 
 def shares(stacks: Stacks, names: list[str]) -> dict[str, float]:
@@ -85,14 +88,14 @@ def test_modules_are_known_by_build_id_and_stacks_are_copied(oncpu_data: Path, p
 def test_too_little_to_say_anything_is_refused_with_what_to_change(
     oncpu_data: Path, symbols: Symbols
 ) -> None:
-    with pytest.raises(Refusal, match="too few to say anything") as refusal:
+    with pytest.raises(ProfileError, match="too few to say anything") as refusal:
         read_oncpu("perf", oncpu_data, symbols, minimum_samples=10**6)
     assert "`runtime`" in refusal.value.fix
 
 
 def test_an_idle_program_is_refused(programs: Path, recorder, symbols: Symbols) -> None:
     data = recorder.record(session.oncpu_record_argv, [str(programs / "inlined"), "0"])
-    with pytest.raises(Refusal, match=r"no samples|only"):
+    with pytest.raises(ProfileError, match=r"no samples|only"):
         read_oncpu("perf", data, symbols)
 
 
@@ -105,7 +108,7 @@ def test_a_missing_empty_or_cut_file_is_refused(
     data = tmp_path / "perf.data"
     if bytes_kept is not None:
         data.write_bytes(oncpu_data.read_bytes()[:bytes_kept])
-    with pytest.raises(Refusal, match=said):
+    with pytest.raises(ProfileError, match=said):
         read_oncpu("perf", data, symbols)
 
 
@@ -128,7 +131,7 @@ def test_a_program_without_frame_pointers_is_limited(
 
 def test_a_stripped_program_is_refused(golden: Path, tmp_path: Path, recorder, symbols: Symbols) -> None:
     data = recorder.record(session.oncpu_record_argv, [str(without_frame_pointers(golden, tmp_path, "-s"))])
-    with pytest.raises(Refusal, match=r"of the frames have a name.*debug = limited.*do not strip"):
+    with pytest.raises(ProfileError, match=r"of the frames have a name.*debug = limited.*do not strip"):
         read_oncpu("perf", data, symbols)
 
 
@@ -189,7 +192,7 @@ def test_a_recording_without_call_chains_is_refused(
         line for line in (golden / "perf" / "oncpu.txt").read_text().splitlines() if "cpu-clock:" in line
     ]
     monkeypatch.setattr(script, "run", lambda argv: iter(["\n\n".join(heads * 10) + "\n\n"]))
-    with pytest.raises(Refusal, match=r"No stack has a frame.*perf.log"):
+    with pytest.raises(ProfileError, match=r"No stack has a frame.*perf.log"):
         read_oncpu("perf", oncpu_data, symbols)
 
 
@@ -199,7 +202,7 @@ def test_a_recording_without_a_single_name_is_refused(
     text = (golden / "perf" / "oncpu.txt").read_text()
     nameless = re.sub(r"^(\s+[0-9a-f]+) \S.* \((\S+)\)$", r"\1 [unknown] (/gone/program)", text, flags=re.M)
     monkeypatch.setattr(script, "run", lambda argv: iter([nameless] * 10))
-    with pytest.raises(Refusal, match=r"0\.0% of the frames.*/gone/program.*debug = limited"):
+    with pytest.raises(ProfileError, match=r"0\.0% of the frames.*/gone/program.*debug = limited"):
         read_oncpu("perf", oncpu_data, symbols)
 
 

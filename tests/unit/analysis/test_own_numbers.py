@@ -2,8 +2,8 @@
 
 import pytest
 
-from fuselab.analysis.symbols.names import demangle
-from fuselab.analysis.symbols.own_numbers import of_file, of_instance
+from fuselab.analysis.symbols.demangle import demangle
+from fuselab.analysis.symbols.labels import of_file, of_instance
 
 
 @pytest.mark.parametrize(

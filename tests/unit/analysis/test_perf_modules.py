@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from fuselab.analysis.folded import Stacks
 from fuselab.analysis.perf import modules, script, session
-from fuselab.analysis.perf.map_files import read_perf_map
 from fuselab.analysis.perf.modules import VDSO, keep_modules, modules_of, read_kept
 from fuselab.analysis.perf.oncpu import OnCpu, read_oncpu
 from fuselab.analysis.perf.script import RawStack
-from fuselab.analysis.stacks import Stacks
 from fuselab.analysis.symbols.elf import read_image
-from fuselab.analysis.symbols.resolve import MIXED, Symbols
+from fuselab.analysis.symbols.maps import MIXED
+from fuselab.analysis.symbols.perf_map import read_perf_map
+from fuselab.analysis.symbols.symbolizer import Symbols
 
 
 def share(stacks: Stacks, *names: str) -> float:

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from fuselab.analysis.folded import Stacks
 from fuselab.analysis.heap.profile import read_heap
 from fuselab.analysis.perf import session
 from fuselab.analysis.perf.offcpu import read_offcpu
 from fuselab.analysis.perf.oncpu import read_oncpu
-from fuselab.analysis.stacks import Stacks
-from fuselab.analysis.symbols.resolve import Symbols
+from fuselab.analysis.symbols.symbolizer import Symbols
 from fuselab.profilers import REGISTRY
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone]

@@ -13,7 +13,7 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from fuselab.analysis.refusal import Refusal
+from fuselab.analysis.errors import ProfileError
 from fuselab.analysis.spans.flame import read_flame
 from fuselab.analysis.spans.trace import Edge, Place, TraceSummary, read_trace, read_traces, wall_stacks
 
@@ -133,7 +133,7 @@ def test_wall_stacks_hold_the_self_times(golden: Path, tmp_path: Path) -> None:
 
 
 def test_a_filter_that_lets_no_span_through_is_named(golden: Path, tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match="RUST_LOG"):
+    with pytest.raises(ProfileError, match="RUST_LOG"):
         read_trace(golden / "chrome" / "silent.json", tmp_path / "out.parquet")
     assert not (tmp_path / "out.parquet").exists()
 
@@ -152,7 +152,7 @@ def test_a_filter_that_lets_no_span_through_is_named(golden: Path, tmp_path: Pat
 )
 def test_a_trace_without_spans_says_why(text: str, reason: str, tmp_path: Path) -> None:
     (tmp_path / "trace.json").write_text(text)
-    with pytest.raises(Refusal, match=reason):
+    with pytest.raises(ProfileError, match=reason):
         read_trace(tmp_path / "trace.json", tmp_path / "out.parquet")
 
 
@@ -386,7 +386,7 @@ def test_a_trace_cut_anywhere_keeps_its_whole_records(keep: int, tmp_path: Path)
     (tmp_path / "t.json").write_bytes(kept)
     records = kept.count(b"}}")
     if not records:
-        with pytest.raises(Refusal, match="cut"):
+        with pytest.raises(ProfileError, match="cut"):
             read_trace(tmp_path / "t.json", tmp_path / "out.parquet")
         return
     summary, spans = spans_of(tmp_path / "t.json", tmp_path)

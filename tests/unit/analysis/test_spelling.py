@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fuselab.analysis.symbols.names import demangle
+from fuselab.analysis.symbols.demangle import demangle
 from fuselab.analysis.symbols.spelling import common_spelling
 
 

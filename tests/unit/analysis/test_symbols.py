@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from fuselab.analysis.symbols.elf import NotElfError, read_image
-from fuselab.analysis.symbols.resolve import MIXED, Place, Symbols
+from fuselab.analysis.symbols.maps import MIXED, Place
+from fuselab.analysis.symbols.symbolizer import Symbols
 
 
 def offset_of(binary: Path, function: str) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from fuselab.analysis.refusal import Refusal
+from fuselab.analysis.errors import ProfileError
 from fuselab.analysis.tokio.tasks import (
     Recording,
     Task,
@@ -99,7 +99,7 @@ def test_a_cut_tail_is_left_out(golden: Path, recording: Recording, tmp_path: Pa
 
 
 def test_a_filter_that_hides_the_console_is_named(golden: Path) -> None:
-    with pytest.raises(Refusal, match=r"0 events.*tokio=trace,runtime=trace"):
+    with pytest.raises(ProfileError, match=r"0 events.*tokio=trace,runtime=trace"):
         read_tasks(golden / "console" / "filtered.ndjson")
 
 
@@ -186,13 +186,13 @@ def test_a_waker_kept_somewhere_is_not_lost(tmp_path: Path) -> None:
 
 
 def test_a_recording_of_resources_alone_has_no_task(tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match="no task"):
+    with pytest.raises(ProfileError, match="no task"):
         made(tmp_path, ("Enter", 1, None), ("Exit", 2, None))
 
 
 def test_an_unknown_version_is_refused(tmp_path: Path) -> None:
     (tmp_path / "r.ndjson").write_text('{"v":2}\n')
-    with pytest.raises(Refusal, match="version 2"):
+    with pytest.raises(ProfileError, match="version 2"):
         read_tasks(tmp_path / "r.ndjson")
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from fuselab.analysis.refusal import Refusal
+from fuselab.analysis.errors import ProfileError
 from fuselab.analysis.symbols.maps import MappedFile
 
 Kind = Literal["interval", "manual", "high-water", "final"]
@@ -93,16 +93,18 @@ def unbias(objects: int, size: int, mean_sample_bytes: int) -> Estimate:
 def read_dump(name: DumpName, build_ids: Mapping[str, str] | None = None) -> HeapDump:
     """Read one dump; `build_ids` are those that its capture noted, by path, for a dump has none.
 
-    Raises Refusal where it is empty, cut short or of another format.
+    Raises ProfileError where it is empty, cut short or of another format.
     """
     text = name.file.read_text(errors="replace")
     head, _, maps = text.partition("MAPPED_LIBRARIES:\n")
     first, _, body = head.partition("\n")
     if not (match := _HEADER.match(first)):
         what = "is empty" if not text else f"does not begin with heap_v2 but with {first[:40]!r}"
-        raise Refusal(f"{name.file.name} {what}.", "Look for a full disk or a killed target in this capture.")
+        raise ProfileError(
+            f"{name.file.name} {what}.", "Look for a full disk or a killed target in this capture."
+        )
     if not maps:
-        raise Refusal(
+        raise ProfileError(
             f"{name.file.name} is cut short: it has no list of mapped libraries.",
             "Look for a full disk or a killed target in this capture.",
         )

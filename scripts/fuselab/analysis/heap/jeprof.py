@@ -11,8 +11,8 @@ import hashlib
 import subprocess
 from pathlib import Path
 
+from fuselab.analysis.errors import ProfileError
 from fuselab.analysis.heap.profile import Heap
-from fuselab.analysis.refusal import Refusal
 
 # jeprof takes `<..>`, `(..)` and leading words for C++ types and cuts them off. They travel as other
 # characters.
@@ -40,13 +40,13 @@ def write_symbolised(heap: Heap, out: Path) -> None:
 
 
 def text(jeprof: str, profile: Path, base: Path | None = None) -> str:
-    """`jeprof --text --show_bytes`: flat and cumulative live bytes by function. Raises Refusal if jeprof
+    """`jeprof --text --show_bytes`: flat and cumulative live bytes by function. Raises ProfileError if jeprof
     fails."""
     return _decode(_run(jeprof, "--text", profile, base), {})
 
 
 def svg(jeprof: str, profile: Path, base: Path | None = None) -> str:
-    """`jeprof --dot --show_bytes`, drawn by graphviz. Raises Refusal if jeprof or dot fails.
+    """`jeprof --dot --show_bytes`, drawn by graphviz. Raises ProfileError if jeprof or dot fails.
 
     Not `jeprof --svg`: that takes the picture's size away, and a picture without one is cut off wherever its own
     script does not run.
@@ -57,7 +57,7 @@ def svg(jeprof: str, profile: Path, base: Path | None = None) -> str:
     graph = "".join(line for line in graph.splitlines(True) if not line.startswith("Legend ["))
     done = subprocess.run(argv, input=graph, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise Refusal(
+        raise ProfileError(
             f"dot failed: {done.stderr.strip()[-300:]}", "Install graphviz: its dot draws the graph."
         )
     return _decode(done.stdout, {"<": "&lt;", ">": "&gt;"})
@@ -67,7 +67,7 @@ def _run(jeprof: str, form: str, profile: Path, base: Path | None) -> str:
     argv = [jeprof, form, "--show_bytes", *([f"--base={base}"] if base else []), str(profile)]
     done = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode != 0:
-        raise Refusal(
+        raise ProfileError(
             f"jeprof failed: {(done.stderr.strip().splitlines() or ['no message'])[-1]}",
             "Run it by hand: " + " ".join(argv),
         )

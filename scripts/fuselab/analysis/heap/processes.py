@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from fuselab.analysis.errors import ProfileError
 from fuselab.analysis.heap.dump import DumpName, HeapDump, parse_name, read_dump
-from fuselab.analysis.refusal import Refusal
 
 Image = tuple[int, str]
 """Where the program lies, and its file: alike in a parent and its forks, and in no two programs that were started."""
@@ -45,16 +45,16 @@ class HeapProcess:
 
 
 def read_all(names: Iterable[DumpName], build_ids: Mapping[str, str]) -> tuple[list[HeapProcess], list[str]]:
-    """Every process that left dumps, and why some could not be read. Raises Refusal where none could.
+    """Every process that left dumps, and why some could not be read. Raises ProfileError where none could.
 
     `build_ids` are those that the capture noted, by path.
     """
     found: defaultdict[tuple[int, Image | None], list[HeapDump]] = defaultdict(list)
-    broken: list[Refusal] = []
+    broken: list[ProfileError] = []
     for name in names:
         try:
             dump = read_dump(name, build_ids)
-        except Refusal as refusal:
+        except ProfileError as refusal:
             broken.append(refusal)
         else:
             found[name.pid, _image(dump)].append(replace(dump, stacks=_as_asked(dump)))

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from fuselab.analysis.heap.dump import Estimate, HeapDump, Kind, unbias
-from fuselab.analysis.heap.names import Name, name_stacks
-from fuselab.analysis.heap.processes import HeapProcess, dumps_in, of_target, read_all, without_inherited
-from fuselab.analysis.heap.words import (
+from fuselab.analysis.errors import LONGER, ProfileError
+from fuselab.analysis.folded import Stacks
+from fuselab.analysis.heap.caveats import (
     SAMPLE_MORE,
     caveats,
     looked_at_while_running,
@@ -20,9 +19,11 @@ from fuselab.analysis.heap.words import (
     of_others,
     of_several,
 )
-from fuselab.analysis.refusal import LONGER, Refusal
-from fuselab.analysis.stacks import Quality, Stacks, grade
-from fuselab.analysis.symbols.resolve import Symbols
+from fuselab.analysis.heap.dump import Estimate, HeapDump, Kind, unbias
+from fuselab.analysis.heap.processes import HeapProcess, dumps_in, of_target, read_all, without_inherited
+from fuselab.analysis.heap.stacks import Name, name_stacks
+from fuselab.analysis.quality import Quality, grade
+from fuselab.analysis.symbols.symbolizer import Symbols
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +117,8 @@ def read_heap(
     `pid` is the process that serves the mount; with it, other processes of the target count too: those of `family` (if
     none of these left a dump, those that run `program`), and their forks. Without it, the process that left most dumps
     is meant. `build_ids` are those that the capture noted, by path: a file that is another by now names nothing. `log`
-    is the target's stderr, searched for jemalloc's own complaint when there are no dumps. Raises Refusal where there is
-    nothing, or nothing but dumps from the exit.
+    is the target's stderr, searched for jemalloc's own complaint when there are no dumps. Raises ProfileError where
+    there is nothing, or nothing but dumps from the exit.
     """
     names = dumps_in(files)
     if not names:
@@ -203,7 +204,7 @@ def _summed(looked_at: Sequence[HeapProcess], symbols: Symbols, caveats: tuple[s
     timeline = tuple(_point(*moment) for moment in moments)
     fullest = moments[max(range(len(moments)), key=lambda number: timeline[number].live_bytes)][1]
     if not any(dump.estimates for dump in fullest):
-        raise Refusal("no dump holds a sampled object of the program.", f"{LONGER} {SAMPLE_MORE}")
+        raise ProfileError("no dump holds a sampled object of the program.", f"{LONGER} {SAMPLE_MORE}")
     sampled = [(dump.names[key], *dump.dump.stacks[key]) for dump in fullest for key in dump.estimates]
     quality = grade([(name.whole, size) for name, _, size in sampled], symbols.problems)
     memory = _memory(

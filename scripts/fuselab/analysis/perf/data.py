@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from pathlib import Path
 
-from fuselab.analysis.perf.map_files import has_no_file, module_of
 from fuselab.analysis.symbols.maps import NOTHING_MAPPED, AddressSpace, MappedFile
+from fuselab.analysis.symbols.perf_map import has_no_file, module_of
 
 _MAGIC = b"PERFILE2"
 _RECORD_COMM, _RECORD_FORK, _RECORD_SAMPLE, _RECORD_MMAP2 = 3, 7, 9, 10

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from fuselab.analysis.perf.data import Modules, read_stack_tops
 from fuselab.analysis.symbols.cfi import CallFrames, Rule, read_call_frames, walk
-from fuselab.analysis.symbols.maps import AddressSpace
-from fuselab.analysis.symbols.resolve import Place, Symbols
+from fuselab.analysis.symbols.maps import AddressSpace, Place
+from fuselab.analysis.symbols.symbolizer import Symbols
 
 _SAME_MOMENT_NS = 1_000_000
 """The two events of one moment are microseconds apart; the thread cannot have run in between."""

@@ -20,7 +20,8 @@ from pathlib import Path
 
 from fuselab.analysis.perf.data import Modules, read_modules
 from fuselab.analysis.symbols.elf import NotElfError, read_image
-from fuselab.analysis.symbols.resolve import MIXED, Symbols
+from fuselab.analysis.symbols.maps import MIXED
+from fuselab.analysis.symbols.symbolizer import Symbols
 from fuselab.analysis.symbols.symcache import default_folder
 from fuselab.files import sha256, write_atomically
 

@@ -18,14 +18,16 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fuselab.analysis.errors import LONGER, ProfileError
+from fuselab.analysis.folded import Stacks
 from fuselab.analysis.perf import script, session
 from fuselab.analysis.perf.idle import is_idle
 from fuselab.analysis.perf.leaf_callers import read_leaf_callers
 from fuselab.analysis.perf.modules import modules_of
 from fuselab.analysis.perf.script import RawStack
-from fuselab.analysis.refusal import LONGER, Refusal
-from fuselab.analysis.stacks import NamedStack, Quality, Stacks, grade, thread_frame
-from fuselab.analysis.symbols.resolve import Symbols
+from fuselab.analysis.quality import NamedStack, Quality, grade
+from fuselab.analysis.symbols.labels import thread_frame
+from fuselab.analysis.symbols.symbolizer import Symbols
 
 _STATE = re.compile(r"prev_state=([A-Za-z])")
 _COMM = re.compile(r"PERF_RECORD_COMM: .*:(\d+)/(\d+)$")
@@ -163,7 +165,7 @@ def read_offcpu(
 
     `window_ns` is the measured window on CLOCK_MONOTONIC (enable, disable); without it the window is what
     lies between the first and the last record. `pids` are the target's processes: recorded by CPU, perf also names
-    everybody else in the namespace. Raises Refusal for a missing, cut or empty file.
+    everybody else in the namespace. Raises ProfileError for a missing, cut or empty file.
     """
     session.require_file(data)
     symbols = symbols or Symbols()
@@ -192,7 +194,7 @@ def read_offcpu(
             else:
                 lost += script.lost_samples(header.rest)
     if ledger.outs < minimum_switches:
-        raise Refusal(
+        raise ProfileError(
             f"perf recorded {ledger.outs} scheduler switches: no thread of the target left the CPU in the "
             "measured "
             "window, or perf was never enabled.",

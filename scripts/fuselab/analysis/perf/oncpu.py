@@ -6,13 +6,15 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from fuselab.analysis.errors import LONGER, ProfileError
+from fuselab.analysis.folded import Stacks
 from fuselab.analysis.perf import script, session
 from fuselab.analysis.perf.leaf_callers import read_leaf_callers
 from fuselab.analysis.perf.modules import modules_of
 from fuselab.analysis.perf.script import RawStack
-from fuselab.analysis.refusal import LONGER, Refusal
-from fuselab.analysis.stacks import Quality, Stacks, grade, thread_frame
-from fuselab.analysis.symbols.resolve import Symbols
+from fuselab.analysis.quality import Quality, grade
+from fuselab.analysis.symbols.labels import thread_frame
+from fuselab.analysis.symbols.symbolizer import Symbols
 
 CLOCKS = ("cpu-clock", "task-clock")
 """Events whose period is nanoseconds."""
@@ -42,7 +44,7 @@ def read_oncpu(
 ) -> OnCpu:
     """Fold one perf.data written by `perf.oncpu_record_argv`.
 
-    Periods are summed, not samples: the clock stretches them when it is late. Raises Refusal for a missing,
+    Periods are summed, not samples: the clock stretches them when it is late. Raises ProfileError for a missing,
     cut or empty file, for fewer than `minimum_samples` samples (a share of 10 % then has a standard error
     above 5 points) and for an event whose period is no time.
     """
@@ -78,7 +80,7 @@ def read_oncpu(
 def _require_samples(events: Counter[str], lost: int, minimum: int) -> None:
     samples = events.total()
     if unknown := [event for event in events if event.split(":")[0] not in CLOCKS]:
-        raise Refusal(
+        raise ProfileError(
             f"perf sampled {', '.join(unknown)}, whose period is no time.",
             "fuselab samples cpu-clock: look which other perf.data lies in the capture.",
         )
@@ -86,7 +88,7 @@ def _require_samples(events: Counter[str], lost: int, minimum: int) -> None:
         return
     lost_part = f", and {lost} were lost" if lost else ""
     found = "no samples" if not samples else f"only {samples} samples, too few to say anything"
-    raise Refusal(
+    raise ProfileError(
         f"perf recorded {found}{lost_part}: the target used next to no CPU time in the measured window.",
         LONGER,
     )

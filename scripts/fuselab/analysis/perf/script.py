@@ -18,11 +18,11 @@ from dataclasses import dataclass
 
 from fuselab.analysis.perf.leaf_callers import NOTHING_MISSED, Callers
 from fuselab.analysis.perf.session import explain
-from fuselab.analysis.stacks import NamedStack
-from fuselab.analysis.symbols.maps import NOTHING_MAPPED, AddressSpace
-from fuselab.analysis.symbols.names import foldable
-from fuselab.analysis.symbols.own_numbers import of_file
-from fuselab.analysis.symbols.resolve import Frames, Place, Symbols
+from fuselab.analysis.quality import NamedStack
+from fuselab.analysis.symbols.demangle import foldable
+from fuselab.analysis.symbols.labels import of_file
+from fuselab.analysis.symbols.maps import NOTHING_MAPPED, AddressSpace, Place
+from fuselab.analysis.symbols.symbolizer import Frames, Symbols
 
 _CHUNK_BYTES = 1 << 20
 _HEADER = re.compile(r"^\s*(.*?)\s+(-?\d+)/(-?\d+)\s+(\d+)\.(\d{9}):\s*(.*)$")
@@ -91,7 +91,7 @@ def read_blocks(chunks: Iterator[str]) -> Iterator[tuple[Sequence[str], str]]:
 
 
 def run(argv: Sequence[str]) -> Iterator[str]:
-    """The output of perf script in large pieces. Raises Refusal with the meaning of perf's words if it
+    """The output of perf script in large pieces. Raises ProfileError with the meaning of perf's words if it
     fails."""
     with tempfile.TemporaryFile("w+") as errors:
         with subprocess.Popen(

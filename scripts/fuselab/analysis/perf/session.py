@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from fuselab.analysis.refusal import Refusal
+from fuselab.analysis.errors import ProfileError
 
 CallGraph = Literal["fp", "dwarf"]
 
@@ -161,27 +161,27 @@ _COMPLAINTS: tuple[tuple[re.Pattern[str], str, str], ...] = (
 )
 
 
-def explain(stderr: str) -> Refusal:
+def explain(stderr: str) -> ProfileError:
     """What perf's own words mean, and what to change; its last line where none is known."""
     for pattern, reason, fix in _COMPLAINTS:
         if pattern.search(stderr):
-            return Refusal(f"perf: {reason}.", fix)
+            return ProfileError(f"perf: {reason}.", fix)
     last = next((line.strip() for line in reversed(stderr.splitlines()) if line.strip()), "no message")
-    return Refusal(
+    return ProfileError(
         f"perf failed: {last}",
         "perf.log beside the capture says what it did while it recorded; `perf script -i perf.data` shows the rest.",
     )
 
 
 def require_file(data: Path) -> None:
-    """Raises Refusal where a perf.data is missing or empty."""
+    """Raises ProfileError where a perf.data is missing or empty."""
     if not data.is_file():
-        raise Refusal(
+        raise ProfileError(
             f"perf left no {data.name}: it never started or was killed.",
             "Look at perf's log beside the capture.",
         )
     if data.stat().st_size == 0:
-        raise Refusal(
+        raise ProfileError(
             f"{data.name} is empty: perf was killed before it wrote.",
             "Look for a killed run, a full disk, or what perf.log beside the capture says.",
         )

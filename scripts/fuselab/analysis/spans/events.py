@@ -18,7 +18,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from fuselab import foreign
-from fuselab.analysis.refusal import Refusal
+from fuselab.analysis.errors import ProfileError
 from fuselab.analysis.spans.arrow_arrays import joined, numbers, texts
 from fuselab.analysis.spans.pairs import Events, Ints, Keys, Rows
 from fuselab.analysis.spans.trace_file import TraceFile
@@ -144,7 +144,7 @@ class RawSpans:
 
 
 def read_events(trace: TraceFile, scratch: Path) -> RawSpans:
-    """Parse a trace into files in `scratch`. Raises Refusal where it is no JSON, with the parser's own words."""
+    """Parse a trace into files in `scratch`. Raises ProfileError where it is no JSON, with the parser's own words."""
     done = subprocess.run(
         [tool("fuselab-spans"), str(trace.path), str(scratch)],
         input="".join(f"{start} {end}\n" for start, end in trace.slices()),
@@ -153,7 +153,7 @@ def read_events(trace: TraceFile, scratch: Path) -> RawSpans:
         check=False,
     )
     if done.returncode != 0:
-        raise Refusal(
+        raise ProfileError(
             f"The trace {trace.path.name} is no valid JSON: {done.stderr.strip()[:300]}",
             "Write it with tracing-chrome.",
         )

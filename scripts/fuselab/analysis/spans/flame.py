@@ -18,10 +18,10 @@ from itertools import pairwise
 from pathlib import Path
 
 from fuselab import foreign
+from fuselab.analysis.errors import ProfileError
 from fuselab.analysis.folded import Folded, safe_frame
-from fuselab.analysis.refusal import Refusal
 from fuselab.analysis.spans.trace import Edge, Place
-from fuselab.analysis.stacks import thread_frame
+from fuselab.analysis.symbols.labels import thread_frame
 
 POLL_UNIT = "ns of poll time"
 _LOCATED = re.compile(r":[^:;]+:\d+$")
@@ -79,19 +79,19 @@ class Flame:
 def read_flame(*recordings: Path) -> Flame:
     """Aggregate what one capture left, in one pass and in the memory that its different stacks need.
 
-    Raises Refusal where all files are empty, none holds a folded line, or none names a span, with what to change.
+    Raises ProfileError where all files are empty, none holds a folded line, or none names a span, with what to change.
     """
     names = ", ".join(path.name for path in recordings)
     empty = tuple(path.name for path in recordings if path.stat().st_size == 0)
     if len(empty) == len(recordings):
-        raise Refusal(
+        raise ProfileError(
             f"The recording {names} has 0 bytes: it was never flushed, or no span came through.", _FLUSHED
         )
     lines = _Lines()
     for path in recordings:
         lines.read(path)
     if not lines.sums:
-        raise Refusal(f"{names} holds no folded line.", "Write it with tracing-flame.")
+        raise ProfileError(f"{names} holds no folded line.", "Write it with tracing-flame.")
     sums: Counter[str] = Counter()
     for raw, value in lines.sums.items():
         sums[foreign.name(raw.decode(errors="replace"))] += value
@@ -105,7 +105,7 @@ def read_flame(*recordings: Path) -> Flame:
         else:
             outside_ns += value
     if not stacks:
-        raise Refusal(
+        raise ProfileError(
             f"{names} has no span in it: the log filter lets none through.",
             "Set RUST_LOG to the level of the spans (`<target>=trace`).",
         )

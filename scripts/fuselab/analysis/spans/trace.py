@@ -31,8 +31,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fuselab.analysis.errors import ProfileError
 from fuselab.analysis.folded import Folded
-from fuselab.analysis.refusal import Refusal
 from fuselab.analysis.spans import table
 from fuselab.analysis.spans.events import Site, read_events
 from fuselab.analysis.spans.pairs import Bools, Ints, pair
@@ -105,7 +105,7 @@ def read_trace(
 
     `edges` tell nested calls from concurrent ones (see span_tree); take them from tracing-flame where both
     layers shared the run. `scratch` holds the arguments while it is read (default: the system's).
-    Raises Refusal for a trace that holds no span, with the reason and what to change.
+    Raises ProfileError for a trace that holds no span, with the reason and what to change.
     """
     with tempfile.TemporaryDirectory(prefix="fuselab-spans-", dir=scratch) as folder:
         opened, summary = _opened(trace, Path(folder))
@@ -122,11 +122,11 @@ def read_traces(
 
     Each is paired by itself, because ids and threads of one mean nothing in another, and counts time from its own
     start.
-    Raises Refusal where none of them holds a span.
+    Raises ProfileError where none of them holds a span.
     """
     if len(traces) == 1:
         return read_trace(traces[0], out, edges, scratch)
-    refusals: list[Refusal] = []
+    refusals: list[ProfileError] = []
     summaries: list[TraceSummary] = []
     with tempfile.TemporaryDirectory(prefix="fuselab-traces-", dir=scratch) as folder:
         parts: list[Path] = []
@@ -135,7 +135,7 @@ def read_traces(
             try:
                 summaries.append(read_trace(trace, part, edges, scratch))
                 parts.append(part)
-            except Refusal as refusal:
+            except ProfileError as refusal:
                 refusals.append(refusal)
         if not parts:
             raise refusals[0]
@@ -160,14 +160,16 @@ def _opened(trace: Path, scratch: Path) -> tuple[OpenedSpans, TraceSummary]:
         raw = read_events(file, scratch)
     paired, left = raw.paired, raw.left.events
     if not len(paired.start_ns) + len(left.ts_ns):
-        raise Refusal(
+        raise ProfileError(
             f"The trace {trace.name} has events but no span.",
             "Set RUST_LOG to the level of the spans (`<target>=trace`).",
         )
     pairs = pair(left, raw.left.first_arguments)
     spans = len(paired.start_ns) + len(pairs.begins) + len(pairs.unclosed)
     if not spans:
-        raise Refusal(f"The trace {trace.name} has no begin of a span.", "Write it from the program's start.")
+        raise ProfileError(
+            f"The trace {trace.name} has no begin of a span.", "Write it from the program's start."
+        )
     return table.opened(raw, pairs), TraceSummary(
         spans=spans,
         roots=0,

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fuselab.analysis.refusal import Refusal
+from fuselab.analysis.errors import ProfileError
 
 _TAIL_BYTES = 8 << 20
 """A record cut in the middle is looked for this far from the end."""
@@ -36,7 +36,7 @@ class TraceFile:
     """An open trace; use it as a context manager."""
 
     def __init__(self, trace: Path) -> None:
-        """Raises Refusal for a file of 0 bytes, one that is no JSON array, and one that holds no whole record."""
+        """Raises ProfileError for a file of 0 bytes, one that is no JSON array, and one that holds no whole record."""
         self.path = trace
         self._source = trace.open("rb")
         try:
@@ -71,11 +71,13 @@ class TraceFile:
 def _extent(fd: int, trace: Path) -> _Extent:
     size = os.fstat(fd).st_size
     if size == 0:
-        raise Refusal(f"The trace {trace.name} has 0 bytes: it was never flushed.", NOT_FINISHED)
+        raise ProfileError(f"The trace {trace.name} has 0 bytes: it was never flushed.", NOT_FINISHED)
     head = os.pread(fd, 1024, 0)
     start = len(head) - len(head.lstrip())
     if head[start : start + 1] != b"[":
-        raise Refusal(f"{trace.name} does not begin as a Chrome trace does.", "Write it with tracing-chrome.")
+        raise ProfileError(
+            f"{trace.name} does not begin as a Chrome trace does.", "Write it with tracing-chrome."
+        )
     start += 1
     base = max(start, size - _TAIL_BYTES)
     tail = os.pread(fd, size - base, base)
@@ -89,11 +91,11 @@ def _extent(fd: int, trace: Path) -> _Extent:
     end = base + (len(inside) if finished else _whole(tail))
     if end <= start:
         if finished:
-            raise Refusal(
+            raise ProfileError(
                 f"The trace {trace.name} has no event: the log filter lets no span through.",
                 "Set RUST_LOG to the level of the spans (`<target>=trace`).",
             )
-        raise Refusal(f"The trace {trace.name} was cut before its first whole record.", NOT_FINISHED)
+        raise ProfileError(f"The trace {trace.name} was cut before its first whole record.", NOT_FINISHED)
     return _Extent(start, end, not finished)
 
 

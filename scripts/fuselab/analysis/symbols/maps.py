@@ -10,8 +10,26 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
-from fuselab.analysis.symbols.resolve import MIXED, Place
+MIXED = "that of two files"
+"""Build id of a path by which a process had mapped two files at once: which of them is meant cannot be told."""
+
+
+class Place(NamedTuple):
+    """A byte of code: file offset in a module, as maps and perf give it."""
+
+    module: str
+    """Path of the ELF file as the profiled process saw it."""
+    offset: int
+    """Bytes from the start of the file. From a return address subtract 1 first, to be inside the caller."""
+    build_id: str = ""
+    """Of the file that was mapped, as `ElfImage` has it; "" where the capture does not know it."""
+
+    @property
+    def file(self) -> tuple[str, str]:
+        """One path may have been two files, one after the other."""
+        return self.module, self.build_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +82,6 @@ class AddressSpace:
 
 
 NOTHING_MAPPED = AddressSpace()
-
-
-def address_space(mappings: Iterable[MappedFile]) -> AddressSpace:
-    """All `mappings` together, in the order in which they were made."""
-    space = NOTHING_MAPPED
-    for mapping in mappings:
-        space = space.with_mapping(mapping)
-    return space
-
-
-def locate(address: int, mappings: Iterable[MappedFile]) -> Place | None:
-    """Module and file offset of an address among mappings that were there at one time; None outside all of them."""
-    for mapping in mappings:
-        if mapping.start <= address < mapping.end:
-            return Place(mapping.module, address - mapping.start + mapping.offset, mapping.build_id)
-    return None
 
 
 def _around(old: MappedFile, new: MappedFile) -> Iterable[MappedFile]:

@@ -18,7 +18,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 
-from fuselab.analysis.symbols.names import closing
+from fuselab.analysis.symbols.demangle import closing
 
 _WORD = re.compile(
     r"[iu](?:8|16|32|64|128|size)|f(?:16|32|64|128)|bool|char|str|true|false|dyn|mut|const|fn|as|for|unsafe|extern|C|system"

@@ -17,12 +17,12 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from fuselab import foreign
+from fuselab.analysis.errors import ProfileError
 from fuselab.analysis.folded import Folded, safe_frame
-from fuselab.analysis.refusal import Refusal
-from fuselab.analysis.symbols.own_numbers import of_instance
-from fuselab.analysis.tokio.console_events import Reader
-from fuselab.analysis.tokio.console_state import State, short_place
-from fuselab.analysis.tokio.task_life import Life, Lives
+from fuselab.analysis.symbols.labels import of_instance
+from fuselab.analysis.tokio.events import Reader
+from fuselab.analysis.tokio.life import Life, Lives
+from fuselab.analysis.tokio.state import State, short_place
 
 TASK_UNIT = "ns of task time"
 WOKEN_KINDS = frozenset({"task", "local"})
@@ -112,7 +112,7 @@ class Recording:
 def read_tasks(recording: Path, state: State | None = None) -> Recording:
     """Every task of a recording, in the order of their spawns; `state` says where those were.
 
-    Raises Refusal for a recording without events or without tasks, with the setting that hides them.
+    Raises ProfileError for a recording without events or without tasks, with the setting that hides them.
     """
     lives = Lives()
     with recording.open("rb") as file:
@@ -120,11 +120,11 @@ def read_tasks(recording: Path, state: State | None = None) -> Recording:
         for line in reader:
             lives.take(line)
     if not lives.events:
-        raise Refusal(
+        raise ProfileError(
             f"The recording {recording.name} has 0 events: no task reached the console.", _CONSOLE_FILTER
         )
     if not lives.all:
-        raise Refusal(
+        raise ProfileError(
             f"The recording {recording.name} has {lives.events} events but no task.", _CONSOLE_FILTER
         )
     tasks = tuple(_task(life, lives.first_ns, lives.last_ns, state) for life in lives.all)
@@ -142,16 +142,16 @@ def read_recordings(recordings: Sequence[Path], state: State | None = None) -> R
     """All recordings of one capture: of several processes, or of a program that started anew.
 
     Each is read by itself, because ids of one mean nothing in another; so of what the live console said, only what does
-    not go by ids is taken. Raises Refusal where none of them has a task.
+    not go by ids is taken. Raises ProfileError where none of them has a task.
     """
     if len(recordings) == 1:
         return read_tasks(recordings[0], state)
     read: list[Recording] = []
-    refusals: list[Refusal] = []
+    refusals: list[ProfileError] = []
     for path in recordings:
         try:
             read.append(read_tasks(path, replace(state, by_id={}) if state else None))
-        except Refusal as refusal:
+        except ProfileError as refusal:
             refusals.append(refusal)
     if not read:
         raise refusals[0]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from fuselab.analysis.errors import ProfileError
 from fuselab.analysis.heap.processes import HeapProcess
-from fuselab.analysis.refusal import Refusal
 
 SAMPLE_MORE = (
     "A smaller lg_prof_sample samples more often: write it into MALLOC_CONF (_RJEM_MALLOC_CONF for tikv-jemallocator) "
@@ -17,22 +17,22 @@ _AT_PEAKS = frozenset({"manual", "high-water"})
 """Kinds of dumps that are written when more is live than before."""
 
 
-def of_others(pid: int | None, found: Sequence[HeapProcess]) -> Refusal:
+def of_others(pid: int | None, found: Sequence[HeapProcess]) -> ProfileError:
     pids = sorted({process.pid for process in found})
-    return Refusal(
+    return ProfileError(
         f"no heap dump of the process that serves the mount ({pid}), only of {pids}.",
         "Let the target stay in the foreground (`-f` for most) and exit through main.",
     )
 
 
-def no_dumps(log: str) -> Refusal:
+def no_dumps(log: str) -> ProfileError:
     if match := _NO_PROFILING.search(log):
-        return Refusal(
+        return ProfileError(
             f"jemalloc refused {match[1]}: this build's jemalloc has no profiling compiled in.",
             "Name the feature that compiles it in (jemalloc-profiling) in `features` of jemalloc-heap in target.yaml; "
             "or leave jemalloc-heap out of target.yaml: then Debian's libjemalloc is preloaded.",
         )
-    return Refusal(
+    return ProfileError(
         "no heap dumps: either the target's allocator is not jemalloc with profiling, it did not see the "
         "setting, or "
         "it was killed before its final dump.",
@@ -43,10 +43,10 @@ def no_dumps(log: str) -> Refusal:
 
 
 def looked_at_while_running(ours: Sequence[HeapProcess]) -> list[HeapProcess]:
-    """Those that were looked at while they ran. Raises Refusal where none was, or where that says nothing."""
+    """Those that were looked at while they ran. Raises ProfileError where none was, or where that says nothing."""
     while_running = [process for process in ours if not process.only_exit]
     if not while_running:
-        raise Refusal(
+        raise ProfileError(
             "only the dump at the exit, and by then most is freed: it says nothing of the most that was live.",
             "fuselab has jemalloc 5.3 write a dump at each new peak from 64 KiB on. It does not reach an older one, "
             "one inside a program that is stripped or linked statically, and a program that throws LD_PRELOAD away; "
@@ -54,7 +54,7 @@ def looked_at_while_running(ours: Sequence[HeapProcess]) -> list[HeapProcess]:
         )
     first = while_running[0]
     if not first.ended and not _at_peaks(first):
-        raise Refusal(
+        raise ProfileError(
             f"{len(first.dumps)} heap dumps, but not the one at exit: jemalloc writes it from atexit, so the "
             "target was killed or left through _exit.",
             "Let the target leave through main on the stop signal, within the `timeout` of `stop`; prof_final must "

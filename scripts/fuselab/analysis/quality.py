@@ -8,12 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fuselab.analysis.refusal import Refusal
+from fuselab.analysis.errors import ProfileError
 from fuselab.analysis.symbols.elf import NotElfError, debug_file, read_image
-from fuselab.analysis.symbols.own_numbers import of_instance
-
-Stacks = dict[tuple[str, ...], int]
-"""Root first -> value, in ns or bytes."""
 
 _ROOTS = re.compile(
     r"^(?:_start|main|__libc_start_call_main|__libc_start_main\S*|_*clone3?|start_thread|thread_native_entry"
@@ -126,7 +122,7 @@ class NamedStack:
 def grade(weighted: Iterable[tuple[NamedStack, int]], problems: Mapping[str, str]) -> Quality:
     """Quality of a profile of (stack, value) items.
 
-    Raises Refusal where there are values but no stack has a frame, or next to no frame has a name: a picture of
+    Raises ProfileError where there are values but no stack has a frame, or next to no frame has a name: a picture of
     addresses says nothing.
     """
     total = whole = nameless_root = frames_named = frames_all = readable = functions = 0
@@ -145,13 +141,13 @@ def grade(weighted: Iterable[tuple[NamedStack, int]], problems: Mapping[str, str
             nameless[module] += value
     named_share = frames_named / frames_all if frames_all else float(functions > 0)
     if total and not functions:
-        raise Refusal(
+        raise ProfileError(
             "No stack has a frame: call chains were not recorded.",
             "fuselab asks perf for them in every capture: perf.log beside the capture says what perf made of it.",
         )
     if total and named_share < NAMED_AT_ALL and readable < READABLE_AT_ALL * total:
         why = "; ".join(f"{module}: {reason}" for module, reason in sorted(problems.items()))
-        raise Refusal(
+        raise ProfileError(
             f"Only {named_share:.1%} of the frames have a name{f' ({why})' if why else ''}, and only "
             f"{readable / total:.0%} of the stacks have any.",
             f"Build {DEBUG_INFORMATION}, do not strip the binary, and keep it where it was captured.",
@@ -178,8 +174,3 @@ def is_whole(stack: tuple[str, ...]) -> bool:
     so the three outermost frames are looked at.
     """
     return any(_ROOTS.match(name.removesuffix("_[k]")) for name in stack[:3])
-
-
-def thread_frame(comm: str) -> str:
-    """The frame that stands for a thread: its name without a run's own numbers, so that pools fold together."""
-    return of_instance(comm).replace(";", ",")

@@ -10,36 +10,17 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from fuselab.analysis.perf.map_files import PerfMap, is_perf_map, read_perf_map
+from fuselab.analysis.symbols.demangle import demangle, mangling
 from fuselab.analysis.symbols.elf import DEBUG_ROOTS, ElfImage, NotElfError, debug_file, read_image
-from fuselab.analysis.symbols.go_table import GoTable, read_go_table
-from fuselab.analysis.symbols.names import demangle, mangling
+from fuselab.analysis.symbols.maps import Place
+from fuselab.analysis.symbols.pclntab import GoTable, read_go_table
+from fuselab.analysis.symbols.perf_map import PerfMap, is_perf_map, read_perf_map
 from fuselab.analysis.symbols.symcache import NoSymbolsError, open_symcache
 
 if TYPE_CHECKING:
     from symbolic.symcache import SymCache
-
-
-MIXED = "that of two files"
-"""Build id of a path by which a process had mapped two files at once: which of them is meant cannot be told."""
-
-
-class Place(NamedTuple):
-    """A byte of code: file offset in a module, as maps and perf give it."""
-
-    module: str
-    """Path of the ELF file as the profiled process saw it."""
-    offset: int
-    """Bytes from the start of the file. From a return address subtract 1 first, to be inside the caller."""
-    build_id: str = ""
-    """Of the file that was mapped, as `ElfImage` has it; "" where the capture does not know it."""
-
-    @property
-    def file(self) -> tuple[str, str]:
-        """One path may have been two files, one after the other."""
-        return self.module, self.build_id
 
 
 Frames = tuple[str, ...]

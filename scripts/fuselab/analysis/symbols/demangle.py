@@ -14,7 +14,7 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from fuselab.analysis.symbols.own_numbers import of_function
+from fuselab.analysis.symbols.labels import of_function
 from fuselab.paths import tool
 
 Mangling = Literal["legacy", "v0"]

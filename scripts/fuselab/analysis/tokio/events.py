@@ -11,7 +11,7 @@ from typing import IO, Any
 
 import msgspec
 
-from fuselab.analysis.refusal import Refusal
+from fuselab.analysis.errors import ProfileError
 
 VERSION = 1
 
@@ -68,7 +68,7 @@ class Reader:
         self.skipped = 0
 
     def __iter__(self) -> Iterator[Line]:
-        """Raises Refusal for a recording of a version that is not known here."""
+        """Raises ProfileError for a recording of a version that is not known here."""
         decode = msgspec.json.Decoder(Line).decode
         for text in self._file:
             try:
@@ -80,7 +80,7 @@ class Reader:
             if line.v is None:
                 yield line
             elif line.v != VERSION:
-                raise Refusal(
+                raise ProfileError(
                     f"The recording has version {line.v} of console-subscriber's format.",
                     f"Build the target with a console-subscriber that writes version {VERSION} (0.4 or 0.5).",
                 )

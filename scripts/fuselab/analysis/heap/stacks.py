@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from fuselab.analysis.heap import allocator
 from fuselab.analysis.heap.dump import HeapDump, addresses_of
-from fuselab.analysis.stacks import NamedStack
-from fuselab.analysis.symbols.maps import AddressSpace, MappedFile
-from fuselab.analysis.symbols.own_numbers import of_file
-from fuselab.analysis.symbols.resolve import Frames, Place, Symbols
+from fuselab.analysis.quality import NamedStack
+from fuselab.analysis.symbols.labels import of_file
+from fuselab.analysis.symbols.maps import AddressSpace, MappedFile, Place
+from fuselab.analysis.symbols.symbolizer import Frames, Symbols
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,11 @@ def of_instance(name: str) -> str:
     return shared or (name if name.isdigit() else UNNAMED)
 
 
+def thread_frame(comm: str) -> str:
+    """The frame that stands for a thread: its name without a run's own numbers, so that pools fold together."""
+    return of_instance(comm).replace(";", ",")
+
+
 def of_function(name: str) -> str:
     """A function's name without what its compiler and linker appended."""
     return _BY_COMPILER.sub("", name)

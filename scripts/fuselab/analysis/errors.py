@@ -6,7 +6,7 @@ LONGER = "Let the load run longer or do more: a larger `runtime` or `size` of fi
 """What to do where there was too little to see."""
 
 
-class Refusal(Exception):
+class ProfileError(Exception):
     """A capture that should have worked and is empty, cut short or without names.
 
     `reason` says what was found in words, `fix` the setting to change. Processing turns it into a profile of
@@ -19,5 +19,5 @@ class Refusal(Exception):
         self.fix = fix
 
 
-class Unavailable(Refusal):
+class UnavailableError(ProfileError):
     """What was built is a program that this profiler cannot look at: nothing was to be had, and nothing failed."""

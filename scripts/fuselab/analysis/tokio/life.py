@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from fuselab.analysis.tokio.console_events import Field, Line, Waker
+from fuselab.analysis.tokio.events import Field, Line, Waker
 
 STEP_NS = 100_000_000
 """The clock was set back where a task's own polls are by more than this out of their order. Events of several threads
