@@ -25,8 +25,8 @@ from fuselab.building import source
 from fuselab.building.cargo_cache import forget_other_sources
 from fuselab.building.own_copy import CopyError, git, own_copy
 from fuselab.building.request import DEBUG, BuildRequest
+from fuselab.building.source import WORKTREE
 from fuselab.checksums import write_sums
-from fuselab.experiment.model import WORKTREE
 from fuselab.files import locked, sha256, write_json
 from fuselab.paths import cache_folder
 from fuselab.screen import on_screen

@@ -14,8 +14,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from fuselab.building.source import stamp_now
-from fuselab.experiment.model import WORKTREE
+from fuselab.building.source import WORKTREE, stamp_now
 
 _FOLDER = "fuselab-sources"
 """Below the target folder: a file for each local package, with path and stamp of what it was last compiled from."""

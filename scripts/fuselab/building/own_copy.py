@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from fuselab.building import source
-from fuselab.experiment.model import WORKTREE
+from fuselab.building.source import WORKTREE
 from fuselab.files import locked
 from fuselab.paths import cache_folder
 from fuselab.screen import on_screen

@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
-from fuselab.building.source import stamp
-from fuselab.experiment.model import WORKTREE, Variant
+from fuselab.building.source import WORKTREE, stamp
 from fuselab.targets.model import CargoBuild, CommandBuild, Installed, NoBuild, ProfilerSupport, Target
 
 FRAME_POINTERS = ("-C", "force-frame-pointers=yes")
@@ -22,6 +22,19 @@ BUILD_ID = ("-C", "link-arg=-Wl,--build-id=sha1")
 """In every build: symbols are looked up once per build id, and not every linker writes one unasked."""
 DEBUG = "limited"
 """Debug information of every build: inlined functions keep their names (line-tables-only loses them)."""
+
+
+class Customization(Protocol):
+    """What a variant may say of its build."""
+
+    @property
+    def rev(self) -> str: ...
+    @property
+    def features(self) -> tuple[str, ...]: ...
+    @property
+    def rustflags(self) -> tuple[str, ...]: ...
+    @property
+    def profile(self) -> str | None: ...
 
 
 @dataclass(frozen=True)
@@ -71,7 +84,7 @@ def bench_path(binary: Path, bench: str) -> Path:
 
 
 def build_request(
-    target: Target, variant: Variant, supports: Iterable[ProfilerSupport] = ()
+    target: Target, variant: Customization, supports: Iterable[ProfilerSupport] = ()
 ) -> BuildRequest | None:
     """The build of `variant` with what `supports` add to it; None for targets without a program."""
     build = target.build
@@ -99,7 +112,7 @@ def build_request(
 
 
 def _cargo_spec(
-    target: Target, build: CargoBuild, variant: Variant, supports: tuple[ProfilerSupport, ...]
+    target: Target, build: CargoBuild, variant: Customization, supports: tuple[ProfilerSupport, ...]
 ) -> BuildRequest:
     features = tuple(
         sorted({*build.features, *variant.features, *(f for support in supports for f in support.features)})

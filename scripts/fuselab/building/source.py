@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from fuselab.experiment.model import WORKTREE
 from fuselab.targets.model import CargoBuild, CommandBuild
 
+WORKTREE = "worktree"
+"""In the place of a commit: the source as it lies there."""
 _NEVER_SOURCE = {".git", "target", "node_modules", "__pycache__"}
 
 

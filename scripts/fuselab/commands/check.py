@@ -55,6 +55,7 @@ def look_at(path: Path) -> tuple[tuple[Problem, ...], list[Line]]:
 
     `target.yaml` is a target, a file below `services/` a service, any other an experiment.
     """
+    from fuselab import profilers
     from fuselab.experiment.loading import load_experiment
     from fuselab.targets.loading import load_target
     from fuselab.targets.services import load_service
@@ -63,7 +64,7 @@ def look_at(path: Path) -> tuple[tuple[Problem, ...], list[Line]]:
     place = path.resolve()
     try:
         if place.name == "target.yaml":
-            return (), missing_of_target(load_target(place.parent.name, place.parents[2]))
+            return (), missing_of_target(load_target(place.parent.name, place.parents[2], profilers.REGISTRY))
         if place.parent == root / "services":
             load_service(place.stem, root)
             return (), []

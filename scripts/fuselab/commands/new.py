@@ -16,6 +16,7 @@ from fuselab.schema.schemas import schema
 @click.option("--stdout", is_flag=True, help="Print it instead of writing experiments/NAME.yaml.")
 def command(name: str, target: str | None, stdout: bool) -> None:
     """Write experiments/NAME.yaml: a commented experiment on TARGET that runs as it is."""
+    from fuselab import profilers
     from fuselab.experiment.template import experiment_text
     from fuselab.schema.reading import target_names
     from fuselab.targets.loading import load_target
@@ -26,7 +27,7 @@ def command(name: str, target: str | None, stdout: bool) -> None:
     if not re.fullmatch(schema("common")["$defs"]["name"]["pattern"], name):
         fail(f"'{name}' cannot be a name: {schema('common')['$defs']['name']['x-allowed']}")
     with errors_end_here():
-        text = experiment_text(name, load_target(target, root))
+        text = experiment_text(name, load_target(target, root, profilers.REGISTRY))
     if stdout:
         click.echo(text, nl=False)
         return

@@ -23,6 +23,28 @@ def command(name: str | None, docs: Path | None) -> None:
     from fuselab.schema.reference import pages
 
     docs.mkdir(parents=True, exist_ok=True)
-    for page, text in pages().items():
+    for page, text in {**pages(), "sql.md": _sql_page()}.items():
         (docs / page).write_text(text, encoding="utf-8")
         click.echo(docs / page)
+
+
+def _sql_page() -> str:
+    from fuselab.queries.catalogue import TABLES
+
+    lines = [
+        "# SQL: every table",
+        "",
+        "<!-- Written by `fuselab schema --docs docs/reference` from scripts/fuselab/queries/catalogue.py: change it "
+        "there. -->",
+        "",
+        "Queries are one SELECT in DuckDB's SQL. In an experiment's `queries` they are answered for each variant and "
+        "workload and shown side by side; with `fuselab query` for all at once, so group by `variant` and `workload`.",
+        "",
+        "Of several captures of one variant, `spans`, `tasks` and `heap` hold the first; `stacks` adds all of them up.",
+    ]
+    for name, table in TABLES.items():
+        source = f" From the captures of `{table.profiler}`." if table.profiler else ""
+        lines += ["", f"## `{name}`", "", f"{table.about[0].upper()}{table.about[1:]}.{source}", ""]
+        lines += ["| column | type |", "|---|---|"]
+        lines += [f"| `{column}` | {kind} |" for column, kind in table.columns.items()]
+    return "\n".join(lines) + "\n"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, cast
 
-WORKTREE = "worktree"
+from fuselab.building.source import WORKTREE
 
 Blocks = int | Literal["auto"]
 Instrumentation = Literal["combined", "separate"]

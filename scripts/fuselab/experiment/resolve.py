@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from fuselab.building.source import git
-from fuselab.experiment.model import WORKTREE, Variant
+from fuselab import profilers
+from fuselab.building.source import WORKTREE, git
+from fuselab.experiment.model import Variant
 from fuselab.experiment.variants import Draft
 from fuselab.schema.diagnostics import Diagnostics, hint, near
 from fuselab.schema.errors import ExperimentErrors
@@ -48,7 +49,7 @@ class Targets:
             self.failed.add(name)
             return
         try:
-            target = load_target(name, self.repository)
+            target = load_target(name, self.repository, profilers.REGISTRY)
         except ExperimentErrors as errors:
             self.diagnostics.adopt(errors.problems)
             self.failed.add(name)

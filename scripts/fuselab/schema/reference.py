@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fuselab.queries.catalogue import TABLES
 from fuselab.schema import schemas
 from fuselab.schema.diagnostics import flow
 
@@ -20,33 +19,8 @@ Part = Mapping[str, Any]
 
 
 def pages() -> dict[str, str]:
-    """File name -> text of each page."""
-    return {f"{name}.md": _page(name) for name in schemas.NAMES} | {"sql.md": _sql_page()}
-
-
-def _sql_page() -> str:
-    lines = [
-        "# SQL: every table",
-        "",
-        "<!-- Written by `fuselab schema --docs docs/reference` from scripts/fuselab/queries.py: change it there. -->",
-        "",
-        "Queries are one SELECT in DuckDB's SQL. In an experiment's `queries` they are answered for each variant and "
-        "workload and shown side by side; with `fuselab query` for all at once, so group by `variant` and `workload`.",
-        "",
-        "Of several captures of one variant, `spans`, `tasks` and `heap` hold the first; `stacks` adds all of them up.",
-        "",
-    ]
-    for name, table in TABLES.items():
-        source = f" From the captures of `{table.profiler}`." if table.profiler else ""
-        lines += [
-            f"## `{name}`",
-            "",
-            f"{table.about[0].upper()}{table.about[1:]}.{source}",
-            "",
-            "| column | type |",
-        ]
-        lines += ["|---|---|", *(f"| `{column}` | {kind} |" for column, kind in table.columns.items()), ""]
-    return "\n".join(lines).rstrip() + "\n"
+    """File name -> text of the page of each schema."""
+    return {f"{name}.md": _page(name) for name in schemas.NAMES}
 
 
 def _page(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,21 +30,27 @@ from fuselab.targets.model import (
 NO_BACKEND = "none"
 
 
-def load_target(name: str, repository: Path) -> Target:
-    """The target `name`, complete. Raises ExperimentErrors, also for a target that is not there."""
+def load_target(name: str, repository: Path, profilers: Collection[str] | None = None) -> Target:
+    """The target `name`, complete. `profilers` are the names that it may speak of (None: any).
+
+    Raises ExperimentErrors, also for a target that is not there.
+    """
     path = repository / "targets" / name / "target.yaml"
     source = read_source(path, repository, "target", target_names(repository))
     diagnostics = Diagnostics(source)
-    target = _TargetReader(diagnostics, path, repository).read()
+    target = _TargetReader(diagnostics, path, repository, profilers).read()
     diagnostics.raise_if_any()
     return target
 
 
 class _TargetReader(Reader):
-    def __init__(self, diagnostics: Diagnostics, path: Path, repository: Path) -> None:
+    def __init__(
+        self, diagnostics: Diagnostics, path: Path, repository: Path, profilers: Collection[str] | None
+    ) -> None:
         super().__init__(diagnostics)
         self.path = path
         self.repository = repository
+        self.profilers = profilers
 
     def read(self) -> Target:
         data = check_schema(self.diagnostics, "target")
@@ -160,11 +166,9 @@ class _TargetReader(Reader):
         )
 
     def _check(self, target: Target, data: Mapping[str, Any]) -> None:
-        from fuselab import profilers
-
         for name in target.profilers:
-            if name not in profilers.REGISTRY:
-                self.diagnostics.unknown(("profilers", name), "profiler", profilers.REGISTRY, of_key=True)
+            if self.profilers is not None and name not in self.profilers:
+                self.diagnostics.unknown(("profilers", name), "profiler", self.profilers, of_key=True)
         services = service_names(self.repository)
         for name, backend in target.backends.items():
             if backend.service is not None and backend.service not in services:
