@@ -18,7 +18,7 @@ from fuselab.jobs.compare import Judgement, design, read_metrics, take_look, wri
 from fuselab.queries.tables import write_metrics
 from fuselab.records.outcomes import BlockRecord, Failure, VariantOutcome, Verified, Void
 from fuselab.records.run import Environment, Phases, RunRecord
-from fuselab.workloads.command import Outcome
+from fuselab.workloads.command.kind import Outcome
 
 KINDS = {"w": "command"}
 

@@ -8,14 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 from fuselab import workloads
-from fuselab.experiment.fio_check import Complaint, complaints
-from fuselab.experiment.fio_loads import as_fio_reads, complete_jobs, judged, place
 from fuselab.experiment.model import Variant, Workload
 from fuselab.experiment.variants import Draft
 from fuselab.schema.diagnostics import Diagnostics, hint, near
 from fuselab.schema.yaml_source import Key
 from fuselab.targets import placeholders
 from fuselab.targets.model import CargoBuild, Target
+from fuselab.workloads.fio.complaints import Complaint, complaints
+from fuselab.workloads.fio.options import as_fio_reads, complete_jobs, judged, place
 
 TARGET_METRICS = ("target.cpu_s", "target.rss_peak_bytes")
 _OPEN = "bench."

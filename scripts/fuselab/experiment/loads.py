@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fuselab.experiment.fio_loads import fio_load, fio_step, written
 from fuselab.experiment.model import Workload
 from fuselab.schema import units
 from fuselab.schema.argvs import check_argv, check_argvs
 from fuselab.schema.diagnostics import Diagnostics
 from fuselab.schema.yaml_source import Key
+from fuselab.workloads.fio.options import fio_load, fio_step, written
 
 
 def read_workloads(diagnostics: Diagnostics, data: Mapping[str, Any]) -> tuple[Workload, ...]:

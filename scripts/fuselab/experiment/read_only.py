@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fuselab.experiment.fio_loads import complete_jobs
 from fuselab.experiment.model import Variant, Workload
 from fuselab.schema.diagnostics import Diagnostics
 from fuselab.schema.yaml_source import Key
 from fuselab.targets.model import Target
-from fuselab.workloads.fio_time import mode
+from fuselab.workloads.fio.options import complete_jobs
+from fuselab.workloads.fio.timing import mode
 
 _READS = ("read", "randread")
 

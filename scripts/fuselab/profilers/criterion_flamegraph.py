@@ -17,7 +17,7 @@ from fuselab.profilers.base import (
 from fuselab.profilers.capability import described
 from fuselab.records.profile import Profile
 from fuselab.targets.model import ProfilerSupport, Target
-from fuselab.workloads.criterion import HOME
+from fuselab.workloads.criterion.kind import HOME
 
 
 class CriterionFlamegraph:

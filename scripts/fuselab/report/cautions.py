@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from fuselab.report import provenance, verdicts, words
 from fuselab.report.plan import ContrastPlan, PlanFile, WorkloadPlan
 from fuselab.report.reading import Results
-from fuselab.workloads import fio_time
+from fuselab.workloads.fio import timing
 
 _MIXED = ("rw", "randrw", "readwrite")
 _SIDES = ("read.", "write.")
@@ -64,7 +64,7 @@ def _mixes(plan: PlanFile, workload: WorkloadPlan) -> bool:
     common = shared if isinstance(shared, Mapping) else {}
     sides = [variant.fio for variant in plan.variants] or [{}]
     return any(
-        fio_time.mode({**common, **job, **own}) in _MIXED
+        timing.mode({**common, **job, **own}) in _MIXED
         for job in jobs.values()
         if isinstance(job, Mapping)
         for own in sides

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from fuselab.report.records import Run
-from fuselab.workloads import fio_output
+from fuselab.workloads.fio import fio_json
 
 DIRECTIONS = ("read", "write", "trim")
 """By the number that stands for them in fio's logs."""
@@ -56,7 +56,7 @@ def fio_version(run: Run) -> str | None:
 def _read(path: Path) -> Mapping[str, Any]:
     """fio's JSON; nothing where it cannot be read, which the run itself says."""
     try:
-        return fio_output.load(path)
+        return fio_json.load(path)
     except ValueError:
         return {}
 

@@ -16,13 +16,13 @@ from typing import Any
 import msgspec
 
 from fuselab.compare.schedule import LOOKS
-from fuselab.experiment.fio_loads import complete_jobs
 from fuselab.experiment.model import Workload
 from fuselab.experiment.plan import Plan
 from fuselab.workflow.cleanup import Leftover, size_bytes, stale
 from fuselab.workflow.detectable import Findable, findable
 from fuselab.workflow.layout import Layout
-from fuselab.workloads import fio_time
+from fuselab.workloads.fio import timing
+from fuselab.workloads.fio.options import complete_jobs
 
 _OVERHEAD_S = 2.0
 """Of a run beyond its load, where none has been measured: gate, mount, unmount, teardown."""
@@ -194,5 +194,5 @@ def _load_seconds(workload: Workload) -> float | None:
             return None
         if options.get("stonewall", "0") != "0":
             stages.append(0.0)
-        stages[-1] = max(stages[-1], (fio_time.seconds(options["runtime"]) or 0.0) + fio_time.ramp_s(options))
+        stages[-1] = max(stages[-1], (timing.seconds(options["runtime"]) or 0.0) + timing.ramp_s(options))
     return sum(stages) + _OVERHEAD_S

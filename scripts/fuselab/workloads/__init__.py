@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from fuselab.workloads.base import Kind
-from fuselab.workloads.command import Command
-from fuselab.workloads.criterion import Criterion
-from fuselab.workloads.fio import Fio
+from fuselab.workloads.command.kind import Command
+from fuselab.workloads.criterion.kind import Criterion
+from fuselab.workloads.fio.kind import Fio
 
 _ALL: tuple[Kind, ...] = (Fio(), Criterion(), Command())
 

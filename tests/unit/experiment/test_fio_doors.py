@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from fuselab.commands.check import look_at
-from fuselab.experiment import fio_reading
 from fuselab.schema.errors import ExperimentErrors
+from fuselab.workloads.fio import parse_only
 
 TWO = "target: demo\nvariants: {old: {}, new: {options: {cache: 64m}}}\n"
 COMMENTED = """\
@@ -138,9 +138,9 @@ def test_fio_is_never_asked_about_what_may_not_be_said(read, repository, monkeyp
 
     def fake(argv, job=""):
         asked.append(job)
-        return fio_reading.Said(0, "", "")
+        return parse_only.Said(0, "", "")
 
-    monkeypatch.setattr(fio_reading, "run", fake)
+    monkeypatch.setattr(parse_only, "run", fake)
     for line in (
         "ioengine = external:/tmp/x.so",
         " include /dev/zero",
@@ -213,7 +213,7 @@ def test_a_variant_calls_an_option_as_fio_does(read):
 
 
 def test_without_fio_the_file_is_read_as_well_as_can_be_and_a_note_says_so(repository, monkeypatch):
-    fio_reading.ask.cache_clear()
+    parse_only.ask.cache_clear()
     monkeypatch.setattr(shutil, "which", lambda _: None)
     (repository / "experiments" / "job.fio").write_text(COMMENTED.replace("runtime=1 sec", "runtime=1s"))
     path = repository / "experiments" / "trial.yaml"
@@ -221,22 +221,22 @@ def test_without_fio_the_file_is_read_as_well_as_can_be_and_a_note_says_so(repos
     problems, notes = look_at(path)
     assert problems == ()
     assert any("fio" in line.text and "could not be asked" in line.text for line in notes)
-    fio_reading.ask.cache_clear()
+    parse_only.ask.cache_clear()
 
 
 def test_fio_is_asked_once_about_one_text(read, monkeypatch):
     load = f"workloads: {{w: {{fio: {{rw: write, size: 1m, description: {time.time_ns()}}}}}}}\n"
     calls = []
-    really = fio_reading.run
+    really = parse_only.run
 
     def counted(*args):
         calls.append(args)
         return really(*args)
 
-    monkeypatch.setattr(fio_reading, "run", counted)
+    monkeypatch.setattr(parse_only, "run", counted)
     read(TWO, load)
     assert len(calls) == 1
-    fio_reading.ask.cache_clear()
+    parse_only.ask.cache_clear()
     calls.clear()
     read(TWO, load)
     assert calls == [], "what fio said of it is kept"

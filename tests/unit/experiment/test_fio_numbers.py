@@ -2,9 +2,9 @@
 
 import pytest
 
-from fuselab.experiment import fio_numbers
 from fuselab.schema import units
 from fuselab.schema.errors import ExperimentErrors
+from fuselab.workloads.fio import numbers
 
 LOAD = "workloads: {{w: {{fio: {{rw: write, bs: 4k, {}}}}}}}\n"
 TWO = "target: demo\nvariants: {old: {}, new: {options: {cache: 64m}}}\n"
@@ -80,8 +80,8 @@ def test_a_variant_s_own_options_and_a_job_file_are_held_to_it_too(read, reposit
 
 @pytest.mark.parametrize("text", ["3s", "500ms", "64m", "10%", "4k,128k", "$((2*4))k", "0x1000"])
 def test_whole_numbers_and_what_fio_works_out_pass(text):
-    assert fio_numbers.fault("size", text) is None
-    assert fio_numbers.fault("description", "0.5s") is None
+    assert numbers.fault("size", text) is None
+    assert numbers.fault("description", "0.5s") is None
 
 
 def test_the_largest_unit_that_is_whole_is_taken():

@@ -15,8 +15,9 @@ import pytest
 
 from fuselab.experiment.checks import TARGET_METRICS
 from fuselab.records.request import Load
-from fuselab.workloads import REGISTRY, fio_logs, fio_output, reading
+from fuselab.workloads import REGISTRY, reading
 from fuselab.workloads.base import LoadContext
+from fuselab.workloads.fio import fio_json, logs
 from fuselab.workloads.running import Ended
 
 FIO = REGISTRY["fio"]
@@ -158,14 +159,14 @@ def test_logs_have_a_point_each_second_or_ten_in_all(runtime, step):
 def test_the_announced_metrics_are_those_that_come(output, job):
     modes = {"mixed": ("write", "randread"), "stages": ("write", "write", "read")}[job]
     announced = set(FIO.metric_names(settings(**{str(i): {"rw": mode} for i, mode in enumerate(modes)})))
-    found = {m.name for m in fio_output.metrics(fio_output.read(output / f"{job}.json"))}
+    found = {m.name for m in fio_json.metrics(fio_json.read(output / f"{job}.json"))}
     assert found <= announced
     assert {"write.bw", "read.bw", "write.lat_mean"} <= found
 
 
 def test_figures_are_fios_own_where_it_reports_one_group(output):
     said = json.loads((output / "mixed.json").read_text())["jobs"][0]
-    found = {m.name: m for m in fio_output.metrics(fio_output.read(output / "mixed.json"))}
+    found = {m.name: m for m in fio_json.metrics(fio_json.read(output / "mixed.json"))}
     for direction in ("read", "write"):
         assert found[f"{direction}.bw"].value == pytest.approx(said[direction]["bw_bytes"], abs=1)
         assert found[f"{direction}.iops"].value == pytest.approx(said[direction]["iops"])
@@ -178,7 +179,7 @@ def test_figures_are_fios_own_where_it_reports_one_group(output):
 
 def test_stages_one_after_the_other_add_up_in_time(output):
     first, second, _ = json.loads((output / "stages.json").read_text())["jobs"]
-    found = {m.name: m.value for m in fio_output.metrics(fio_output.read(output / "stages.json"))}
+    found = {m.name: m.value for m in fio_json.metrics(fio_json.read(output / "stages.json"))}
     runtime_s = (first["write"]["runtime"] + second["write"]["runtime"]) / 1000
     assert found["write.bw"] == pytest.approx(16 * 2**20 / runtime_s)
     slower, faster = sorted(job["write"]["bw_bytes"] for job in (first, second))
@@ -188,12 +189,12 @@ def test_stages_one_after_the_other_add_up_in_time(output):
 
 
 def test_drained_bandwidth_counts_the_time_of_the_unmount(output):
-    directions = fio_output.read(output / "mixed.json")
-    (drained,) = fio_output.drained(directions, 1.0)
+    directions = fio_json.read(output / "mixed.json")
+    (drained,) = fio_json.drained(directions, 1.0)
     group = directions["write"][0]
     assert drained.name == "write.drained_bw"
     assert drained.value == pytest.approx(group.bytes / (group.runtime_s + 1))
-    assert fio_output.drained({"read": directions["read"]}, 1.0) == []
+    assert fio_json.drained({"read": directions["read"]}, 1.0) == []
 
 
 def test_a_drain_is_charged_to_the_ramp_too(output, tmp_path):
@@ -203,15 +204,15 @@ def test_a_drain_is_charged_to_the_ramp_too(output, tmp_path):
     side = data["jobs"][0]["write"]
     side |= {"runtime": 1500, "io_bytes": 15_000_000}
     (tmp_path / "fio.json").write_text(json.dumps(data))
-    (drained,) = fio_output.drained(fio_output.read(tmp_path / "fio.json"), 2.0)
+    (drained,) = fio_json.drained(fio_json.read(tmp_path / "fio.json"), 2.0)
     whole_bytes, whole_s = 20_000_000, 2.0
     assert drained.value == pytest.approx(whole_bytes / (whole_s + 2.0))
 
 
 @pytest.mark.parametrize(("operations", "beyond"), [(10_000, 10), (9_999, 9), (1_000, 1)])
 def test_ios_beyond_a_percentile_are_counted_exactly(output, operations, beyond):
-    (group,) = fio_output.read(output / "mixed.json")["write"]
-    found = {m.name: m for m in fio_output.metrics({"write": [replace(group, operations=operations)]})}
+    (group,) = fio_json.read(output / "mixed.json")["write"]
+    found = {m.name: m for m in fio_json.metrics({"write": [replace(group, operations=operations)]})}
     assert found["write.p999"].tail_ios == beyond
     assert found["write.p99"].tail_ios == 10 * operations // 1000
 
@@ -227,36 +228,36 @@ def test_a_level_throughput_has_no_slope_and_a_planted_one_is_found(tmp_path):
     start = 1_795_577_130_000
     level = [(start + 300 * i, 1000) for i in range(1, 11)]
     falling = [(at, 1000 if i < 5 else 800) for i, (at, _) in enumerate(level)]
-    assert fio_logs.slopes(log_of(tmp_path / "a.log", level)) == {"write": pytest.approx(0)}
-    found = fio_logs.slopes(log_of(tmp_path / "b.log", falling, direction=0))
+    assert logs.slopes(log_of(tmp_path / "a.log", level)) == {"write": pytest.approx(0)}
+    found = logs.slopes(log_of(tmp_path / "b.log", falling, direction=0))
     assert found == {"read": pytest.approx(math.log(0.8))}
 
 
 def test_jobs_add_up_in_time_and_one_that_ends_early_is_a_slope(tmp_path):
     long = [(100 * i, 1000) for i in range(1, 11)]
-    assert fio_logs.slopes(log_of(tmp_path / "a.log", long, long))["write"] == pytest.approx(0)
-    found = fio_logs.slopes(log_of(tmp_path / "b.log", long, long[:5]))["write"]
+    assert logs.slopes(log_of(tmp_path / "a.log", long, long))["write"] == pytest.approx(0)
+    found = logs.slopes(log_of(tmp_path / "b.log", long, long[:5]))["write"]
     assert found == pytest.approx(math.log(1 / 2))
 
 
 def test_a_point_that_lies_across_the_middle_counts_for_both_halves(tmp_path):
     odd = [(100 * i, 1000) for i in range(1, 6)]
-    assert fio_logs.slopes(log_of(tmp_path / "a.log", odd))["write"] == pytest.approx(0)
+    assert logs.slopes(log_of(tmp_path / "a.log", odd))["write"] == pytest.approx(0)
 
 
 def test_too_few_points_say_nothing_and_a_stall_is_finite(tmp_path):
-    assert fio_logs.slopes(log_of(tmp_path / "a.log", [(100, 5), (200, 5), (300, 9)])) == {}
-    assert fio_logs.slopes(tmp_path / "none.log") == {}
+    assert logs.slopes(log_of(tmp_path / "a.log", [(100, 5), (200, 5), (300, 9)])) == {}
+    assert logs.slopes(tmp_path / "none.log") == {}
     stalled = [(100 * i, 1000 if i < 5 else 0) for i in range(1, 9)]
-    assert math.isfinite(fio_logs.slopes(log_of(tmp_path / "b.log", stalled))["write"])
-    assert fio_logs.slopes(tmp_path / "b.log")["write"] < -1
+    assert math.isfinite(logs.slopes(log_of(tmp_path / "b.log", stalled))["write"])
+    assert logs.slopes(tmp_path / "b.log")["write"] < -1
 
 
 def test_only_what_is_measured_for_a_fixed_time_has_a_slope(output):
-    mixed, stages = (fio_output.read(output / f"{name}.json") for name in ("mixed", "stages"))
+    mixed, stages = (fio_json.read(output / f"{name}.json") for name in ("mixed", "stages"))
     slopes = {"write": 0.25, "read": -0.25}
-    assert {m.slope for m in fio_output.metrics(mixed, slopes) if m.name.startswith("write")} == {0.25}
-    assert {m.slope for m in fio_output.metrics(stages, slopes)} == {None}
+    assert {m.slope for m in fio_json.metrics(mixed, slopes) if m.name.startswith("write")} == {0.25}
+    assert {m.slope for m in fio_json.metrics(stages, slopes)} == {None}
 
 
 @pytest.mark.skipif(shutil.which("fio") is None, reason="fio is not installed")
@@ -268,7 +269,7 @@ def test_a_real_run_is_measured_after_its_ramp_and_its_slope_is_known(tmp_path):
     )
     context = LoadContext(tmp_path, (tmp_path,), tmp_path, tmp_path, tmp_path, Path())
     assert FIO.run(load, context).reason is None
-    (group,) = fio_output.read(tmp_path / "fio.json")["write"]
+    (group,) = fio_json.read(tmp_path / "fio.json")["write"]
     assert (group.ramp_s, group.time_based) == (0.06, True)
     assert group.runtime_s == pytest.approx(0.6, abs=0.2)
     found = {m.name: m for m in FIO.metrics(tmp_path)}
@@ -279,7 +280,7 @@ def test_a_real_run_is_measured_after_its_ramp_and_its_slope_is_known(tmp_path):
 
 
 def test_traffic_is_what_profiles_are_divided_by(output):
-    traffic = fio_output.traffic(fio_output.read(output / "stages.json"))
+    traffic = fio_json.traffic(fio_json.read(output / "stages.json"))
     assert traffic.by_direction == {"write": (256, 16 << 20), "read": (128, 8 << 20)}
     assert (traffic.operations, traffic.bytes) == (384, 24 << 20)
     assert traffic.latency_ns["write"] > 0
@@ -287,7 +288,7 @@ def test_traffic_is_what_profiles_are_divided_by(output):
 
 def reason(output: Path, ended: Ended, timeout_s: float | None = None) -> str:
     """Of a failure: there must be one, and an exit code that is not 0."""
-    result = fio_output.result(output, ended, timeout_s)
+    result = fio_json.result(output, ended, timeout_s)
     assert result.exit_code != 0
     assert result.reason is not None
     return result.reason
@@ -300,7 +301,7 @@ def test_a_full_filesystem_is_named(output):
 
 
 def test_an_interrupted_fio_has_failed_though_its_figures_read_well(output):
-    assert fio_output.metrics(fio_output.read(output / "interrupted.json")), "text before the JSON is skipped"
+    assert fio_json.metrics(fio_json.read(output / "interrupted.json")), "text before the JSON is skipped"
     assert "interrupted" in reason(output / "interrupted.json", Ended(128, False, ""))
 
 
@@ -313,7 +314,7 @@ def test_a_fio_that_wrote_nothing_is_quoted(tmp_path):
 
 
 def test_a_fio_that_did_its_work_has_no_reason(output):
-    result = fio_output.result(output / "mixed.json", Ended(0, False, ""))
+    result = fio_json.result(output / "mixed.json", Ended(0, False, ""))
     assert (result.exit_code, result.reason) == (0, None)
 
 
@@ -355,7 +356,7 @@ def test_a_small_filesystem_learns_what_the_verifying_run_writes(monkeypatch, tm
 
 def test_the_manual_names_every_metric(checkout: Path):
     manual = (checkout / "docs/method.md").read_text()
-    names = [f"write.{name}" for name in fio_output.METRICS]
+    names = [f"write.{name}" for name in fio_json.METRICS]
     for name in (*names, "command.wall_s", "bench.geomean", *TARGET_METRICS):
         assert f"`{name}`" in manual, name
 
@@ -368,7 +369,7 @@ def test_what_fio_writes_and_json_forbids_is_read_all_the_same(tmp_path):
     subprocess.run(argv, cwd=tmp_path, check=True, capture_output=True)
     with pytest.raises(json.JSONDecodeError):
         json.loads((tmp_path / "fio.json").read_text())
-    assert fio_output.read(tmp_path / "fio.json")["write"][0].bytes == 64 << 10
+    assert fio_json.read(tmp_path / "fio.json")["write"][0].bytes == 64 << 10
 
 
 @pytest.mark.parametrize(
@@ -376,7 +377,7 @@ def test_what_fio_writes_and_json_forbids_is_read_all_the_same(tmp_path):
 )
 def test_what_we_cannot_read_is_no_failure_of_the_target(tmp_path, wrote):
     (tmp_path / "fio.json").write_text(wrote)
-    assert fio_output.result(tmp_path / "fio.json", Ended(0, False, "")).reason in (None, NOTHING_DONE)
+    assert fio_json.result(tmp_path / "fio.json", Ended(0, False, "")).reason in (None, NOTHING_DONE)
     said = reading.complaint("fio", tmp_path)
     assert said is not None
     assert said.startswith(reading.UNREAD)
@@ -401,5 +402,5 @@ def test_a_stonewall_of_0_is_no_stage(tmp_path):
         job.write_text(f"[global]\n{both}[a]\n[b]\nnew_group=1\nstonewall={wall}\n")
         argv = ["fio", "--output-format=json", f"--output={tmp_path / 'fio.json'}", str(job)]
         subprocess.run(argv, cwd=tmp_path, check=True, capture_output=True)
-        ran_s = fio_output.seconds(fio_output.read(tmp_path / "fio.json")["write"])
+        ran_s = fio_json.seconds(fio_json.read(tmp_path / "fio.json")["write"])
         assert ran_s == pytest.approx(expected_s, rel=0.25)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from fuselab.experiment.fio_reading import Section
+from fuselab.workloads.fio.parse_only import Section
 
 _LONGEST = 4000
 """Characters of a line. fio reads 4,095 at a time, and takes what is left for a line of its own."""

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from fuselab import foreign
-from fuselab.experiment import fio_check, fio_file, fio_meaning, fio_reading, fio_rules
-from fuselab.experiment.fio_reading import Section
 from fuselab.schema.diagnostics import Diagnostics, hint
 from fuselab.schema.yaml_source import Key
+from fuselab.workloads.fio import complaints, job_file, meaning, parse_only, rules
+from fuselab.workloads.fio.parse_only import Section
 
 GLOBAL = "global"
 _LARGEST_BYTES = 256 << 10
@@ -54,7 +54,7 @@ def fio_load(diagnostics: Diagnostics, at: Key, name: str, part: Mapping[str, An
 def fio_step(diagnostics: Diagnostics, at: Key, part: Mapping[str, Any]) -> tuple[str, ...]:
     """The command line of a preparation that is given as options of one job."""
     options = _options(diagnostics, at, part)
-    for complaint in fio_check.of_job(options):
+    for complaint in complaints.of_job(options):
         known = complaint.option is not None and complaint.option in part
         where = (*at, complaint.option) if known and complaint.option else at
         diagnostics.add(where, complaint.message + hint(complaint.suggestion), of_key=True)
@@ -83,7 +83,7 @@ def _options(diagnostics: Diagnostics, at: Key, part: Mapping[str, Any]) -> dict
 
 def judged(diagnostics: Diagnostics, at: Key, name: str, text: str) -> bool:
     """Whether an option may not be `text`, which is then a diagnostic."""
-    fault = fio_meaning.fault(name, text)
+    fault = meaning.fault(name, text)
     if fault is not None:
         _add(diagnostics, at, name, text, *fault)
     return fault is not None
@@ -108,7 +108,7 @@ def as_fio_reads(
         message = f"fio takes '{job}' for options of all jobs, as every name that begins with 'global': call it else"
         diagnostics.add(place_of(job, ""), message, of_key=True)
         return same
-    read = fio_reading.sections(fio_reading.job_text(parts))
+    read = parse_only.sections(parse_only.job_text(parts))
     if read is None:
         return same
     if [section.name for section in read] != list(parts):
@@ -123,7 +123,7 @@ def as_fio_reads(
 def _section(
     diagnostics: Diagnostics, part: Mapping[str, str], section: Section, place_of: PlaceOf
 ) -> dict[str, str]:
-    names = fio_meaning.other_names(part, section)
+    names = meaning.other_names(part, section)
     found = {}
     for name, text in part.items():
         at = place_of(section.name, name)
@@ -138,13 +138,13 @@ def _section(
             )
             continue
         taken = section.options[names[name]]
-        fault = fio_meaning.misunderstood(names[name], taken)
+        fault = meaning.misunderstood(names[name], taken)
         if fault is not None:
             if at[-1:] == ("file",):
                 diagnostics.add(at, f"[{section.name}] {name}={text}: {fault[0]}")
             else:
                 _add(diagnostics, at, name, text, *fault)
-        found[names[name]] = fio_meaning.settled(names[name], taken)
+        found[names[name]] = meaning.settled(names[name], taken)
     return found
 
 
@@ -178,28 +178,28 @@ def _text(path: Path) -> str:
 
 def _read_job_file(text: str) -> dict[str, dict[str, str]]:
     """Its jobs. Raises ValueError for what a load may not say, and for what fio does not take."""
-    lines = fio_file.read_lines(text.replace("\r\n", "\n"))
+    lines = job_file.read_lines(text.replace("\r\n", "\n"))
     refused = [
         f"line {line.number}, {foreign.name(f'[{line.job}] {line.option}={line.text}')}: {fault[0]}"
         for line in lines
-        if line.option and (fault := fio_meaning.fault(line.option, line.text))
+        if line.option and (fault := meaning.fault(line.option, line.text))
     ]
-    odd = [line.job for line in lines if not line.option and not fio_rules.plain_name(line.job)]
+    odd = [line.job for line in lines if not line.option and not rules.plain_name(line.job)]
     refused += [
         f"[{foreign.name(job)}]: a job's name has letters, digits, spaces and _ . - in it"
         for job in dict.fromkeys(odd)
     ]
     if refused:
         raise ValueError("it says what a load may not: " + "; ".join(refused))
-    rough = fio_file.jobs_of(fio_file.rough_sections(lines))
+    rough = job_file.jobs_of(job_file.rough_sections(lines))
     if len(rough) > _MOST_JOBS:
         raise ValueError(f"it holds {len(rough)} jobs, and a load {_MOST_JOBS} at the most")
-    said = fio_reading.ask(text, fio_reading.PARSE)
+    said = parse_only.ask(text, parse_only.PARSE)
     if said is None:
         return rough
     if said.exit_code != 0:
-        raise ValueError("; ".join(c.message + hint(c.suggestion) for c in fio_check.of_text(text)))
-    return fio_file.jobs_of(fio_file.read_sections(fio_reading.sections(text) or []))
+        raise ValueError("; ".join(c.message + hint(c.suggestion) for c in complaints.of_text(text)))
+    return job_file.jobs_of(job_file.read_sections(parse_only.sections(text) or []))
 
 
 def place(diagnostics: Diagnostics, at: Key, job: str, option: str | None) -> Key:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from fuselab.experiment import fio_reading
+from fuselab.workloads.fio import parse_only
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Complaint:
 def complaints(settings: Mapping[str, Any]) -> dict[str, list[Complaint]]:
     """By job of a load: the options that fio does not take; nothing without fio."""
     shared, own = settings["global"], settings["jobs"]
-    said = fio_reading.ask(fio_reading.job_text({"global": shared, **own}), fio_reading.PARSE)
+    said = parse_only.ask(parse_only.job_text({"global": shared, **own}), parse_only.PARSE)
     if said is None:
         return {}
     jobs = {name: {**shared, **options} for name, options in own.items()}
@@ -40,12 +40,12 @@ def complaints(settings: Mapping[str, Any]) -> dict[str, list[Complaint]]:
 
 
 def of_job(options: Mapping[str, str]) -> list[Complaint]:
-    return of_text(fio_reading.job_text({"job": options}))
+    return of_text(parse_only.job_text({"job": options}))
 
 
 def of_text(text: str) -> list[Complaint]:
     """What fio says of a job file; nothing if it takes it, or is not there."""
-    said = fio_reading.ask(text, fio_reading.PARSE)
+    said = parse_only.ask(text, parse_only.PARSE)
     if said is None or said.exit_code == 0:
         return []
     return list(_read(said.stdout, said.stderr))
@@ -60,7 +60,7 @@ def _engine(options: Mapping[str, str]) -> Iterator[Complaint]:
 
 @cache
 def _engines() -> tuple[str, ...]:
-    return tuple(sorted(re.findall(r"^\t(\S+)$", fio_reading.run(("--enghelp",)).stdout, re.MULTILINE)))
+    return tuple(sorted(re.findall(r"^\t(\S+)$", parse_only.run(("--enghelp",)).stdout, re.MULTILINE)))
 
 
 def _read(stdout: str, stderr: str) -> Iterator[Complaint]:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fuselab.workloads import fio_time
 from fuselab.workloads.base import LoadResult, Metric, Traffic
+from fuselab.workloads.fio import timing
 from fuselab.workloads.running import Ended
 
 METRICS = ("bw", "p99", "iops", "lat_mean", "p50", "p999", "drained_bw")
@@ -74,7 +74,7 @@ def _group(figures: Mapping[str, Any], stage: int, options: Mapping[str, str]) -
         bytes=figures["io_bytes"],
         operations=figures["total_ios"],
         runtime_s=figures["runtime"] / 1000,
-        ramp_s=fio_time.seconds(options.get("ramp_time", "0")) or 0.0,
+        ramp_s=timing.seconds(options.get("ramp_time", "0")) or 0.0,
         time_based=options.get("time_based", "0") != "0",
         lat_mean_ns=lat["mean"],
         percentiles_ns={name: by_share[share] for name, share in _PERCENTILES.items() if share in by_share},

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from fuselab.experiment import fio_numbers, fio_rules
-from fuselab.experiment.fio_reading import Section, Taken
 from fuselab.schema import units
-from fuselab.workloads import fio_time
+from fuselab.workloads.fio import numbers, rules, timing
+from fuselab.workloads.fio.parse_only import Section, Taken
 
 _COUNTS = ("numjobs", "iodepth")
 _RATES = ("rate", "rate_iops")
@@ -18,8 +17,8 @@ _SECONDS = ("runtime", "ramp_time")
 
 def fault(name: str, text: str) -> tuple[str, str | None] | None:
     """Why an option may not be `text`, and the right spelling where one is meant; None if it may."""
-    reason = fio_rules.refusal(name, text)
-    return fio_numbers.fault(name, text) if reason is None else (reason, None)
+    reason = rules.refusal(name, text)
+    return numbers.fault(name, text) if reason is None else (reason, None)
 
 
 def misunderstood(name: str, taken: Taken) -> tuple[str, str | None] | None:
@@ -27,8 +26,8 @@ def misunderstood(name: str, taken: Taken) -> tuple[str, str | None] | None:
     text = taken.value
     # A bare number is seconds to some options and microseconds to others: fio's reading is what it means.
     if taken.time and len(taken.numbers) == 1 and (name in _SECONDS or not text.isdigit()):
-        meant = units.nearest("fio time", text) or (text if fio_time.seconds(text) is not None else None)
-        meant_s = None if meant is None else fio_time.seconds(meant)
+        meant = units.nearest("fio time", text) or (text if timing.seconds(text) is not None else None)
+        meant_s = None if meant is None else timing.seconds(meant)
         if meant_s is not None and round(meant_s * 1e6) != taken.numbers[0]:
             return f"fio reads '{text}' as {taken.numbers[0]} microseconds", meant
         if meant_s is None and name in _SECONDS:
@@ -44,7 +43,7 @@ def misunderstood(name: str, taken: Taken) -> tuple[str, str | None] | None:
 def settled(name: str, taken: Taken) -> str:
     """The text of an option in a spelling that fuselab's own readers know: `3 sec` is `3s`, a rate of `1MB` 1048576."""
     text = taken.value
-    if name in _SECONDS and fio_time.seconds(text) is None:
+    if name in _SECONDS and timing.seconds(text) is None:
         return units.nearest("fio time", text) or text
     if name in _RATES and text.count(",") + 1 == len(taken.numbers):
         known = all(re.fullmatch("[0-9]+[kmg]?", word.lower()) for word in text.split(","))

@@ -14,7 +14,7 @@ from fuselab.records.request import Load
 from fuselab.system.errors import ProgramError
 from fuselab.targets.model import fill
 from fuselab.workloads.base import LoadContext, LoadResult, Metric, Traffic
-from fuselab.workloads.fio import Fio
+from fuselab.workloads.fio.kind import Fio
 from fuselab.workloads.running import finish
 
 OUTPUT = "command.json"

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import cast
 
 from fuselab.records.request import Load
-from fuselab.workloads import fio_logs, fio_output, fio_time
 from fuselab.workloads.base import LoadContext, LoadResult, Metric, Traffic
-from fuselab.workloads.fio_time import Options
+from fuselab.workloads.fio import fio_json, logs, timing
+from fuselab.workloads.fio.timing import Options
 from fuselab.workloads.running import Ended, finish
 
 OUTPUT = "fio.json"
@@ -82,14 +82,14 @@ class Fio:
     def asked(self, settings: Mapping[str, object]) -> Mapping[str, float]:
         """Rates of the directions in which every job has one of the same kind; a mixed job may be held by its mix."""
         jobs, shared = _jobs(settings)
-        return fio_time.asked_rates([{**shared, **job} for job in jobs.values()])
+        return timing.asked_rates([{**shared, **job} for job in jobs.values()])
 
     def metric_names(self, settings: Mapping[str, object]) -> Sequence[str]:
         jobs, shared = _jobs(settings)
-        modes = [fio_time.mode({**shared, **job}) for job in jobs.values()]
+        modes = [timing.mode({**shared, **job}) for job in jobs.values()]
         return [
             f"{direction}.{what}"
-            for what in fio_output.METRICS
+            for what in fio_json.METRICS
             for direction in ("write", "read")
             if any(_moves(mode, direction) for mode in modes)
         ]
@@ -97,18 +97,18 @@ class Fio:
     def render(self, settings: Mapping[str, object]) -> str:
         """The job file; `FUSELAB_DIRECTORY` and `FUSELAB_RANDSEED` in its environment complete it."""
         jobs, shared = _jobs(settings)
-        step_ms = str(fio_time.log_step_ms({**shared, **job} for job in jobs.values()))
+        step_ms = str(timing.log_step_ms({**shared, **job} for job in jobs.values()))
         # With fio's own 500 ms for bwavgtime the log of a short load begins in its middle.
         return _job_file(
             {**_BASE, "log_avg_msec": step_ms, "bwavgtime": step_ms, **_placed(shared)},
-            {name: _placed(fio_time.timed(job, shared)) for name, job in jobs.items()},
+            {name: _placed(timing.timed(job, shared)) for name, job in jobs.items()},
         )
 
     def run(self, load: Load, context: LoadContext) -> LoadResult:
         job = context.out / "load.fio"
         job.write_text(self.render(load.settings if context.ramp else _without_ramp(load.settings)))
         ended = self._fio(job, OUTPUT, load.randseed, load.timeout_s, context)
-        return fio_output.result(context.out / OUTPUT, ended, load.timeout_s)
+        return fio_json.result(context.out / OUTPUT, ended, load.timeout_s)
 
     def verify(self, context: LoadContext, written: bool) -> LoadResult:
         """Write 72 MiB with a checksum in every block and read them back; read them again if `written`."""
@@ -124,7 +124,7 @@ class Fio:
         job.write_text(_job_file(_VERIFY, jobs))
         output = f"verify.{word}.json"
         ended = self._fio(job, output, 0, _VERIFY_TIMEOUT_S, context)
-        result = fio_output.result(context.out / output, ended, _VERIFY_TIMEOUT_S)
+        result = fio_json.result(context.out / output, ended, _VERIFY_TIMEOUT_S)
         if ended.timed_out:
             limit = "the verifying run was not answered in time, and its limit is fixed"
             return replace(result, reason=f"{limit}: {result.reason}")
@@ -134,13 +134,13 @@ class Fio:
         return result
 
     def metrics(self, run: Path) -> Sequence[Metric]:
-        return fio_output.metrics(fio_output.read(run / OUTPUT), fio_logs.slopes(run / _BANDWIDTH_LOG))
+        return fio_json.metrics(fio_json.read(run / OUTPUT), logs.slopes(run / _BANDWIDTH_LOG))
 
     def after_drain(self, run: Path, drain_s: float) -> Sequence[Metric]:
-        return fio_output.drained(fio_output.read(run / OUTPUT), drain_s)
+        return fio_json.drained(fio_json.read(run / OUTPUT), drain_s)
 
     def traffic(self, run: Path) -> Traffic:
-        return fio_output.traffic(fio_output.read(run / OUTPUT))
+        return fio_json.traffic(fio_json.read(run / OUTPUT))
 
     def _fio(self, job: Path, output: str, randseed: int, timeout_s: float, context: LoadContext) -> Ended:
         env = {_RANDSEED: str(randseed)}

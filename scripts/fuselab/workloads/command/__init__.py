@@ -1,0 +1,1 @@
+"""Any command inside the mount."""

@@ -1,0 +1,1 @@
+"""A Criterion bench of the target's own package."""

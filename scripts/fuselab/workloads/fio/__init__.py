@@ -1,0 +1,1 @@
+"""fio on the mount: what its options may say, its job file, its run, and what it leaves."""
