@@ -113,7 +113,8 @@ def _requests(rng: random.Random) -> Iterator[list[str]]:
 def ours(trace: Path, folder: Path) -> None:
     """Spans to Parquet, and the standard queries."""
     from fuselab.analysis.spans.trace import read_trace
-    from fuselab.queries.spans import READY, opened, run
+    from fuselab.queries.asking import opened, run
+    from fuselab.queries.spans import READY
 
     read_trace(trace, folder / "ours.parquet", scratch=folder)
     with opened({"spans": folder / "ours.parquet"}, folder) as connection:

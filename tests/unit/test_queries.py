@@ -9,10 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from fuselab.compare.comparisons import COLUMNS as COMPARISONS
-from fuselab.experiment.model import Query
 from fuselab.queries import tables
+from fuselab.queries.asking import Query, QueryError, run
 from fuselab.queries.catalogue import TABLES, answers, connect, fault_of, there, whole_tables
-from fuselab.queries.spans import QueryError, run
 
 
 def own(name: str) -> list[str]:

@@ -13,8 +13,8 @@ from fuselab.schema.diagnostics import hint, near
 if TYPE_CHECKING:
     import duckdb
 
+    from fuselab.queries.asking import Rows
     from fuselab.queries.catalogue import Fault
-    from fuselab.queries.spans import Rows
 
 
 MOST_ROWS = 100_000
@@ -32,7 +32,7 @@ def command(file: str, sql: str | None, as_json: bool) -> None:
     columns are listed; `-` reads it from standard input.
     """
     from fuselab.queries import catalogue
-    from fuselab.queries.spans import QueryError, run
+    from fuselab.queries.asking import QueryError, run
 
     path = experiment_path(file)
     home = repository(path) / "results" / path.stem

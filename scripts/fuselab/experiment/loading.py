@@ -14,10 +14,11 @@ from typing import Any
 
 from fuselab.experiment import checks
 from fuselab.experiment.loads import read_workloads
-from fuselab.experiment.model import Compare, Experiment, Query, Variant
+from fuselab.experiment.model import Compare, Experiment, Variant
 from fuselab.experiment.read_only import check_read_only
 from fuselab.experiment.resolve import Targets, read_variant
 from fuselab.experiment.variants import check_twins, read_contrasts, read_drafts
+from fuselab.queries.asking import Query
 from fuselab.schema import units
 from fuselab.schema.diagnostics import Diagnostics, hint, near
 from fuselab.schema.errors import ExperimentErrors, Problem

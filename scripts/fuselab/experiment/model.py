@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from fuselab.building.source import WORKTREE
+from fuselab.queries.asking import Query
 
 Blocks = int | Literal["auto"]
 Instrumentation = Literal["combined", "separate"]
@@ -81,12 +82,6 @@ class Compare:
 
     primary: tuple[str, ...]
     threshold: float = 0.05
-
-
-@dataclass(frozen=True)
-class Query:
-    title: str
-    sql: str
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fuselab.experiment.model import Query
-from fuselab.queries.spans import MEMORY, QueryError, lock, run
+from fuselab.queries.asking import MEMORY, Query, QueryError, lock, run
 
 if TYPE_CHECKING:
     import duckdb

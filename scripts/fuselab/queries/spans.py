@@ -1,67 +1,23 @@
-"""SQL over one variant's spans: the questions everybody asks, ready-made, and a safe way to ask any other.
-
-Whoever writes an experiment writes SQL, and people run experiments of others: a query sees its tables and nothing
-else of the machine, and is bounded in rows, time and memory.
-"""
+"""The questions that everybody asks of spans, ready-made. Times in the answers are us or s, as their names say."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from threading import Timer
-from typing import TYPE_CHECKING, Any
+from fuselab.queries.asking import Query
 
-if TYPE_CHECKING:
-    import duckdb
-
-MEMORY = "200MB"
-MOST_ROWS = 1000
-TIMEOUT_S = 60.0
 BUCKETS = 60
 
-
-@dataclass(frozen=True)
-class ReadyQuery:
-    """A question to the table `spans`. Times in the answers are us or s, as their names say."""
-
-    key: str
-    title: str
-    about: str
-    sql: str
-
-
-@dataclass(frozen=True)
-class Rows:
-    """An answer; `truncated` if there would have been more rows."""
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Any, ...], ...]
-    truncated: bool
-
-
-class QueryError(ValueError):
-    """A query that cannot be answered, in DuckDB's words."""
-
-
-SLOWEST = ReadyQuery(
-    "slowest",
+SLOWEST = Query(
     "Slowest operations",
-    "Every span that was closed, by name. Self time is what none of its children covers.",
-    """
+    """\
 select target, name, count(*) as calls, sum(dur_us) / 1e6 as total_s, sum(self_us) / 1e6 as self_s,
        quantile_cont(dur_us, 0.5) as p50_us, quantile_cont(dur_us, 0.99) as p99_us, max(dur_us) as max_us
-from spans where closed group by target, name order by total_s desc, target, name limit 50
-""",
+from spans where closed group by target, name order by total_s desc, target, name limit 50""",
 )
+"""Every span that was closed, by name. Self time is what none of its children covers."""
 
-CONCURRENCY = ReadyQuery(
-    "concurrency",
+CONCURRENCY = Query(
     "Concurrency over time",
-    f"Outermost spans that were open at once, in {BUCKETS} equal steps from the first to the last.",
-    f"""
+    f"""\
 with extent as (
     select min(start_us) as begin_us, greatest((max(start_us + dur_us) - min(start_us)) / {BUCKETS}, 0.001) as step_us
     from spans where parent is null),
@@ -82,16 +38,13 @@ whole as (
     from range({BUCKETS}) left join steps on steps.step = range)
 select round((step + 0.5) * step_us / 1e6, 6) as at_s, round(before + area / step_us, 4) as mean_open,
        greatest(before, coalesce(peak, 0))::bigint as most_open
-from whole, extent order by step
-""",
+from whole, extent order by step""",
 )
+"""Outermost spans that were open at once, in BUCKETS equal steps from the first to the last."""
 
-CHILDREN = ReadyQuery(
-    "children",
+CHILDREN = Query(
     "Where a request's time goes",
-    "For each outermost span: the spans directly in it, and what it keeps to itself. "
-    "Children that run at once add up to more than the whole.",
-    """
+    """\
 with requests as (
     select target, name, count(*) as requests, sum(dur_us) as wall_us, sum(self_us) as self_us
     from spans where parent is null group by target, name),
@@ -102,15 +55,16 @@ inside as (
 select target, name, child_target, child, calls / requests as calls_per_request, child_us / 1e6 as total_s,
        child_us / requests as us_per_request, child_us / nullif(wall_us, 0) as share
 from inside join requests using (target, name)
-order by wall_us desc, target, name, child_us desc, child_target, child limit 100
-""",
+order by wall_us desc, target, name, child_us desc, child_target, child limit 100""",
 )
+"""For each outermost span: the spans directly in it, and what it keeps to itself.
 
-GAPS = ReadyQuery(
-    "gaps",
+Children that run at once add up to more than the whole.
+"""
+
+GAPS = Query(
     "Gaps between children",
-    "Time in a span that none of its children covers, by the children that began before and after it.",
-    """
+    """\
 with kids as (
     select parent, name, start_us, start_us + dur_us as end_us, lag(name) over begun as before,
            lead(1) over begun is null as last,
@@ -126,66 +80,8 @@ gaps as (
     union all select target, name, child, '(end)', rest_us from inside where rest_us is not null)
 select target, name, after_child, before_child, count(*) as gaps, sum(gap_us) / 1e6 as total_s,
        quantile_cont(gap_us, 0.5) as p50_us, max(gap_us) as max_us
-from gaps where gap_us > 0 group by all order by total_s desc, target, name, after_child, before_child limit 50
-""",
+from gaps where gap_us > 0 group by all order by total_s desc, target, name, after_child, before_child limit 50""",
 )
+"""Time in a span that none of its children covers, by the children that began before and after it."""
 
 READY = (SLOWEST, CONCURRENCY, CHILDREN, GAPS)
-
-
-@contextmanager
-def opened(tables: Mapping[str, Path], scratch: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database whose views are the given Parquet or CSV files, and which can reach nothing else.
-
-    Large sorts go to a folder in `scratch` (default: the system's).
-    """
-    import duckdb
-
-    with (
-        TemporaryDirectory(prefix="fuselab-sql-", dir=scratch) as folder,
-        duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": folder}) as connection,
-    ):
-        for name, path in tables.items():
-            reader = "read_csv" if path.suffix == ".csv" else "read_parquet"
-            connection.execute(f"create view {_name(name)} as from {reader}({_text(str(path))})")
-        lock(connection, list(map(str, tables.values())))
-        yield connection
-
-
-def lock(connection: duckdb.DuckDBPyConnection, paths: list[str]) -> None:
-    """From here on the connection reads `paths` and touches no other file, and no setting can be changed."""
-    connection.execute(f"set allowed_paths = [{', '.join(map(_text, paths))}]")
-    connection.execute("set enable_external_access = false")
-    connection.execute("set lock_configuration = true")
-
-
-def run(
-    connection: duckdb.DuckDBPyConnection, sql: str, most_rows: int = MOST_ROWS, timeout_s: float = TIMEOUT_S
-) -> Rows:
-    """Answer one SELECT. Raises QueryError for anything else, for a faulty query and for one that takes too long."""
-    import duckdb
-
-    timer = Timer(timeout_s, connection.interrupt)
-    try:
-        statements = connection.extract_statements(sql)
-        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-            raise QueryError("a query is one SELECT")
-        timer.start()
-        result = connection.execute(statements[0])
-        rows = result.fetchmany(most_rows + 1)
-    except duckdb.InterruptException:
-        raise QueryError(f"the query took longer than {timeout_s:g} s") from None
-    except duckdb.Error as error:
-        raise QueryError(str(error).strip()) from None
-    finally:
-        timer.cancel()
-    columns = tuple(str(column[0]) for column in result.description or ())
-    return Rows(columns, tuple(map(tuple, rows[:most_rows])), len(rows) > most_rows)
-
-
-def _name(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"'
-
-
-def _text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fuselab.analysis.spans.trace import read_trace
+from fuselab.queries.asking import QueryError, opened, run
 from fuselab.queries.spans import (
     BUCKETS,
     CHILDREN,
@@ -19,9 +20,6 @@ from fuselab.queries.spans import (
     GAPS,
     READY,
     SLOWEST,
-    QueryError,
-    opened,
-    run,
 )
 
 
@@ -88,7 +86,7 @@ def test_gaps_of_a_real_trace_are_the_self_time_of_its_parents(golden: Path, tmp
         assert gaps_s == pytest.approx(answer(connection, parents)[0]["s"])
 
 
-@pytest.mark.parametrize("query", READY, ids=lambda query: query.key)
+@pytest.mark.parametrize("query", READY, ids=lambda query: query.title)
 def test_a_trace_of_one_span_breaks_no_question(query: Any, tmp_path: Path) -> None:
     one = record(1, "a", 5.0, 5.0, None, 0.0)
     table = pa.Table.from_pylist([one], schema=pq.read_schema(_typed(tmp_path)))
