@@ -1,4 +1,4 @@
-"""The load of a session: with profilers looking and the machine sampled around it, where it is a measurement."""
+"""The load of a session: prepared, and done with profilers looking and the machine sampled around a measurement."""
 
 from __future__ import annotations
 
@@ -11,15 +11,41 @@ from typing import TYPE_CHECKING
 
 from fuselab.records.run import TargetUse
 from fuselab.rig import environment
-from fuselab.rig.attended import attended, blamed
-from fuselab.rig.session import Session
+from fuselab.rig.session import Place, Session
+from fuselab.rig.watchdog import blamed, watched
+from fuselab.system import kernel
 from fuselab.system.errors import TargetError, WrongDataError
+from fuselab.system.process import step
+from fuselab.targets.model import fill
 from fuselab.workloads.base import LoadContext, LoadResult
 
 if TYPE_CHECKING:
     from fuselab.profilers.base import Window
 
+_SYNC_LIMIT_S = 60.0
 Work = Callable[[LoadContext], LoadResult]
+
+
+def prepare(place: Place, at: Session) -> None:
+    """The load's own preparation, inside the mount. Raises TargetError for a step that fails."""
+    load = place.recorder.request.load
+    for number, words in enumerate(load.prepare, 1):
+        argv = [fill(word, at.context.values) for word in words]
+        name = f"`prepare` step {number} of the load {load.workload}"
+        log = place.out / f"prepare-{number}.log"
+        blaming = blamed(at.serving, "preparation", at.processes)
+        with place.recorder.phase("prepare"), blaming, watched(at):
+            step(name, argv, env=place.env, cwd=at.context.directory, log=log, timeout_s=load.timeout_s)
+        place.recorder.say(f"prepared: {' '.join(argv)}")
+
+
+def make_cold(place: Place, prepared: bool) -> None:
+    """Drop the kernel's caches, as far as this machine permits; write back first what preparing made dirty."""
+    with place.recorder.phase("prepare"):
+        if prepared:
+            kernel.sync_filesystem(place.state.path, _SYNC_LIMIT_S)
+        if refused := kernel.drop_caches():
+            place.recorder.mark(f"the kernel's caches could not be dropped ({refused})")
 
 
 def do_load(at: Session, work: Work) -> None:
@@ -27,17 +53,17 @@ def do_load(at: Session, work: Work) -> None:
 
     Raises TargetError if the load fails, or the target or the service dies under it.
     """
-    story = at.place.story
+    recorder = at.place.recorder
     with blamed(at.serving, "load", at.processes):
         result = _measured(at, work)
-        story.exit_codes["load"] = result.exit_code
+        recorder.exit_codes["load"] = result.exit_code
         if result.reason is not None:
             raise (WrongDataError if result.wrong_data else TargetError)(result.reason)
-    story.say(f"load done after {story.seconds['load']:.3f} s")
+    recorder.say(f"load done after {recorder.seconds['load']:.3f} s")
 
 
 def _measured(at: Session, work: Work) -> LoadResult:
-    place, story, family = at.place, at.place.story, at.place.family
+    place, recorder, family = at.place, at.place.recorder, at.place.family
     with ExitStack() as stack:
         windows = {name: stack.enter_context(window) for name, window in _profilers(at)}
         before = environment.sample(place.proc)
@@ -46,43 +72,43 @@ def _measured(at: Session, work: Work) -> LoadResult:
             window.open()
         family.look()
         used_s, observed_s = family.cpu_s(), _cpu_s(windows)
-        started, story.load_started_unix_s = time.monotonic(), time.time()
+        started, recorder.load_started_unix_s = time.monotonic(), time.time()
         # Without a target the load itself is looked at.
-        with nullcontext() if at.targets else family.starting(), attended(at) as attention:
+        with nullcontext() if at.targets else family.starting(), watched(at) as watchdog:
             result = work(at.context)
-        if attention.killed and result.reason is not None:
+        if watchdog.killed and result.reason is not None:
             result = LoadResult(result.exit_code, "")
-        if (disturbed := attention.disturbance.words) and result.reason:
+        if (disturbed := watchdog.disturbance.words) and result.reason:
             result = replace(result, reason=f"{result.reason}\nWhile it ran, {disturbed}")
         ended = time.monotonic()
-        story.load_window_s = (started, ended)
-        story.add("load", ended - started)
+        recorder.load_window_s = (started, ended)
+        recorder.add("load", ended - started)
         used_s = family.cpu_s() - used_s
-        story.observers_s = {name: now_s - observed_s[name] for name, now_s in _cpu_s(windows).items()}
+        recorder.observers_s = {name: now_s - observed_s[name] for name, now_s in _cpu_s(windows).items()}
         family.look()
-        story.family = tuple(sorted(family.seen))
+        recorder.family = tuple(sorted(family.seen))
         if at.targets:  # sizes of logs are known only once the logs are closed
-            story.target = TargetUse(used_s, family.rss_peak_bytes(), log_bytes=0, log_kept_bytes=0)
+            recorder.target = TargetUse(used_s, family.rss_peak_bytes(), log_bytes=0, log_kept_bytes=0)
         for window in reversed(windows.values()):
             window.close()
         _keep_modules(at, windows)
         after = environment.sample(place.proc)
-    story.environment = environment.environment(before, after, place.state.path, story.gate)
-    story.noise = disturbed or environment.noise(before, after)
+    recorder.environment = environment.environment(before, after, place.state.path, recorder.gate)
+    recorder.noise = disturbed or environment.noise(before, after)
     return result
 
 
 def _profilers(at: Session) -> Iterator[tuple[str, AbstractContextManager[Window]]]:
     """What attaches each profiler of the run. Without a target it looks at us, and so at the load we start."""
     place = at.place
-    if not place.story.request.mount.profilers:
+    if not place.recorder.request.mount.profilers:
         return
     from fuselab.profilers import REGISTRY
     from fuselab.profilers.base import CaptureContext
 
     pids = tuple(sorted(place.family.pids())) if at.targets else (os.getpid(),)
     group = place.family.group.name if place.family.group is not None else None
-    for support in place.story.request.mount.profilers:
+    for support in place.recorder.request.mount.profilers:
         context = CaptureContext(place.out, pids, group, place.binary, support)
         yield support.name, REGISTRY[support.name].attach(context)
 

@@ -22,8 +22,8 @@ from fuselab.records.request import REQUEST, RunRequest
 from fuselab.records.run import OUTCOMES, RunRecord
 from fuselab.rig import state
 from fuselab.rig.hidden import hidden_of
+from fuselab.rig.recorder import binary_path
 from fuselab.rig.service import require_program
-from fuselab.rig.story import binary_path
 from fuselab.rig.worker import FORBIDDEN, INTERRUPTED, PREPARE_TIMEOUT_S
 from fuselab.system import procfs
 from fuselab.system.cgroup import Group, new_group
@@ -51,7 +51,7 @@ def execute(request: RunRequest) -> RunRecord:
     proc = procfs.open_proc()
     ours, theirs = socket.socketpair()
     with ours, theirs, _closing(proc), new_group() as group:
-        argv = _inside_argv(out / REQUEST, theirs.fileno(), proc, group)
+        argv = _init_argv(out / REQUEST, theirs.fileno(), proc, group)
         # A session of its own: Ctrl-C reaches the run by us alone, and so in order.
         with (
             _passing_on(ours) as caught,
@@ -78,8 +78,8 @@ def execute(request: RunRequest) -> RunRecord:
     return _outcome(request, child.returncode, said, in_time)
 
 
-def _inside_argv(request: Path, control: int, proc: int, group: Group | None) -> list[str]:
-    argv = [sys.executable, "-m", "fuselab.rig.inside", str(request), str(control), str(proc)]
+def _init_argv(request: Path, control: int, proc: int, group: Group | None) -> list[str]:
+    argv = [sys.executable, "-m", "fuselab.rig.init", str(request), str(control), str(proc)]
     return [*argv, str(group.path), group.name] if group is not None else argv
 
 

@@ -22,11 +22,11 @@ from fuselab.records.request import NOT_FRESH, RunRequest
 from fuselab.records.run import RunRecord
 from fuselab.rig import disturbance, environment
 from fuselab.rig.family import Family
-from fuselab.rig.load import do_load
+from fuselab.rig.load import do_load, make_cold, prepare
+from fuselab.rig.recorder import Recorder
 from fuselab.rig.service import serving
-from fuselab.rig.session import Place, make_cold, prepare, session
+from fuselab.rig.session import Place, session
 from fuselab.rig.state import free_bytes, state_folder
-from fuselab.rig.story import Story
 from fuselab.system import kernel
 from fuselab.system.cgroup import Group
 from fuselab.system.errors import Interrupted, RigError, TargetError
@@ -83,29 +83,29 @@ def make(request: RunRequest, proc: int, family: Family) -> RunRecord:
     if request.mount.network == "private":
         kernel.loopback_up()
     kernel.mount_fusectl()
-    story = Story(request)
+    recorder = Recorder(request)
     if request.mount.network == "host":
-        story.mark(
+        recorder.mark(
             "network: host: its ports are the machine's, and others on the machine reach what the run starts"
         )
     for name in request.mount.pass_env:
         if name not in os.environ:
-            story.mark(f"pass_env: {name} is not set where fuselab was called: the target did not get it")
+            recorder.mark(f"pass_env: {name} is not set where fuselab was called: the target did not get it")
     if request.mount.argv and not request.mount.fresh:
-        story.mark(NOT_FRESH)
+        recorder.mark(NOT_FRESH)
     if request.mount.mounts > 1 and request.mount.profilers:
-        story.mark(
+        recorder.mark(
             f"profilers look at the first of {request.mount.mounts} mounts, but for perf, which looks at all"
         )
     try:
-        _run(story, proc, family, started_s, pressure)
-        void = story.noise if request.purpose in VOIDED else None
-        if story.noise and not void:
-            story.mark(story.noise)
-        record = story.record("void" if void else "ok", void)
+        _run(recorder, proc, family, started_s, pressure)
+        void = recorder.noise if request.purpose in VOIDED else None
+        if recorder.noise and not void:
+            recorder.mark(recorder.noise)
+        record = recorder.record("void" if void else "ok", void)
     except TargetError as error:
-        record = story.record("failed", str(error), error.fault)
-    story.say(record.status + (f": {record.reason}" if record.reason else ""))
+        record = recorder.record("failed", str(error), error.fault)
+    recorder.say(record.status + (f": {record.reason}" if record.reason else ""))
     name = "attempt.json" if record.status == "failed" else "run.json"
     write_json(Path(request.out) / name, record)
     return record
@@ -120,32 +120,34 @@ def _require_same_code(request: RunRequest) -> None:
         )
 
 
-def _run(story: Story, proc: int, family: Family, started_s: float, pressure: dict[str, int | None]) -> None:
-    request = story.request
+def _run(
+    recorder: Recorder, proc: int, family: Family, started_s: float, pressure: dict[str, int | None]
+) -> None:
+    request = recorder.request
     root = Path(request.state_root)
     with ExitStack() as stack:
         state = stack.enter_context(state_folder(root, Path(request.repository).resolve()))
         if request.purpose in GATED:
-            with story.phase("gate"):
-                story.gate = environment.gate(state.path, started_s, pressure, request.gate_limit_s)
-            if not story.gate.passed and request.gate_limit_s > 0:
-                story.mark(f"the machine was not quiet within {request.gate_limit_s:g} s: started anyway")
+            with recorder.phase("gate"):
+                recorder.gate = environment.gate(state.path, started_s, pressure, request.gate_limit_s)
+            if not recorder.gate.passed and request.gate_limit_s > 0:
+                recorder.mark(f"the machine was not quiet within {request.gate_limit_s:g} s: started anyway")
         out = Path(request.out)
         env = plain_env(state.scratch)
-        with story.phase("setup"):
+        with recorder.phase("setup"):
             service = request.mount.service
             serves = None
             if service is not None:
                 serves = stack.enter_context(serving(service, state.service, out, env))
-                story.pids["service"] = serves.pid
+                recorder.pids["service"] = serves.pid
             values = {
                 "state": str(state.data),
                 "capture": str(out),
                 "port": "" if service is None else str(service.port),
             }
-        place = Place(story, state, out, env, values, proc, serves, family)
+        place = Place(recorder, state, out, env, values, proc, serves, family)
         try:
-            with story.phase("setup"):
+            with recorder.phase("setup"):
                 _set_up(place)
             _SESSIONS[request.purpose](place)
         except TargetError as error:
@@ -155,15 +157,15 @@ def _run(story: Story, proc: int, family: Family, started_s: float, pressure: di
                         f"the disk below {folder} is full, and so the run failed: {error}"
                     ) from error
             raise
-        with story.phase("teardown"):
+        with recorder.phase("teardown"):
             stack.close()
         if serves is not None and serves.exit_code is not None:
-            story.exit_codes["service"] = serves.exit_code
+            recorder.exit_codes["service"] = serves.exit_code
 
 
 def _set_up(place: Place) -> None:
     """Configuration files, and what the target wants done before its first mount."""
-    config = place.story.request.mount
+    config = place.recorder.request.mount
     mountpoint = place.state.mountpoint(1)
     _equip(place)
     env = {name: value for name, value in place.filled_env().items() if name not in config.profiler_env}
@@ -186,17 +188,17 @@ def _set_up(place: Place) -> None:
 
 def _equip(place: Place) -> None:
     """What the profilers of the run need beside their files before the target starts."""
-    if not place.story.request.mount.profilers:
+    if not place.recorder.request.mount.profilers:
         return
     from fuselab.profilers import REGISTRY as PROFILERS
 
-    for support in place.story.request.mount.profilers:
+    for support in place.recorder.request.mount.profilers:
         PROFILERS[support.name].equip(place.out)
 
 
 def _measure(place: Place) -> None:
     """The load, on a fresh mount. Cold after preparations means: unmounted in between, where the data survives it."""
-    request = place.story.request
+    request = place.recorder.request
     kind = REGISTRY[request.load.kind]
     cold = request.load.cache == "cold"
     again = cold and bool(request.load.prepare) and request.mount.persists and bool(request.mount.argv)
@@ -211,17 +213,17 @@ def _measure(place: Place) -> None:
             if cold:
                 make_cold(place, prepared=True)
                 if request.mount.argv:
-                    place.story.mark(
+                    place.recorder.mark(
                         "not cold: the backend does not survive a remount, so the target kept its caches"
                     )
         do_load(at, partial(kind.run, request.load))
     if words := reading.complaint(request.load.kind, place.out):
-        place.story.mark(words)
+        place.recorder.mark(words)
 
 
 def _verify(place: Place) -> None:
     """Write with checksums, stop, mount again where the data survives that, and read back."""
-    kind = REGISTRY[place.story.request.load.kind]
+    kind = REGISTRY[place.recorder.request.load.kind]
 
     def write(context: LoadContext) -> LoadResult:
         return kind.verify(context, False) or LoadResult(0)
@@ -232,16 +234,16 @@ def _verify(place: Place) -> None:
 
     with session(place, "write") as at:
         do_load(at, write)
-    if place.story.request.mount.persists:
+    if place.recorder.request.mount.persists:
         with session(place, "read") as at:
             do_load(at, read)
 
 
 def _run_again(place: Place) -> str:
     """Why data may be gone that was there: a shell's text is the mount and what prepares it in one."""
-    if not is_shell(place.story.argv):
+    if not is_shell(place.recorder.argv):
         return ""
-    shell = " ".join(place.story.argv[:2])
+    shell = " ".join(place.recorder.argv[:2])
     return (
         f"\n`{shell}` ran all of its text again for the remount: if that makes the store anew, put what makes it into "
         "the target's `prepare`."

@@ -23,8 +23,8 @@ BINDFS = ("bindfs", "-f", "{state}", "{mountpoint}")
 
 OUTER = """
 import sys, msgspec, pathlib
-from fuselab.rig.errors import RigError
-from fuselab.rig.request import RunRequest
+from fuselab.system.errors import RigError
+from fuselab.records.request import RunRequest
 from fuselab.rig.run import execute
 try:
     print(execute(msgspec.json.decode(pathlib.Path(sys.argv[1]).read_bytes(), type=RunRequest)).status)

@@ -19,11 +19,11 @@ SLOW = {"rw": "write", "bs": "4k", "size": "1m", "runtime": "4s", "ramp_time": "
 
 def worker(rig) -> int:
     """The process that makes the run: the child of the pid namespace's first."""
-    first: int = rig.pid_of("fuselab.rig.inside", "-m")
+    first: int = rig.pid_of("fuselab.rig.init", "-m")
     while True:
         found = [int(pid) for pid in Path(f"/proc/{first}/task/{first}/children").read_text().split()]
         for pid in found:
-            if b"fuselab.rig.inside" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            if b"fuselab.rig.init" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 first = pid
                 break
         else:

@@ -73,7 +73,7 @@ def test_a_job_whose_snakemake_was_killed_before_the_job_had_started_ends_by_its
 
 
 @pytest.mark.parametrize(
-    "victim", [("unshare", "--pid"), ("-m fuselab.rig.inside",)], ids=["unshare", "first process inside"]
+    "victim", [("unshare", "--pid"), ("-m fuselab.rig.init",)], ids=["unshare", "first process inside"]
 )
 def test_kill_9_of_a_wall_leaves_nothing_and_is_said(rig, running, victim):
     job, out = running

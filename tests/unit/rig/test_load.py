@@ -13,9 +13,9 @@ from fuselab import profilers
 from fuselab.records.request import Load, MountConfig, RunRequest
 from fuselab.rig.family import Family
 from fuselab.rig.load import do_load
+from fuselab.rig.recorder import Recorder as RunRecorder
 from fuselab.rig.session import Place, Session
 from fuselab.rig.state import State
-from fuselab.rig.story import Story
 from fuselab.system import procfs
 from fuselab.system.errors import RigError, TargetError
 from fuselab.targets.model import ProfilerSupport, Stopping
@@ -74,7 +74,7 @@ def session(tmp_path, recorders):
         "capture", "e", mount, Load("fio", "w", {}), str(tmp_path), str(tmp_path), str(tmp_path)
     )
     proc = procfs.open_proc()
-    place = Place(Story(request), State(tmp_path), tmp_path, {}, {}, proc, None, Family(None))
+    place = Place(RunRecorder(request), State(tmp_path), tmp_path, {}, {}, proc, None, Family(None))
     context = LoadContext(tmp_path, (tmp_path,), tmp_path, tmp_path, tmp_path, Path())
     yield Session(place, (), context)
     os.close(proc)
@@ -90,9 +90,9 @@ def test_windows_open_right_before_the_load_and_close_right_after(session, event
         "attach one", "attach two", "open one", "open two", "load",
         "close two", "close one", "detach two", "detach one",
     ]  # fmt: skip
-    story = session.place.story
-    assert story.load_window_s[0] <= story.load_window_s[1]
-    assert story.environment is not None
+    recorder = session.place.recorder
+    assert recorder.load_window_s[0] <= recorder.load_window_s[1]
+    assert recorder.environment is not None
     (context,) = recorders["one"].contexts
     assert context.support.env == (("A", "b"),)
     assert context.folder == session.place.out
@@ -104,7 +104,7 @@ def test_a_failed_load_is_the_variants_fault_and_the_profilers_are_still_closed(
     with pytest.raises(TargetError, match="no such thing"):
         do_load(session, lambda context: LoadResult(2, "no such thing"))
     assert events[-2:] == ["detach two", "detach one"]
-    assert session.place.story.exit_codes == {"load": 2}
+    assert session.place.recorder.exit_codes == {"load": 2}
 
 
 def test_a_profiler_that_fails_by_itself_is_the_machines_fault(session, recorders):

@@ -34,7 +34,7 @@ from fuselab.system.errors import Fault
 
 
 @dataclass
-class Story:
+class Recorder:
     """Grows while the run goes on, so that a failed run can tell how far it came. Times of a phase add up."""
 
     request: RunRequest

@@ -1,6 +1,6 @@
 """The first process of a run's pid namespace: starts the worker, passes signals on, reaps orphans, dies last.
 
-Usage: python -m fuselab.rig.inside REQUEST.json SOCKET PROC [GROUP_PATH GROUP_NAME]
+Usage: python -m fuselab.rig.init REQUEST.json SOCKET PROC [GROUP_PATH GROUP_NAME]
 
 SOCKET is a descriptor shared with the outer process: a byte on it asks for an orderly end, its closing means that
 the outer process is gone, and everything here goes with it. PROC is a descriptor of the machine's own /proc, for

@@ -10,18 +10,15 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
 
 from fuselab.files import write_json
 from fuselab.rig import hang
 from fuselab.rig.disturbance import STEP_S, Disturbance
 from fuselab.rig.progress import Progress
+from fuselab.rig.session import Session
 from fuselab.system import kernel, procfs
 from fuselab.system.errors import HungError, NotPermittedError, RigError, TargetError
 from fuselab.system.process import Process
-
-if TYPE_CHECKING:
-    from fuselab.rig.session import Session
 
 _GRACE_S = 1.0
 """For what is running to end by itself: its own complaint says most."""
@@ -59,19 +56,17 @@ def blamed(serving: Sequence[Process], doing: str, targets: Sequence[Process] = 
         raise TargetError(f"died during the {doing}{hint}: {gone[0].described()}{said}")
 
 
-class Attention:
-    """What was seen while the load went on."""
+class Watchdog:
+    """Looks at a run while its load goes on, and keeps what it has seen."""
 
     def __init__(self, at: Session) -> None:
         self.killed = False
         """Whether what was started was killed, because what it stands on is gone: how it ended then says nothing."""
         self.hang: hang.Hang | None = None
         self.disturbance = Disturbance()
-        self.cpu_s = 0.0
-        """What looking took."""
         self._at = at
         self._before = procfs.family(os.getpid())
-        self._progress = Progress(at.targets, at.place.story.request.mount.hang_s)
+        self._progress = Progress(at.targets, at.place.recorder.request.mount.hang_s)
 
     def watch(self, wake: int, over: threading.Event) -> None:
         """Look every `STEP_S` until the block is `over`, which `wake` tells too, or nothing is left to look at."""
@@ -93,7 +88,6 @@ class Attention:
 
     def _look(self) -> bool:
         """One look; True once the run has been ended for want of progress."""
-        begun_s = time.thread_time()
         table = procfs.own_processes()
         target, service = self._at.place.family.pids(), self._service(table)
         load = procfs.descendants(table, os.getpid()) - self._before - target - service
@@ -106,7 +100,6 @@ class Attention:
             with suppress(OSError):  # a full disk must not keep it from being ended
                 write_json(self._at.place.out / hang.FILE, self.hang)
             self._end(load)
-        self.cpu_s += time.thread_time() - begun_s
         return hung
 
     def _service(self, table: Mapping[int, procfs.ProcessTimes]) -> set[int]:
@@ -123,21 +116,21 @@ class Attention:
 
 
 @contextmanager
-def attended(at: Session) -> Iterator[Attention]:
+def watched(at: Session) -> Iterator[Watchdog]:
     """Kill what the block has started, and those that it stands on above the first to end, soon after that; and all
     of it, with a HungError at the end, if it stands still.
 
     How what was started ended then says nothing about it, so a TargetError of the block loses its words.
     """
-    attention, over = Attention(at), threading.Event()
+    watchdog, over = Watchdog(at), threading.Event()
     wake, woken = os.pipe2(os.O_CLOEXEC)
-    watcher = threading.Thread(target=attention.watch, args=(wake, over), name="attended", daemon=True)
+    watcher = threading.Thread(target=watchdog.watch, args=(wake, over), name="watchdog", daemon=True)
     watcher.start()
     try:
-        yield attention
+        yield watchdog
     except TargetError:
-        if attention.hang is None:
-            if attention.killed:
+        if watchdog.hang is None:
+            if watchdog.killed:
                 raise TargetError from None
             raise
     finally:
@@ -145,8 +138,8 @@ def attended(at: Session) -> Iterator[Attention]:
         os.close(woken)
         watcher.join()
         os.close(wake)
-    if attention.hang is not None:
-        raise HungError(f"{attention.hang.words}{_last_words(at.processes)}")
+    if watchdog.hang is not None:
+        raise HungError(f"{watchdog.hang.words}{_last_words(at.processes)}")
 
 
 def _kill(pids: set[int]) -> None:
