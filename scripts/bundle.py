@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from fuselab.jobs.job import JobError, job
-from fuselab.report.bundle import write_bundle
 from fuselab.report.inputs import find
-from fuselab.report.uncommitted import CHOICES, uncommitted
+from fuselab.report.paper.bundle import write_bundle
+from fuselab.report.paper.uncommitted import CHOICES, uncommitted
 from fuselab.screen import on_screen
 
 with job(snakemake) as step:

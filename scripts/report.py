@@ -4,7 +4,7 @@ from pathlib import Path
 
 from fuselab.jobs.job import job
 from fuselab.report.inputs import find
-from fuselab.report.render import write_report
+from fuselab.report.page.render import write_report
 from fuselab.report.summary import write_summary
 
 with job(snakemake) as step:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from fuselab.jobs.job import JobError, job
 from fuselab.report.inputs import find
-from fuselab.report.reproduced import write_reproduced
+from fuselab.report.reproduction.reproduced import write_reproduced
 
 with job(snakemake) as step:
     inputs = find(Path("results"), Path(step.input.yaml), step.wildcards.experiment)

@@ -14,11 +14,11 @@ from tests.unit.report.fixture import SHAPES, make, shaped
 
 from fuselab.history.page import write_history
 from fuselab.paths import tool
-from fuselab.report.bundle import write_bundle
 from fuselab.report.inputs import ReportInputs, find
 from fuselab.report.overview import write_overview
-from fuselab.report.render import write_report
-from fuselab.report.reproduced import write_reproduced
+from fuselab.report.page.render import write_report
+from fuselab.report.paper.bundle import write_bundle
+from fuselab.report.reproduction.reproduced import write_reproduced
 
 ARGUMENTS = [
     "--no-sandbox",

@@ -14,10 +14,10 @@ from fuselab.history.nights import Night
 from fuselab.history.series import Change, Level, Point, Series, all_series
 from fuselab.report import words
 from fuselab.report.context import Cell, Column, FigureView, Link, Table
-from fuselab.report.distributions import view
-from fuselab.report.drawing import Drawing
 from fuselab.report.figures import base
+from fuselab.report.figures.drawing import Drawing
 from fuselab.report.figures.over_nights import over_nights
+from fuselab.report.page.distributions import view
 from fuselab.report.summary import SummaryRow
 
 
@@ -48,7 +48,7 @@ class HistoryPage:
 
 def write_history(nights: tuple[Night, ...], faults: tuple[str, ...], page: Path, csv: Path) -> None:
     """Write both files. `nights` are those of one experiment, at least one, the oldest first."""
-    from fuselab.report.render import templates
+    from fuselab.report.page.render import templates
 
     found = all_series(nights)
     table = pd.concat([frame(series) for series in found]) if found else pd.DataFrame()

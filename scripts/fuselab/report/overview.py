@@ -10,9 +10,10 @@ from urllib.parse import quote
 import msgspec
 
 from fuselab.files import write_atomically
-from fuselab.report import provenance, verdicts, words
+from fuselab.report import words
 from fuselab.report.context import VerdictView
 from fuselab.report.inputs import find
+from fuselab.report.page import provenance, verdicts
 from fuselab.report.reading import Results
 from fuselab.report.summary import Summary
 
@@ -48,7 +49,7 @@ def write_overview(
     by_hand: Sequence[str] = (),
 ) -> None:
     """`experiments` and `by_hand` name those that have a report; `broken` maps a file's name to its errors."""
-    from fuselab.report.render import templates
+    from fuselab.report.page.render import templates
 
     page = Overview(
         cards=tuple(_card(results, name, out) for name in experiments),

@@ -10,8 +10,9 @@ import msgspec
 
 from fuselab.files import write_atomically
 from fuselab.records.run import Environment
-from fuselab.report import counts, provenance, verdicts, words
+from fuselab.report import counts, words
 from fuselab.report.inputs import ReportInputs
+from fuselab.report.page import provenance, verdicts
 from fuselab.report.reading import Results
 from fuselab.report.records import Comparison
 
@@ -124,7 +125,7 @@ def write_summary(inputs: ReportInputs, markdown: Path, json: Path) -> None:
 
 
 def summary_markdown(summary: Summary) -> str:
-    from fuselab.report.render import templates
+    from fuselab.report.page.render import templates
 
     rows = [_cells(row) for row in summary.comparisons]
     return templates().get_template("summary.md.j2").render(summary=summary, rows=rows)

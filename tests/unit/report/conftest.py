@@ -6,8 +6,8 @@ import pytest
 from tests.unit.report.fixture import make, shaped
 
 from fuselab.report.inputs import ReportInputs, find
+from fuselab.report.page.render import write_report
 from fuselab.report.reading import Results
-from fuselab.report.render import write_report
 
 
 @pytest.fixture(scope="session")

@@ -624,7 +624,7 @@ def shaped(name: str, **changes: object) -> Shape:
 def main() -> None:
     from fuselab.report.inputs import find
     from fuselab.report.overview import write_overview
-    from fuselab.report.render import write_report
+    from fuselab.report.page.render import write_report
     from fuselab.report.summary import write_summary
 
     root = Path(sys.argv[1])

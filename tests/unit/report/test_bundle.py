@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from fuselab.records.request import NOT_FRESH
-from fuselab.report import latex
-from fuselab.report.bundle import write_bundle
 from fuselab.report.context import Cell, Column, Table
 from fuselab.report.inputs import ReportInputs
-from fuselab.report.methods import methods
+from fuselab.report.paper import latex
+from fuselab.report.paper.bundle import write_bundle
+from fuselab.report.paper.methods import methods
 from fuselab.report.reading import Results
-from fuselab.report.reproduced import reproduction, write_reproduced
+from fuselab.report.reproduction.reproduced import reproduction, write_reproduced
 
 pytestmark = pytest.mark.slow  # each figure twice as a file, in every one of its formats
 

@@ -8,9 +8,9 @@ import pytest
 from tests.unit.report.fixture import make, shaped
 
 from fuselab.report.inputs import ReportInputs, find
+from fuselab.report.page.render import write_report
 from fuselab.report.plan import read_plan
 from fuselab.report.reading import Results
-from fuselab.report.render import write_report
 
 
 def test_blocks_of_a_longer_plan_that_lie_beside_are_not_counted(tmp_path: Path):

@@ -12,11 +12,12 @@ from urllib.parse import unquote
 import msgspec
 import pytest
 
-from fuselab.report import cautions, counts, profiles
+from fuselab.report import counts
 from fuselab.report.embed import Carrier
 from fuselab.report.inputs import ReportInputs
+from fuselab.report.page import cautions, profiles
+from fuselab.report.page.render import page, write_report
 from fuselab.report.reading import Results
-from fuselab.report.render import page, write_report
 
 VOID = {"meta", "link", "input", "br", "img", "hr", "path", "use", "rect", "stop"}
 

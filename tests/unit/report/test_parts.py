@@ -9,10 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 from matplotlib.figure import Figure
 
-from fuselab.report import blindspots, embed, fio_files, queries, tables
-from fuselab.report.drawing import Drawing, inline
+from fuselab.report import embed, tables
 from fuselab.report.embed import Carrier
 from fuselab.report.figures import base, runs, stacked
+from fuselab.report.figures.drawing import Drawing, inline
+from fuselab.report.page import blindspots, fio_files, queries
 from fuselab.report.reading import Results
 from fuselab.report.records import Query
 

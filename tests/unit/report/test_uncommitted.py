@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fuselab.building.source import state
-from fuselab.report.uncommitted import Changes, uncommitted
+from fuselab.report.paper.uncommitted import Changes, uncommitted
 from fuselab.targets.model import CommandBuild
 
 PLAIN = "fn main() { let token = next_token(); let password: String = ask(); }\n"

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from fuselab.report import verdicts
 from fuselab.report.inputs import ReportInputs
+from fuselab.report.page import verdicts
 from fuselab.report.reading import Results
 from fuselab.report.records import Comparison
 

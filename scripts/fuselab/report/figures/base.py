@@ -9,8 +9,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fuselab.report import palette, words
-from fuselab.report.drawing import RC
+from fuselab.report import words
+from fuselab.report.figures import palette
+from fuselab.report.figures.drawing import RC
 
 NARROW_IN, WIDE_IN = 3.75, 9.6
 """Inches at 96 px: the width of a phone's column, and of the page's."""

@@ -10,9 +10,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from fuselab.report import palette, words
-from fuselab.report.drawing import RC, Drawing
+from fuselab.report import words
+from fuselab.report.figures import palette
 from fuselab.report.figures.base import NARROW_IN, Places, figure, short
+from fuselab.report.figures.drawing import RC, Drawing
 from fuselab.report.records import Comparison
 
 _CHARACTERS_PER_IN = 14

@@ -8,9 +8,10 @@ import matplotlib
 import pandas as pd
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from fuselab.report import palette, words
-from fuselab.report.drawing import RC, Drawing
+from fuselab.report import words
+from fuselab.report.figures import palette
 from fuselab.report.figures.base import figure
+from fuselab.report.figures.drawing import RC, Drawing
 
 _CAPTION = (
     "One mark is one night, its line the interval; the thick line is the level. At a dashed line the level changed, as "

@@ -10,8 +10,8 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from fuselab.report import palette, words
-from fuselab.report.drawing import RC, Drawing
+from fuselab.report import words
+from fuselab.report.figures import palette
 from fuselab.report.figures.base import (
     NARROW_IN,
     Places,
@@ -24,6 +24,7 @@ from fuselab.report.figures.base import (
     short,
     value_axis,
 )
+from fuselab.report.figures.drawing import RC, Drawing
 
 _PAIRED = (
     "One mark is one timed run; a line joins the runs of one block. Lines that all lean the same way are an "

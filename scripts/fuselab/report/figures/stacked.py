@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import matplotlib
 import pandas as pd
 
-from fuselab.report import palette, words
-from fuselab.report.drawing import RC, Drawing
+from fuselab.report import words
+from fuselab.report.figures import palette
 from fuselab.report.figures.base import NARROW_IN, figure, short
+from fuselab.report.figures.drawing import RC, Drawing
 
 _CAPTION = (
     "A bar is as long as the wall time that its operation took itself, in the trace: on a processor, blocked in the "

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from fuselab.records.request import NOT_FRESH
-from fuselab.report import counts, provenance, words
-from fuselab.report.machine import programs as programs_of
+from fuselab.report import counts, words
+from fuselab.report.page import provenance
+from fuselab.report.paper.machine import programs as programs_of
 from fuselab.report.reading import Results
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fuselab.report import words
 from fuselab.report.context import Cell, Column, FigureView, Link, Table
-from fuselab.report.distributions import view
-from fuselab.report.drawing import Drawing
 from fuselab.report.figures import base, intervals
+from fuselab.report.figures.drawing import Drawing
+from fuselab.report.page.distributions import view
 from fuselab.report.reading import Results
 from fuselab.report.records import Comparison
 

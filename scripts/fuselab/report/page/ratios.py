@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from fuselab.report import verdicts, words
+from fuselab.report import words
 from fuselab.report.context import FigureView
-from fuselab.report.distributions import view
-from fuselab.report.drawing import Drawing
 from fuselab.report.figures import base, intervals
+from fuselab.report.figures.drawing import Drawing
+from fuselab.report.page import verdicts
+from fuselab.report.page.distributions import view
 from fuselab.report.reading import Results
 
 _CAPTION = (

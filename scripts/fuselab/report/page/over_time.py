@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from fuselab.report import words
-from fuselab.report.drawing import Drawing
 from fuselab.report.figures import base, runs
+from fuselab.report.figures.drawing import Drawing
 from fuselab.report.reading import Results
 
 _CAPTION = (

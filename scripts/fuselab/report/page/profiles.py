@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from fuselab.records.profile import Profile
-from fuselab.report import over_time, tables, words
+from fuselab.report import tables, words
 from fuselab.report.context import (
     Fact,
     Picture,
@@ -16,8 +16,9 @@ from fuselab.report.context import (
     Tab,
     Table,
 )
-from fuselab.report.distributions import view
 from fuselab.report.embed import Carrier, is_flamegraph
+from fuselab.report.page import over_time
+from fuselab.report.page.distributions import view
 from fuselab.report.plan import ContrastPlan, ProfilerPlan
 from fuselab.report.reading import Results
 from fuselab.report.records import Processed

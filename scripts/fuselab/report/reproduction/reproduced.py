@@ -13,13 +13,13 @@ import msgspec
 from fuselab.files import write_atomically
 from fuselab.report import counts, words
 from fuselab.report.context import Cell, Column, Fact, FigureView, Table
-from fuselab.report.distributions import view
-from fuselab.report.divergence import divergence
-from fuselab.report.drawing import Drawing
 from fuselab.report.figures import base, intervals
+from fuselab.report.figures.drawing import Drawing
 from fuselab.report.inputs import ReportInputs
+from fuselab.report.page.distributions import view
 from fuselab.report.reading import Results, parse_comparisons
 from fuselab.report.records import Comparison
+from fuselab.report.reproduction.divergence import divergence
 from fuselab.report.summary import Summary, summarise
 
 _THERE, _HERE = "there", "here"
@@ -61,7 +61,7 @@ def write_reproduced(bundle: Path, inputs: ReportInputs, checkout: Path, out: Pa
 
     Raises ValueError if `bundle` is no bundle of this experiment.
     """
-    from fuselab.report.render import templates
+    from fuselab.report.page.render import templates
 
     context = reproduction(bundle, inputs, checkout)
     write_atomically(out, templates().get_template("reproduced.html.j2").render(page=context))

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import pandas as pd
 from markupsafe import Markup
 
-from fuselab.report import fio_files, words
+from fuselab.report import words
 from fuselab.report.context import FigureGroup, FigureView
-from fuselab.report.drawing import Drawing, inline
 from fuselab.report.embed import data_link
 from fuselab.report.figures import base, runs
+from fuselab.report.figures.drawing import Drawing, inline
+from fuselab.report.page import fio_files
 from fuselab.report.reading import Results
 
 _THROUGHPUT = (

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from fuselab.report.fio_files import fio_version
+from fuselab.report.page.fio_files import fio_version
 from fuselab.report.reading import Results
 
 _FIXED = ("kernel", "cpu_model", "cpus", "memory_bytes", "governor", "state_device", "state_fstype")

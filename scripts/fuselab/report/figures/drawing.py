@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fuselab.report import palette
+from fuselab.report.figures import palette
 
 if TYPE_CHECKING:
     import pandas as pd

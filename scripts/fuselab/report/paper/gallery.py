@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fuselab.paths import tool
-from fuselab.report import blindspots, costs, distributions, over_time, ratios
-from fuselab.report.drawing import Drawing
 from fuselab.report.figures.base import WIDE_IN
+from fuselab.report.figures.drawing import Drawing
+from fuselab.report.page import blindspots, costs, distributions, over_time, ratios
 from fuselab.report.reading import Results
 
 

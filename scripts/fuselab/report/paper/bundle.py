@@ -14,18 +14,19 @@ import matplotlib
 import msgspec
 
 from fuselab.files import write_atomically
-from fuselab.report import blindspots, crate, latex, provenance, verdict_table
 from fuselab.report.context import Table
-from fuselab.report.drawing import RC, Drawing, svg
 from fuselab.report.embed import Carrier, csv_text
-from fuselab.report.gallery import as_pdf, gallery, pictures
+from fuselab.report.figures.drawing import RC, Drawing, svg
 from fuselab.report.inputs import ReportInputs
-from fuselab.report.machine import environment, fuselab_version
-from fuselab.report.methods import methods
+from fuselab.report.page import blindspots, provenance, verdict_table
+from fuselab.report.page.render import templates
+from fuselab.report.paper import crate, latex
+from fuselab.report.paper.gallery import as_pdf, gallery, pictures
+from fuselab.report.paper.machine import environment, fuselab_version
+from fuselab.report.paper.methods import methods
+from fuselab.report.paper.uncommitted import Wanted, uncommitted
 from fuselab.report.reading import Results
-from fuselab.report.render import templates
 from fuselab.report.summary import summarise, summary_markdown
-from fuselab.report.uncommitted import Wanted, uncommitted
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """A zip's own first moment: the same files make the same bundle."""

@@ -7,10 +7,10 @@ from functools import partial
 
 from fuselab.report import words
 from fuselab.report.context import Cell, Column, Fact, Link, Table
+from fuselab.report.page.verdicts import first_line, is_control, primary_rows
 from fuselab.report.plan import PlanFile
 from fuselab.report.reading import Results
 from fuselab.report.records import Comparison
-from fuselab.report.verdicts import first_line, is_control, primary_rows
 
 EXTRAS = ("mean_ratio", "max_ratio", "stall_rate", "p_adjusted")
 """Columns shown beside the verdict where comparisons.csv has them; what else it has is read there."""

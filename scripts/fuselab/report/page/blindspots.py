@@ -10,10 +10,10 @@ import pandas as pd
 
 from fuselab.report import tables, words
 from fuselab.report.context import BlindSpotView, Cell, Column, Table
-from fuselab.report.distributions import view
-from fuselab.report.drawing import Drawing
 from fuselab.report.embed import data_link
 from fuselab.report.figures import base, stacked
+from fuselab.report.figures.drawing import Drawing
+from fuselab.report.page.distributions import view
 from fuselab.report.reading import Results
 
 SHOWN = 12

@@ -9,24 +9,23 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from fuselab.files import write_atomically
-from fuselab.report import (
+from fuselab.report import counts, words
+from fuselab.report.context import Link, Page, Section
+from fuselab.report.embed import Carrier
+from fuselab.report.figures import palette
+from fuselab.report.inputs import ReportInputs
+from fuselab.report.page import (
     blindspots,
     cautions,
     costs,
-    counts,
     distributions,
-    palette,
     profiles,
     provenance,
     queries,
     ratios,
     verdict_table,
     verdicts,
-    words,
 )
-from fuselab.report.context import Link, Page, Section
-from fuselab.report.embed import Carrier
-from fuselab.report.inputs import ReportInputs
 from fuselab.report.reading import Results
 
 _TICKS = re.compile(r"`([^`]+)`")

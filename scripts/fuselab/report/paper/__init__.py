@@ -1,0 +1,1 @@
+"""What goes into a paper: the bundle, and what it holds."""
