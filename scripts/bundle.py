@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from fuselab.jobs.job import JobError, job
+from fuselab.jobs.job import job
+from fuselab.errors import JobError
 from fuselab.report.inputs import find
 from fuselab.report.paper.bundle import write_bundle
 from fuselab.report.paper.uncommitted import CHOICES, uncommitted

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from fuselab.jobs.job import JobError, job
+from fuselab.jobs.job import job
+from fuselab.errors import JobError
 from fuselab.history.nights import read_nights
 from fuselab.history.page import write_history
 

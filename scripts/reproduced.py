@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from fuselab.jobs.job import JobError, job
+from fuselab.jobs.job import job
+from fuselab.errors import JobError
 from fuselab.report.inputs import find
 from fuselab.report.reproduction.reproduced import write_reproduced
 

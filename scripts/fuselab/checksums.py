@@ -13,6 +13,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+from fuselab.errors import ChangedError
 from fuselab.files import flush, sha256, write_atomically
 
 SUMS = "SHA256SUMS"
@@ -21,10 +22,6 @@ _DEPTHS = {"blocks": 3, "captures": 5, "costs": 3, "verify": 2}
 
 
 _SMALL_BYTES = 64 << 10
-
-
-class ChangedError(Exception):
-    """A file is not what was recorded of it; the message names it, and says what happens now."""
 
 
 def write_sums(folder: Path) -> None:

@@ -13,6 +13,8 @@ from typing import TypeVar
 
 import msgspec
 
+from fuselab.errors import UnreadableError
+
 T = TypeVar("T")
 
 
@@ -96,10 +98,6 @@ def _lock(descriptor: int, waiting: Callable[[], None] | None) -> None:
         except BlockingIOError:
             waiting()
     fcntl.flock(descriptor, fcntl.LOCK_EX)
-
-
-class UnreadableError(ValueError):
-    """A file of fuselab's own is not what it leaves; the message names it."""
 
 
 def read_json(path: Path, kind: type[T]) -> T:

@@ -7,15 +7,13 @@ import shutil
 import sys
 from pathlib import Path
 
+from fuselab.errors import MissingProgramError
+
 
 def cache_folder() -> Path:
     """`$XDG_CACHE_HOME/fuselab`, `~/.cache/fuselab` by default: cargo targets, sources, symbols, tools."""
     root = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(root) / "fuselab"
-
-
-class MissingProgramError(FileNotFoundError):
-    """A program that `make setup` installs is not there; the message names the mend."""
 
 
 def tool(name: str) -> str:

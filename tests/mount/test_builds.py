@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from fuselab.building.build import BuildError, cargo_env, make_build, missing
+from fuselab.building.build import cargo_env, make_build, missing
 from fuselab.building.request import BuildRequest, build_request
 from fuselab.building.source import stamp
+from fuselab.errors import BuildError
 from fuselab.experiment.model import Variant
 from fuselab.files import locked
 from fuselab.targets.model import CargoBuild, CommandBuild, Installed, MountTemplate, ProfilerSupport, Target

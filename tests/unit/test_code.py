@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from fuselab import code
+from fuselab.errors import RigError
 from fuselab.records.request import RunRequest
 from fuselab.rig.worker import _require_same_code
-from fuselab.system.errors import RigError
 
 MODULE = '"""What it is."""\n\n\ndef wait() -> float:\n    """How long."""\n    return 0.5  # s\n'
 

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from fuselab.jobs.job import JobError
+from fuselab.errors import JobError
 from fuselab.measuring import anew, attempts, measure
 from fuselab.measuring.aside import set_aside
 from fuselab.measuring.attempts import BlockTask, CaptureTask, VerifyTask

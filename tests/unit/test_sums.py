@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from fuselab import checksums
-from fuselab.checksums import SUMS, ChangedError, check_inputs, fault, has_sums, quick_fault, write_sums
+from fuselab.checksums import SUMS, check_inputs, fault, has_sums, quick_fault, write_sums
+from fuselab.errors import ChangedError
 
 FOLDER = "results/e/blocks/seq/0123456789ab/001"
 

@@ -27,15 +27,12 @@ from fuselab.building.own_copy import CopyError, git, own_copy
 from fuselab.building.request import DEBUG, BuildRequest
 from fuselab.building.source import WORKTREE
 from fuselab.checksums import write_sums
+from fuselab.errors import BuildError
 from fuselab.files import locked, sha256, write_json
 from fuselab.paths import cache_folder
 from fuselab.screen import on_screen
 from fuselab.system.namespaces import contained
 from fuselab.targets.model import Build, CargoBuild, CommandBuild, Installed, NoBuild
-
-
-class BuildError(Exception):
-    """The build could not be made: the message ends with the compiler's own words."""
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,9 @@ def command(file: str, variant: str | None, wanted: tuple[str, ...], argv: tuple
 
     With `-- COMMAND`, that runs instead of a shell, and its exit code is passed on.
     """
-    from fuselab.building.build import BuildError
     from fuselab.commands import shell
+    from fuselab.errors import BuildError, RigError
     from fuselab.experiment.loading import load_experiment
-    from fuselab.system.errors import RigError
 
     path = experiment_path(file)
     root = repository(path)

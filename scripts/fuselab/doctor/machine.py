@@ -42,7 +42,7 @@ def fuse() -> Iterator[Line]:
 
 def namespaces() -> Iterator[Line]:
     """The very walls that a run is put behind."""
-    from fuselab.system.errors import RigError
+    from fuselab.errors import RigError
     from fuselab.system.namespaces import contained
     from fuselab.system.process import ended_words
 
@@ -94,7 +94,7 @@ def _perf_fails(event: str) -> str | None:
 
     Behind a run's walls also because perf mounts tracefs where it is missing, and leaves it there.
     """
-    from fuselab.system.errors import RigError
+    from fuselab.errors import RigError
     from fuselab.system.namespaces import contained
     from fuselab.system.process import exit_words
 

@@ -9,22 +9,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from fuselab.building.build import BuildError
-from fuselab.checksums import ChangedError, check_inputs
-from fuselab.files import UnreadableError, unusable
-from fuselab.paths import MissingProgramError
+from fuselab.checksums import check_inputs
+from fuselab.errors import FuselabError
+from fuselab.files import unusable
 from fuselab.screen import keep_screen, on_screen
-from fuselab.system.errors import RigError
 from fuselab.system.namespaces import PARENT, follow_parent
 
 _INTERRUPTED = 128 + signal.SIGINT
 
 if PARENT in os.environ:  # a job: before its script goes on to imports that take seconds
     follow_parent()
-
-
-class JobError(Exception):
-    """A job cannot do what it was asked to; the message is for the user."""
 
 
 @contextmanager
@@ -42,7 +36,7 @@ def job(snakemake: Any) -> Iterator[Any]:
         os.dup2(log.fileno(), 2)
         check_inputs(snakemake.input)
         yield snakemake
-    except (ChangedError, UnreadableError, RigError, BuildError, JobError, MissingProgramError) as error:
+    except FuselabError as error:
         print(f"\n{error}", file=sys.stderr, flush=True)
         sys.exit(1)
     except KeyboardInterrupt:

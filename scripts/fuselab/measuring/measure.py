@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from fuselab.jobs.job import JobError
+from fuselab.errors import JobError
 from fuselab.files import write_json
 from fuselab.measuring.attempts import (
     CaptureTask,

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from fuselab.errors import Fault
 from fuselab.records.outcomes import Failure, Standing
-from fuselab.system.errors import Fault
 
 TRIES = 3
 _FINAL: frozenset[Fault] = frozenset({"hung", "wrong data", "not permitted"})

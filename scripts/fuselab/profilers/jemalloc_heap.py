@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from fuselab.errors import RigError
 from fuselab.paths import tool
 from fuselab.profilers.base import (
     Capability,
@@ -23,7 +24,6 @@ from fuselab.profilers.base import (
 )
 from fuselab.profilers.capability import native, no_preload, preload
 from fuselab.records.profile import Profile
-from fuselab.system.errors import RigError
 from fuselab.targets.model import ProfilerSupport, Target
 
 LIBRARY = "libjemalloc.so.2"

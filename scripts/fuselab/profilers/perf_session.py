@@ -13,10 +13,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fuselab.analysis.perf.session import Watched
+from fuselab.errors import NotPermittedError, RigError
 from fuselab.paths import tool
 from fuselab.profilers.base import CaptureContext
 from fuselab.system import procfs
-from fuselab.system.errors import NotPermittedError, RigError
 from fuselab.system.process import exit_words
 
 DATA = "perf.data"

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from fuselab import foreign
-from fuselab.checksums import ChangedError
+from fuselab.errors import ChangedError
 from fuselab.records.outcomes import BlockRecord
 from fuselab.records.run import RunRecord
 from fuselab.workloads.run_metrics import rows

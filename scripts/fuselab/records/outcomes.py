@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from fuselab.system.errors import Fault
+from fuselab.errors import Fault
 
 LEFT_OUT = "not run: what it would be compared with has failed"
 

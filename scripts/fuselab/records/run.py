@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from fuselab.errors import Fault
 from fuselab.records.request import Purpose
-from fuselab.system.errors import Fault
 
 OUTCOMES = ("run.json", "attempt.json")
 """One of the two is there: the second is what a failed run leaves."""

@@ -9,12 +9,12 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from fuselab.errors import TargetError, WrongDataError
 from fuselab.records.run import TargetUse
 from fuselab.rig import environment
 from fuselab.rig.session import Place, Session
 from fuselab.rig.watchdog import blamed, watched
 from fuselab.system import kernel
-from fuselab.system.errors import TargetError, WrongDataError
 from fuselab.system.process import step
 from fuselab.targets.model import fill
 from fuselab.workloads.base import LoadContext, LoadResult

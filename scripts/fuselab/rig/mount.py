@@ -12,8 +12,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from fuselab.errors import TargetError
 from fuselab.system import kernel, mountinfo, procfs
-from fuselab.system.errors import TargetError
 from fuselab.system.log import Log
 from fuselab.system.process import Process, pause_s, program, running
 from fuselab.targets.model import Stopping

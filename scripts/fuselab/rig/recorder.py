@@ -16,6 +16,7 @@ import msgspec
 
 from fuselab import foreign
 from fuselab.code import measuring_code
+from fuselab.errors import Fault
 from fuselab.files import sha256
 from fuselab.records.request import REQUEST, RIG_VERSION, RunRequest
 from fuselab.records.run import (
@@ -30,7 +31,6 @@ from fuselab.records.run import (
 )
 from fuselab.rig.environment import Gate
 from fuselab.rig.hidden import Hidden, hidden_of
-from fuselab.system.errors import Fault
 
 
 @dataclass

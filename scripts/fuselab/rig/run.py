@@ -17,6 +17,7 @@ from types import FrameType
 
 import msgspec
 
+from fuselab.errors import RigError
 from fuselab.files import write_json
 from fuselab.records.request import REQUEST, RunRequest
 from fuselab.records.run import OUTCOMES, RunRecord
@@ -27,7 +28,6 @@ from fuselab.rig.service import require_program
 from fuselab.rig.worker import FORBIDDEN, INTERRUPTED, PREPARE_TIMEOUT_S
 from fuselab.system import procfs
 from fuselab.system.cgroup import Group, new_group
-from fuselab.system.errors import RigError
 from fuselab.system.namespaces import contained
 from fuselab.system.process import exit_words, plain_env, program
 from fuselab.workloads import REGISTRY

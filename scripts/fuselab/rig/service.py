@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from fuselab.system.errors import RigError, TargetError
+from fuselab.errors import RigError, TargetError
 from fuselab.system.log import Log
 from fuselab.system.process import Process, pause_s, program, run, running
 from fuselab.targets.model import Service, fill

@@ -9,11 +9,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from fuselab.errors import TargetError
 from fuselab.rig.family import Family
 from fuselab.rig.mount import MountedTarget, mounted
 from fuselab.rig.recorder import Recorder, binary_path
 from fuselab.rig.state import State
-from fuselab.system.errors import TargetError
 from fuselab.system.log import Log
 from fuselab.system.mountinfo import mount_of
 from fuselab.system.process import Process, ended_words

@@ -19,9 +19,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from fuselab.errors import RigError
 from fuselab.files import locked
 from fuselab.system import kernel, mountinfo, state_root
-from fuselab.system.errors import RigError
 
 MIN_FREE_BYTES = 256 << 20
 """Less free space than this and a run does not start: its figures would be those of a full disk."""

@@ -11,13 +11,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
+from fuselab.errors import HungError, NotPermittedError, RigError, TargetError
 from fuselab.files import write_json
 from fuselab.rig import hang
 from fuselab.rig.disturbance import STEP_S, Disturbance
 from fuselab.rig.progress import Progress
 from fuselab.rig.session import Session
 from fuselab.system import kernel, procfs
-from fuselab.system.errors import HungError, NotPermittedError, RigError, TargetError
 from fuselab.system.process import Process
 
 _GRACE_S = 1.0

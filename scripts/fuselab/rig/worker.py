@@ -16,8 +16,8 @@ from pathlib import Path
 import msgspec
 
 from fuselab.code import measuring_code
+from fuselab.errors import FuselabError, Interrupted, RigError, TargetError
 from fuselab.files import unusable, write_json
-from fuselab.paths import MissingProgramError
 from fuselab.records.request import NOT_FRESH, RunRequest
 from fuselab.records.run import RunRecord
 from fuselab.rig import disturbance, environment
@@ -29,7 +29,6 @@ from fuselab.rig.session import Place, session
 from fuselab.rig.state import free_bytes, state_folder
 from fuselab.system import kernel
 from fuselab.system.cgroup import Group
-from fuselab.system.errors import Interrupted, RigError, TargetError
 from fuselab.system.process import plain_env, step
 from fuselab.targets.model import fill, is_shell
 from fuselab.workloads import REGISTRY, reading
@@ -54,7 +53,7 @@ def work(request: Path, control: int, proc: int, group: Group | None = None) -> 
         return DONE
     except Interrupted:
         return INTERRUPTED
-    except (RigError, MissingProgramError) as error:
+    except FuselabError as error:
         _tell(control, str(error))
         return FORBIDDEN
     except OSError as error:

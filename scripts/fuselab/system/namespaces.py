@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Literal
 
-from fuselab.system.errors import RigError
+from fuselab.errors import RigError
 
 Network = Literal["private", "host"]
 

@@ -16,8 +16,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from fuselab.errors import ProgramError, TargetError
 from fuselab.system import procfs
-from fuselab.system.errors import ProgramError, TargetError
 from fuselab.system.log import Log
 
 STOPPED = "it is stopped, by SIGSTOP or a debugger, and does nothing until it gets SIGCONT"

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from fuselab.errors import RigError
 from fuselab.system import mountinfo
-from fuselab.system.errors import RigError
 
 _WHOLE = ("/bin", "/boot", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/sbin", "/sys", "/usr")
 """Folders of the system with all that is below them."""

@@ -23,7 +23,7 @@ BINDFS = ("bindfs", "-f", "{state}", "{mountpoint}")
 
 OUTER = """
 import sys, msgspec, pathlib
-from fuselab.system.errors import RigError
+from fuselab.errors import RigError
 from fuselab.records.request import RunRequest
 from fuselab.rig.run import execute
 try:

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from fuselab.errors import RigError
 from fuselab.records.request import Load
 from fuselab.records.run import RunRecord
-from fuselab.system.errors import RigError
 from fuselab.targets.model import Service, Stopping
 
 pytestmark = pytest.mark.mount

@@ -74,7 +74,7 @@ def test_redis_answers(rig, checkout):
 
 
 def test_a_missing_service_is_said_before_anything_starts(rig, checkout, monkeypatch):
-    from fuselab.system.errors import RigError
+    from fuselab.errors import RigError
 
     tools = rig.root / "tools"
     tools.mkdir()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fuselab import profilers
+from fuselab.errors import RigError, TargetError
 from fuselab.records.request import Load, MountConfig, RunRequest
 from fuselab.rig.family import Family
 from fuselab.rig.load import do_load
@@ -17,7 +18,6 @@ from fuselab.rig.recorder import Recorder as RunRecorder
 from fuselab.rig.session import Place, Session
 from fuselab.rig.state import State
 from fuselab.system import procfs
-from fuselab.system.errors import RigError, TargetError
 from fuselab.targets.model import ProfilerSupport, Stopping
 from fuselab.workloads.base import LoadContext, LoadResult
 

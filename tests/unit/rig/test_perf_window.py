@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from fuselab.errors import NotPermittedError, RigError
 from fuselab.profilers.perf_session import PerfWindow
-from fuselab.system.errors import NotPermittedError, RigError
 
 
 @contextmanager

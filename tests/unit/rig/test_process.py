@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fuselab.system.errors import RigError, TargetError
+from fuselab.errors import RigError, TargetError
 from fuselab.system.log import Log
 from fuselab.system.process import Process, exit_words, plain_env, program, run, running
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from fuselab.errors import RigError
 from fuselab.rig import state
 from fuselab.rig.state import MARK, dead, require_space, state_folder, sweep
 from fuselab.system import mountinfo, state_root
-from fuselab.system.errors import RigError
 
 CHECKOUT = Path("/nowhere")
 

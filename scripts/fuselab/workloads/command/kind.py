@@ -9,9 +9,9 @@ from typing import cast
 
 import msgspec
 
+from fuselab.errors import ProgramError
 from fuselab.files import write_json
 from fuselab.records.request import Load
-from fuselab.system.errors import ProgramError
 from fuselab.targets.model import fill
 from fuselab.workloads.base import LoadContext, LoadResult, Metric, Traffic
 from fuselab.workloads.fio.kind import Fio

@@ -1,14 +1,38 @@
-"""The ways a run can end badly, told apart because different people mend them."""
+"""The ways it can end badly, told apart because different people mend them."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 
-class RigError(Exception):
+class FuselabError(Exception):
+    """Whoever called can mend it: the message is for him, names the mend, and is said without a traceback."""
+
+
+class JobError(FuselabError):
+    """A job cannot do what it was asked to."""
+
+
+class BuildError(FuselabError):
+    """The build could not be made: the message ends with the compiler's own words."""
+
+
+class ChangedError(FuselabError):
+    """A file is not what was recorded of it; the message names it, and says what happens now."""
+
+
+class UnreadableError(FuselabError, ValueError):
+    """A file of fuselab's own is not what it leaves; the message names it."""
+
+
+class MissingProgramError(FuselabError, FileNotFoundError):
+    """A program that `make setup` installs is not there."""
+
+
+class RigError(FuselabError):
     """The machine cannot make the run: no /dev/fuse, no fio, a full disk, a port in use, namespaces forbidden.
 
-    No fault of any variant. The message is for the user and names the mend.
+    No fault of any variant.
     """
 
 
