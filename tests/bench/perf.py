@@ -14,7 +14,7 @@ from pathlib import Path
 
 from promises import promise  # type: ignore[import-not-found]
 
-from fuselab.analysis.perf import oncpu, session
+from fuselab.analysis.perf import command_line, oncpu
 from fuselab.analysis.symbols.symbolizer import Symbols
 from fuselab.paths import tool
 
@@ -34,7 +34,7 @@ def record(binary: Path, data: Path, seconds: float, frequency_hz: int) -> None:
         assert target.stdout
         assert target.stdin
         target.stdout.readline()
-        argv = session.oncpu_record_argv("perf", session.Watched((target.pid,)), data, frequency_hz)
+        argv = command_line.oncpu_record_argv("perf", command_line.Watched((target.pid,)), data, frequency_hz)
         with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as recorder:
             time.sleep(seconds)
             recorder.send_signal(2)

@@ -40,7 +40,7 @@ class PerfOffCpu:
         return None
 
     def attach(self, context: CaptureContext) -> AbstractContextManager[Window]:
-        from fuselab.analysis.perf.session import offcpu_record_argv
+        from fuselab.analysis.perf.command_line import offcpu_record_argv
 
         return recording(context, offcpu_record_argv)
 

@@ -37,7 +37,7 @@ class PerfOnCpu:
         return None
 
     def attach(self, context: CaptureContext) -> AbstractContextManager[Window]:
-        from fuselab.analysis.perf.session import oncpu_record_argv
+        from fuselab.analysis.perf.command_line import oncpu_record_argv
 
         return recording(context, oncpu_record_argv)
 

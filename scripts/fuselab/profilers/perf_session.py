@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from fuselab.analysis.perf.session import Watched
+from fuselab.analysis.perf.command_line import Watched
 from fuselab.errors import NotPermittedError, RigError
 from fuselab.paths import tool
 from fuselab.profilers.base import CaptureContext

@@ -116,7 +116,7 @@ def _profilers(at: Session) -> Iterator[tuple[str, AbstractContextManager[Window
 def _keep_modules(at: Session, windows: Mapping[str, Window]) -> None:
     """Of whom profilers look at, outside the window: what is opened in it and is still there is known behind it."""
     if windows:
-        from fuselab.analysis.perf.modules import keep_modules
+        from fuselab.analysis.symbols.kept import keep_modules
 
         keep_modules(at.place.out, sorted(at.place.family.pids()))
 

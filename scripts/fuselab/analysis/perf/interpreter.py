@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from fuselab.analysis.perf.data import read_modules
+from fuselab.analysis.perf.mappings import read_modules
 
 
 def interpreter_of(program: Path) -> Path | None:

@@ -13,18 +13,17 @@ to its first return is counted in `before_window_ns`; one that never returns in 
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from fuselab.analysis.errors import LONGER, ProfileError
 from fuselab.analysis.folded import Stacks
-from fuselab.analysis.perf import script, session
+from fuselab.analysis.perf import script
+from fuselab.analysis.perf.command_line import offcpu_script_argv
 from fuselab.analysis.perf.idle import is_idle
-from fuselab.analysis.perf.leaf_callers import read_leaf_callers
-from fuselab.analysis.perf.modules import modules_of
-from fuselab.analysis.perf.script import RawStack
+from fuselab.analysis.perf.stacks import RawStack, name_stacks
 from fuselab.analysis.quality import NamedStack, Quality, grade
 from fuselab.analysis.symbols.labels import thread_frame
 from fuselab.analysis.symbols.symbolizer import Symbols
@@ -91,18 +90,13 @@ class _Ledger:
 
     blocked: Counter[tuple[str, RawStack]] = field(default_factory=Counter)
     preempted: Counter[tuple[str, RawStack]] = field(default_factory=Counter)
-    threads: dict[int, _Thread] = field(default_factory=dict)
+    threads: defaultdict[int, _Thread] = field(default_factory=lambda: defaultdict(_Thread))
     events: Counter[str] = field(default_factory=Counter)
     outs: int = 0
     before_window_ns: int = 0
     open_ns: int = 0
     first_ns: int = 0
     last_ns: int = 0
-
-    def thread(self, tid: int) -> _Thread:
-        if tid not in self.threads:
-            self.threads[tid] = _Thread()
-        return self.threads[tid]
 
     def sample(self, header: script.Header, stack: RawStack) -> None:
         """A thread is about to leave the CPU."""
@@ -115,7 +109,7 @@ class _Ledger:
 
     def switch(self, header: script.Header, way: str, start_ns: int | None) -> None:
         """A thread has left or entered the CPU."""
-        first = header.tid not in self.threads or not self.threads[header.tid].seen
+        first = not self.threads[header.tid].seen
         thread = self._touch(header)
         if way == "OUT":
             self.outs += 1
@@ -140,7 +134,7 @@ class _Ledger:
     def _touch(self, header: script.Header) -> _Thread:
         self.first_ns = self.first_ns or header.time_ns
         self.last_ns = max(self.last_ns, header.time_ns)
-        thread = self.thread(header.tid)
+        thread = self.threads[header.tid]
         thread.comm, thread.seen = header.comm, True
         return thread
 
@@ -158,46 +152,34 @@ def read_offcpu(
     data: Path,
     symbols: Symbols | None = None,
     window_ns: tuple[int, int] | None = None,
-    minimum_switches: int = 1,
     pids: Collection[int] | None = None,
 ) -> OffCpu:
-    """Fold one perf.data written by `perf.offcpu_record_argv`.
+    """Fold one perf.data written by `offcpu_record_argv`.
 
     `window_ns` is the measured window on CLOCK_MONOTONIC (enable, disable); without it the window is what
     lies between the first and the last record. `pids` are the target's processes: recorded by CPU, perf also names
     everybody else in the namespace. Raises ProfileError for a missing, cut or empty file.
     """
-    session.require_file(data)
     symbols = symbols or Symbols()
-    modules = modules_of(data, symbols)
-    missed = read_leaf_callers(data, modules, symbols)
     ledger, lost = _Ledger(), 0
     start_ns = window_ns[0] if window_ns else None
-    argv = session.offcpu_script_argv(perf_program, data)
-    for heads, stack in script.read_blocks(script.run(argv)):
-        for line in heads:
-            header = script.parse_header(line)
-            if header is None:
-                continue
-            if header.is_sample:
-                now = header.time_ns
-                callers = missed.at(header.tid, now)
-                ledger.sample(header, RawStack(stack, callers, modules.at(header.pid, now)))
-            elif match := _SWITCH.match(header.rest):
-                ledger.switch(header, match[1], start_ns)
-            elif match := _COMM.search(header.rest):
-                if pids is None or int(match[1]) in pids or int(match[2]) in ledger.threads:
-                    ledger.thread(int(match[2])).comm = header.comm
-            elif header.time_ns and (match := _BORN.search(header.rest)):
-                # A thread that begins in the window was nowhere before it; at time 0 perf lists those that are there.
-                ledger.thread(int(match[1])).seen = True
-            else:
-                lost += script.lost_samples(header.rest)
-    if ledger.outs < minimum_switches:
+    for header, stack in script.read_script(offcpu_script_argv(perf_program, data), data, symbols):
+        if header.is_sample:
+            ledger.sample(header, stack)
+        elif match := _SWITCH.match(header.rest):
+            ledger.switch(header, match[1], start_ns)
+        elif match := _COMM.search(header.rest):
+            if pids is None or int(match[1]) in pids or int(match[2]) in ledger.threads:
+                ledger.threads[int(match[2])].comm = header.comm
+        elif header.time_ns and (match := _BORN.search(header.rest)):
+            # A thread that begins in the window was nowhere before it; at time 0 perf lists those that are there.
+            ledger.threads[int(match[1])].seen = True
+        else:
+            lost += header.lost()
+    if not ledger.outs:
         raise ProfileError(
-            f"perf recorded {ledger.outs} scheduler switches: no thread of the target left the CPU in the "
-            "measured "
-            "window, or perf was never enabled.",
+            "perf recorded 0 scheduler switches: no thread of the target left the CPU in the measured window, or perf "
+            "was never enabled.",
             f"{LONGER} perf.log beside the capture says what perf made of it.",
         )
     start, end = window_ns or (ledger.first_ns, ledger.last_ns)
@@ -207,7 +189,7 @@ def read_offcpu(
 
 def _fold(ledger: _Ledger, lost: int, window: tuple[int, int], symbols: Symbols) -> OffCpu:
     waits = [*ledger.blocked.items(), *ledger.preempted.items()]
-    named = script.name_stacks({raw for (_, raw), _ in waits}, symbols)
+    named = name_stacks({raw for (_, raw), _ in waits}, symbols)
     named[_NO_STACK] = NamedStack(("[no stack]",), 0, 1)
 
     def fold(times: Mapping[tuple[str, RawStack], int]) -> Stacks:

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from fuselab.analysis.errors import LONGER, ProfileError
 from fuselab.analysis.folded import Stacks
-from fuselab.analysis.perf import script, session
-from fuselab.analysis.perf.leaf_callers import read_leaf_callers
-from fuselab.analysis.perf.modules import modules_of
-from fuselab.analysis.perf.script import RawStack
+from fuselab.analysis.perf import script
+from fuselab.analysis.perf.command_line import oncpu_script_argv
+from fuselab.analysis.perf.stacks import RawStack, name_stacks
 from fuselab.analysis.quality import Quality, grade
 from fuselab.analysis.symbols.labels import thread_frame
 from fuselab.analysis.symbols.symbolizer import Symbols
@@ -42,37 +41,24 @@ class OnCpu:
 def read_oncpu(
     perf_program: str, data: Path, symbols: Symbols | None = None, minimum_samples: int = 30
 ) -> OnCpu:
-    """Fold one perf.data written by `perf.oncpu_record_argv`.
+    """Fold one perf.data written by `oncpu_record_argv`.
 
     Periods are summed, not samples: the clock stretches them when it is late. Raises ProfileError for a missing,
     cut or empty file, for fewer than `minimum_samples` samples (a share of 10 % then has a standard error
     above 5 points) and for an event whose period is no time.
     """
-    session.require_file(data)
     symbols = symbols or Symbols()
-    modules = modules_of(data, symbols)
-    missed = read_leaf_callers(data, modules, symbols)
     periods: Counter[tuple[str, RawStack]] = Counter()
     events: Counter[str] = Counter()
     first_ns = last_ns = lost = 0
-    for heads, stack in script.read_blocks(script.run(session.oncpu_script_argv(perf_program, data))):
-        for line in heads:
-            header = script.parse_header(line)
-            if header is None:
-                continue
-            if header.is_record:
-                lost += script.lost_samples(header.rest)
-            if not header.is_sample:
-                continue
+    for header, stack in script.read_script(oncpu_script_argv(perf_program, data), data, symbols):
+        if header.is_sample:
             period, event, _ = header.event()
             events[event] += 1
-            periods[
-                header.comm,
-                RawStack(
-                    stack, missed.at(header.tid, header.time_ns), modules.at(header.pid, header.time_ns)
-                ),
-            ] += period
+            periods[header.comm, stack] += period
             first_ns, last_ns = first_ns or header.time_ns, header.time_ns
+        else:
+            lost += header.lost()
     _require_samples(events, lost, minimum_samples)
     return _fold(periods, events, lost, (first_ns, last_ns), symbols)
 
@@ -101,7 +87,7 @@ def _fold(
     window: tuple[int, int],
     symbols: Symbols,
 ) -> OnCpu:
-    named = script.name_stacks({raw for _, raw in periods}, symbols)
+    named = name_stacks({raw for _, raw in periods}, symbols)
     stacks: Counter[tuple[str, ...]] = Counter()
     kernel_ns = 0
     for (comm, raw), period in periods.items():

@@ -1,4 +1,4 @@
-"""Command lines for perf, and what its complaints mean.
+"""Command lines for perf.
 
 perf runs without a hardware PMU too: on-CPU samples ask for the software clock by name, because `cycles`
 silently becomes `cpu-clock` on such machines and two variants must not be sampled by different clocks. Its
@@ -13,11 +13,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
-
-from fuselab.analysis.errors import ProfileError
-
-CallGraph = Literal["fp", "dwarf"]
 
 SCRIPT_FIELDS = "comm,pid,tid,time,event,period,ip,sym,dso"
 """Bare addresses: for user code perf prints the file offset in the module, and never looks for inlines."""
@@ -41,27 +36,25 @@ class Watched:
     """
 
 
-def oncpu_record_argv(
-    perf: str, whom: Watched, output: Path, frequency_hz: int = 999, call_graph: CallGraph = "fp"
-) -> list[str]:
+def oncpu_record_argv(perf: str, whom: Watched, output: Path, frequency_hz: int = 999) -> list[str]:
     """`perf record` of the CPU time of some processes and all their threads.
 
     Without `--control` and `--delay`: whoever runs it decides what part of the run is sampled. 999 Hz rather
     than 1000, so that sampling does not run in step with timers of whole milliseconds.
     """
-    clock = ["-e", f"cpu-clock/freq={frequency_hz},call-graph={call_graph},name=cpu-clock/"]
-    return _record(perf, whom, output, [*clock, *(_stack_top_at_clock() if call_graph == "fp" else [])])
+    clock = ["-e", f"cpu-clock/freq={frequency_hz},call-graph=fp,name=cpu-clock/"]
+    return _record(perf, whom, output, [*clock, *_stack_top_at_clock()])
 
 
-def offcpu_record_argv(perf: str, whom: Watched, output: Path, call_graph: CallGraph = "fp") -> list[str]:
+def offcpu_record_argv(perf: str, whom: Watched, output: Path) -> list[str]:
     """`perf record` of every time a thread of some processes leaves the CPU, with its stack, and when it
     returns.
 
     The stack comes from the scheduler's tracepoint, the durations from context switch records: nothing is
     sampled. Without `--control` and `--delay`, as above.
     """
-    events = ["-e", f"sched:sched_switch/call-graph={call_graph}/"]
-    if call_graph == "fp" and _copies_stacks():
+    events = ["-e", "sched:sched_switch/call-graph=fp/"]
+    if _copies_stacks():
         # The same switch once more, as a software event: this one copies the top of the stack.
         events += ["-e", f"context-switches/{_COPY}=1024/", *_REGISTERS]
     # Every switch is written: the ring must hold bursts until perf drains it.
@@ -104,8 +97,8 @@ def _stack_top_at_clock() -> list[str]:
 
 
 def oncpu_script_argv(perf: str, data: Path) -> list[str]:
-    """`perf script` of an on-CPU recording as text for `perf_script.read_blocks`."""
-    # The tracepoint beside the clock is read by perf_data: here its header line is enough.
+    """`perf script` of an on-CPU recording as text for `script`."""
+    # The tracepoint beside the clock is read by `stack_tops`: here its header line is enough.
     return [*_script(perf, data), "-F", f"sw:{SCRIPT_FIELDS}", "-F", "trace:comm,pid,tid,time"]
 
 
@@ -119,69 +112,3 @@ def _script(perf: str, data: Path) -> list[str]:
     options = ["--no-inline", "--ns", "--show-lost-events"]
     # `-f`: a capture processed by another user than root is not owned by the reader.
     return [perf, "script", "-i", str(data), "-f", *options]
-
-
-_COMPLAINTS: tuple[tuple[re.Pattern[str], str, str], ...] = (
-    (
-        re.compile(r"perf_event_paranoid|No permission|Permission denied|Operation not permitted", re.I),
-        "the kernel does not let this user sample other processes",
-        "Run as root, or lower kernel.perf_event_paranoid: sysctl kernel.perf_event_paranoid=1 (-1 for "
-        "off-CPU).",
-    ),
-    (
-        re.compile(
-            r"tracefs|debugfs|unknown tracepoint|can't access trace events|invalid or unsupported event", re.I
-        ),
-        "the scheduler's tracepoint sched:sched_switch cannot be used",
-        "Mount tracefs (mount -t tracefs none /sys/kernel/tracing) and run as root.",
-    ),
-    (
-        re.compile(r"No such process|Couldn't create thread/CPU maps", re.I),
-        "the target was gone before perf attached",
-        "Look at the target's log: it ended before the load began.",
-    ),
-    (
-        re.compile(
-            r"data size field is 0|was not properly (?:closed|terminated)|incompatible file format|magic",
-            re.I,
-        ),
-        "perf.data is cut short: perf did not end in order",
-        "Nothing may kill perf before it has written its file; look for a killed run or a full disk.",
-    ),
-    (
-        re.compile(r"No space left on device", re.I),
-        "the disk was full while perf was writing",
-        "Free space where results are kept, or put results/ on a larger disk.",
-    ),
-    (
-        re.compile(r"perf_mmap_limit|mlock|failed to mmap", re.I),
-        "perf was not given its ring buffer",
-        "Raise kernel.perf_event_mlock_kb, or run as root.",
-    ),
-)
-
-
-def explain(stderr: str) -> ProfileError:
-    """What perf's own words mean, and what to change; its last line where none is known."""
-    for pattern, reason, fix in _COMPLAINTS:
-        if pattern.search(stderr):
-            return ProfileError(f"perf: {reason}.", fix)
-    last = next((line.strip() for line in reversed(stderr.splitlines()) if line.strip()), "no message")
-    return ProfileError(
-        f"perf failed: {last}",
-        "perf.log beside the capture says what it did while it recorded; `perf script -i perf.data` shows the rest.",
-    )
-
-
-def require_file(data: Path) -> None:
-    """Raises ProfileError where a perf.data is missing or empty."""
-    if not data.is_file():
-        raise ProfileError(
-            f"perf left no {data.name}: it never started or was killed.",
-            "Look at perf's log beside the capture.",
-        )
-    if data.stat().st_size == 0:
-        raise ProfileError(
-            f"{data.name} is empty: perf was killed before it wrote.",
-            "Look for a killed run, a full disk, or what perf.log beside the capture says.",
-        )

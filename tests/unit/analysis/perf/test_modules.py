@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from fuselab.analysis.folded import Stacks
-from fuselab.analysis.perf import modules, script, session
-from fuselab.analysis.perf.modules import VDSO, keep_modules, modules_of, read_kept
+from fuselab.analysis.perf import command_line, stacks
+from fuselab.analysis.perf.mappings import modules_of
 from fuselab.analysis.perf.oncpu import OnCpu, read_oncpu
-from fuselab.analysis.perf.script import RawStack
+from fuselab.analysis.perf.stacks import RawStack
+from fuselab.analysis.symbols import kept
 from fuselab.analysis.symbols.elf import read_image
+from fuselab.analysis.symbols.kept import VDSO, keep_modules, read_kept
 from fuselab.analysis.symbols.maps import MIXED
 from fuselab.analysis.symbols.perf_map import read_perf_map
 from fuselab.analysis.symbols.symbolizer import Symbols
@@ -31,7 +33,7 @@ def test_who_reads_the_clock_is_found_behind_the_kernels_code_and_glibc(
 ) -> None:
     """The planted share is the program's own account of it; perf's frame pointers alone lead past the function."""
     found = read_oncpu(
-        "perf", recorder.record(session.oncpu_record_argv, [str(programs / program), "2"]), symbols
+        "perf", recorder.record(command_line.oncpu_record_argv, [str(programs / program), "2"]), symbols
     )
     truth = float(recorder.said.split()[1])
     noise = 4 * math.sqrt(truth * (1 - truth) / found.samples)
@@ -46,8 +48,8 @@ def test_who_reads_the_clock_is_found_behind_the_kernels_code_and_glibc(
 def test_a_recording_from_another_machine_has_its_own_vdso_beside_it(
     programs: Path, recorder, symbols: Symbols, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = recorder.record(session.oncpu_record_argv, [str(programs / "clock"), "0.3"])
-    monkeypatch.setattr(modules, "_running_kernel", lambda: "another")
+    data = recorder.record(command_line.oncpu_record_argv, [str(programs / "clock"), "0.3"])
+    monkeypatch.setattr(kept, "_running_kernel", lambda: "another")
     alone = modules_of(data, symbols)
     pid = next(iter(alone._spaces))
     assert alone.at(pid, 1 << 62).build_id_of(VDSO) == ""
@@ -72,7 +74,7 @@ def test_a_plugin_that_lies_where_another_was_has_its_own_time(
 ) -> None:
     first, second = (plugin(golden, tmp_path, f"{name}.so", name) for name in ("alpha", "beta"))
     argv = [str(programs / "plugins"), f"{first}=alpha=0.3", f"{second}=beta=0.6"]
-    found = read_oncpu("perf", recorder.record(session.oncpu_record_argv, argv), symbols)
+    found = read_oncpu("perf", recorder.record(command_line.oncpu_record_argv, argv), symbols)
     assert "at one address" in recorder.said
     assert share(found.stacks, "alpha") == pytest.approx(1 / 3, abs=0.12)
     assert share(found.stacks, "beta") == pytest.approx(2 / 3, abs=0.12)
@@ -85,7 +87,7 @@ def test_a_plugin_that_was_replaced_in_its_file_gives_no_names_to_what_it_was(
     first, second = (plugin(golden, tmp_path, f"{name}.so", name) for name in ("alpha", "beta"))
     old, new = (read_image(path).build_id for path in (first, second))
     argv = [str(programs / "plugins"), f"{first}=alpha=0.2", f"replace={second}={first}", f"{first}=beta=0.2"]
-    found = read_oncpu("perf", recorder.record(session.oncpu_record_argv, argv), symbols)
+    found = read_oncpu("perf", recorder.record(command_line.oncpu_record_argv, argv), symbols)
     assert "alpha" not in {frame for stack in found.stacks for frame in stack}
     assert share(found.stacks, "beta") > 0.2
     assert share(found.stacks, "[alpha.so]") > 0.2
@@ -107,7 +109,7 @@ def test_a_binary_without_a_build_id_is_known_by_its_content(
     before = read_image(binary).build_id
     assert before.startswith("sha256-")
     assert read_kept(tmp_path).build_ids[str(binary)] == before
-    data = recorder.record(session.oncpu_record_argv, [str(binary), "0.3"])
+    data = recorder.record(command_line.oncpu_record_argv, [str(binary), "0.3"])
     assert share(named := read_oncpu("perf", data, symbols).stacks, "copies_much") > 0.2, named
     subprocess.run([*argv, "-DCHANGED=1", "-O1"], check=True)
     found = read_oncpu("perf", data, symbols := Symbols(cache_folder=symbols.cache_folder))
@@ -126,7 +128,7 @@ JITTED = "Lorg/demo/Fs, ::read (interp) [x]"
 
 
 def jit(programs: Path, recorder, symbols: Symbols) -> tuple[OnCpu, Path]:
-    data = recorder.record(session.oncpu_record_argv, [str(programs / "jit")])
+    data = recorder.record(command_line.oncpu_record_argv, [str(programs / "jit")])
     names = Path(f"/tmp/perf-{recorder.said.split()[1]}.map")
     return read_oncpu("perf", data, symbols), names
 
@@ -170,7 +172,7 @@ BPF = """\tffffffffc0a1b2c8 bpf_prog_1234_egress (bpf_prog_1234_egress)
 
 
 def test_a_module_may_have_any_name() -> None:
-    frames = script.parse_stack(RawStack(BPF.removeprefix("\t")))
+    frames = stacks.parse_stack(RawStack(BPF.removeprefix("\t")))
     assert [frame.fallback for frame in frames] == [
         "bpf_prog_1234_egress_[k]", "__cgroup_bpf_run_filter_skb_[k]", "send", "io (inner)",
         "[anon_inode:[io_uring]",
@@ -181,7 +183,7 @@ def test_a_process_has_what_its_parent_had_until_it_becomes_another_program(
     programs: Path, recorder, symbols: Symbols
 ) -> None:
     line = f"echo ready; read x; (echo go | {programs / 'copies'} 0.4 > /dev/null); echo done; read x"
-    data = recorder.record(session.oncpu_record_argv, ["sh", "-c", line])
+    data = recorder.record(command_line.oncpu_record_argv, ["sh", "-c", line])
     modules = modules_of(data, symbols)
     by_pid = {pid: [space.build_id_of(str(programs / "copies")) for space in spaces]
               for pid, spaces in modules._spaces.items()}  # fmt: skip

@@ -11,17 +11,14 @@ import json
 import os
 import re
 import shutil
-import struct
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fuselab.analysis.perf.data import Modules, read_modules
 from fuselab.analysis.symbols.elf import NotElfError, read_image
 from fuselab.analysis.symbols.maps import MIXED
-from fuselab.analysis.symbols.symbolizer import Symbols
 from fuselab.analysis.symbols.symcache import default_folder
 from fuselab.files import sha256, write_atomically
 
@@ -30,6 +27,7 @@ VDSO = "[vdso]"
 LARGEST_MAP_BYTES = 64 << 20
 _LINE = re.compile(r"^([0-9a-f]+-[0-9a-f]+) ..x. [0-9a-f]+ ([0-9a-f]+:[0-9a-f]+ \d+)\s+(/.*)$", re.M)
 _OWN_VDSO = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) .*\[vdso\]$", re.M)
+_GNU_BUILD_ID = re.compile(rb"\x04\0{3}(.)\0{3}\x03\0{3}GNU\0", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -97,21 +95,14 @@ def own_vdso() -> bytes | None:
     return None
 
 
-def modules_of(data: Path, symbols: Symbols) -> Modules:
-    """What was mapped while a perf.data was recorded, with what its capture kept beside it; `symbols` learns of that.
-
-    The vdso of a recording that has none beside it is that of this machine, if it still runs the same kernel.
-    """
-    kept = read_kept(data.parent)
-    if VDSO not in kept.build_ids:
-        kernel = read_modules(data).kernel
-        if kernel and kernel == _running_kernel() and (image := own_vdso()):
-            folder = symbols.cache_folder or default_folder()
-            folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(folder / f"{kernel}.{VDSO_FILE}", image)
-            kept = _with_vdso(kept, folder / f"{kernel}.{VDSO_FILE}")
-    symbols.kept.update(kept.files)
-    return read_modules(data, kept.build_ids)
+def with_running_vdso(kept: Kept, kernel: str, cache: Path | None) -> Kept:
+    """`kept` with this machine's vdso, if it has none and was recorded under the kernel (a build id) that runs."""
+    if VDSO in kept.build_ids or not kernel or kernel != _running_kernel() or not (image := own_vdso()):
+        return kept
+    file = (cache or default_folder()) / f"{kernel}.{VDSO_FILE}"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(file, image)
+    return _with_vdso(kept, file)
 
 
 def _with_vdso(kept: Kept, file: Path) -> Kept:
@@ -123,14 +114,10 @@ def _with_vdso(kept: Kept, file: Path) -> Kept:
 
 def _running_kernel() -> str:
     """Build id of the kernel that runs: of the notes in /sys/kernel/notes (elf(5)), the one of type 3 by GNU."""
-    with suppress(OSError, struct.error):
-        notes, at = Path("/sys/kernel/notes").read_bytes(), 0
-        while at < len(notes):
-            name_size, size, kind = struct.unpack_from("<III", notes, at)
-            content = at + 12 + (name_size + 3 & ~3)
-            if kind == 3 and notes[at + 12 :].startswith(b"GNU\0"):
-                return notes[content : content + size].hex()
-            at = content + (size + 3 & ~3)
+    with suppress(OSError):
+        notes = Path("/sys/kernel/notes").read_bytes()
+        if found := _GNU_BUILD_ID.search(notes):
+            return notes[found.end() : found.end() + found[1][0]].hex()
     return ""
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from fuselab.analysis.folded import Stacks
 from fuselab.analysis.heap.profile import read_heap
-from fuselab.analysis.perf import session
+from fuselab.analysis.perf import command_line
 from fuselab.analysis.perf.offcpu import read_offcpu
 from fuselab.analysis.perf.oncpu import read_oncpu
 from fuselab.analysis.symbols.symbolizer import Symbols
@@ -49,7 +49,7 @@ def build(golden: Path) -> Callable[..., Path]:
 
 
 def test_cpu_time_of_inlined_async_functions(build, recorder, symbols: Symbols) -> None:
-    data = recorder.record(session.oncpu_record_argv, [str(build()), "burn", "3"])
+    data = recorder.record(command_line.oncpu_record_argv, [str(build()), "burn", "3"])
     oncpu = read_oncpu("perf", data, symbols)
     total = time_in(oncpu.stacks, "planted::light::{{closure}}")
     assert time_in(oncpu.stacks, "planted::heavy::{{closure}}") / total == pytest.approx(0.6, abs=0.05)
@@ -58,7 +58,7 @@ def test_cpu_time_of_inlined_async_functions(build, recorder, symbols: Symbols) 
 
 
 def test_time_in_memcpy_belongs_to_the_async_function_that_copies(build, recorder, symbols: Symbols) -> None:
-    data = recorder.record(session.oncpu_record_argv, [str(build()), "copy", "2"])
+    data = recorder.record(command_line.oncpu_record_argv, [str(build()), "copy", "2"])
     oncpu = read_oncpu("perf", data, symbols)
     copying = time_in(oncpu.stacks, "memmove")
     assert copying > 0.5 * oncpu.total_ns
@@ -68,7 +68,7 @@ def test_time_in_memcpy_belongs_to_the_async_function_that_copies(build, recorde
 
 
 def test_blocking_sleep_on_a_worker_thread(build, recorder, symbols: Symbols) -> None:
-    data = recorder.record(session.offcpu_record_argv, [str(build()), "block", "250"])
+    data = recorder.record(command_line.offcpu_record_argv, [str(build()), "block", "250"])
     off = read_offcpu("perf", data, symbols, recorder.window_ns)
     asleep = time_in(off.blocked, "planted::blocks_worker::{{closure}}", "nanosleep")
     # 250 x 10 ms, and never shorter; on a busy machine each wakes up later.

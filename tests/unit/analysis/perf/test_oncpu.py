@@ -10,10 +10,11 @@ import pytest
 
 from fuselab.analysis.errors import ProfileError
 from fuselab.analysis.folded import Stacks
-from fuselab.analysis.perf import script, session
-from fuselab.analysis.perf.data import read_modules, read_stack_tops
+from fuselab.analysis.perf import command_line, complaints, script, stacks
+from fuselab.analysis.perf.mappings import read_modules
 from fuselab.analysis.perf.oncpu import read_oncpu
-from fuselab.analysis.perf.script import RawStack
+from fuselab.analysis.perf.stack_tops import read_stack_tops
+from fuselab.analysis.perf.stacks import RawStack
 from fuselab.analysis.quality import UNWIND_TABLES, Quality, is_whole
 from fuselab.analysis.symbols.elf import read_image
 from fuselab.analysis.symbols.labels import thread_frame
@@ -61,7 +62,7 @@ def test_quality_stands_beside_the_stacks(oncpu_data: Path, symbols: Symbols) ->
 def test_time_in_libcs_memcpy_belongs_to_its_caller(programs: Path, recorder, symbols: Symbols) -> None:
     """libc keeps no frame pointers: a walk along them passes over the function that called memcpy."""
     oncpu = read_oncpu(
-        "perf", recorder.record(session.oncpu_record_argv, [str(programs / "copies"), "0.5"]), symbols
+        "perf", recorder.record(command_line.oncpu_record_argv, [str(programs / "copies"), "0.5"]), symbols
     )
     copying = {stack: value for stack, value in oncpu.stacks.items() if re.search("mem(cpy|move)", stack[-1])}
     assert sum(copying.values()) > 0.5 * oncpu.total_ns
@@ -94,7 +95,7 @@ def test_too_little_to_say_anything_is_refused_with_what_to_change(
 
 
 def test_an_idle_program_is_refused(programs: Path, recorder, symbols: Symbols) -> None:
-    data = recorder.record(session.oncpu_record_argv, [str(programs / "inlined"), "0"])
+    data = recorder.record(command_line.oncpu_record_argv, [str(programs / "inlined"), "0"])
     with pytest.raises(ProfileError, match=r"no samples|only"):
         read_oncpu("perf", data, symbols)
 
@@ -124,13 +125,15 @@ def test_a_program_without_frame_pointers_is_limited(
     golden: Path, tmp_path: Path, recorder, symbols: Symbols
 ) -> None:
     binary = without_frame_pointers(golden, tmp_path)
-    oncpu = read_oncpu("perf", recorder.record(session.oncpu_record_argv, [str(binary)]), symbols)
+    oncpu = read_oncpu("perf", recorder.record(command_line.oncpu_record_argv, [str(binary)]), symbols)
     assert oncpu.quality.whole_stack_share < 0.2
     assert "frame pointers" in " ".join(oncpu.quality.limits())
 
 
 def test_a_stripped_program_is_refused(golden: Path, tmp_path: Path, recorder, symbols: Symbols) -> None:
-    data = recorder.record(session.oncpu_record_argv, [str(without_frame_pointers(golden, tmp_path, "-s"))])
+    data = recorder.record(
+        command_line.oncpu_record_argv, [str(without_frame_pointers(golden, tmp_path, "-s"))]
+    )
     with pytest.raises(ProfileError, match=r"of the frames have a name.*debug = limited.*do not strip"):
         read_oncpu("perf", data, symbols)
 
@@ -157,7 +160,9 @@ def test_a_stripped_program_that_works_in_the_kernel_is_limited(
     (tmp_path / "reads.c").write_text(READS)
     options = ["-O1", "-s", "-static", "-w"]
     subprocess.run(["gcc", *options, tmp_path / "reads.c", "-o", tmp_path / "reads"], check=True)
-    oncpu = read_oncpu("perf", recorder.record(session.oncpu_record_argv, [str(tmp_path / "reads")]), symbols)
+    oncpu = read_oncpu(
+        "perf", recorder.record(command_line.oncpu_record_argv, [str(tmp_path / "reads")]), symbols
+    )
     assert oncpu.kernel_ns > 0.5 * oncpu.total_ns
     assert oncpu.quality.named_frame_share == 0.0
     assert oncpu.quality.nameless[str(tmp_path / "reads")] > 0.9
@@ -224,7 +229,7 @@ def test_perfs_text_is_understood(golden: Path) -> None:
     assert len(samples) == 6
     assert {header.event()[:2] for header in samples} == {(1001001, "cpu-clock")}
     assert {header.comm for header in samples} == {"inlined"}
-    frames = script.parse_stack(RawStack(blocks[-1][1]))
+    frames = stacks.parse_stack(RawStack(blocks[-1][1]))
     # Return addresses are moved into the call, the sampled address is not.
     first_line = blocks[-1][1].split("\n")[0].split()
     assert frames[0].place == Place("/tmp/fuselab-golden/inlined", int(first_line[0], 16))
@@ -236,7 +241,7 @@ def test_kernel_frames_are_marked_and_keep_perfs_names() -> None:
         "ffffffff821facd8 __schedule ([kernel.kallsyms])\n"
         "\tffffffffc0a01234 [unknown] ([fuse])\n\t  f82ec read (/lib/libc.so.6)"
     )
-    frames = script.parse_stack(RawStack(text))
+    frames = stacks.parse_stack(RawStack(text))
     assert [frame.fallback for frame in frames] == ["__schedule_[k]", "[kernel]_[k]", "read"]
     assert frames[2].place == Place("/lib/libc.so.6", 0xF82EC)
 
@@ -284,5 +289,5 @@ def test_pools_fold_together() -> None:
     ],
 )  # fmt: skip
 def test_perfs_complaints_become_a_setting_to_change(said: str, fix: str) -> None:
-    assert re.search(fix, session.explain(said).fix)
-    assert "last words" in session.explain("first\nlast words\n").reason
+    assert re.search(fix, complaints.explain(said).fix)
+    assert "last words" in complaints.explain("first\nlast words\n").reason

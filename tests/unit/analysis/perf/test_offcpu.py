@@ -6,7 +6,7 @@ import pytest
 
 from fuselab.analysis.errors import ProfileError
 from fuselab.analysis.folded import Stacks
-from fuselab.analysis.perf import offcpu, script, session
+from fuselab.analysis.perf import command_line, offcpu, script
 from fuselab.analysis.perf.offcpu import read_offcpu
 from fuselab.analysis.symbols.symbolizer import Symbols
 
@@ -101,6 +101,6 @@ def test_no_switches_are_refused(oncpu_data: Path, symbols: Symbols) -> None:
 
 
 def test_perf_is_asked_for_stacks_and_switches() -> None:
-    argv = session.offcpu_record_argv("perf", session.Watched((7,)), Path("out"))
+    argv = command_line.offcpu_record_argv("perf", command_line.Watched((7,)), Path("out"))
     assert "--switch-events" in argv
     assert argv[argv.index("-k") + 1] == "CLOCK_MONOTONIC"
