@@ -18,10 +18,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from fuselab import foreign
-from fuselab.analysis.errors import ProfileError
 from fuselab.analysis.folded import Folded, read_folded, renamed, safe_frame
 from fuselab.analysis.symbols.demangle import Mangling, rust_spelling, spoken_mangling
 from fuselab.analysis.symbols.labels import thread_frame
+from fuselab.errors import ProfileError
 
 CPU_UNIT = "ns on CPU"
 SAMPLES_UNIT = "samples on CPU"

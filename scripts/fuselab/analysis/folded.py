@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fuselab import foreign
-from fuselab.analysis.errors import LONGER, ProfileError
+from fuselab.errors import LONGER, ProfileError
 
 Stacks = dict[tuple[str, ...], int]
 """Root first -> value, in ns or bytes."""

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fuselab.analysis.errors import ProfileError
-from fuselab.analysis.symbols.elf import NotElfError, debug_file, read_image
+from fuselab.analysis.symbols.elf import debug_file, read_image
+from fuselab.errors import NotElfError, ProfileError
 
 _ROOTS = re.compile(
     r"^(?:_start|main|__libc_start_call_main|__libc_start_main\S*|_*clone3?|start_thread|thread_native_entry"

@@ -76,12 +76,12 @@ class JemallocHeap:
         return whole_run()
 
     def process(self, captures: Sequence[CaptureFolder], out: Path, tools: Tools) -> Profile:
-        from fuselab.analysis.errors import ProfileError, UnavailableError
         from fuselab.analysis.heap import jeprof
         from fuselab.analysis.heap.profile import Heap, read_heap
         from fuselab.analysis.quality import UNWIND_TABLES
         from fuselab.analysis.symbols.kept import read_kept
         from fuselab.analysis.symbols.symbolizer import Symbols
+        from fuselab.errors import ProfileError, UnavailableError
         from fuselab.profilers.heap_tables import memory_table, timeline_table, write_table
         from fuselab.profilers.output import Extras, Reading, profile_of, quality_figures
 

@@ -14,7 +14,6 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fuselab.analysis.errors import ProfileError, UnavailableError
 from fuselab.analysis.folded import (
     Folded,
     Picture,
@@ -27,6 +26,7 @@ from fuselab.analysis.folded import (
     write_folded,
 )
 from fuselab.analysis.quality import Quality
+from fuselab.errors import ProfileError, UnavailableError
 from fuselab.profilers.base import CaptureFolder, Profiler, Tools
 from fuselab.profilers.notes import said_once
 from fuselab.profilers.observing import observed_figures, observer_notes

@@ -18,8 +18,8 @@ from fuselab.analysis.criterion import (
     spelled,
     stacks_of_flamegraph,
 )
-from fuselab.analysis.errors import ProfileError
 from fuselab.analysis.folded import Folded, Picture, flamegraph, functions
+from fuselab.errors import ProfileError
 from fuselab.paths import tool
 
 WORK = "burn/cpu/heavy and light/4"

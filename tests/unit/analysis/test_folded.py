@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from fuselab.analysis.errors import ProfileError
 from fuselab.analysis.folded import (
     Folded,
     Picture,
@@ -22,6 +21,7 @@ from fuselab.analysis.folded import (
     scaled,
     write_folded,
 )
+from fuselab.errors import ProfileError
 from fuselab.paths import tool
 
 NS = "ns on CPU"

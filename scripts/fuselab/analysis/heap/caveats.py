@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from fuselab.analysis.errors import ProfileError
 from fuselab.analysis.heap.processes import HeapProcess
+from fuselab.errors import ProfileError
 
 SAMPLE_MORE = (
     "A smaller lg_prof_sample samples more often: write it into MALLOC_CONF (_RJEM_MALLOC_CONF for tikv-jemallocator) "

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from fuselab.analysis.errors import ProfileError
 from fuselab.analysis.symbols.maps import MappedFile
+from fuselab.errors import ProfileError
 
 Kind = Literal["interval", "manual", "high-water", "final"]
 _KINDS: Mapping[str, Kind] = {"i": "interval", "m": "manual", "u": "high-water", "f": "final"}

@@ -11,8 +11,8 @@ import hashlib
 import subprocess
 from pathlib import Path
 
-from fuselab.analysis.errors import ProfileError
 from fuselab.analysis.heap.profile import Heap
+from fuselab.errors import ProfileError
 
 # jeprof takes `<..>`, `(..)` and leading words for C++ types and cuts them off. They travel as other
 # characters.

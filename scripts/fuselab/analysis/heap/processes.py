@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fuselab.analysis.errors import ProfileError
 from fuselab.analysis.heap.dump import DumpName, HeapDump, parse_name, read_dump
+from fuselab.errors import ProfileError
 
 Image = tuple[int, str]
 """Where the program lies, and its file: alike in a parent and its forks, and in no two programs that were started."""

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from fuselab.analysis.errors import LONGER, ProfileError
 from fuselab.analysis.folded import Stacks
 from fuselab.analysis.heap.caveats import (
     SAMPLE_MORE,
@@ -24,6 +23,7 @@ from fuselab.analysis.heap.processes import HeapProcess, dumps_in, of_target, re
 from fuselab.analysis.heap.stacks import Name, name_stacks
 from fuselab.analysis.quality import Quality, grade
 from fuselab.analysis.symbols.symbolizer import Symbols
+from fuselab.errors import LONGER, ProfileError
 
 
 @dataclass(frozen=True, slots=True)

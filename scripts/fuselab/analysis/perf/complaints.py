@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from fuselab.analysis.errors import ProfileError
+from fuselab.errors import ProfileError
 
 _COMPLAINTS: tuple[tuple[re.Pattern[str], str, str], ...] = (
     (

@@ -18,7 +18,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fuselab.analysis.errors import LONGER, ProfileError
 from fuselab.analysis.folded import Stacks
 from fuselab.analysis.perf import script
 from fuselab.analysis.perf.command_line import offcpu_script_argv
@@ -27,6 +26,7 @@ from fuselab.analysis.perf.stacks import RawStack, name_stacks
 from fuselab.analysis.quality import NamedStack, Quality, grade
 from fuselab.analysis.symbols.labels import thread_frame
 from fuselab.analysis.symbols.symbolizer import Symbols
+from fuselab.errors import LONGER, ProfileError
 
 _STATE = re.compile(r"prev_state=([A-Za-z])")
 _COMM = re.compile(r"PERF_RECORD_COMM: .*:(\d+)/(\d+)$")

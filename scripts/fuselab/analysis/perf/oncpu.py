@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from fuselab.analysis.errors import LONGER, ProfileError
 from fuselab.analysis.folded import Stacks
 from fuselab.analysis.perf import script
 from fuselab.analysis.perf.command_line import oncpu_script_argv
@@ -14,6 +13,7 @@ from fuselab.analysis.perf.stacks import RawStack, name_stacks
 from fuselab.analysis.quality import Quality, grade
 from fuselab.analysis.symbols.labels import thread_frame
 from fuselab.analysis.symbols.symbolizer import Symbols
+from fuselab.errors import LONGER, ProfileError
 
 CLOCKS = ("cpu-clock", "task-clock")
 """Events whose period is nanoseconds."""

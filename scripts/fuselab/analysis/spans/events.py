@@ -18,10 +18,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from fuselab import foreign
-from fuselab.analysis.errors import ProfileError
 from fuselab.analysis.spans.arrow_arrays import joined, numbers, texts
 from fuselab.analysis.spans.pairs import Events, Ints, Keys, Rows
 from fuselab.analysis.spans.trace_file import TraceFile
+from fuselab.errors import ProfileError
 from fuselab.paths import tool
 
 Sites = NDArray[np.int32]

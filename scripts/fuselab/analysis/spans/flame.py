@@ -18,10 +18,10 @@ from itertools import pairwise
 from pathlib import Path
 
 from fuselab import foreign
-from fuselab.analysis.errors import ProfileError
 from fuselab.analysis.folded import Folded, safe_frame
 from fuselab.analysis.spans.trace import Edge, Place
 from fuselab.analysis.symbols.labels import thread_frame
+from fuselab.errors import ProfileError
 
 POLL_UNIT = "ns of poll time"
 _LOCATED = re.compile(r":[^:;]+:\d+$")

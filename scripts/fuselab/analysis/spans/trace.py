@@ -31,13 +31,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fuselab.analysis.errors import ProfileError
 from fuselab.analysis.folded import Folded
 from fuselab.analysis.spans import table
 from fuselab.analysis.spans.events import Site, read_events
 from fuselab.analysis.spans.pairs import Bools, Ints, pair
 from fuselab.analysis.spans.table import OpenedSpans
 from fuselab.analysis.spans.trace_file import TraceFile
+from fuselab.errors import ProfileError
 
 if TYPE_CHECKING:
     import duckdb

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fuselab.analysis.errors import ProfileError
+from fuselab.errors import ProfileError
 
 _TAIL_BYTES = 8 << 20
 """A record cut in the middle is looked for this far from the end."""

@@ -8,12 +8,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fuselab.errors import NotElfError
+
 if TYPE_CHECKING:
     from elftools.elf.elffile import ELFFile
-
-
-class NotElfError(ValueError):
-    """The file exists but is not an ELF file that can be read."""
 
 
 DEBUG_ROOTS = (Path("/usr/lib/debug"),)

@@ -17,9 +17,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fuselab.analysis.symbols.elf import NotElfError, read_image
+from fuselab.analysis.symbols.elf import read_image
 from fuselab.analysis.symbols.maps import MIXED
 from fuselab.analysis.symbols.symcache import default_folder
+from fuselab.errors import NotElfError
 from fuselab.files import sha256, write_atomically
 
 MODULES, VDSO_FILE = "modules.json", "vdso.so"

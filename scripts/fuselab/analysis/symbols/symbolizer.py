@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fuselab.analysis.symbols.demangle import demangle, mangling
-from fuselab.analysis.symbols.elf import DEBUG_ROOTS, ElfImage, NotElfError, debug_file, read_image
+from fuselab.analysis.symbols.elf import DEBUG_ROOTS, ElfImage, debug_file, read_image
 from fuselab.analysis.symbols.maps import Place
 from fuselab.analysis.symbols.pclntab import GoTable, read_go_table
 from fuselab.analysis.symbols.perf_map import PerfMap, is_perf_map, read_perf_map
-from fuselab.analysis.symbols.symcache import NoSymbolsError, open_symcache
+from fuselab.analysis.symbols.symcache import open_symcache
+from fuselab.errors import NoSymbolsError, NotElfError
 
 if TYPE_CHECKING:
     from symbolic.symcache import SymCache

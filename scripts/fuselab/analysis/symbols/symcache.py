@@ -15,13 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fuselab.analysis.symbols.elf import DEBUG_ROOTS, ElfImage, debug_file
+from fuselab.errors import NoSymbolsError
 
 if TYPE_CHECKING:
     from symbolic.symcache import SymCache
-
-
-class NoSymbolsError(ValueError):
-    """The file's debug information cannot be read at all."""
 
 
 def default_folder() -> Path:

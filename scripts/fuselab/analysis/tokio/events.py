@@ -11,7 +11,7 @@ from typing import IO, Any
 
 import msgspec
 
-from fuselab.analysis.errors import ProfileError
+from fuselab.errors import ProfileError
 
 VERSION = 1
 

@@ -17,12 +17,12 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from fuselab import foreign
-from fuselab.analysis.errors import ProfileError
 from fuselab.analysis.folded import Folded, safe_frame
 from fuselab.analysis.symbols.labels import of_instance
 from fuselab.analysis.tokio.events import Reader
 from fuselab.analysis.tokio.life import Life, Lives
 from fuselab.analysis.tokio.state import State, short_place
+from fuselab.errors import ProfileError
 
 TASK_UNIT = "ns of task time"
 WOKEN_KINDS = frozenset({"task", "local"})

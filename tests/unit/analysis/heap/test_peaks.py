@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from fuselab.analysis.errors import ProfileError
 from fuselab.analysis.heap.profile import Heap, read_heap
 from fuselab.analysis.symbols.elf import read_image
 from fuselab.analysis.symbols.symbolizer import Symbols
+from fuselab.errors import ProfileError
 from fuselab.profilers import REGISTRY
 from fuselab.targets.model import fill
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from fuselab.analysis.errors import ProfileError
 from fuselab.analysis.heap import allocator, jeprof
 from fuselab.analysis.heap.dump import parse_name, read_dump, unbias
 from fuselab.analysis.heap.profile import Heap, read_heap
 from fuselab.analysis.symbols.symbolizer import Symbols
+from fuselab.errors import ProfileError
 
 MIB = 2**20
 POOL_BYTES = 82494

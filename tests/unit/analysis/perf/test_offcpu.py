@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from fuselab.analysis.errors import ProfileError
 from fuselab.analysis.folded import Stacks
 from fuselab.analysis.perf import command_line, offcpu, script
 from fuselab.analysis.perf.offcpu import read_offcpu
 from fuselab.analysis.symbols.symbolizer import Symbols
+from fuselab.errors import ProfileError
 
 Slept = tuple[Path, tuple[int, int], int]
 

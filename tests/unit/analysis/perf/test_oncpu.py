@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from fuselab.analysis.errors import ProfileError
 from fuselab.analysis.folded import Stacks
 from fuselab.analysis.perf import command_line, complaints, script, stacks
 from fuselab.analysis.perf.mappings import read_modules
@@ -20,6 +19,7 @@ from fuselab.analysis.symbols.elf import read_image
 from fuselab.analysis.symbols.labels import thread_frame
 from fuselab.analysis.symbols.maps import Place
 from fuselab.analysis.symbols.symbolizer import Symbols
+from fuselab.errors import ProfileError
 
 
 def shares(stacks: Stacks, names: list[str]) -> dict[str, float]:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from fuselab.analysis.errors import ProfileError
 from fuselab.analysis.spans.flame import Flame, parse_frame, read_flame, write_frames
 from fuselab.analysis.spans.trace import Place
+from fuselab.errors import ProfileError
 
 MS = 1_000_000
 

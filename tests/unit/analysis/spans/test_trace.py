@@ -13,9 +13,9 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from fuselab.analysis.errors import ProfileError
 from fuselab.analysis.spans.flame import read_flame
 from fuselab.analysis.spans.trace import Edge, Place, TraceSummary, read_trace, read_traces, wall_stacks
+from fuselab.errors import ProfileError
 
 Spans = list[dict[str, Any]]
 

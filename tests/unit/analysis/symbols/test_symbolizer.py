@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from fuselab.analysis.symbols.elf import NotElfError, read_image
+from fuselab.analysis.symbols.elf import read_image
 from fuselab.analysis.symbols.maps import MIXED, Place
 from fuselab.analysis.symbols.symbolizer import Symbols
+from fuselab.errors import NotElfError
 
 
 def offset_of(binary: Path, function: str) -> int:

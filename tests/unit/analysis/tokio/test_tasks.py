@@ -10,7 +10,6 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from fuselab.analysis.errors import ProfileError
 from fuselab.analysis.tokio.tasks import (
     Recording,
     Task,
@@ -19,6 +18,7 @@ from fuselab.analysis.tokio.tasks import (
     task_stacks,
     write_tasks,
 )
+from fuselab.errors import ProfileError
 
 MS = 1_000_000
 
