@@ -6,6 +6,8 @@ from importlib import import_module
 
 import click
 
+from fuselab.errors import FuselabError
+
 VERBS = {
     "try": "no YAML: mount any FUSE command line, compare it with the bare directory, profile it",
     "new": "write a commented experiment that runs as it is",
@@ -46,11 +48,14 @@ class Verbs(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
-        """A disk that is full, or may not be written, is said in one sentence, whatever the verb does."""
+        """What a user can mend is said in his words, whatever the verb does; so is a disk that is full."""
+        from fuselab.commands.common import fail
         from fuselab.files import unusable
 
         try:
             return super().invoke(ctx)
+        except FuselabError as error:
+            fail(str(error))
         except OSError as error:
             if (words := unusable(error)) is None:
                 raise

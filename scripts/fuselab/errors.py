@@ -29,6 +29,18 @@ class MissingProgramError(FuselabError, FileNotFoundError):
     """A program that `make setup` installs is not there."""
 
 
+class QueryError(FuselabError, ValueError):
+    """A query cannot be answered: it is no SELECT, it is faulty, or it takes too long."""
+
+
+class HoldError(FuselabError):
+    """The variant cannot be held."""
+
+
+class TrialError(FuselabError):
+    """The command line cannot be tried."""
+
+
 class RigError(FuselabError):
     """The machine cannot make the run: no /dev/fuse, no fio, a full disk, a port in use, namespaces forbidden.
 

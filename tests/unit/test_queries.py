@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from fuselab.compare.comparisons import COLUMNS as COMPARISONS
+from fuselab.errors import QueryError
 from fuselab.queries import tables
-from fuselab.queries.asking import Query, QueryError, run
+from fuselab.queries.asking import Query, run
 from fuselab.queries.catalogue import TABLES, answers, connect, fault_of, there, whole_tables
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from fuselab.errors import TrialError
 from fuselab.schema.diagnostics import flow, near
 from fuselab.schema.schemas import schema
 from fuselab.targets.model import Installed, MountTemplate, Target, is_shell
@@ -17,10 +18,6 @@ MOUNTPOINT = "{mountpoint}"
 STATE = "{state}"
 _LOOKING = ("perf-oncpu", "perf-offcpu", "jemalloc-heap")
 """Profilers that need nothing of a target."""
-
-
-class TrialError(Exception):
-    """The command line cannot be tried; the message is for the user."""
 
 
 @dataclass(frozen=True)

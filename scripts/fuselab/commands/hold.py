@@ -29,14 +29,11 @@ def command(file: str, variant: str | None, wanted: tuple[str, ...], argv: tuple
     name = _known(
         "variant", variant or loaded.experiment.baseline.name, [v.name for v in loaded.experiment.variants]
     )
-    try:
-        plan, key = shell.plan_for(loaded, name, _profilers(wanted))
-        shell.build(plan, loaded, name, key, root)
-        with shell.held(plan, name, key, root) as (at, records):
-            click.echo(shell.described(at), err=True)
-            code = shell.enter(at, argv)
-    except (shell.HoldError, RigError, BuildError) as error:
-        fail(str(error))
+    plan, key = shell.plan_for(loaded, name, _profilers(wanted))
+    shell.build(plan, loaded, name, key, root)
+    with shell.held(plan, name, key, root) as (at, records):
+        click.echo(shell.described(at), err=True)
+        code = shell.enter(at, argv)
     for record in records:
         reason = f": {record.reason}" if record.reason else ""
         click.echo(f"taken down ({record.status}{reason}); what it left is in {at.out}", err=True)

@@ -31,8 +31,9 @@ def command(file: str, sql: str | None, as_json: bool) -> None:
     Every table has `variant` and `workload` as columns: group by them to compare. Without SQL, the tables and their
     columns are listed; `-` reads it from standard input.
     """
+    from fuselab.errors import QueryError
     from fuselab.queries import catalogue
-    from fuselab.queries.asking import QueryError, run
+    from fuselab.queries.asking import run
 
     path = experiment_path(file)
     home = repository(path) / "results" / path.stem

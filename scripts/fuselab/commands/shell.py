@@ -21,6 +21,7 @@ from pathlib import Path
 from fuselab import profilers
 from fuselab.building.build import make_build
 from fuselab.checksums import quick_fault
+from fuselab.errors import HoldError
 from fuselab.experiment.loading import Loaded
 from fuselab.experiment.plan import NONE, Plan
 from fuselab.experiment.planning import make_plan
@@ -31,10 +32,6 @@ from fuselab.rig.run import execute
 _FOREVER_S = 20 * 86400.0
 """poll(2) knows no more than 24 days."""
 _PAUSE_S = 0.05
-
-
-class HoldError(Exception):
-    """The variant cannot be held; the message is for the user."""
 
 
 @dataclass(frozen=True)

@@ -54,20 +54,18 @@ def command(
 
     The target.yaml and the experiment that it writes are yours to change.
     """
-    from fuselab.commands.draft import TrialError, from_here, make_trial, notes
+    from fuselab.commands.draft import from_here, make_trial, notes
+    from fuselab.errors import TrialError
     from fuselab.experiment.loading import load_experiment
 
     root = repository()
-    try:
-        argv = from_here(argv)
-        prepare = tuple(_words(text) for text in preparations)
-        trial = make_trial(argv, name, blocks, runtime_s, prepare)
-        for program in (argv[0], *(words[0] for words in prepare)):
-            if shutil.which(program) is None:
-                raise TrialError(f"`{program}` is not installed, or not on PATH")
-        written = trial.write(root)
-    except TrialError as error:
-        fail(str(error))
+    argv = from_here(argv)
+    prepare = tuple(_words(text) for text in preparations)
+    trial = make_trial(argv, name, blocks, runtime_s, prepare)
+    for program in (argv[0], *(words[0] for words in prepare)):
+        if shutil.which(program) is None:
+            raise TrialError(f"`{program}` is not installed, or not on PATH")
+    written = trial.write(root)
     for path in written:
         click.echo(f"wrote {shorter(path)}")
     for note in (*trial.left_out, *notes(argv)):
@@ -95,7 +93,7 @@ def command(
 
 def _words(text: str) -> tuple[str, ...]:
     """The argument list of a --prepare. Raises TrialError for what is none."""
-    from fuselab.commands.draft import TrialError
+    from fuselab.errors import TrialError
 
     try:
         words = tuple(shlex.split(text))

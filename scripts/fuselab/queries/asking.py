@@ -14,6 +14,8 @@ from tempfile import TemporaryDirectory
 from threading import Timer
 from typing import TYPE_CHECKING, Any
 
+from fuselab.errors import QueryError
+
 if TYPE_CHECKING:
     import duckdb
 
@@ -35,10 +37,6 @@ class Rows:
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
     truncated: bool
-
-
-class QueryError(ValueError):
-    """A query that cannot be answered, in DuckDB's words."""
 
 
 @contextmanager

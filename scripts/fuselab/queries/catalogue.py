@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fuselab.queries.asking import MEMORY, Query, QueryError, lock, run
+from fuselab.errors import QueryError
+from fuselab.queries.asking import MEMORY, Query, lock, run
 
 if TYPE_CHECKING:
     import duckdb

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from fuselab.analysis.spans.trace import read_trace
-from fuselab.queries.asking import QueryError, opened, run
+from fuselab.errors import QueryError
+from fuselab.queries.asking import opened, run
 from fuselab.queries.spans import (
     BUCKETS,
     CHILDREN,
