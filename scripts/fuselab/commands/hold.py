@@ -19,7 +19,6 @@ def command(file: str, variant: str | None, wanted: tuple[str, ...], argv: tuple
     With `-- COMMAND`, that runs instead of a shell, and its exit code is passed on.
     """
     from fuselab.commands import shell
-    from fuselab.errors import BuildError, RigError
     from fuselab.experiment.loading import load_experiment
 
     path = experiment_path(file)
