@@ -6,8 +6,8 @@ import msgspec
 
 from fuselab.jobs.job import job
 from fuselab.measuring.attempts import CaptureTask
+from fuselab.measuring.capture import capture
 from fuselab.measuring.machine_lock import measuring
-from fuselab.measuring.measure import capture
 
 with job(snakemake) as step, measuring():
     capture(

@@ -7,7 +7,7 @@ import msgspec
 from fuselab.jobs.job import job
 from fuselab.measuring.attempts import VerifyTask
 from fuselab.measuring.machine_lock import measuring
-from fuselab.measuring.measure import verify
+from fuselab.measuring.verify import verify
 
 with job(snakemake) as step, measuring():
     verify(msgspec.convert(step.params.run.value, VerifyTask), Path(step.output[0]))

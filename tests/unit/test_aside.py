@@ -8,8 +8,7 @@ import msgspec
 import pytest
 
 from fuselab.checksums import write_sums
-from fuselab.measuring.aside import REASON, doubtful, mixed, set_aside
-from fuselab.workflow.layout import Group
+from fuselab.measuring.aside import REASON, Group, doubtful, mixed, set_aside
 
 SPEC = Path("results/e/blocks/seq/0123456789ab")
 

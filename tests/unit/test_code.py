@@ -17,7 +17,7 @@ MODULE = '"""What it is."""\n\n\ndef wait() -> float:\n    """How long."""\n    
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(code, "PACKAGE", tmp_path)
-    modules = ["system/x.py", "records/x.py", "measuring/measure.py"]
+    modules = ["system/x.py", "records/x.py", "measuring/verify.py"]
     for name in ("rig/run.py", "workloads/fio.py", "profilers/perf.py", *modules):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(MODULE)
@@ -43,7 +43,7 @@ def test_words_about_the_code_are_no_code(package: Path, text: str) -> None:
     assert first == second
 
 
-@pytest.mark.parametrize("name", ["rig/run.py", "workloads/fio.py", "measuring/measure.py", "rig/new.py"])
+@pytest.mark.parametrize("name", ["rig/run.py", "workloads/fio.py", "measuring/verify.py", "rig/new.py"])
 def test_an_edit_of_what_measures_is_another_code(package: Path, name: str) -> None:
     first, second = after(package, name, MODULE.replace("0.5", "0.6"))
     assert first != second

@@ -12,11 +12,13 @@ import msgspec
 import pytest
 
 from fuselab.errors import JobError
-from fuselab.measuring import anew, attempts, measure
+from fuselab.measuring import anew, attempts
 from fuselab.measuring.aside import set_aside
 from fuselab.measuring.attempts import BlockTask, CaptureTask, VerifyTask
 from fuselab.measuring.blocks import QUIET_ATTEMPTS, time_block
+from fuselab.measuring.capture import capture
 from fuselab.measuring.retries import TRIES, needed
+from fuselab.measuring.verify import verify as verify_variant
 from fuselab.records.outcomes import Verified, rates, read_block, standing
 from fuselab.records.request import Load, MountConfig, RunRequest
 from fuselab.targets.model import Stopping
@@ -290,7 +292,7 @@ def verify(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dic
 
         monkeypatch.setattr(attempts, "execute", execute)
         out = Path("results/e/verify/b/abc")
-        measure.verify(VerifyTask("e", config("b"), baseline, None), out)
+        verify_variant(VerifyTask("e", config("b"), baseline, None), out)
         assert next(answers, "all asked for") == "all asked for"
         assert (out / "run.json").exists()
         record: dict[str, Any] = json.loads((out / "verify.json").read_text())
@@ -350,7 +352,7 @@ def test_a_failed_capture_is_tried_again_and_by_the_next_call(
 
     monkeypatch.setattr(attempts, "execute", execute)
     out = Path("results/e/captures/b/w/perf-oncpu/abc/001")
-    measure.capture(CaptureTask("e", config("b"), Load("fio", "w", {}), 7, None), [], out)
+    capture(CaptureTask("e", config("b"), Load("fio", "w", {}), 7, None), [], out)
     record = json.loads((out / "capture.json").read_text())
     assert (record["status"], record["tries"]) == (status, tries)
     assert the_next_call() == (["captures/b/w/perf-oncpu/abc/001"] if status == "failed" else [])

@@ -14,12 +14,21 @@ import msgspec
 
 from fuselab.checksums import SUMS, quick_fault
 from fuselab.files import rename, write_atomically
-from fuselab.workflow.layout import Group
 
 REASON = "set-aside.txt"
 Doubt = Callable[[Path], str | None]
 """Why a finished folder does not count, in words; None if it does."""
 DOUBTS: tuple[Doubt, ...] = (quick_fault,)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Measurements that are set against each other. `folders` may be there, `asked` are wanted in any case."""
+
+    folders: tuple[str, ...]
+    asked: tuple[str, ...]
+    code: str
+    """Of fuselab, as it would measure now."""
 
 
 @dataclass(frozen=True)

@@ -8,19 +8,11 @@ from typing import Literal
 
 from fuselab.errors import Fault
 from fuselab.records.request import Purpose
+from fuselab.system.mountinfo import MountRecord
 
 OUTCOMES = ("run.json", "attempt.json")
 """One of the two is there: the second is what a failed run leaves."""
 Status = Literal["ok", "failed", "void"]
-
-
-@dataclass(frozen=True)
-class MountRecord:
-    """As /proc/self/mountinfo showed it. Without a mount: the filesystem of the state folder."""
-
-    fstype: str
-    source: str
-    options: str
 
 
 @dataclass(frozen=True)
@@ -114,6 +106,7 @@ class RunRecord:
     pids: Mapping[str, int]
     """Of the service, and of who serves each mount."""
     mount: MountRecord | None
+    """Without a mount: the filesystem of the state folder."""
     phases: Phases | None
     load_window_s: tuple[float, float] | None
     """Start and end of the load on CLOCK_MONOTONIC: the clock that perf was told to use."""

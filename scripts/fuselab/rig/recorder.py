@@ -23,7 +23,6 @@ from fuselab.records.run import (
     OUTCOMES,
     Environment,
     FileRecord,
-    MountRecord,
     Phases,
     RunRecord,
     Status,
@@ -31,6 +30,7 @@ from fuselab.records.run import (
 )
 from fuselab.rig.environment import Gate
 from fuselab.rig.hidden import Hidden, hidden_of
+from fuselab.system.mountinfo import MountRecord
 
 
 @dataclass

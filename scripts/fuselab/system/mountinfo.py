@@ -7,10 +7,17 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from fuselab.records.run import MountRecord
-
 MOUNTINFO = Path("/proc/self/mountinfo")
 _ESCAPE = re.compile(r"\\([0-7]{3})")
+
+
+@dataclass(frozen=True)
+class MountRecord:
+    """What is mounted, as it stands in run.json too."""
+
+    fstype: str
+    source: str
+    options: str
 
 
 @dataclass(frozen=True)

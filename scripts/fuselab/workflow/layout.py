@@ -12,20 +12,11 @@ from fuselab.building.request import bench_request
 from fuselab.code import measuring_code
 from fuselab.compare.schedule import LOOKS
 from fuselab.experiment.plan import NONE, Plan
+from fuselab.measuring.aside import Group
 from fuselab.queries.catalogue import whole_tables
 
 COST_BLOCKS = 8
 """Blocks that measure what profiling costs: two more than an interval needs."""
-
-
-@dataclass(frozen=True)
-class Group:
-    """Measurements that are set against each other. `folders` may be there, `asked` are wanted in any case."""
-
-    folders: tuple[str, ...]
-    asked: tuple[str, ...]
-    code: str
-    """Of fuselab, as it would measure now."""
 
 
 @dataclass(frozen=True)

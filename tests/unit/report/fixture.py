@@ -22,7 +22,7 @@ import pandas as pd
 from fuselab.building.build import BuildRecord
 from fuselab.paths import tool
 from fuselab.records.profile import Profile
-from fuselab.records.run import Environment, FileRecord, MountRecord, Phases, RunRecord, TargetUse
+from fuselab.records.run import Environment, FileRecord, Phases, RunRecord, TargetUse
 from fuselab.report.plan import (
     CapturePlan,
     ContrastPlan,
@@ -32,6 +32,7 @@ from fuselab.report.plan import (
     VariantPlan,
     WorkloadPlan,
 )
+from fuselab.system.mountinfo import MountRecord
 
 STARTED_UNIX_S = 1_763_960_000.0
 PERCENTILES = (

@@ -1,0 +1,44 @@
+"""Verify a variant: write with checksums, mount again, read back. Nobody times what does not keep its data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from fuselab.errors import JobError
+from fuselab.files import write_json
+from fuselab.measuring.attempts import VerifyTask, before, failure_of, new_attempt, put_away, run, say, settle
+from fuselab.measuring.retries import passed, verified_enough
+from fuselab.records.outcomes import Failure, Verified
+from fuselab.records.request import Load
+
+
+def verify(task: VerifyTask, out: Path) -> None:
+    """Write, mount again, read back; leave verify.json and run.json in `out`. A failing baseline is a JobError.
+
+    A failure is tried again: two of three runs must pass, and none may read back anything but what was written.
+    """
+    config = task.mount
+    load = Load(kind="fio", workload="verify", settings={})
+    failures: list[Failure] = []
+    tries, good = 0, None
+    while not (tries and verified_enough(tries, failures)):
+        tries += 1
+        attempt = new_attempt(task.experiment, "verify", config.variant, out.name)
+        record = run("verify", task, config, load, attempt / "run")
+        if record.status == "failed":
+            failures.append(failure_of(record))
+            say(f"verifying run {tries} of {config.variant} failed: {record.reason}")
+        else:
+            good = attempt
+    old = before(out, "verify.json", Verified)
+    all_failures = (*old.failures, *failures) if old else tuple(failures)
+    status: Literal["ok", "failed"] = "ok" if passed(tries, failures) else "failed"
+    reason = failures[-1].reason if status == "failed" else None
+    verified = Verified(config.variant, status, reason, tries + (old.tries if old else 0), all_failures)
+    if status == "failed" and task.baseline:
+        raise JobError(f"the baseline, `{config.variant}`, {verified.rate}:\n{reason}")
+    settled = good if good is not None and status == "ok" else attempt
+    write_json(settled / "run" / "verify.json", verified)
+    settle(settled / "run", out)
+    put_away(out)
