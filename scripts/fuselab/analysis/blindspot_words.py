@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fuselab.analysis.blindspots import LARGEST, OUTSIDE_SPANS, OUTSIDE_TARGET, Account, Captures, Row
 from fuselab.analysis.spans.functions import SpanKey
+from fuselab.files import write_json
+from fuselab.records.derived import AccountWords
 
 WORTH_SAYING = 0.1
 """A wait of a smaller share than this of the requests it is in hides nothing."""
@@ -154,8 +155,7 @@ def _write(folder: Path, rows: Sequence[Row], first: str, said_besides: Sequence
     schema = pa.schema(columns | {"wall_share": pa.float64(), "merged_into": pa.string()})
     table = pa.Table.from_pylist([_record(row) for row in rows], schema=schema)
     pq.write_table(table, folder / "blindspots.parquet")
-    said = {"headline": first, "notes": list(said_besides)}
-    (folder / "blindspots.json").write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+    write_json(folder / "blindspots.json", AccountWords(first, tuple(said_besides)))
 
 
 _FIGURES = (

@@ -12,13 +12,13 @@ from fuselab.files import write_atomically
 from fuselab.history.change_points import FEWEST_IN_ALL
 from fuselab.history.nights import Night
 from fuselab.history.series import Change, Level, Point, Series, all_series
+from fuselab.records.summary import SummaryRow
 from fuselab.report import words
 from fuselab.report.context import Cell, Column, FigureView, Link, Table
 from fuselab.report.figures import base
 from fuselab.report.figures.drawing import Drawing
 from fuselab.report.figures.over_nights import over_nights
 from fuselab.report.page.distributions import view
-from fuselab.report.summary import SummaryRow
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,9 @@ from fuselab import profilers
 from fuselab.files import read_json, write_json
 from fuselab.paths import tool
 from fuselab.profilers.base import CaptureFolder, Tools
+from fuselab.records.derived import DifferenceNote
 from fuselab.records.outcomes import CaptureRecord
+from fuselab.records.places import DIFF
 from fuselab.records.profile import Profile
 from fuselab.records.request import REQUEST
 from fuselab.workloads import reading
@@ -112,9 +114,9 @@ def diff(baseline: Path, variant: Path, out: Path) -> None:
     for folder, profile in zip((baseline, variant), sides, strict=True):
         if profile.status not in ("ok", "limited"):
             side = folder.parent.parent.name
-            write_json(out / "diff.json", {"note": f"no difference: {side}: {' '.join(profile.notes)}"})
+            write_json(out / DIFF, DifferenceNote(f"no difference: {side}: {' '.join(profile.notes)}"))
             return
-    write_json(out / "diff.json", {"note": compare_profiles(baseline, variant, sides, out)})
+    write_json(out / DIFF, DifferenceNote(compare_profiles(baseline, variant, sides, out)))
 
 
 def compare_profiles(baseline: Path, variant: Path, sides: Sequence[Profile], out: Path) -> str:

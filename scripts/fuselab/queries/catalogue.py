@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fuselab.errors import QueryError
 from fuselab.queries.asking import MEMORY, Query, lock, run
+from fuselab.records.derived import QueryAnswer
 
 if TYPE_CHECKING:
     import duckdb
@@ -194,25 +195,18 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def answers(home: Path, variant: str, workload: str, asked: Sequence[Query]) -> list[dict[str, Any]]:
-    """What `queries.json` of one variant and workload holds: `[{title, sql, columns, rows, error}]`."""
-    found: list[dict[str, Any]] = []
+def answers(home: Path, variant: str, workload: str, asked: Sequence[Query]) -> list[QueryAnswer]:
+    """What `queries.json` of one variant and workload holds."""
     with connect(home, (variant, workload)) as database:
-        for query in asked:
-            said: dict[str, Any] = {
-                "title": query.title,
-                "sql": query.sql,
-                "columns": [],
-                "rows": [],
-                "error": None,
-            }
-            try:
-                answer = run(database, query.sql)
-                said |= {"columns": list(answer.columns), "rows": [list(row) for row in answer.rows]}
-            except QueryError as error:
-                said["error"] = str(error)
-            found.append(said)
-    return found
+        return [_answer(database, query) for query in asked]
+
+
+def _answer(database: duckdb.DuckDBPyConnection, query: Query) -> QueryAnswer:
+    try:
+        table = run(database, query.sql)
+    except QueryError as error:
+        return QueryAnswer(query.title, query.sql, error=str(error))
+    return QueryAnswer(query.title, query.sql, table.columns, table.rows)
 
 
 def there(database: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, int]]:

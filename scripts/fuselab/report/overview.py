@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-import msgspec
-
-from fuselab.files import write_atomically
+from fuselab.errors import UnreadableError
+from fuselab.files import read_json, write_atomically
+from fuselab.records.summary import Summary
 from fuselab.report import words
 from fuselab.report.context import VerdictView
 from fuselab.report.inputs import find
 from fuselab.report.page import provenance, verdicts
 from fuselab.report.reading import Results
-from fuselab.report.summary import Summary
 
 
 @dataclass(frozen=True)
@@ -90,8 +89,8 @@ def _href(page: Path, out: Path) -> str:
 
 def _summary(path: Path) -> Summary | None:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Summary)
-    except (OSError, msgspec.MsgspecError):
+        return read_json(path, Summary)
+    except (OSError, UnreadableError):
         return None
 
 

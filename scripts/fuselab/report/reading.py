@@ -8,21 +8,18 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 
-import msgspec
-
 from fuselab.building.build import BuildRecord
 from fuselab.files import read_json
+from fuselab.records.derived import AccountWords, DifferenceNote, QueryAnswer
 from fuselab.records.profile import Profile
 from fuselab.records.run import RunRecord
 from fuselab.report.inputs import ReportInputs
 from fuselab.report.plan import PlanFile
 from fuselab.report.records import (
-    BlindSpotNote,
     Block,
     Comparison,
     Diff,
     Processed,
-    Query,
     Run,
     Sample,
     Verify,
@@ -97,8 +94,7 @@ class Results:
         found = {}
         for path in self.inputs.diffs:
             contrast, workload, profiler = path.parts[-4:-1]
-            note = msgspec.json.decode(path.read_bytes()).get("note") or ""
-            found[contrast, workload, profiler] = Diff(path.parent, str(note))
+            found[contrast, workload, profiler] = Diff(path.parent, read_json(path, DifferenceNote).note)
         return found
 
     @cached_property
@@ -110,20 +106,20 @@ class Results:
         return tuple(Run(read_json(path, RunRecord), path.parent) for path in self.inputs.runs())
 
     @cached_property
-    def queries(self) -> Mapping[tuple[str, str], tuple[Query, ...]]:
+    def queries(self) -> Mapping[tuple[str, str], tuple[QueryAnswer, ...]]:
         """By (variant, workload)."""
         return {
-            (path.parts[-3], path.parts[-2]): read_json(path, tuple[Query, ...])
+            (path.parts[-3], path.parts[-2]): read_json(path, tuple[QueryAnswer, ...])
             for path in self.inputs.queries
         }
 
     @cached_property
-    def blindspots(self) -> Mapping[tuple[str, str], tuple[Path, BlindSpotNote]]:
+    def blindspots(self) -> Mapping[tuple[str, str], tuple[Path, AccountWords]]:
         """By (variant, workload): the table's path, and what was said about it."""
         found = {}
         for path in self.inputs.blindspots:
             note = path.with_suffix(".json")
-            said = read_json(note, BlindSpotNote) if note.is_file() else BlindSpotNote()
+            said = read_json(note, AccountWords) if note.is_file() else AccountWords()
             found[path.parts[-3], path.parts[-2]] = (path, said)
         return found
 

@@ -131,25 +131,6 @@ class Processed:
 
 
 @dataclass(frozen=True)
-class Query:
-    """The answer to one query for one variant and workload."""
-
-    title: str
-    sql: str
-    columns: tuple[str, ...] = ()
-    rows: tuple[tuple[object, ...], ...] = ()
-    error: str | None = None
-
-
-@dataclass(frozen=True)
-class BlindSpotNote:
-    """blindspots.json."""
-
-    headline: str = ""
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Run:
     record: RunRecord
     folder: Path

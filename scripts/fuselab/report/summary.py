@@ -3,73 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
-from fuselab.files import write_atomically
+from fuselab.files import write_atomically, write_json
 from fuselab.records.run import Environment
+from fuselab.records.summary import Summary, SummaryRow, SummaryVariant
 from fuselab.report import counts, words
 from fuselab.report.inputs import ReportInputs
 from fuselab.report.page import provenance, verdicts
 from fuselab.report.reading import Results
 from fuselab.report.records import Comparison
-
-
-@dataclass(frozen=True)
-class SummaryRow:
-    """One primary comparison. Ratios are variant / baseline; null where there is none."""
-
-    workload: str
-    baseline: str
-    variant: str
-    metric: str
-    unit: str
-    better: str
-    verdict: str
-    ratio: float | None
-    ratio_low: float | None
-    ratio_high: float | None
-    level: float | None
-    blocks: int
-    control: bool
-    sentence: str
-
-
-@dataclass(frozen=True)
-class SummaryVariant:
-    """What ran as this variant in timed runs; empty where there is nothing of the kind (a bare directory)."""
-
-    name: str
-    build: str = ""
-    """`<target>/<build>`; empty for an installed program."""
-    revision: str = ""
-    """The commit it was compiled from."""
-    dirty: bool = False
-    sha256: str = ""
-    """Of the program."""
-
-
-@dataclass(frozen=True)
-class Summary:
-    """summary.json."""
-
-    experiment: str
-    title: str
-    measured_first: str
-    """UTC, `YYYY-MM-DD HH:MM`; empty without runs."""
-    measured_last: str
-    machines: tuple[str, ...]
-    threshold: float
-    blocks: int
-    voided: int
-    alarms: tuple[str, ...]
-    comparisons: tuple[SummaryRow, ...]
-    variants: tuple[SummaryVariant, ...] = ()
-    """In the plan's order; a summary of before they were kept has none."""
-    hardware: tuple[str, ...] = ()
-    """Processors and memory of the machines, as far as their kernels tell."""
 
 
 def summarise(results: Results) -> Summary:
@@ -120,7 +63,7 @@ def _variants(results: Results) -> tuple[SummaryVariant, ...]:
 def write_summary(inputs: ReportInputs, markdown: Path, json: Path) -> None:
     """Write both files."""
     summary = summarise(Results(inputs))
-    write_atomically(json, msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
+    write_json(json, summary)
     write_atomically(markdown, summary_markdown(summary))
 
 

@@ -9,13 +9,13 @@ import pyarrow.parquet as pq
 import pytest
 from matplotlib.figure import Figure
 
+from fuselab.records.derived import QueryAnswer
 from fuselab.report import embed, tables
 from fuselab.report.embed import Carrier
 from fuselab.report.figures import base, runs, stacked
 from fuselab.report.figures.drawing import Drawing, inline
 from fuselab.report.page import blindspots, fio_files, queries
 from fuselab.report.reading import Results
-from fuselab.report.records import Query
 
 
 def test_a_column_names_its_unit_and_the_cell_shows_it():
@@ -164,8 +164,8 @@ def test_throughput_counts_from_the_first_entry_of_a_runs_log(results: Results):
     assert series["time_s"].max() == pytest.approx(7)
 
 
-def answers(**rows) -> dict[str, Query]:
-    return {name: Query("t", "s", ("name", "n"), tuple(found)) for name, found in rows.items()}
+def answers(**rows) -> dict[str, QueryAnswer]:
+    return {name: QueryAnswer("t", "s", ("name", "n"), tuple(found)) for name, found in rows.items()}
 
 
 def test_answers_with_the_same_rows_stand_side_by_side():

@@ -7,16 +7,16 @@ from typing import Any
 
 import pandas as pd
 
+from fuselab.records.derived import QueryAnswer
 from fuselab.report import tables, words
 from fuselab.report.context import Answer, QueryView, Table
 from fuselab.report.embed import Carrier
 from fuselab.report.reading import Results
-from fuselab.report.records import Query
 
 
 def queries(results: Results, carrier: Carrier) -> tuple[QueryView, ...]:
     """Each query once: for every workload the answers of all variants, side by side where rows belong together."""
-    asked: dict[tuple[str, str], dict[str, dict[str, Query]]] = {}
+    asked: dict[tuple[str, str], dict[str, dict[str, QueryAnswer]]] = {}
     for workload in results.plan.workloads:
         for name in results.plan.names():
             for query in results.queries.get((name, workload.name), ()):
@@ -28,7 +28,9 @@ def queries(results: Results, carrier: Carrier) -> tuple[QueryView, ...]:
     )
 
 
-def _view(carrier: Carrier, key: str, title: str, sql: str, found: dict[str, dict[str, Query]]) -> QueryView:
+def _view(
+    carrier: Carrier, key: str, title: str, sql: str, found: dict[str, dict[str, QueryAnswer]]
+) -> QueryView:
     joined: list[Table] = []
     apart: list[Answer] = []
     for w, (workload, answers) in enumerate(found.items()):
@@ -40,7 +42,7 @@ def _view(carrier: Carrier, key: str, title: str, sql: str, found: dict[str, dic
 
 
 def side_by_side(
-    carrier: Carrier, key: str, answers: dict[str, Query], under: str = ""
+    carrier: Carrier, key: str, answers: dict[str, QueryAnswer], under: str = ""
 ) -> tuple[Table | None, list[Answer]]:
     """One table of the answers whose rows belong together, if they do, and those that are not in it."""
     good = {label: query for label, query in answers.items() if not query.error}
@@ -54,7 +56,7 @@ def side_by_side(
     ]
 
 
-def _table(carrier: Carrier, key: str, label: str, query: Query) -> Table | None:
+def _table(carrier: Carrier, key: str, label: str, query: QueryAnswer) -> Table | None:
     return None if query.error else _linked(carrier, key, f"`{label}`.", query.columns, query.rows)
 
 
@@ -65,7 +67,7 @@ def _linked(
     return tables.from_records(key, caption, names, rows, carrier.table(data, key, len(rows)))
 
 
-def _joined(carrier: Carrier, key: str, answers: dict[str, Query], under: str) -> Table | None:
+def _joined(carrier: Carrier, key: str, answers: dict[str, QueryAnswer], under: str) -> Table | None:
     """One table of all answers: rows by their leading text columns, a column for each figure and variant.
 
     None where answers have other columns than the first, or where no text tells one row from the next.

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from fuselab.report.summary import Summary
+from fuselab.records.summary import Summary
 
 _FORMATS = {
     ".csv": "text/csv",

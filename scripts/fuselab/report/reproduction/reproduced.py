@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from fuselab.files import write_atomically
+from fuselab.records.summary import Summary
 from fuselab.report import counts, words
 from fuselab.report.context import Cell, Column, Fact, FigureView, Table
 from fuselab.report.figures import base, intervals
@@ -20,7 +21,7 @@ from fuselab.report.page.distributions import view
 from fuselab.report.reading import Results, parse_comparisons
 from fuselab.report.records import Comparison
 from fuselab.report.reproduction.divergence import divergence
-from fuselab.report.summary import Summary, summarise
+from fuselab.report.summary import summarise
 
 _THERE, _HERE = "there", "here"
 _OPEN = ("inconclusive", "failed")

@@ -1,0 +1,31 @@
+"""What is said beside the tables and pictures that are derived from captures: answers to queries, words, notes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class QueryAnswer:
+    """What one query gave for one variant and workload, of all those in `queries.json`."""
+
+    title: str
+    sql: str
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[object, ...], ...] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class AccountWords:
+    """blindspots.json: what the account of a cell beside it says, names between backticks."""
+
+    headline: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DifferenceNote:
+    """diff.json: what a reader must know of a difference, or why there is none."""
+
+    note: str = ""
