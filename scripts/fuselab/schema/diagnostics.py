@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -17,7 +18,7 @@ class Diagnostics:
 
     def __init__(self, source: YamlSource) -> None:
         self.source = source
-        self._found: list[Problem] = list(source.problems)
+        self._problems: list[Problem] = list(source.problems)
         self._at: set[Key] = {()} if source.problems else set()
         self._around: set[Key] = {()} if source.problems else set()
         """Where a fault is known, and every place around one."""
@@ -43,22 +44,13 @@ class Diagnostics:
         if corrected is None and suggestion is not None:
             corrected = self._replaced(at, span, suggestion)
         value = self.source.texts.get(at, "") if not of_key else str(at[-1] if at else "")
-        key = ".".join(map(str, at))
-        problem = Problem(
-            self.source.shown,
-            span.line,
-            span.column,
-            key,
-            value,
-            message,
-            tuple(allowed),
-            suggestion,
-            corrected,
+        problem = self.source.problem(span, message, *at, value=value)
+        self._note(
+            at, replace(problem, allowed=tuple(allowed), suggestion=suggestion, corrected_yaml=corrected)
         )
-        self._note(at, problem)
 
     def _note(self, at: Key, problem: Problem) -> None:
-        self._found.append(problem)
+        self._problems.append(problem)
         self._at.add(at)
         self._around.update(at[:length] for length in range(len(at) + 1))
 
@@ -95,10 +87,10 @@ class Diagnostics:
         return at in self._around
 
     def problems(self) -> list[Problem]:
-        return list(self._found)
+        return list(self._problems)
 
     def raise_if_any(self) -> None:
-        if self._found:
+        if self._problems:
             raise ExperimentErrors(self.problems())
 
     def _replaced(self, at: Key, span: Span, text: str) -> str | None:
@@ -111,7 +103,7 @@ class Diagnostics:
 
 
 def hint(close: str | None) -> str:
-    """The end of a message about a name: what `near` has found, if anything."""
+    """The end of a message about a name: what is `near`, if anything."""
     return f"; did you mean '{close}'?" if close else ""
 
 
@@ -125,8 +117,7 @@ def near(name: str, choices: Sequence[str]) -> str | None:
     close = get_close_matches(name.lower(), list(by_lower), n=1, cutoff=0.6)
     # `environment` for `env` is nearer than its letters say.
     longer = [lower for lower in by_lower if len(lower) > 2 and folded.startswith(lower)]
-    found = [*close, *longer]
-    return by_lower[found[0]] if found else None
+    return next((by_lower[lower] for lower in (*close, *longer)), None)
 
 
 def flow(value: Any) -> str:

@@ -8,13 +8,6 @@ from typing import Any
 from fuselab.schema import schemas
 from fuselab.schema.diagnostics import flow
 
-_TYPES = {
-    "object": "a mapping",
-    "array": "a list",
-    "string": "text",
-    "integer": "a whole number",
-    "boolean": "true or false",
-}
 Part = Mapping[str, Any]
 
 
@@ -94,8 +87,7 @@ def _facts(key: str, part: Part, required: set[str]) -> Iterator[str]:
     elif "x-allowed" in part:
         yield str(part["x-allowed"])
     elif "type" in part:
-        types = part["type"] if isinstance(part["type"], list) else [part["type"]]
-        yield " or ".join(_TYPES[t] for t in types)
+        yield schemas.type_words(part)
     if key in required:
         yield "must be there"
     elif "default" in part:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,48 +11,14 @@ from typing import Any
 FOLDER = Path(__file__).parent
 NAMES = ("experiment", "target", "service")
 """The schemas of whole files; the others are parts of them, by topic."""
+Violation = Any
+"""A `jsonschema.ValidationError`, whose types leave every field open."""
 
 
 @cache
 def schema(name: str) -> Mapping[str, Any]:
     """One schema file: one of `NAMES`, or a part."""
     return dict(json.loads((FOLDER / f"{name}.schema.json").read_text(encoding="utf-8")))
-
-
-@dataclass(frozen=True)
-class Violation:
-    """One rule of a schema that the data breaks."""
-
-    at: tuple[str | int, ...]
-    rule: str
-    """The schema's keyword: `type`, `required`, `enum`, ..."""
-    wanted: Any
-    """What that keyword says."""
-    value: Any
-    """What stands there instead: the very object of the data."""
-    schema: Mapping[str, Any]
-    """The part of the schema that the keyword stands in."""
-    of_name: bool
-    """Whether `value` is a key that may be chosen freely, but not like this."""
-    branches: tuple[Violation, ...]
-    """For `anyOf`: how each alternative is broken."""
-
-
-def violations(name: str, data: object) -> list[Violation]:
-    """Every rule of the schema `name` that `data` breaks."""
-    return [_violation(error) for error in validator(name).iter_errors(data)]
-
-
-def _violation(error: Any) -> Violation:
-    return Violation(
-        at=tuple(error.absolute_path),
-        rule=str(error.validator),
-        wanted=error.validator_value,
-        value=error.instance,
-        schema=error.schema,
-        of_name="propertyNames" in error.schema_path,
-        branches=tuple(_violation(inner) for inner in error.context),
-    )
 
 
 @cache
@@ -92,15 +57,34 @@ def properties(part: Mapping[str, Any], file: str) -> Iterator[tuple[str, Mappin
         yield "<name>", *resolve(free, file)
 
 
+_TYPES = {
+    "object": "a mapping",
+    "array": "a list",
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+}
+
+
+def types(part: Mapping[str, Any]) -> list[str]:
+    said = part["type"]
+    return said if isinstance(said, list) else [said]
+
+
+def type_words(part: Mapping[str, Any]) -> str:
+    """`text or a whole number`."""
+    return " or ".join(_TYPES[name] for name in types(part))
+
+
 @cache
 def homes(name: str) -> Mapping[str, tuple[str, ...]]:
     """Where keys belong: key -> dotted places of the mappings that know it, '' for the top level."""
-    found: dict[str, list[str]] = {}
-    part, file = resolve(schema(name), name)
-    for key, place in _walk(part, file, (), 0):
-        if key != "<name>" and place not in found.setdefault(key, []):
-            found[key].append(place)
-    return {key: tuple(places) for key, places in found.items()}
+    places: dict[str, dict[str, None]] = {}
+    for key, place in _walk(*resolve(schema(name), name), (), 0):
+        if key != "<name>":
+            places.setdefault(key, {})[place] = None
+    return {key: tuple(known) for key, known in places.items()}
 
 
 def _walk(part: Mapping[str, Any], file: str, at: tuple[str, ...], depth: int) -> Iterator[tuple[str, str]]:

@@ -16,6 +16,7 @@ import yaml
 from yaml.cyaml import CParser  # type: ignore[attr-defined]
 
 from fuselab.schema.errors import ExperimentErrors, Problem
+from fuselab.schema.yaml_syntax import syntax_problems
 
 Key = tuple[str | int, ...]
 """Where something stands in the data: mapping keys and list indexes from the root."""
@@ -36,7 +37,7 @@ class YamlSource:
 
     file: Path
     shown: str
-    lines: tuple[str, ...]
+    lines: tuple[str, ...] = ()
     data: Any = None
     keys: dict[Key, Span] = field(default_factory=dict)
     values: dict[Key, Span] = field(default_factory=dict)
@@ -47,26 +48,26 @@ class YamlSource:
     steps: int = 0
     """Nodes read so far, those that an alias repeats each time: what a file is in the end, not what is written."""
 
+    def problem(self, span: Span, message: str, *key: str | int, value: str = "") -> Problem:
+        return Problem(self.shown, span.line, span.column, ".".join(map(str, key)), value, message)
+
+    def fatal(self, message: str, span: Span = Span(1, 1, None)) -> ExperimentErrors:
+        """A fault after which there is nothing more to read."""
+        return ExperimentErrors([self.problem(span, message)])
+
     def step(self, node: yaml.Node) -> None:
         """One node more. Raises ExperimentErrors where there are too many to be meant."""
         self.steps += 1
         if self.steps > _MOST_NODES:
-            raise _stopped(
-                self,
-                node,
-                f"a file of more than {_MOST_NODES:,} values, those that '*name' repeats with them",
-            )
+            message = f"a file of more than {_MOST_NODES:,} values, those that '*name' repeats with them"
+            raise self.fatal(message, _span(node))
 
     def span(self, key: Key, *, of_key: bool) -> Span:
         """Where `key` stands, or the nearest thing around it that is in the file."""
         while key:
-            found = (
-                (self.keys.get(key) or self.values.get(key))
-                if of_key
-                else (self.values.get(key) or self.keys.get(key))
-            )
-            if found is not None:
-                return found
+            first, second = (self.keys, self.values) if of_key else (self.values, self.keys)
+            if span := first.get(key) or second.get(key):
+                return span
             key, of_key = key[:-1], True
         return Span(1, 1, None)
 
@@ -96,21 +97,6 @@ _TYPES = {
 for _tag, (_pattern, _first) in _TYPES.items():
     _Loader.add_implicit_resolver(_tag, re.compile(rf"(?:{_pattern})\Z"), _first)
 
-_HINTS = {
-    "mapping values are not allowed": "a text with ': ' in it needs quotes",
-    "found unexpected ':'": "in [...] and {...} a text with ':' or '{' in it needs quotes",
-    "could not find expected ':'": "a key needs ': ' behind it",
-    "did not find expected key": "all keys of one level begin in one column",
-    "did not find expected ',' or '}'": "a '{' is not closed, or a ',' is missing",
-    "did not find expected ',' or ']'": "a '[' is not closed, or a ',' is missing",
-    "did not find expected node content": "a value is missing, or needs quotes",
-    "found undefined alias": "'*name' repeats what '&name' marked further up",
-    "found unexpected end of stream": "a quote is not closed",
-    "block sequence entries are not allowed": "a list begins on the line below its key",
-    "cannot start any token": "a text that begins with a special character needs quotes",
-}
-
-
 _LARGEST_BYTES = 1 << 20
 _DEEPEST = 32
 _MOST_NODES = 10_000
@@ -120,27 +106,27 @@ _LONGEST_NUMBER = 100
 
 def read_yaml(file: Path, shown: str) -> YamlSource:
     """Read one file. Raises ExperimentErrors for what is not YAML, with the corrected line where known."""
+    source = YamlSource(file, shown)
     try:
         with file.open("rb") as opened:
             raw = opened.read(_LARGEST_BYTES + 1)
         if len(raw) > _LARGEST_BYTES:
-            message = f"is larger than {_LARGEST_BYTES >> 20} MiB: this is no file that somebody has written"
-            raise ExperimentErrors([Problem(shown, 1, 1, "", "", message)])
+            raise source.fatal(
+                f"is larger than {_LARGEST_BYTES >> 20} MiB: this is no file that somebody has written"
+            )
         text = raw.decode()
     except UnicodeDecodeError as error:
-        raise ExperimentErrors(
-            [Problem(shown, 1, 1, "", "", f"is not UTF-8 text ({error.reason})")]
-        ) from None
+        raise source.fatal(f"is not UTF-8 text ({error.reason})") from None
     except OSError as error:
-        raise ExperimentErrors([Problem(shown, 1, 1, "", "", f"cannot be read: {error.strerror}")]) from None
-    source = YamlSource(file, shown, tuple(text.splitlines()))
+        raise source.fatal(f"cannot be read: {error.strerror}") from None
+    source.lines = tuple(text.splitlines())
     try:
         _check_depth(source, text)
         node = _Loader(text).get_single_node()
     except yaml.MarkedYAMLError as error:
-        raise ExperimentErrors(_syntax_problems(source, error)) from None
+        raise ExperimentErrors(syntax_problems(shown, source.lines, error)) from None
     except yaml.YAMLError as error:
-        raise ExperimentErrors([Problem(shown, 1, 1, "", "", f"is not YAML: {error}")]) from None
+        raise source.fatal(f"is not YAML: {error}") from None
     source.data = {} if node is None else _plain(source, node, (), ())
     return source
 
@@ -152,66 +138,8 @@ def _check_depth(source: YamlSource, text: str) -> None:
         event = events.get_event()
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
-            raise _stopped(
-                source, event, f"more than {_DEEPEST} levels of lists and mappings inside each other"
-            )
-
-
-def _stopped(source: YamlSource, at: Any, message: str) -> ExperimentErrors:
-    """A fault after which there is nothing more to read."""
-    span = _span(at)
-    return ExperimentErrors([Problem(source.shown, span.line, span.column, "", "", message)])
-
-
-def _syntax_problems(source: YamlSource, error: yaml.MarkedYAMLError) -> list[Problem]:
-    mark = error.problem_mark or error.context_mark
-    line, column = (mark.line, mark.column) if mark else (0, 0)
-    tabs = [i for i, text in enumerate(source.lines[: line + 1]) if re.match(r" *\t", text)]
-    if tabs:
-        return [
-            _tab_problem(source, i) for i in range(len(source.lines)) if re.match(r" *\t", source.lines[i])
-        ]
-    what = str(error.problem or error.context or "unreadable")
-    hint = next((text for part, text in _HINTS.items() if part in what), None)
-    text = source.lines[line] if line < len(source.lines) else ""
-    message = f"not YAML: {what}" + (f"; {hint}" if hint else "")
-    if error.context_mark and "flow" in (error.context or ""):
-        message += (
-            f" (it was opened in line {error.context_mark.line + 1}, column {error.context_mark.column + 1})"
-        )
-    if "expected a single document" in what or "another document" in what:
-        message = "one file holds one document: '---' may stand at its top only"
-    return [
-        Problem(
-            source.shown, line + 1, column + 1, "", text.strip(), message, corrected_yaml=_quoted(what, text)
-        )
-    ]
-
-
-def _tab_problem(source: YamlSource, index: int) -> Problem:
-    text = source.lines[index]
-    fixed = re.sub(r"^[ \t]+", lambda match: match[0].replace("\t", "  "), text)
-    column = text.index("\t") + 1
-    return Problem(
-        source.shown,
-        index + 1,
-        column,
-        "",
-        text.strip(),
-        "a tab: YAML is indented with spaces",
-        (),
-        None,
-        fixed,
-    )
-
-
-def _quoted(what: str, line: str) -> str | None:
-    """`title: a: b` -> `title: "a: b"`, where that is what is wrong."""
-    match = re.fullmatch(r"(\s*(?:- )?[\w.-]+: )([^\"'\[{#].*?: .*)", line)
-    if match is None or "mapping values" not in what:
-        return None
-    value = match[2].rstrip().replace("\\", "\\\\").replace('"', '\\"')
-    return f'{match[1]}"{value}"'
+            message = f"more than {_DEEPEST} levels of lists and mappings inside each other"
+            raise source.fatal(message, _span(event))
 
 
 def _span(node: Any) -> Span:
@@ -221,7 +149,7 @@ def _span(node: Any) -> Span:
 
 def _plain(source: YamlSource, node: Any, at: Key, above: tuple[yaml.Node, ...]) -> Any:
     if any(node is parent for parent in above):
-        raise _stopped(source, node, "an anchor that contains itself")
+        raise source.fatal("an anchor that contains itself", _span(node))
     source.step(node)
     source.values[at] = _span(node)
     if isinstance(node, yaml.MappingNode):
@@ -249,46 +177,33 @@ def _entries(
             parts = value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
             for part in parts:
                 if not isinstance(part, yaml.MappingNode) or any(part is parent for parent in (*above, node)):
-                    problem = Problem(
-                        source.shown, span.line, span.column, "<<", "", "'<<' merges mappings: '<<: *name'"
-                    )
-                    source.problems.append(problem)
+                    source.problems.append(source.problem(span, "'<<' merges mappings: '<<: *name'", "<<"))
                     continue
                 for key, inner_key, inner_value in _entries(source, part, at, (*above, node)):
                     merged.setdefault(key, (inner_key, inner_value))
         elif not isinstance(key_node, yaml.ScalarNode):
-            problem = Problem(
-                source.shown, span.line, span.column, "", "", "a key must be text, not a list or mapping"
-            )
-            source.problems.append(problem)
-        elif key_node.value in own:
-            _duplicate(source, own[key_node.value][0], key_node, (*at, key_node.value))
+            source.problems.append(source.problem(span, "a key must be text, not a list or mapping"))
+        elif (name := key_node.value) in own:
+            line = own[name][0].start_mark.line + 1
+            message = f"'{name}' is here a second time: the first is in line {line}; keep one of them"
+            problem = source.problem(span, message, *at, name, value=name)
+            if problem not in source.problems:
+                source.problems.append(problem)
         else:
-            own[key_node.value] = (key_node, value_node)
+            own[name] = (key_node, value_node)
     for key, (key_node, value_node) in (merged | own).items():
         yield key, key_node, value_node
-
-
-def _duplicate(source: YamlSource, first: yaml.Node, again: yaml.Node, at: Key) -> None:
-    span = _span(again)
-    earlier = first.start_mark.line + 1
-    message = f"'{again.value}' is here a second time: the first is in line {earlier}; keep one of them"
-    key = ".".join(map(str, at))
-    problem = Problem(source.shown, span.line, span.column, key, str(again.value), message)
-    if problem not in source.problems:
-        source.problems.append(problem)
 
 
 def _scalar(source: YamlSource, node: yaml.ScalarNode) -> str | int | float | bool | None:
     tag, text = node.tag.rpartition(":")[2], str(node.value)
     if tag in ("int", "float") and len(text) > _LONGEST_NUMBER:
-        raise _stopped(
-            source, node, f"a number of {len(text):,} digits: write one that can be meant, or text in quotes"
-        )
+        message = f"a number of {len(text):,} digits: write one that can be meant, or text in quotes"
+        raise source.fatal(message, _span(node))
     try:
         return _typed(tag, text)
     except ValueError:
-        raise _stopped(source, node, f"'{text}' is not what its tag says: !!{tag}") from None
+        raise source.fatal(f"'{text}' is not what its tag says: !!{tag}", _span(node)) from None
 
 
 def _typed(tag: str, text: str) -> str | int | float | bool | None:

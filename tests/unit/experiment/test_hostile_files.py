@@ -45,6 +45,11 @@ HOSTILE = {
         "a mapping of 400 keys",
         6,
     ),
+    "a load that is nothing": (
+        "title: x\ntarget: directory\nvariants: {a: {}}\nworkloads:\n  w:\n",
+        "nothing is not a load",
+        6,
+    ),
     "many variants": (
         "title: x\ntarget: directory\nvariants:\n" + "".join(f"  v{n}: {{bad: 1}}\n" for n in range(1_600)),
         "unknown key 'bad'",

@@ -1,0 +1,68 @@
+"""The right spelling of a wrong key or value, as far as it can be known."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from fuselab.schema import units
+from fuselab.schema.diagnostics import flow, near
+from fuselab.schema.schemas import Violation, types
+
+_TRUTH = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
+LISTS_OF_LISTS = ("list of argument lists", "list of steps")
+
+
+def key_like(key: str, schema: Mapping[str, Any]) -> str | None:
+    """The nearest key that `schema`, which is one of names, takes."""
+    match schema.get("title"):
+        case "variable name":
+            clean = re.sub(r"^(?=[0-9])", "_", re.sub(r"[^A-Za-z0-9_]+", "_", key).strip("_"))
+        case "relative path":
+            parts = re.sub(r"\{[a-z]+[0-9]*\}", "", key).split("/")
+            clean = "/".join(part for part in parts if part not in ("", ".", ".."))
+        case _:
+            spaced = re.sub(r"[^A-Za-z0-9_.-]+", "-", key)
+            clean = re.sub(r"^[^A-Za-z0-9]+", "", spaced).replace("-vs-", "-").strip("-")[:64]
+    return clean if re.search(schema.get("pattern", ""), clean) else None
+
+
+def value_meant(error: Violation, text: str | None) -> str | None:
+    """In the place of the value that is written as `text` (None if it is no scalar), as YAML."""
+    schema = error.schema
+    if error.instance is None and schema.get("type") == "object" and not schema.get("required"):
+        return "{}"
+    if text is None:
+        return None
+    match error.validator:
+        case "maximum" if schema["maximum"] > 0:
+            return str(error.validator_value)
+        case "enum":
+            return near(text, [str(choice) for choice in error.validator_value])
+        case "type":
+            return units.nearest(schema.get("title", ""), text) or _retyped(error.instance, text, schema)
+    if schema.get("pattern") == "^auto$":
+        if get_close_matches(text, ["auto"], cutoff=0.5):
+            return "auto"
+        return str(min(int(text), schema["maximum"])) if text.isdigit() and int(text) > 0 else None
+    return units.nearest(schema.get("title", ""), text)
+
+
+def _retyped(value: Any, text: str, schema: Mapping[str, Any]) -> str | None:
+    wanted = types(schema)
+    if "boolean" in wanted and isinstance(value, str) and text.lower() in _TRUTH:
+        return _TRUTH[text.lower()]
+    if "integer" in wanted and isinstance(value, str) and text.strip().isdigit():
+        return text.strip()
+    if "string" in wanted and value is not None and re.search(schema.get("pattern", ""), text):
+        return f'"{text}"'
+    if "array" in wanted and value is not None:
+        try:
+            words = shlex.split(text)
+        except ValueError:
+            return None
+        return flow([words] if schema.get("title") in LISTS_OF_LISTS else words)
+    return None
