@@ -17,7 +17,7 @@ rule metrics:
     conda:
         "../envs/environment.yaml"
     params:
-        code=lambda wc: lab.code("workloads", "analysis"),
+        code=lambda wc: lab.code("metrics"),
         kinds=lambda wc: lab.tasks(wc).kinds,
     message:
         "{wildcards.experiment}: read the metrics of all blocks"
@@ -63,7 +63,7 @@ checkpoint look:
     conda:
         "../envs/environment.yaml"
     params:
-        code=lambda wc: lab.code("compare", "workloads"),
+        code=lambda wc: lab.code("look"),
         kinds=lambda wc: lab.tasks(wc).kinds,
         design=lambda wc: lab.tasks(wc).design,
     message:
@@ -83,7 +83,7 @@ rule costs:
     conda:
         "../envs/environment.yaml"
     params:
-        code=lambda wc: lab.code("compare", "workloads"),
+        code=lambda wc: lab.code("costs"),
         kinds=lambda wc: lab.tasks(wc).kinds,
         design=lambda wc: lab.tasks(wc).design,
         steps=lambda wc: lab.tasks(wc).cost_steps,

@@ -35,7 +35,7 @@ rule history:
     conda:
         "../envs/environment.yaml"
     params:
-        code=lambda wc: lab.code("history", "report"),
+        code=lambda wc: lab.code("history"),
     message:
         "{wildcards.experiment}: write its history"
     script:

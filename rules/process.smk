@@ -14,7 +14,7 @@ rule process:
     conda:
         "../envs/environment.yaml"
     params:
-        code=lambda wc: lab.code("profilers", "analysis"),
+        code=lambda wc: lab.code("process"),
         binary=lambda wc: lab.files(wc).profiled_binary(wc.variant, wc.workload, wc.profiler),
         kind=lambda wc: lab.tasks(wc).kind(wc.workload),
     message:
@@ -34,7 +34,7 @@ rule diff:
     conda:
         "../envs/environment.yaml"
     params:
-        code=lambda wc: lab.code("analysis"),
+        code=lambda wc: lab.code("diff"),
     message:
         "{wildcards.experiment}: difference of {wildcards.variant} against {wildcards.baseline}: {wildcards.profiler} under {wildcards.workload}"
     script:
@@ -52,7 +52,7 @@ rule queries:
     conda:
         "../envs/environment.yaml"
     params:
-        code=lambda wc: lab.code("analysis"),
+        code=lambda wc: lab.code("queries"),
         questions=lambda wc: lab.tasks(wc).questions,
         has_spans=lambda wc: lab.asked(wc).has_spans(wc.variant, wc.workload),
     message:
@@ -75,7 +75,7 @@ rule blindspots:
     conda:
         "../envs/environment.yaml"
     params:
-        code=lambda wc: lab.code("analysis"),
+        code=lambda wc: lab.code("blindspots"),
         kind=lambda wc: lab.tasks(wc).kind(wc.workload),
     message:
         "{wildcards.experiment}: where the time of {wildcards.variant} under {wildcards.workload} is"

@@ -63,7 +63,7 @@ rule overview:
     conda:
         "../envs/environment.yaml"
     params:
-        code=lambda wc: lab.code("report"),
+        code=lambda wc: lab.code("overview"),
         listed=lambda wc: [Path(report).parent.name for report in lab.reports()],
         by_hand=lambda wc: lab.by_hand(),
         broken=lambda wc: lab.broken(),
@@ -85,7 +85,7 @@ rule bundle:
     conda:
         "../envs/environment.yaml"
     params:
-        code=lambda wc: lab.code("report"),
+        code=lambda wc: lab.code("bundle"),
         diffs=config.get("diffs", "safe"),
     message:
         "{wildcards.experiment}: pack the bundle"
@@ -106,7 +106,7 @@ rule reproduced:
     conda:
         "../envs/environment.yaml"
     params:
-        code=lambda wc: lab.code("report"),
+        code=lambda wc: lab.code("reproduced"),
     message:
         "{wildcards.experiment}: say which verdicts of {input.bundle} held"
     script:

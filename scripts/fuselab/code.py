@@ -1,31 +1,199 @@
-"""Which code of fuselab measured something: a hash that an edit of a comment does not change."""
+"""Which code of fuselab makes something, by its own imports: a hash that an edit of a comment does not change.
+
+A module counts by its syntax tree without docstrings. What it imports is followed, and what it names: modules that it
+starts as programs, and fuselab's own programs of tools/. Of a package that is reached, what is no code counts too:
+templates and schemas.
+"""
 
 from __future__ import annotations
 
 import ast
 import hashlib
+import os
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+import msgspec
+
 PACKAGE = Path(__file__).parent
-_ROOMS = ("system", "records", "workloads", "rig", "measuring")
-_LOOKING = (*_ROOMS, "profilers")
-"""What a run that is looked at is made by, too."""
+_MEASURING = ("measuring", "rig")
+"""Rooms that make runs, with what they import while they load."""
+_LOOKING = "fuselab.profilers"
+"""What else a run that is looked at is made by."""
+_READING = "analysis"
+"""The room that reads what was captured, and makes none of it."""
+_MODULE = re.compile(r"fuselab\.\w+(\.\w+)+")
+_PROGRAM = re.compile(r"fuselab-(\w+)")
+
+
+class Module(msgspec.Struct, frozen=True):
+    """What is known of a module's file."""
+
+    file: str
+    """Hash of its bytes."""
+    code: str
+    """Hash of its syntax tree without docstrings."""
+    imports: tuple[str, ...]
+    """Names of fuselab's that it imports, modules or what is in them, and of modules that it starts."""
+    lazy: tuple[str, ...]
+    """Those that its functions import when they are called."""
+    programs: tuple[str, ...]
+    """Folders of tools/ whose programs it calls."""
 
 
 @cache
 def measuring_code(purpose: str) -> str:
-    """Short hash of the modules that make runs of `purpose`, by their syntax trees without the docstrings."""
-    rooms = _ROOMS if purpose in ("timed", "verify") else _LOOKING
-    digest = hashlib.sha256()
-    for path in sorted(path for room in rooms for path in _modules(PACKAGE / room)):
-        tree = ast.parse(path.read_bytes())
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-                node.value = ast.Constant(None)
-        digest.update(f"{path.relative_to(PACKAGE)}\0{ast.dump(tree)}\0".encode())
-    return digest.hexdigest()[:12]
+    """Short hash of the modules that make runs of `purpose`.
+
+    What a function imports when it is called is no part of it: so profilers import what reads their captures, and an
+    edit there measures nothing again.
+    """
+    rooms = (path for room in _MEASURING for path in (PACKAGE / room).rglob("*.py"))
+    looking = [] if purpose in ("timed", "verify") else [_LOOKING]
+    return _digest(_reached([*map(_name, rooms), *looking], lazy=False))
 
 
-def _modules(room: Path) -> list[Path]:
-    return list(room.rglob("*.py")) if room.is_dir() else [room]
+@cache
+def step_code(script: Path) -> str:
+    """Short hash of all that `script`, the file of a rule, runs or reads."""
+    module = _read(script)
+    modules = _reached((*module.imports, *module.lazy), lazy=True)
+    programs = {name for path in modules for name in _read(path).programs}
+    sources = (PACKAGE.parents[1] / "tools" / name / "src" for name in programs)
+    data = [path for folder in (*{module.parent for module in modules}, *sources) for path in _data(folder)]
+    return _digest([script, *modules], data)
+
+
+def _digest(modules: Iterable[Path], data: Iterable[Path] = ()) -> str:
+    parts = {path: _read(path).code for path in modules} | {path: _short(path.read_bytes()) for path in data}
+    _keep()
+    root = PACKAGE.parents[1]
+    return _short("".join(f"{path.relative_to(root)}\0{parts[path]}\0" for path in sorted(parts)).encode())
+
+
+def _reached(names: Iterable[str], lazy: bool) -> set[Path]:
+    """Files of all modules that `names` lead to, with the packages they are in; where not `lazy`, none that reads."""
+    found: set[Path] = set()
+    ahead = list(names)
+    while ahead:
+        for path in _files(ahead.pop()):
+            if path not in found and (lazy or path.relative_to(PACKAGE).parts[0] != _READING):
+                found.add(path)
+                module = _read(path)
+                ahead += module.imports
+                ahead += module.lazy if lazy else ()
+    return found
+
+
+def _name(path: Path) -> str:
+    return ".".join(("fuselab", *path.relative_to(PACKAGE).with_suffix("").parts))
+
+
+@cache
+def _files(name: str) -> tuple[Path, ...]:
+    """The module `name`, as far as it is one, and the packages around it."""
+    _, *words = name.split(".")
+    places = [PACKAGE.joinpath(*words[:depth]) for depth in range(len(words) + 1)]
+    files = [file for place in places for file in (place / "__init__.py", place.with_suffix(".py"))]
+    return tuple(file for file in files if file.is_file())
+
+
+def _data(folder: Path) -> Iterator[Path]:
+    """What is no module, in `folder` and those below that are no packages."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.is_dir():
+            if path.name != "__pycache__" and not (path / "__init__.py").exists():
+                yield from _data(path)
+        elif path.suffix != ".py":
+            yield path
+
+
+def _read(path: Path) -> Module:
+    if path not in _READ:
+        known, source = _kept().get(str(path)), path.read_bytes()
+        file = _short(source)
+        _READ[path] = known if known is not None and known.file == file else _parsed(source, file)
+    return _READ[path]
+
+
+_READ: dict[Path, Module] = {}
+
+
+def forget(path: Path | None = None) -> None:
+    """Read the module `path`, or all of them, anew: for whoever edits one while this process lives."""
+    for cached in (measuring_code, step_code):
+        cached.cache_clear()
+    if path is None:
+        _READ.clear()
+        _files.cache_clear()
+    else:
+        _READ.pop(path, None)
+
+
+def _parsed(source: bytes, file: str) -> Module:
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            node.value = ast.Constant(None)
+    found: dict[str, set[str]] = {"imports": set(), "lazy": set(), "programs": set()}
+    _look(tree, "imports", found)
+    names = {kind: tuple(sorted(words)) for kind, words in found.items()}
+    return Module(file=file, code=_short(_spelled(tree).encode()), **names)
+
+
+def _look(node: ast.AST, kind: str, found: dict[str, set[str]]) -> None:
+    """Add the names that stand in `node`. What is imported for type checkers alone is never run."""
+    for child in ast.iter_child_nodes(node):
+        match child:
+            case ast.If(test=ast.Name("TYPE_CHECKING")):
+                continue
+            case ast.Import(names):
+                found[kind] |= {name.name for name in names if name.name.startswith("fuselab.")}
+            case ast.ImportFrom(str(module), names, 0) if f"{module}.".startswith("fuselab."):
+                found[kind] |= {f"{module}.{name.name}" for name in names}
+            case ast.Constant(str(text)) if _MODULE.fullmatch(text):
+                found["imports"].add(text)
+            case ast.Constant(str(text)) if program := _PROGRAM.fullmatch(text):
+                found["programs"].add(program[1])
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
+                _look(child, "lazy", found)
+            case _:
+                _look(child, kind, found)
+
+
+def _spelled(node: object) -> str:
+    """A syntax tree as text. `ast.dump` writes out what is empty, which is not the same in every Python."""
+    if isinstance(node, ast.AST):
+        fields = ((name, getattr(node, name, None)) for name in node._fields)
+        said = " ".join(f"{name}={_spelled(value)}" for name, value in fields if value not in (None, []))
+        return f"{type(node).__name__}({said})"
+    return f"[{' '.join(map(_spelled, node))}]" if isinstance(node, list) else repr(node)
+
+
+def _short(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
+def _store() -> Path:
+    """Where what was parsed is kept for the next process, as Python keeps what it compiles."""
+    return PACKAGE / "__pycache__" / f"code.{_short(Path(__file__).read_bytes())}.json"
+
+
+@cache
+def _kept() -> dict[str, Module]:
+    with suppress(OSError, msgspec.MsgspecError):
+        return msgspec.json.decode(_store().read_bytes(), type=dict[str, Module])
+    return {}
+
+
+def _keep() -> None:
+    if any(_kept().get(str(path)) != module for path, module in _READ.items()):
+        _kept().update({str(path): module for path, module in _READ.items()})
+        half = _store().with_suffix(f".{os.getpid()}.half")
+        with suppress(OSError):
+            half.parent.mkdir(exist_ok=True)
+            half.write_bytes(msgspec.json.encode(_kept()))
+            half.replace(_store())

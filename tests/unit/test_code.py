@@ -21,6 +21,8 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("rig/run.py", "workloads/fio.py", "profilers/perf.py", *modules):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(MODULE)
+    (tmp_path / "rig/load.py").write_text("from fuselab.workloads import fio\n")
+    (tmp_path / "profilers/__init__.py").write_text("from fuselab.profilers import perf\n")
     return tmp_path
 
 
@@ -28,10 +30,10 @@ def after(package: Path, name: str, text: str, purpose: str = "timed") -> tuple[
     """The hash before and after a module has become `text`."""
     found = []
     for _ in range(2):
-        code.measuring_code.cache_clear()
+        code.forget()
         found.append(code.measuring_code(purpose))
         (package / name).write_text(text)
-    code.measuring_code.cache_clear()
+    code.forget()
     return found[0], found[1]
 
 
@@ -59,7 +61,7 @@ def test_profilers_are_part_of_what_is_looked_at_alone(package: Path) -> None:
 
 
 def test_a_run_that_other_code_was_to_make_is_refused_with_the_mend() -> None:
-    code.measuring_code.cache_clear()
+    code.forget()
     request = RunRequest("timed", "e", None, None, "", "", "", code="of a minute ago")  # type: ignore[arg-type]
     with pytest.raises(RigError, match="call again"):
         _require_same_code(request)

@@ -39,6 +39,16 @@ class Aside:
     """The file in which the reason stands afterwards."""
 
 
+@dataclass(frozen=True)
+class Group:
+    """Measurements that are set against each other. `folders` may be there, `wanted` are in any case."""
+
+    folders: tuple[str, ...]
+    wanted: tuple[str, ...]
+    code: str
+    """Of fuselab, as it would measure now."""
+
+
 def doubtful(folders: Iterable[Path]) -> Iterator[Aside]:
     """Those of `folders` that are there and do not count."""
     for folder in folders:
@@ -56,7 +66,7 @@ def mixed(groups: Iterable[Group], gone: Collection[Path]) -> Iterator[Aside]:
             for folder in map(Path, group.folders)
             if folder not in gone and (folder / SUMS).is_file()
         }
-        whole = all(Path(folder) in code for folder in group.asked)
+        whole = all(Path(folder) in code for folder in group.wanted)
         if not whole or len(set(code.values())) > 1:
             for folder in (folder for folder, measured in code.items() if measured != group.code):
                 reason = f"{folder} was measured by other code of fuselab than what it is compared with"

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from fuselab.code import PACKAGE, step_code
 from fuselab.compare.schedule import NIGHT, night_seed
 from fuselab.experiment.loading import load_experiment
 from fuselab.experiment.plan import Plan
@@ -34,8 +35,6 @@ from fuselab.workflow.parameters import Building, Tasks
 from fuselab.workflow.requested import Known
 from fuselab.workflow.signals import pass_on_signals
 from fuselab.workflow.stale_locks import take_over
-
-PACKAGE = Path(__file__).parents[1]
 
 
 class Workflow:
@@ -135,17 +134,9 @@ class Workflow:
                 return Building(spec, self._targets[spec.target].build, tuple(others))
         raise SystemExit(f"no experiment that was asked for has the build {folder}")
 
-    @cache  # noqa: B019  one object, as long as Snakemake lives
-    def code(self, *packages: str) -> str:
-        """Short hash of the package's own files that a derived result is made by: it is made again when they change."""
-        rooms = [PACKAGE / package for package in packages]
-        if "analysis" in packages:
-            rooms += (PACKAGE.parent.parent / "tools").glob("*/src")
-        found = (path for room in rooms for path in room.rglob("*") if path.suffix in _CODE)
-        digest = hashlib.sha256()
-        for path in sorted(found):
-            digest.update(path.read_bytes())
-        return digest.hexdigest()[:12]
+    def code(self, script: str) -> str:
+        """Short hash of what the file of that name in scripts/ runs: what is derived is made again when it changes."""
+        return step_code(PACKAGE.parent / f"{script}.py")
 
     @cached_property
     def _readable(self) -> tuple[list[str], dict[str, str]]:
@@ -267,6 +258,3 @@ def _date(given: object) -> str | None:
 def _told(broken: Mapping[str, str]) -> str:
     names = ", ".join(f"experiments/{name}.yaml" for name in broken)
     return "\n".join(["", *broken.values(), f"Left out, because it cannot be read: {names}", ""])
-
-
-_CODE = {".py", ".rs", ".html", ".css", ".js", ".j2", ".md", ".sql"}
