@@ -28,7 +28,7 @@ from fuselab.analysis.perf.command_line import Watched, oncpu_record_argv
 from fuselab.experiment.loading import load_experiment
 from fuselab.experiment.plan import Plan
 from fuselab.experiment.planning import make_plan
-from fuselab.paths import tool
+from fuselab.programs import tool
 from fuselab.records.request import RunRequest
 from fuselab.rig.run import execute
 from fuselab.workloads import REGISTRY

@@ -16,7 +16,7 @@ from promises import promise  # type: ignore[import-not-found]
 
 from fuselab.analysis.perf import command_line, oncpu
 from fuselab.analysis.symbols.symbolizer import Symbols
-from fuselab.paths import tool
+from fuselab.programs import tool
 
 LIMIT_S = 10.0
 SOURCE = Path(__file__).with_name("crowd.rs")

@@ -13,7 +13,7 @@ from tests.unit.history.made_up import slowed_nights
 from tests.unit.report.fixture import SHAPES, make, shaped
 
 from fuselab.history.page import write_history
-from fuselab.paths import tool
+from fuselab.programs import tool
 from fuselab.report.inputs import ReportInputs, find
 from fuselab.report.overview import write_overview
 from fuselab.report.page.render import write_report

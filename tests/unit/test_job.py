@@ -15,7 +15,7 @@ SCRIPT = """
 import errno, sys
 from types import SimpleNamespace
 from fuselab.jobs.job import job
-from fuselab.paths import tool
+from fuselab.programs import tool
 with job(SimpleNamespace(log=[sys.argv[1]], input=[])):
     if sys.argv[2] == "full":
         raise OSError(errno.ENOSPC, "No space left on device", "results/x")

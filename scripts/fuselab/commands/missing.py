@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from fuselab import workloads
 from fuselab.building.build import missing
 from fuselab.doctor.base import Line, note
-from fuselab.doctor.tools import installed
+from fuselab.programs import installed
 from fuselab.targets.model import Installed, Target
 
 if TYPE_CHECKING:

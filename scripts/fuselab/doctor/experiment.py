@@ -6,16 +6,10 @@ from collections.abc import Iterator
 
 from fuselab.building.build import missing
 from fuselab.doctor.base import Line, bad, note, ok
-from fuselab.doctor.tools import installed, version_of
+from fuselab.doctor.tools import version_of
 from fuselab.experiment.loading import Loaded
+from fuselab.programs import apt_install, installed
 from fuselab.targets.model import CargoBuild, CommandBuild, Installed, Target
-
-_PACKAGES = {
-    "etcd": "etcd-server",
-    "etcdctl": "etcd-client",
-    "redis-server": "redis-server",
-    "postgres": "postgresql",
-}
 
 
 def needs(loaded: Loaded) -> Iterator[Line]:
@@ -27,9 +21,7 @@ def needs(loaded: Loaded) -> Iterator[Line]:
             if installed(program):
                 yield ok(f"service {name}", program)
             else:
-                base = program.rsplit("/", 1)[-1]
-                mend = f"sudo apt-get install {_PACKAGES.get(base, _PACKAGES.get(name, base))}"
-                yield bad(f"service {name}", f"`{program}` is not installed", mend)
+                yield bad(f"service {name}", f"`{program}` is not installed", apt_install(program, of=name))
     yield from _profilers(loaded)
     yield from _network(loaded)
 
@@ -44,7 +36,7 @@ def _target(target: Target) -> Iterator[Line]:
     match build:
         case Installed():
             if not installed(build.binary):
-                yield bad(what, f"`{build.binary}` is not installed", f"sudo apt-get install {build.binary}")
+                yield bad(what, f"`{build.binary}` is not installed", apt_install(build.binary))
             else:
                 yield ok(what, (version_of(build.version) if build.version else None) or build.binary)
         case CargoBuild():

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from fuselab.doctor.base import Line, bad, note, ok
+from fuselab.programs import apt_install, installed
 
 _PERF_TIMEOUT_S = 20
 
@@ -34,9 +34,9 @@ def fuse() -> Iterator[Line]:
         yield bad("FUSE", "there is no /dev/fuse: nothing can be mounted", mend)
     except OSError as error:
         yield bad("FUSE", f"/dev/fuse cannot be opened: {error.strerror}", "sudo chmod 666 /dev/fuse")
-    if shutil.which("fusermount3") is None and os.geteuid() != 0:
+    if not installed("fusermount3") and os.geteuid() != 0:
         yield bad(
-            "FUSE", "fusermount3, which mounts without root, is not installed", "sudo apt-get install fuse3"
+            "FUSE", "fusermount3, which mounts without root, is not installed", apt_install("fusermount3")
         )
 
 
@@ -61,10 +61,8 @@ def namespaces() -> Iterator[Line]:
 
 def perf() -> Iterator[Line]:
     """By trying: what may be recorded depends on too many settings to be read off."""
-    if shutil.which("perf") is None:
-        yield note(
-            "perf", "not installed: perf-oncpu and perf-offcpu are missing", "sudo apt-get install linux-perf"
-        )
+    if not installed("perf"):
+        yield note("perf", "not installed: perf-oncpu and perf-offcpu are missing", apt_install("perf"))
         return
     level = Path("/proc/sys/kernel/perf_event_paranoid")
     paranoid = level.read_text().strip() if level.exists() else "?"

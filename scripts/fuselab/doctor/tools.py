@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from fuselab.doctor.base import Line, bad, note, ok
-from fuselab.paths import tool
+from fuselab.programs import apt_install, tool
 
 _VERSION_TIMEOUT_S = 20
 
@@ -21,27 +20,30 @@ class Program:
     version: tuple[str, ...]
     """Arguments that make it print its version; none where it has no such option."""
     purpose: str
-    mend: str
     needed: bool = True
     """Whether nothing goes without it."""
+    mend: str = ""
+    """How to get it, if not with apt."""
 
 
 PROGRAMS = (
-    Program("fio", ("--version",), "makes the load", "sudo apt-get install fio"),
-    Program("unshare", ("--version",), "walls off a run", "sudo apt-get install util-linux"),
-    Program("setpriv", ("--version",), "takes a run down with its job", "sudo apt-get install util-linux"),
-    Program("git", ("--version",), "resolves revisions", "sudo apt-get install git"),
+    Program("fio", ("--version",), "makes the load"),
+    Program("unshare", ("--version",), "walls off a run"),
+    Program("setpriv", ("--version",), "takes a run down with its job"),
+    Program("git", ("--version",), "resolves revisions"),
     Program(
-        "cargo", ("--version",), "builds Rust targets", "install rustup (https://rustup.rs)", needed=False
+        "cargo",
+        ("--version",),
+        "builds Rust targets",
+        needed=False,
+        mend="install rustup (https://rustup.rs)",
     ),
-    Program("inferno-flamegraph", (), "draws flamegraphs", "make setup", needed=False),
-    Program("inferno-diff-folded", (), "compares flamegraphs", "make setup", needed=False),
-    Program("fuselab-spans", (), "reads traces of spans", "make setup", needed=False),
-    Program("fuselab-names", (), "spells mangled Rust names", "make setup", needed=False),
-    Program(
-        "jeprof", ("--version",), "reads heap profiles", "sudo apt-get install libjemalloc-dev", needed=False
-    ),
-    Program("dot", ("-V",), "draws the heap graph", "sudo apt-get install graphviz", needed=False),
+    Program("inferno-flamegraph", (), "draws flamegraphs", needed=False, mend="make setup"),
+    Program("inferno-diff-folded", (), "compares flamegraphs", needed=False, mend="make setup"),
+    Program("fuselab-spans", (), "reads traces of spans", needed=False, mend="make setup"),
+    Program("fuselab-names", (), "spells mangled Rust names", needed=False, mend="make setup"),
+    Program("jeprof", ("--version",), "reads heap profiles", needed=False),
+    Program("dot", ("-V",), "draws the heap graph", needed=False),
 )
 _JEMALLOC = (
     "/usr/lib/*-linux-gnu/libjemalloc.so.2",
@@ -60,7 +62,9 @@ def _line(program: Program) -> Line:
         path = tool(program.name)
     except FileNotFoundError:
         say = bad if program.needed else note
-        return say(program.name, f"not installed: it {program.purpose}", program.mend)
+        return say(
+            program.name, f"not installed: it {program.purpose}", program.mend or apt_install(program.name)
+        )
     return ok(program.name, (version_of((path, *program.version)) if program.version else None) or path)
 
 
@@ -81,11 +85,4 @@ def jemalloc() -> Iterator[Line]:
         yield ok("libjemalloc", f"{found[0]}: heap profiles of programs that were not built for it")
     else:
         text = "not installed: no heap profile of a program that was not built for it"
-        yield note("libjemalloc", text, "sudo apt-get install libjemalloc2")
-
-
-def installed(name: str) -> bool:
-    """On PATH, in `make setup`'s own folder, a path, or a pattern of paths."""
-    if "*" in name:
-        return any(Path("/").glob(name.lstrip("/")))
-    return shutil.which(name) is not None
+        yield note("libjemalloc", text, apt_install("libjemalloc2"))

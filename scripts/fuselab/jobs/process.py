@@ -11,8 +11,8 @@ import msgspec
 
 from fuselab import profilers
 from fuselab.files import read_json, write_json
-from fuselab.paths import tool
 from fuselab.profilers.base import CaptureFolder, Tools
+from fuselab.programs import tool
 from fuselab.records.derived import DifferenceNote
 from fuselab.records.outcomes import CaptureRecord
 from fuselab.records.places import DIFF

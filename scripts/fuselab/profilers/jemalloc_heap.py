@@ -13,7 +13,6 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from fuselab.errors import RigError
-from fuselab.paths import tool
 from fuselab.profilers.base import (
     Capability,
     CaptureContext,
@@ -23,6 +22,7 @@ from fuselab.profilers.base import (
     whole_run,
 )
 from fuselab.profilers.capability import native, no_preload, preload
+from fuselab.programs import tool
 from fuselab.records.profile import Profile
 from fuselab.targets.model import ProfilerSupport, Target
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from fuselab.analysis.perf.command_line import Watched
 from fuselab.errors import NotPermittedError, RigError
-from fuselab.paths import tool
 from fuselab.profilers.base import CaptureContext
+from fuselab.programs import tool
 from fuselab.system import procfs
 from fuselab.system.process import exit_words
 

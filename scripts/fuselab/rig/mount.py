@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fuselab.errors import TargetError
+from fuselab.programs import program
 from fuselab.system import kernel, mountinfo, procfs
 from fuselab.system.log import Log
-from fuselab.system.process import Process, pause_s, program, running
+from fuselab.system.process import Process, pause_s, running
 from fuselab.targets.model import Stopping
 
 _LOOK_S = 0.1

@@ -19,6 +19,7 @@ import msgspec
 
 from fuselab.errors import RigError
 from fuselab.files import write_json
+from fuselab.programs import package, program
 from fuselab.records.request import REQUEST, RunRequest
 from fuselab.records.run import OUTCOMES, RunRecord
 from fuselab.rig import state
@@ -29,10 +30,9 @@ from fuselab.rig.worker import FORBIDDEN, INTERRUPTED, PREPARE_TIMEOUT_S
 from fuselab.system import procfs
 from fuselab.system.cgroup import Group, new_group
 from fuselab.system.namespaces import contained
-from fuselab.system.process import exit_words, plain_env, program
+from fuselab.system.process import exit_words, plain_env
 from fuselab.workloads import REGISTRY
 
-_PACKAGES = {"fio": "fio", "unshare": "util-linux", "setpriv": "util-linux", "umount": "mount"}
 _MARGIN_S = 300.0
 """Beyond the sum of a run's own limits, before the whole of it is killed: hashing, profilers' files, slow disks."""
 _TEARDOWN_S = 30.0
@@ -92,9 +92,8 @@ def check(request: RunRequest) -> None:
         try:
             program(name, env)
         except RigError:
-            package = _PACKAGES.get(name, name)
             raise RigError(
-                f"the program `{name}` is not installed: apt-get install {package} (or `make setup`)"
+                f"the program `{name}` is not installed: apt-get install {package(name)} (or `make setup`)"
             ) from None
     binary = binary_path(request)
     if binary is not None and not os.access(binary, os.X_OK):

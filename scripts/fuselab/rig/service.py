@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fuselab.errors import RigError, TargetError
+from fuselab.programs import program
 from fuselab.system.log import Log
-from fuselab.system.process import Process, pause_s, program, run, running
+from fuselab.system.process import Process, pause_s, run, running
 from fuselab.targets.model import Service, fill
 
 _CONNECT_S = 1.0

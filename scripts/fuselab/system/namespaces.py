@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Literal
 
 from fuselab.errors import RigError
+from fuselab.programs import package
 
 Network = Literal["private", "host"]
 
@@ -102,7 +103,9 @@ def _forbidden(walls: tuple[str, ...]) -> str:
             check=False,
         )
     except FileNotFoundError:
-        raise RigError("the program `unshare` is not installed: apt-get install util-linux") from None
+        raise RigError(
+            f"the program `unshare` is not installed: apt-get install {package('unshare')}"
+        ) from None
     return "" if done.returncode == 0 else done.stderr.strip() or f"exit code {done.returncode}"
 
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import errno
-import glob
 import os
-import re
 import select
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fuselab.errors import ProgramError, TargetError
+from fuselab.programs import program
 from fuselab.system import procfs
 from fuselab.system.log import Log
 
@@ -183,30 +181,6 @@ def plain_env(scratch: Path) -> dict[str, str]:
     return {"LANG": "C.UTF-8", **kept, "TMPDIR": str(scratch)}
 
 
-def program(name: str, env: Mapping[str, str]) -> str:
-    """The path of a program: found on `env`'s PATH, or the newest match of a pattern (`/usr/lib/x/*/bin/x`).
-
-    Raises ProgramError if it is not there, or may not be executed.
-    """
-    if "*" in name:
-        found = max(glob.glob(name), key=_natural, default=None)
-    else:
-        found = shutil.which(name, path=env.get("PATH"))
-    if found is None and (there := _not_executable(name, env)):
-        raise ProgramError(f"the program `{there}` may not be executed: chmod +x {there}")
-    if found is None:
-        raise ProgramError(
-            f"the program `{name}` is not installed: install it and try again (`make setup` installs ours)"
-        )
-    return found
-
-
-def _not_executable(name: str, env: Mapping[str, str]) -> str | None:
-    """The file that would be the program `name` if it might be executed."""
-    folders = [""] if "/" in name else env.get("PATH", "").split(os.pathsep)
-    return next((path for folder in folders if os.path.isfile(path := os.path.join(folder, name))), None)
-
-
 def _why_not(path: Path, error: OSError) -> str:
     """What the system's words for a program that is there, but cannot be started, leave out."""
     if error.filename != str(path):  # the folder to start it in
@@ -267,8 +241,3 @@ def _readable(descriptor: int, timeout_s: float) -> bool:
     poller = select.poll()
     poller.register(descriptor, select.POLLIN)
     return bool(poller.poll(max(0.0, timeout_s) * 1000))
-
-
-def _natural(path: str) -> list[tuple[str, int]]:
-    """Sort key in which version 15 comes after version 9."""
-    return [(text, int(number or 0)) for text, number in re.findall(r"(\D+)(\d*)", path)]

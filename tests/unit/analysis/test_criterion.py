@@ -20,7 +20,7 @@ from fuselab.analysis.criterion import (
 )
 from fuselab.analysis.folded import Folded, Picture, flamegraph, functions
 from fuselab.errors import ProfileError
-from fuselab.paths import tool
+from fuselab.programs import tool
 
 WORK = "burn/cpu/heavy and light/4"
 

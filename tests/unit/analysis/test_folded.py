@@ -22,7 +22,7 @@ from fuselab.analysis.folded import (
     write_folded,
 )
 from fuselab.errors import ProfileError
-from fuselab.paths import tool
+from fuselab.programs import tool
 
 NS = "ns on CPU"
 

@@ -20,7 +20,7 @@ import msgspec
 import pandas as pd
 
 from fuselab.building.build import BuildRecord
-from fuselab.paths import tool
+from fuselab.programs import tool
 from fuselab.records.profile import Profile
 from fuselab.records.run import Environment, FileRecord, Phases, RunRecord, TargetUse
 from fuselab.report.plan import (

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from fuselab.errors import RigError, TargetError
+from fuselab.programs import program
 from fuselab.system.log import Log
-from fuselab.system.process import Process, exit_words, plain_env, program, run, running
+from fuselab.system.process import Process, exit_words, plain_env, run, running
 
 
 def shell(line: str, tmp_path: Path) -> tuple[Log, AbstractContextManager[Process]]:

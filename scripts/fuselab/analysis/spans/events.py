@@ -22,7 +22,7 @@ from fuselab.analysis.spans.arrow_arrays import joined, numbers, texts
 from fuselab.analysis.spans.pairs import Events, Ints, Keys, Rows
 from fuselab.analysis.spans.trace_file import TraceFile
 from fuselab.errors import ProfileError
-from fuselab.paths import tool
+from fuselab.programs import tool
 
 Sites = NDArray[np.int32]
 _BATCH = 1 << 17

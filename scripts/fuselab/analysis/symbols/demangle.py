@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from fuselab.analysis.symbols.labels import of_function
-from fuselab.paths import tool
+from fuselab.programs import tool
 
 Mangling = Literal["legacy", "v0"]
 

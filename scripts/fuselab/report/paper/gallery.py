@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fuselab.paths import tool
+from fuselab.programs import tool
 from fuselab.report.figures.base import WIDE_IN
 from fuselab.report.figures.drawing import Drawing
 from fuselab.report.page import blindspots, costs, distributions, over_time, ratios
