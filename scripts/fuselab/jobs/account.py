@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
 import pyarrow.parquet as pq
 
-from fuselab.analysis import blindspot_words
-from fuselab.analysis.blindspots import Captures, FioSide, Polled, Sampled, account
+from fuselab.analysis.account.captures import Captures, FioSide, Polled, Sampled
+from fuselab.analysis.account.rows import Account, Row, account
+from fuselab.analysis.account.table import write_rows
+from fuselab.analysis.account.words import headline, notes
 from fuselab.analysis.folded import read_folded
 from fuselab.analysis.spans.flame import FlameFrame
 from fuselab.analysis.spans.totals import read_totals
+from fuselab.files import write_json
 from fuselab.jobs.process import read_profile
+from fuselab.records.derived import AccountWords
 from fuselab.workloads import reading
 
 _SHOWN = ("ok", "limited")
@@ -26,7 +31,7 @@ def write_account(cell: Path, trace_capture: Path, kind: str) -> None:
     """
     trace = read_profile(cell / "trace-chrome")
     if trace.status not in _SHOWN:
-        blindspot_words.write_nothing(cell, f"There is no trace: {' '.join(trace.notes)}")
+        _write(cell, (), AccountWords("", (f"There is no trace: {' '.join(trace.notes)}",)))
         return
     with duckdb.connect() as connection:
         connection.read_parquet(str(cell / "trace-chrome/spans.parquet")).create_view("spans")
@@ -46,7 +51,17 @@ def write_account(cell: Path, trace_capture: Path, kind: str) -> None:
             if operations and direction in traffic.latency_ns
         ),
     )
-    blindspot_words.write(cell, captures, account(captures))
+    write(cell, captures, account(captures))
+
+
+def write(cell: Path, captures: Captures, made: Account) -> None:
+    """blindspots.parquet and blindspots.json (headline, notes) in `cell`."""
+    _write(cell, made.rows, AccountWords(headline(made), tuple(notes(captures, made))))
+
+
+def _write(cell: Path, rows: Sequence[Row], words: AccountWords) -> None:
+    write_rows(cell / "blindspots.parquet", rows)
+    write_json(cell / "blindspots.json", words)
 
 
 def _polled(folder: Path) -> Polled | None:

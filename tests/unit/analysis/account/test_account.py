@@ -11,23 +11,15 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from fuselab.analysis.blindspot_words import duration, headline, notes, write
-from fuselab.analysis.blindspots import (
-    OUTSIDE_SPANS,
-    OUTSIDE_TARGET,
-    Account,
-    Captures,
-    FioSide,
-    Polled,
-    Row,
-    Sampled,
-    account,
-)
+from fuselab.analysis.account.captures import Captures, FioSide, Polled, Sampled
+from fuselab.analysis.account.rows import OUTSIDE_SPANS, OUTSIDE_TARGET, Account, Row, account
+from fuselab.analysis.account.words import duration, headline, notes
 from fuselab.analysis.folded import Folded
 from fuselab.analysis.spans.flame import FlameFrame, read_flame
 from fuselab.analysis.spans.functions import SpanKey
 from fuselab.analysis.spans.totals import SpanTotal, TraceTotals, read_totals
 from fuselab.analysis.spans.trace import read_trace
+from fuselab.jobs.account import write
 
 MS = 1_000_000
 WRITE, EXTEND, COPY, STAGE = (

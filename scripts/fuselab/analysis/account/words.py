@@ -1,15 +1,13 @@
-"""The blind-spot account in words, and in the files that the report reads."""
+"""An account in words."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from fuselab.analysis.blindspots import LARGEST, OUTSIDE_SPANS, OUTSIDE_TARGET, Account, Captures, Row
+from fuselab.analysis.account.captures import Captures
+from fuselab.analysis.account.rows import LARGEST, OUTSIDE_SPANS, OUTSIDE_TARGET, Account, Row
 from fuselab.analysis.spans.functions import SpanKey
-from fuselab.files import write_json
-from fuselab.records.derived import AccountWords
 
 WORTH_SAYING = 0.1
 """A wait of a smaller share than this of the requests it is in hides nothing."""
@@ -107,11 +105,12 @@ def notes(captures: Captures, account: Account) -> list[str]:
     missing = [kind for kind, found in kinds.items() if found is None]
     if missing:
         said.append(f"Not captured: {', '.join(missing)}.")
-    shared = captures.polled is not None and captures.polled.operations == captures.operations
     unscaled = [
         kind
         for kind, found in kinds.items()
-        if found is not None and not found.operations and not (shared and found is captures.polled)
+        if found is not None
+        and not found.operations
+        and not (captures.shared_run and found is captures.polled)
     ]
     if unscaled or not captures.operations:
         said.append(
@@ -134,46 +133,6 @@ def notes(captures: Captures, account: Account) -> list[str]:
         names = ", ".join(f"`{short(name)}`" for name in account.outside_leaves)
         said.append(f"The largest functions outside any span: {names}.")
     return [*said, *account.notes]
-
-
-def write(folder: Path, captures: Captures, account: Account) -> None:
-    """blindspots.parquet and blindspots.json (headline, notes) in `folder`."""
-    _write(folder, account.rows, headline(account), notes(captures, account))
-
-
-def write_nothing(folder: Path, reason: str) -> None:
-    """The same files with no rows, and why."""
-    _write(folder, (), "", [reason])
-
-
-def _write(folder: Path, rows: Sequence[Row], first: str, said_besides: Sequence[str]) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    columns: dict[str, pa.DataType] = {"target": pa.string(), "name": pa.string()}
-    columns |= dict.fromkeys(_FIGURES, pa.int64())
-    schema = pa.schema(columns | {"wall_share": pa.float64(), "merged_into": pa.string()})
-    table = pa.Table.from_pylist([_record(row) for row in rows], schema=schema)
-    pq.write_table(table, folder / "blindspots.parquet")
-    write_json(folder / "blindspots.json", AccountWords(first, tuple(said_besides)))
-
-
-_FIGURES = (
-    "calls", "wall_ns", "poll_ns", "oncpu_ns", "blocked_ns", "preempted_ns", "idle_ns", "awaiting_ns",
-    "unexplained_ns", "poll_excess_ns",
-)  # fmt: skip
-
-
-def _record(row: Row) -> Mapping[str, object]:
-    figures = {name: getattr(row, name) for name in _FIGURES}
-    merged = None if row.merged_into is None else str(row.merged_into)
-    return {
-        "target": row.key.target,
-        "name": row.key.name,
-        **figures,
-        "wall_share": row.share,
-        "merged_into": merged,
-    }
 
 
 def _listed(rows: Sequence[Row]) -> str:
