@@ -22,6 +22,14 @@ DOUBTS: tuple[Doubt, ...] = (quick_fault,)
 
 
 @dataclass(frozen=True)
+class Aside:
+    folder: Path
+    reason: str
+    note: str = REASON
+    """The file in which the reason stands afterwards."""
+
+
+@dataclass(frozen=True)
 class Group:
     """Measurements that are set against each other. `folders` may be there, `wanted` are in any case."""
 
