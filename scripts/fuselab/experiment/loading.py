@@ -20,11 +20,10 @@ from fuselab.experiment.resolve import Targets, read_variant
 from fuselab.experiment.variants import check_twins, read_contrasts, read_drafts
 from fuselab.queries.asking import Query
 from fuselab.schema import units
-from fuselab.schema.diagnostics import Diagnostics, hint, near
-from fuselab.schema.errors import ExperimentErrors, Problem
-from fuselab.schema.reading import shown
+from fuselab.schema.diagnostics import Diagnostics
+from fuselab.schema.errors import ExperimentErrors
+from fuselab.schema.reading import check_name, read_source
 from fuselab.schema.validation import check_schema
-from fuselab.schema.yaml_source import YamlSource, read_yaml
 from fuselab.system import state_root
 from fuselab.targets.model import Service, Target
 from fuselab.targets.services import load_service
@@ -45,12 +44,12 @@ def experiment_names(repository: Path) -> list[str]:
 
 def load_experiment(path: Path, repository: Path) -> Loaded:
     """Read `path`. Raises ExperimentErrors with every fault that can be found without building anything."""
-    source = _source(path, repository)
+    source = read_source(path, repository, "experiment", path.stem, experiment_names(repository))
     diagnostics = Diagnostics(source)
     data = check_schema(diagnostics, "experiment")
     if not data:
         diagnostics.raise_if_any()
-    _check_name(diagnostics, data)
+    check_name(diagnostics, data, path.stem, "file")
     targets = Targets(diagnostics, repository)
     drafts = read_drafts(diagnostics, data)
     variants: dict[str, Variant] = {}
@@ -89,23 +88,6 @@ def load_experiment(path: Path, repository: Path) -> Loaded:
 
 _PLAIN = ("blocks", "captures", "seed", "instrumentation", "cost", "network", "mounts", "state", "notes")
 """Keys that the model takes as they are; without them its own defaults hold."""
-
-
-def _source(path: Path, repository: Path) -> YamlSource:
-    where = shown(path.resolve(), repository.resolve())
-    if path.is_file():
-        return read_yaml(path, where)
-    names = experiment_names(repository)
-    close = near(path.stem, names)
-    message = f"there is no experiment '{path.stem}'{hint(close)}"
-    raise ExperimentErrors([Problem(where, 1, 1, "", path.stem, message, tuple(names), close)])
-
-
-def _check_name(diagnostics: Diagnostics, data: Mapping[str, Any]) -> None:
-    stem = diagnostics.source.file.stem
-    if "name" in data and data["name"] != stem:
-        message = f"the name '{data['name']}' differs from that of the file, '{stem}'"
-        diagnostics.add(("name",), message, suggestion=stem)
 
 
 def _check_state(diagnostics: Diagnostics, data: Mapping[str, Any], repository: Path) -> None:

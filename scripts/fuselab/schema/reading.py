@@ -1,9 +1,10 @@
-"""What reading a target and reading a service have in common."""
+"""What reading experiments, targets and services has in common: finding the file, and freezing what it says."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,6 @@ from fuselab.schema import units
 from fuselab.schema.diagnostics import Diagnostics, hint, near
 from fuselab.schema.errors import ExperimentErrors, Problem
 from fuselab.schema.yaml_source import Key, YamlSource, read_yaml
-
-Pairs = tuple[tuple[str, str], ...]
-Words = tuple[str, ...]
 
 
 def target_names(repository: Path) -> list[str]:
@@ -24,51 +22,56 @@ def service_names(repository: Path) -> list[str]:
     return sorted(path.stem for path in (repository / "services").glob("*.yaml"))
 
 
-def shown(path: Path, repository: Path) -> str:
+def read_source(path: Path, repository: Path, noun: str, name: str, names: Sequence[str]) -> YamlSource:
+    """The file of the `noun` called `name`. Raises ExperimentErrors: none of `names`, or not YAML."""
+    shown = _shown(path, repository)
+    if path.is_file():
+        return read_yaml(path, shown)
+    close = near(name, names)
+    message = f"there is no {noun} '{name}'{hint(close)}"
+    raise ExperimentErrors([Problem(shown, 1, 1, "", name, message, tuple(names), close)])
+
+
+def _shown(path: Path, repository: Path) -> str:
     """`path` as the reader knows it: relative to the repository where it lies inside."""
-    return str(path.relative_to(repository)) if path.is_relative_to(repository) else str(path)
-
-
-def read_source(path: Path, repository: Path, noun: str, names: list[str]) -> YamlSource:
-    where = shown(path, repository)
-    if not path.is_file():
-        wanted = path.parent.name if noun == "target" else path.stem
-        close = near(wanted, names)
-        message = f"there is no {noun} '{wanted}'{hint(close)}"
-        raise ExperimentErrors([Problem(where, 1, 1, "", wanted, message, tuple(names), close)])
-    return read_yaml(path, where)
-
-
-class Reader:
-    """Plain data, already held against its schema, as tuples of text."""
-
-    def __init__(self, diagnostics: Diagnostics) -> None:
-        self.diagnostics = diagnostics
-        self.source = diagnostics.source
-
-    def text(self, at: Key, value: object) -> str:
-        """A scalar as it is written in the file."""
-        return self.source.texts.get(at, str(value))
-
-    def words(self, data: Mapping[str, Any], at: Key, key: str) -> Words:
-        return tuple(self.text((*at, key, i), word) for i, word in enumerate(data.get(key, ())))
-
-    def argvs(self, data: Mapping[str, Any], at: Key, key: str) -> tuple[Words, ...]:
-        return tuple(
-            tuple(self.text((*at, key, i, j), word) for j, word in enumerate(argv))
-            for i, argv in enumerate(data.get(key, ()))
-        )
-
-    def pairs(self, data: Mapping[str, Any], at: Key, key: str) -> Pairs:
-        return tuple((name, self.text((*at, key, name), value)) for name, value in data.get(key, {}).items())
-
-
-def ready(part: Mapping[str, Any]) -> dict[str, Any]:
-    ready = part.get("ready", {})
-    return {"ready_timeout_s": units.seconds(ready["timeout"])} if "timeout" in ready else {}
+    for place, root in ((path, repository), (path.resolve(), repository.resolve())):
+        if place.is_relative_to(root):
+            return str(place.relative_to(root))
+    return str(path.resolve())
 
 
 def check_name(diagnostics: Diagnostics, data: Mapping[str, Any], name: str, noun: str) -> None:
     if "name" in data and data["name"] != name:
         message = f"the name '{data['name']}' differs from that of the {noun}, '{name}'"
         diagnostics.add(("name",), message, suggestion=re.sub(r"\s", "-", name))
+
+
+def given(
+    source: YamlSource, kind: type[Any], data: Mapping[str, Any], at: Key, prefix: str = ""
+) -> dict[str, Any]:
+    """What stands in `data` (at `at`, held against its schema already) of the fields of the dataclass `kind`.
+
+    The key `timeout` is the field `timeout_s`; with a `prefix`, `ready_timeout_s`.
+    """
+    names = {field.name for field in fields(kind)}
+    found = {}
+    for key, value in data.items():
+        if (field := f"{prefix}{key}") in names:
+            found[field] = frozen(source, (*at, key), value)
+        elif f"{field}_s" in names:
+            found[f"{field}_s"] = units.seconds(value)
+    return found
+
+
+def frozen(source: YamlSource, at: Key, value: Any) -> Any:
+    """Lists as tuples, mappings as pairs, and scalars inside them as they are written."""
+    if isinstance(value, dict):
+        return tuple((name, source.texts.get((*at, name), str(inner))) for name, inner in value.items())
+    if isinstance(value, list):
+        return tuple(
+            frozen(source, (*at, i), inner)
+            if isinstance(inner, list)
+            else source.texts.get((*at, i), str(inner))
+            for i, inner in enumerate(value)
+        )
+    return value

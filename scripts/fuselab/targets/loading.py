@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fuselab.schema import units
 from fuselab.schema.argvs import check_argv, check_argvs
 from fuselab.schema.diagnostics import Diagnostics
-from fuselab.schema.reading import Reader, check_name, read_source, ready, service_names, target_names
+from fuselab.schema.reading import check_name, frozen, given, read_source, service_names, target_names
 from fuselab.schema.validation import check_schema
+from fuselab.schema.yaml_source import Key
 from fuselab.targets import placeholders
 from fuselab.targets.model import (
     Backend,
@@ -28,6 +30,7 @@ from fuselab.targets.model import (
 )
 
 NO_BACKEND = "none"
+_BUILDS: dict[str, type[Any]] = {"cargo": CargoBuild, "command": CommandBuild, "installed": Installed}
 
 
 def load_target(name: str, repository: Path, profilers: Collection[str] | None = None) -> Target:
@@ -36,168 +39,94 @@ def load_target(name: str, repository: Path, profilers: Collection[str] | None =
     Raises ExperimentErrors, also for a target that is not there.
     """
     path = repository / "targets" / name / "target.yaml"
-    source = read_source(path, repository, "target", target_names(repository))
-    diagnostics = Diagnostics(source)
-    target = _TargetReader(diagnostics, path, repository, profilers).read()
+    diagnostics = Diagnostics(read_source(path, repository, "target", name, target_names(repository)))
+    data = check_schema(diagnostics, "target")
+    check_name(diagnostics, data, name, "folder")
+    target = _target(diagnostics, path, data)
+    _check(diagnostics, target, data)
+    if profilers is not None:
+        for each in target.profilers:
+            if each not in profilers:
+                diagnostics.unknown(("profilers", each), "profiler", profilers, of_key=True)
+    services = service_names(repository)
+    for each, backend in target.backends.items():
+        if backend.service is not None and backend.service not in services:
+            why = f": there is no services/{backend.service}.yaml"
+            diagnostics.unknown(("backends", each, "service"), "service", services, why=why)
     diagnostics.raise_if_any()
     return target
 
 
-class _TargetReader(Reader):
-    def __init__(
-        self, diagnostics: Diagnostics, path: Path, repository: Path, profilers: Collection[str] | None
-    ) -> None:
-        super().__init__(diagnostics)
-        self.path = path
-        self.repository = repository
-        self.profilers = profilers
-
-    def read(self) -> Target:
-        data = check_schema(self.diagnostics, "target")
-        name = self.path.parent.name
-        check_name(self.diagnostics, data, name, "folder")
-        mount, backends = self._mount(data), self._backends(data)
-        target = Target(
-            name=name,
-            path=self.path,
-            title=data.get("title", ""),
-            build=self._build(data.get("build", {})),
-            mount=mount,
-            stop=_stop(data.get("stop", {})),
-            backends=backends or {NO_BACKEND: Backend(NO_BACKEND)},
-            options={key: self._option(key, part) for key, part in data.get("options", {}).items()},
-            profilers={key: self._support(key, part) for key, part in data.get("profilers", {}).items()},
-            log_filter=next(iter(self.pairs(data, (), "log_filter")), None),
-        )
-        self._check(target, data)
-        return target
-
-    def _build(self, data: Mapping[str, Any]) -> Build:
-        for kind, part in data.items():
-            at = ("build", kind)
-            match kind:
-                case "cargo":
-                    return CargoBuild(
-                        source=self._source(part),
-                        source_env=part.get("source_env"),
-                        package=part.get("package"),
-                        binary=part.get("binary", ""),
-                        features=self.words(part, at, "features"),
-                        default_features=part.get("default_features", True),
-                        profile=part.get("profile", "release"),
-                        toolchain=part.get("toolchain"),
-                        args=self.words(part, at, "args"),
-                        benches=self.words(part, at, "benches"),
-                        needs=self.pairs(part, at, "needs"),
-                    )
-                case "command":
-                    return CommandBuild(
-                        source=self._source(part),
-                        source_env=part.get("source_env"),
-                        argv=self.words(part, at, "argv"),
-                        binary=part.get("binary", ""),
-                        env=self.pairs(part, at, "env"),
-                        needs=self.pairs(part, at, "needs"),
-                    )
-                case "installed":
-                    binary = os.path.expanduser(part.get("binary", ""))
-                    return Installed(binary, self.words(part, at, "version"))
-        return NoBuild()
-
-    def _source(self, data: Mapping[str, Any]) -> Path | None:
-        """The variable if it is set, the path if there is one, else the folder of target.yaml."""
-        variable = data.get("source_env")
-        if variable and os.environ.get(variable):
-            return Path(os.environ[variable]).expanduser().resolve()
-        if "source" in data:
-            return (self.path.parent / Path(data["source"]).expanduser()).resolve()
-        return None if variable else self.path.parent.resolve()
-
-    def _mount(self, data: Mapping[str, Any]) -> MountTemplate:
-        part = data.get("mount")
-        if part is None:
-            return MountTemplate(())
-        at = ("mount",)
-        return MountTemplate(
-            argv=self.words(part, at, "argv"),
-            env=self.pairs(part, at, "env"),
-            files=tuple(part.get("files", {}).items()),
-            prepare=self.argvs(part, at, "prepare"),
-            read_only=part.get("read_only", False),
-            **({"hang_s": units.seconds(part["hang"])} if "hang" in part else {}),
-            pass_env=self.words(part, at, "pass_env"),
-            **ready(part),
-        )
-
-    def _backends(self, data: Mapping[str, Any]) -> dict[str, Backend]:
-        found = {}
-        for name, part in data.get("backends", {}).items():
-            at = ("backends", name)
-            found[name] = Backend(
-                name,
-                part.get("service"),
-                self.words(part, at, "argv"),
-                self.pairs(part, at, "env"),
-                part.get("persists", True),
+def _target(diagnostics: Diagnostics, path: Path, data: Mapping[str, Any]) -> Target:
+    read = partial(given, diagnostics.source)
+    mount, supports = data.get("mount", {}), data.get("profilers", {})
+    backends, options = data.get("backends", {}), data.get("options", {})
+    return Target(
+        name=path.parent.name,
+        path=path,
+        title=data.get("title", ""),
+        build=_build(diagnostics, path, data.get("build", {})),
+        mount=MountTemplate(
+            **read(MountTemplate, mount, ("mount",)),
+            **read(MountTemplate, mount.get("ready", {}), ("mount", "ready"), "ready_"),
+        ),
+        stop=Stopping(**read(Stopping, data.get("stop", {}), ("stop",))),
+        backends={
+            name: Backend(name, **read(Backend, part, ("backends", name))) for name, part in backends.items()
+        }
+        or {NO_BACKEND: Backend(NO_BACKEND)},
+        options={
+            name: Option(name, **read(Option, part, ("options", name))) for name, part in options.items()
+        },
+        profilers={
+            name: replace(
+                ProfilerSupport(name, **read(ProfilerSupport, part, ("profilers", name))),
+                log_filter=_log_filter(diagnostics, part, ("profilers", name)),
             )
-        return found
-
-    def _option(self, name: str, part: Mapping[str, Any]) -> Option:
-        at = ("options", name)
-        return Option(
-            name,
-            self.words(part, at, "argv"),
-            self.pairs(part, at, "env"),
-            part.get("description", ""),
-            part.get("pattern", ""),
-        )
-
-    def _support(self, name: str, part: Mapping[str, Any]) -> ProfilerSupport:
-        at = ("profilers", name)
-        return ProfilerSupport(
-            name=name,
-            features=self.words(part, at, "features"),
-            rustflags=self.words(part, at, "rustflags"),
-            env=self.pairs(part, at, "env"),
-            argv=self.words(part, at, "argv"),
-            log_filter=next(iter(self.pairs(part, at, "log_filter")), None),
-            files=self.words(part, at, "files"),
-            unavailable=part.get("unavailable"),
-        )
-
-    def _check(self, target: Target, data: Mapping[str, Any]) -> None:
-        for name in target.profilers:
-            if self.profilers is not None and name not in self.profilers:
-                self.diagnostics.unknown(("profilers", name), "profiler", self.profilers, of_key=True)
-        services = service_names(self.repository)
-        for name, backend in target.backends.items():
-            if backend.service is not None and backend.service not in services:
-                why = f": there is no services/{backend.service}.yaml"
-                self.diagnostics.unknown(("backends", name, "service"), "service", services, why=why)
-        if (
-            target.mount.argv
-            and isinstance(target.build, NoBuild)
-            and not self.diagnostics.broken(("build",))
-        ):
-            message = "a mount needs a program: 'build' says none"
-            self.diagnostics.add(("mount",), message, of_key=True)
-        if not target.mount.argv and not isinstance(target.build, NoBuild) and "mount" not in data:
-            example = 'mount:\n  argv: ["{binary}", "{mountpoint}"]'
-            message = "the key 'mount' is missing: a target with a program says how it is mounted"
-            self.diagnostics.add(("mount",), message, of_key=True, corrected=example)
-        placeholders.check(self.diagnostics, data)
-        mount = data.get("mount", {})
-        check_argv(self.diagnostics, ("mount", "argv"), mount.get("argv"))
-        check_argvs(self.diagnostics, ("mount", "prepare"), mount.get("prepare"))
-        check_argv(
-            self.diagnostics,
-            ("build", "command", "argv"),
-            data.get("build", {}).get("command", {}).get("argv"),
-        )
+            for name, part in supports.items()
+        },
+        log_filter=_log_filter(diagnostics, data, ()),
+    )
 
 
-def _stop(part: Mapping[str, Any]) -> Stopping:
-    given = {key: part[key] for key in ("first", "signal") if key in part}
-    if "timeout" in part:
-        given["timeout_s"] = units.seconds(part["timeout"])
-    return Stopping(**given)
+def _log_filter(diagnostics: Diagnostics, part: Mapping[str, Any], at: Key) -> tuple[str, str] | None:
+    pairs = frozen(diagnostics.source, (*at, "log_filter"), part.get("log_filter", {}))
+    return next(iter(pairs), None)
+
+
+def _build(diagnostics: Diagnostics, path: Path, data: Mapping[str, Any]) -> Build:
+    for kind, part in data.items():
+        if kind not in _BUILDS:
+            continue
+        read = given(diagnostics.source, _BUILDS[kind], part, ("build", kind))
+        if kind == "installed":
+            read["binary"] = os.path.expanduser(part.get("binary", ""))
+        else:
+            read["source"] = _source(path, part)
+        build: Build = _BUILDS[kind](**read)
+        return build
+    return NoBuild()
+
+
+def _source(path: Path, part: Mapping[str, Any]) -> Path | None:
+    """The variable if it is set, the path if there is one, else the folder of target.yaml."""
+    variable = part.get("source_env")
+    if variable and os.environ.get(variable):
+        return Path(os.environ[variable]).expanduser().resolve()
+    if "source" in part:
+        return (path.parent / Path(part["source"]).expanduser()).resolve()
+    return None if variable else path.parent.resolve()
+
+
+def _check(diagnostics: Diagnostics, target: Target, data: Mapping[str, Any]) -> None:
+    if target.mount.argv and isinstance(target.build, NoBuild) and not diagnostics.broken(("build",)):
+        diagnostics.add(("mount",), "a mount needs a program: 'build' says none", of_key=True)
+    if not target.mount.argv and not isinstance(target.build, NoBuild) and "mount" not in data:
+        example = 'mount:\n  argv: ["{binary}", "{mountpoint}"]'
+        message = "the key 'mount' is missing: a target with a program says how it is mounted"
+        diagnostics.add(("mount",), message, of_key=True, corrected=example)
+    placeholders.check(diagnostics, data)
+    mount, command = data.get("mount", {}), data.get("build", {}).get("command", {})
+    check_argv(diagnostics, ("mount", "argv"), mount.get("argv"))
+    check_argvs(diagnostics, ("mount", "prepare"), mount.get("prepare"))
+    check_argv(diagnostics, ("build", "command", "argv"), command.get("argv"))

@@ -33,9 +33,9 @@ class CargoBuild:
     """A cargo package. `source` is absolute; None if `source_env` names a variable that is not set."""
 
     source: Path | None
-    source_env: str | None
-    package: str | None
-    binary: str
+    source_env: str | None = None
+    package: str | None = None
+    binary: str = ""
     features: tuple[str, ...] = ()
     default_features: bool = True
     profile: str = "release"
@@ -52,9 +52,9 @@ class CommandBuild:
     """Any build command, run in a fresh copy of the source; leaves `binary` (relative to the source)."""
 
     source: Path | None
-    source_env: str | None
-    argv: tuple[str, ...]
-    binary: str
+    source_env: str | None = None
+    argv: tuple[str, ...] = ()
+    binary: str = ""
     env: tuple[tuple[str, str], ...] = ()
     needs: tuple[tuple[str, str], ...] = ()
     kind: Literal["command"] = "command"
@@ -64,7 +64,7 @@ class CommandBuild:
 class Installed:
     """A program that is there already. `version` is the argument list that prints its version."""
 
-    binary: str
+    binary: str = ""
     version: tuple[str, ...] = ()
     kind: Literal["installed"] = "installed"
 
@@ -83,7 +83,7 @@ Build = CargoBuild | CommandBuild | Installed | NoBuild
 class MountTemplate:
     """How it is mounted. `argv` empty means no mount: the load runs in a plain folder of the state."""
 
-    argv: tuple[str, ...]
+    argv: tuple[str, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
     files: tuple[tuple[str, str], ...] = ()
     """Config files rendered into the state folder: (relative path, template text)."""
@@ -164,8 +164,8 @@ class Service:
     """A store's server, one fresh instance per run inside the rig: `services/<name>.yaml`."""
 
     name: str
-    argv: tuple[str, ...]
-    port: int
+    argv: tuple[str, ...] = ()
+    port: int = 0
     env: tuple[tuple[str, str], ...] = ()
     prepare: tuple[tuple[str, ...], ...] = ()
     """Argument lists run once on the fresh state folder, before the server starts (initdb, say)."""
