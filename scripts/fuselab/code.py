@@ -11,7 +11,7 @@ import ast
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -51,86 +51,86 @@ def measuring_code(purpose: str) -> str:
     What a function imports when it is called is no part of it: so profilers import what reads their captures, and an
     edit there measures nothing again.
     """
-    rooms = (path for room in _MEASURING for path in (PACKAGE / room).rglob("*.py"))
+    modules = (path.relative_to(PACKAGE) for room in _MEASURING for path in (PACKAGE / room).rglob("*.py"))
+    names = [".".join(("fuselab", *path.with_suffix("").parts)) for path in modules]
     looking = [] if purpose in ("timed", "verify") else [_LOOKING]
-    return _digest(_reached([*map(_name, rooms), *looking], lazy=False))
+    return _digest(_reached([*names, *looking], lazy=False))
 
 
 @cache
 def step_code(script: Path) -> str:
     """Short hash of all that `script`, the file of a rule, runs or reads."""
-    module = _read(script)
+    module = _read(str(script))
     modules = _reached((*module.imports, *module.lazy), lazy=True)
     programs = {name for path in modules for name in _read(path).programs}
-    sources = (PACKAGE.parents[1] / "tools" / name / "src" for name in programs)
-    data = [path for folder in (*{module.parent for module in modules}, *sources) for path in _data(folder)]
-    return _digest([script, *modules], data)
+    folders = {os.path.dirname(path) for path in modules}
+    folders |= {str(PACKAGE.parents[1] / "tools" / name / "src") for name in programs}
+    return _digest([str(script), *modules], (file for folder in folders for file in _data(folder)))
 
 
-def _digest(modules: Iterable[Path], data: Iterable[Path] = ()) -> str:
-    parts = {path: _read(path).code for path in modules} | {path: _short(path.read_bytes()) for path in data}
+def _digest(modules: Iterable[str], data: Iterable[tuple[str, str]] = ()) -> str:
+    parts = [*((path, _read(path).code) for path in modules), *data]
     _keep()
-    root = PACKAGE.parents[1]
-    return _short("".join(f"{path.relative_to(root)}\0{parts[path]}\0" for path in sorted(parts)).encode())
+    root = f"{PACKAGE.parents[1]}/"
+    return _short("".join(f"{path.removeprefix(root)}\0{code}\0" for path, code in sorted(parts)).encode())
 
 
-def _reached(names: Iterable[str], lazy: bool) -> set[Path]:
+def _reached(names: Iterable[str], lazy: bool) -> set[str]:
     """Files of all modules that `names` lead to, with the packages they are in; where not `lazy`, none that reads."""
-    found: set[Path] = set()
-    ahead = list(names)
+    found: set[str] = set()
+    seen: set[str] = set()
+    ahead = set(names)
     while ahead:
-        for path in _files(ahead.pop()):
-            if path not in found and (lazy or path.relative_to(PACKAGE).parts[0] != _READING):
-                found.add(path)
-                module = _read(path)
-                ahead += module.imports
-                ahead += module.lazy if lazy else ()
+        seen |= ahead
+        new = {path for name in ahead for path in _files(name)} - found
+        found |= new if lazy else {path for path in new if not path.startswith(f"{PACKAGE / _READING}/")}
+        modules = [_read(path) for path in new & found]
+        ahead = {name for m in modules for name in (*m.imports, *(m.lazy if lazy else ()))} - seen
     return found
 
 
-def _name(path: Path) -> str:
-    return ".".join(("fuselab", *path.relative_to(PACKAGE).with_suffix("").parts))
+@cache
+def _files(name: str) -> tuple[str, ...]:
+    """The module `name`, as far as it is one, and the packages around it."""
+    _, *words = name.split(".")
+    places = ["/".join((str(PACKAGE), *words[:depth])) for depth in range(len(words) + 1)]
+    files = [file for place in places for file in (f"{place}/__init__.py", f"{place}.py")]
+    return tuple(file for file in files if os.path.isfile(file))
 
 
 @cache
-def _files(name: str) -> tuple[Path, ...]:
-    """The module `name`, as far as it is one, and the packages around it."""
-    _, *words = name.split(".")
-    places = [PACKAGE.joinpath(*words[:depth]) for depth in range(len(words) + 1)]
-    files = [file for place in places for file in (place / "__init__.py", place.with_suffix(".py"))]
-    return tuple(file for file in files if file.is_file())
+def _data(folder: str) -> list[tuple[str, str]]:
+    """What is no module, in `folder` and those below that are no packages: paths and hashes."""
+    found = []
+    for path, folders, names in os.walk(folder):
+        folders[:] = [
+            f for f in folders if f != "__pycache__" and not os.path.exists(f"{path}/{f}/__init__.py")
+        ]
+        files = (Path(path, name) for name in names if not name.endswith(".py"))
+        found += [(str(file), _short(file.read_bytes())) for file in files]
+    return found
 
 
-def _data(folder: Path) -> Iterator[Path]:
-    """What is no module, in `folder` and those below that are no packages."""
-    for path in folder.iterdir() if folder.is_dir() else ():
-        if path.is_dir():
-            if path.name != "__pycache__" and not (path / "__init__.py").exists():
-                yield from _data(path)
-        elif path.suffix != ".py":
-            yield path
-
-
-def _read(path: Path) -> Module:
+def _read(path: str) -> Module:
     if path not in _READ:
-        known, source = _kept().get(str(path)), path.read_bytes()
+        known, source = _kept().get(path), Path(path).read_bytes()
         file = _short(source)
         _READ[path] = known if known is not None and known.file == file else _parsed(source, file)
     return _READ[path]
 
 
-_READ: dict[Path, Module] = {}
+_READ: dict[str, Module] = {}
 
 
 def forget(path: Path | None = None) -> None:
-    """Read the module `path`, or all of them, anew: for whoever edits one while this process lives."""
-    for cached in (measuring_code, step_code):
+    """Read the file `path`, or all of them, anew: for whoever edits one while this process lives."""
+    for cached in (measuring_code, step_code, _data):
         cached.cache_clear()
-    if path is None:
+    if path is not None:
+        _READ.pop(str(path), None)
+    else:
         _READ.clear()
         _files.cache_clear()
-    else:
-        _READ.pop(path, None)
 
 
 def _parsed(source: bytes, file: str) -> Module:
@@ -190,10 +190,11 @@ def _kept() -> dict[str, Module]:
 
 
 def _keep() -> None:
-    if any(_kept().get(str(path)) != module for path, module in _READ.items()):
-        _kept().update({str(path): module for path, module in _READ.items()})
+    known = _kept()
+    if new := {path: module for path, module in _READ.items() if known.get(path) is not module}:
+        known |= new
         half = _store().with_suffix(f".{os.getpid()}.half")
         with suppress(OSError):
             half.parent.mkdir(exist_ok=True)
-            half.write_bytes(msgspec.json.encode(_kept()))
+            half.write_bytes(msgspec.json.encode(known))
             half.replace(_store())
