@@ -13,16 +13,16 @@ Every profiler ends here, so the traps of the format are dealt with here and now
 from __future__ import annotations
 
 import math
-import os
 import re
 import subprocess
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from fuselab import foreign
 from fuselab.errors import LONGER, ProfileError
+from fuselab.files import write_atomically
 
 Stacks = dict[tuple[str, ...], int]
 """Root first -> value, in ns or bytes."""
@@ -114,20 +114,24 @@ def lines(folded: Folded) -> Iterator[str]:
 
 
 def write_folded(path: Path, folded: Folded) -> None:
-    """Write by rename: a reader sees the whole file or none. An empty profile leaves an empty file."""
-    _replace(path, "".join(f"{line}\n" for line in lines(folded)))
+    """An empty profile leaves an empty file."""
+    write_atomically(path, _text(folded))
+
+
+def _text(folded: Folded) -> str:
+    return "".join(f"{line}\n" for line in lines(folded))
 
 
 def merged(parts: Iterable[Folded]) -> Folded:
     """The sum of profiles. Raises ValueError if they are not all in one unit, or if there is none."""
-    units: dict[str, None] = {}
     sums: Counter[tuple[str, ...]] = Counter()
+    units = []
     for part in parts:
-        units[part.unit] = None
+        units.append(part.unit)
         sums.update(part.stacks)
-    if len(units) != 1:
-        raise ValueError(f"profiles of different units cannot be added: {list(units)}")
-    return Folded(dict(sums), next(iter(units)))
+    if len(set(units)) != 1:
+        raise ValueError(f"profiles of different units cannot be added: {list(dict.fromkeys(units))}")
+    return Folded(dict(sums), units[0])
 
 
 def scaled(folded: Folded, factor: float) -> Folded:
@@ -179,37 +183,23 @@ def flamegraph(program: str, folded: Folded, out: Path, picture: Picture) -> Non
     longer than INFERNO_TIMEOUT_S.
     """
     _require(folded)
-    text = "".join(f"{line}\n" for line in lines(folded))
-    _replace(out, _run([program, *_options(picture, folded.unit)], text))
+    write_atomically(out, _drawn(program, _text(folded), picture, folded.unit))
 
 
 def difference(
-    programs: tuple[str, str],
-    baseline: Folded,
-    variant: Folded,
-    folded_out: Path,
-    svg_out: Path,
-    picture: Picture,
+    program: str, baseline: Folded, variant: Folded, folded_out: Path, svg_out: Path, picture: Picture
 ) -> None:
     """Draw the variant, coloured by its difference from the baseline (red: more, blue: less).
 
-    `programs` are inferno-diff-folded and inferno-flamegraph. Bring both sides to one load with `scaled`
-    first. What exists only in the baseline has no width in this picture: the table of movers has it. Leaves
-    `stack baseline variant` lines in `folded_out`. Raises as `flamegraph` does, if the variant has no stack.
+    `program` is inferno-flamegraph. Bring both sides to one load with `scaled` first. What exists only in the baseline
+    has no width in this picture: the table of movers has it. Leaves `stack baseline variant` lines in `folded_out`, as
+    inferno-diff-folded writes them. Raises as `flamegraph` does, if the variant has no stack.
     """
     _require(variant)
-    diff_program, flame_program = programs
-    sides = [folded_out.with_name(f"{folded_out.name}.{side}") for side in ("baseline", "variant")]
-    try:
-        for path, folded in zip(sides, (baseline, variant), strict=True):
-            write_folded(path, folded)
-        text = _run([diff_program, *map(str, sides)], None)
-    finally:
-        for path in sides:
-            path.unlink(missing_ok=True)
-    ordered = "".join(f"{line}\n" for line in sorted(text.splitlines()))
-    _replace(folded_out, ordered)
-    _replace(svg_out, _run([flame_program, *_options(picture, variant.unit)], ordered))
+    before, after = Counter(safe(baseline).stacks), Counter(safe(variant).stacks)
+    text = "".join(sorted(f"{';'.join(stack)} {before[stack]} {after[stack]}\n" for stack in before | after))
+    write_atomically(folded_out, text)
+    write_atomically(svg_out, _drawn(program, text, picture, variant.unit))
 
 
 def _require(folded: Folded) -> None:
@@ -217,9 +207,9 @@ def _require(folded: Folded) -> None:
         raise ProfileError("There is no stack to draw.", f"{LONGER} Else look at what the capture recorded.")
 
 
-def _options(picture: Picture, unit: str) -> Sequence[str]:
-    """`--name=value` throughout: a title may begin with a dash."""
-    return [
+def _drawn(program: str, text: str, picture: Picture, unit: str) -> str:
+    """The SVG of folded lines. `--name=value` throughout: a title may begin with a dash."""
+    options = [
         "--quiet",
         "--hash",
         f"--title={foreign.name(picture.title)}",
@@ -228,21 +218,17 @@ def _options(picture: Picture, unit: str) -> Sequence[str]:
         f"--colors={picture.colors}",
         *picture.options,
     ]
-
-
-def _run(argv: Sequence[str], text: str | None) -> str:
     try:
         done = subprocess.run(
-            argv, input=text or "", capture_output=True, text=True, timeout=INFERNO_TIMEOUT_S, check=False
+            [program, *options],
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=INFERNO_TIMEOUT_S,
+            check=False,
         )
     except subprocess.TimeoutExpired:
-        raise RuntimeError(f"{argv[0]} took longer than {INFERNO_TIMEOUT_S:.0f} s and was stopped") from None
+        raise RuntimeError(f"{program} took longer than {INFERNO_TIMEOUT_S:.0f} s and was stopped") from None
     if done.returncode != 0:
-        raise RuntimeError(f"{argv[0]} failed: {done.stderr.strip()[-600:]}")
+        raise RuntimeError(f"{program} failed: {done.stderr.strip()[-600:]}")
     return done.stdout
-
-
-def _replace(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)

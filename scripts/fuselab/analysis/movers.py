@@ -16,7 +16,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from statistics import NormalDist
 
@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fuselab import foreign
-from fuselab.analysis.folded import Folded, functions
+from fuselab.analysis.folded import Folded, Share, functions
 
 LEVEL = 0.05
 PRIOR_DEGREES = 12.0
@@ -34,6 +34,7 @@ SMALLEST_SHARE = 0.002
 CANNOT_TELL = "cannot tell"
 
 Array = NDArray[np.float64]
+_Figures = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -76,29 +77,40 @@ def find_movers(
     `sample_value` is what one sample stands for, in the profile's unit; 0 where everything is counted.
     Raises ValueError if a side has no capture.
     """
-    if not baseline.captures or not variant.captures:
+    counts = len(baseline.captures), len(variant.captures)
+    if not all(counts):
         raise ValueError("a side without captures")
-    per_operation = grows_with_load and all((*baseline.operations, *variant.operations))
-    per_mib = grows_with_load and all((*baseline.bytes, *variant.bytes))
-    names, values = _values(baseline, variant)
-    load = _scale(baseline.operations, variant.operations) if per_operation else None
-    moved = _scale(baseline.bytes, variant.bytes, 2**20) if per_mib else None
-    tables = [
-        _judge(_over(value, load), len(baseline.captures), _over_each(sample_value, load)) for value in values
-    ]
-    by_mib = [
-        _means(_over(value, moved), len(baseline.captures)) if moved is not None else None for value in values
-    ]
-    repeated = min(len(baseline.captures), len(variant.captures)) >= 2
-    critical = _critical(2 * len(names), repeated, len(baseline.captures) + len(variant.captures) - 2)
+    operations = np.array([*baseline.operations, *variant.operations], dtype=float)
+    mib = np.array([*baseline.bytes, *variant.bytes], dtype=float) / 2**20
+    per_operation = grows_with_load and bool(operations.all())
+    load = operations if per_operation else np.ones(sum(counts))
+    names, values = _values([*baseline.captures, *variant.captures])
+    own, total = (_judge(part / load, counts[0], sample_value / load) for part in values)
+    by_mib: list[Sequence[float | None]] = [[None] * len(names)] * 2
+    if grows_with_load and mib.all():
+        means = [_means(part / mib, counts[0]) for part in values]
+        by_mib = [(after - before).tolist() for before, after in means]
+    repeated = min(counts) >= 2
+    critical = _critical(2 * len(names), sum(counts) - 2) if repeated and names else math.inf
     unit = baseline.captures[0].unit + (" per operation" if per_operation else "")
-    rows = [_row(name, number, tables, by_mib, critical, unit) for number, name in enumerate(names)]
+    rows = [
+        Mover(
+            name,
+            _moved(mine, whole, critical) if repeated else CANNOT_TELL,
+            *mine,
+            *whole,
+            own_mib,
+            total_mib,
+            unit,
+        )
+        for name, mine, whole, own_mib, total_mib in zip(names, own, total, by_mib[0], by_mib[1], strict=True)
+    ]
     rows.sort(
-        key=lambda r: (
-            r.moved in ("no", CANNOT_TELL),
-            -abs(r.difference_self),
-            -abs(r.difference_total),
-            r.function,
+        key=lambda row: (
+            row.moved in ("no", CANNOT_TELL),
+            -abs(row.difference_self),
+            -abs(row.difference_total),
+            row.function,
         )
     )
     return rows, _note(rows, repeated, per_operation)
@@ -106,77 +118,52 @@ def find_movers(
 
 def write_movers(path: Path, rows: Sequence[Mover]) -> None:
     """Columns are the fields of `Mover`, in their order."""
-    names = [field.name for field in fields(Mover)]
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(names)
-        for row in rows:
-            values = [getattr(row, name) for name in names]
-            writer.writerow(
-                [
-                    ""
-                    if value is None
-                    else f"{value:.6g}"
-                    if isinstance(value, float)
-                    else foreign.cell(str(value))
-                    for value in values
-                ]
-            )
+        writer.writerow(field.name for field in fields(Mover))
+        writer.writerows(map(_cell, astuple(row)) for row in rows)
 
 
-@dataclass(frozen=True)
-class _Table:
-    """By function: means of both sides and the standard error of their difference (NaN: unknown)."""
-
-    before: Array
-    after: Array
-    error: Array
+def _cell(value: str | float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else foreign.cell(str(value))
 
 
-def _values(baseline: Side, variant: Side) -> tuple[list[str], tuple[Array, Array]]:
-    """Names worth looking at, and (self, total) as functions x captures, baseline captures first."""
-    shares = [functions(folded) for folded in (*baseline.captures, *variant.captures)]
-    sums = [max(folded.total, 1) for folded in (*baseline.captures, *variant.captures)]
+def _values(captures: Sequence[Folded]) -> tuple[list[str], Array]:
+    """Names worth looking at; and self and total of each in each capture, 2 x functions x captures."""
+    shares = [functions(folded) for folded in captures]
     largest: dict[str, float] = {}
-    for found, whole in zip(shares, sums, strict=True):
+    for folded, found in zip(captures, shares, strict=True):
         for name, share in found.items():
-            largest[name] = max(largest.get(name, 0.0), share.total_value / whole)
+            largest[name] = max(largest.get(name, 0.0), share.total_value / max(folded.total, 1))
     names = sorted(name for name, share in largest.items() if share >= SMALLEST_SHARE)
-    own = np.array([[f[n].self_value if n in f else 0 for f in shares] for n in names], dtype=float)
-    total = np.array([[f[n].total_value if n in f else 0 for f in shares] for n in names], dtype=float)
-    shape = (len(names), len(shares))
-    return names, (own.reshape(shape), total.reshape(shape))
-
-
-def _scale(before: Sequence[int], after: Sequence[int], per: int = 1) -> Array:
-    return np.array([*before, *after], dtype=float) / per
-
-
-def _over(values: Array, load: Array | None) -> Array:
-    return values if load is None else values / load
-
-
-def _over_each(sample_value: float, load: Array | None) -> Array | float:
-    """What one sample stands for in each capture, per operation of its load."""
-    return sample_value if load is None else sample_value / load
+    nothing = Share(0, 0)
+    found_of = [[found.get(name, nothing) for found in shares] for name in names]
+    values = [[[share.self_value for share in row] for row in found_of],
+              [[share.total_value for share in row] for row in found_of]]  # fmt: skip
+    return names, np.array(values, dtype=float).reshape(2, len(names), len(captures))
 
 
 def _means(values: Array, split: int) -> tuple[Array, Array]:
+    """Of the first `split` captures, and of the others."""
     return values[:, :split].mean(axis=1), values[:, split:].mean(axis=1)
 
 
-def _judge(values: Array, split: int, sample_value: Array | float) -> _Table:
+def _judge(values: Array, split: int, sample_value: Array) -> list[_Figures]:
+    """By function: means of both sides, their difference and its standard error (NaN: unknown)."""
     before, after = _means(values, split)
     counts = (split, values.shape[1] - split)
-    if min(counts) < 2:
-        return _Table(before, after, np.full(len(values), np.nan))
-    degrees = sum(counts) - 2
-    deviations = [values[:, :split] - before[:, None], values[:, split:] - after[:, None]]
-    own = sum((part**2).sum(axis=1) for part in deviations) / degrees
-    common = _common_variance((before + after) / 2, own)
-    variance = (PRIOR_DEGREES * common + degrees * own) / (PRIOR_DEGREES + degrees)
-    variance = np.maximum(variance, (values * sample_value).mean(axis=1))
-    return _Table(before, after, np.sqrt(variance * (1 / counts[0] + 1 / counts[1])))
+    error = np.full(len(values), np.nan)
+    if min(counts) >= 2:
+        degrees = sum(counts) - 2
+        deviations = values - np.repeat([before, after], counts, axis=0).T
+        own = (deviations**2).sum(axis=1) / degrees
+        common = _common_variance((before + after) / 2, own)
+        variance = (PRIOR_DEGREES * common + degrees * own) / (PRIOR_DEGREES + degrees)
+        variance = np.maximum(variance, (values * sample_value).mean(axis=1))
+        error = np.sqrt(variance * (1 / counts[0] + 1 / counts[1]))
+    return list(zip(*(part.tolist() for part in (before, after, after - before, error)), strict=True))
 
 
 def _common_variance(mean: Array, variance: Array) -> Array:
@@ -196,45 +183,16 @@ def _common_variance(mean: Array, variance: Array) -> Array:
     return fitted
 
 
-def _critical(looked_at: int, repeated: bool, degrees: int) -> float:
+def _critical(looked_at: int, degrees: int) -> float:
     """Two-sided t beyond which a difference counts, Bonferroni over `looked_at` figures (Cornish-Fisher)."""
-    if not repeated or not looked_at:
-        return math.inf
     z = NormalDist().inv_cdf(1 - LEVEL / (2 * looked_at))
     v = PRIOR_DEGREES + degrees
     return z + (z**3 + z) / (4 * v) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * v**2)
 
 
-def _row(
-    name: str,
-    number: int,
-    tables: Sequence[_Table],
-    by_mib: Sequence[tuple[Array, Array] | None],
-    critical: float,
-    unit: str,
-) -> Mover:
-    own, total = ((t.before[number], t.after[number], t.error[number]) for t in tables)
-    hits = [abs(after - before) > critical * error for before, after, error in (own, total)]
-    known = not math.isnan(own[2])
-    moved = {(True, True): "both", (True, False): "self", (False, True): "total"}.get(
-        (hits[0], hits[1]), "no"
-    )
-    mib = [None if pair is None else float(pair[1][number] - pair[0][number]) for pair in by_mib]
-    return Mover(
-        function=name,
-        moved=moved if known else CANNOT_TELL,
-        baseline_self=float(own[0]),
-        variant_self=float(own[1]),
-        difference_self=float(own[1] - own[0]),
-        noise_self=float(own[2]),
-        baseline_total=float(total[0]),
-        variant_total=float(total[1]),
-        difference_total=float(total[1] - total[0]),
-        noise_total=float(total[2]),
-        difference_self_per_mib=mib[0],
-        difference_total_per_mib=mib[1],
-        unit=unit,
-    )
+def _moved(own: Sequence[float], total: Sequence[float], critical: float) -> str:
+    own_moved, total_moved = (abs(change) > critical * error for *_, change, error in (own, total))
+    return ("both" if total_moved else "self") if own_moved else ("total" if total_moved else "no")
 
 
 def _note(rows: Sequence[Mover], repeated: bool, per_operation: bool) -> str:

@@ -39,7 +39,6 @@ PROGRAMS = (
         mend="install rustup (https://rustup.rs)",
     ),
     Program("inferno-flamegraph", (), "draws flamegraphs", needed=False, mend="make setup"),
-    Program("inferno-diff-folded", (), "compares flamegraphs", needed=False, mend="make setup"),
     Program("fuselab-spans", (), "reads traces of spans", needed=False, mend="make setup"),
     Program("fuselab-names", (), "spells mangled Rust names", needed=False, mend="make setup"),
     Program("jeprof", ("--version",), "reads heap profiles", needed=False),

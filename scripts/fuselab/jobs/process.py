@@ -29,7 +29,6 @@ def tools() -> Tools:
     """Programs that processing calls. Raises FileNotFoundError for the first that is missing."""
     return Tools(
         inferno_flamegraph=tool("inferno-flamegraph"),
-        inferno_diff_folded=tool("inferno-diff-folded"),
         perf=tool("perf"),
         jeprof=tool("jeprof"),
     )
@@ -147,13 +146,12 @@ def compare_profiles(baseline: Path, variant: Path, sides: Sequence[Profile], ou
     if not whole[1]:
         gone = "The variant has no stack to draw: the table has what is gone."
         return f"{note} {remark}".strip() + " " + (gone if whole[0] else "Neither side has a stack to draw.")
-    used = tools()
     variants = [folder.parents[1].name for folder in (baseline, variant)]
     picture = Picture(
         title=f"{module.title}: {variants[1]} against {variants[0]}", subtitle="red: more, blue: less"
     )
-    programs = (used.inferno_diff_folded, used.inferno_flamegraph)
-    difference(programs, whole[0], whole[1], out / "diff.folded", out / "diff.svg", picture)
+    flamegraph = tools().inferno_flamegraph
+    difference(flamegraph, whole[0], whole[1], out / "diff.folded", out / "diff.svg", picture)
     return f"{note} {remark}".strip()
 
 

@@ -35,7 +35,6 @@ class Tools:
     """Programs that processing calls, resolved to paths."""
 
     inferno_flamegraph: str
-    inferno_diff_folded: str
     perf: str
     jeprof: str
 

@@ -32,11 +32,6 @@ def inferno() -> str:
     return tool("inferno-flamegraph")
 
 
-@pytest.fixture(scope="module")
-def programs(inferno: str) -> tuple[str, str]:
-    return tool("inferno-diff-folded"), inferno
-
-
 def titles(svg: Path) -> dict[str, int]:
     """Frame -> count, as inferno read them."""
     found = re.findall(r"<title>(.*?) \(([\d,]+) [^()]*, [\d.]+%", svg.read_text())
@@ -112,21 +107,19 @@ def test_titles_and_units_are_text_whatever_they_hold(inferno: str, tmp_path: Pa
     assert "1,234 ns on CPU" in text
 
 
-def test_nothing_is_never_drawn(inferno: str, programs: tuple[str, str], tmp_path: Path) -> None:
+def test_nothing_is_never_drawn(inferno: str, tmp_path: Path) -> None:
     nothing, something = Folded({("a",): 0}, NS), Folded({("a",): 1}, NS)
     with pytest.raises(ProfileError, match="no stack"):
         flamegraph(inferno, nothing, tmp_path / "out.svg", Picture("t"))
     with pytest.raises(ProfileError, match="no stack"):
-        difference(programs, something, nothing, tmp_path / "d.folded", tmp_path / "d.svg", Picture("t"))
+        difference(inferno, something, nothing, tmp_path / "d.folded", tmp_path / "d.svg", Picture("t"))
     assert not list(tmp_path.iterdir())
 
 
-def test_the_difference_has_both_counts_and_leaves_no_other_file(
-    programs: tuple[str, str], tmp_path: Path
-) -> None:
+def test_the_difference_has_both_counts_and_leaves_no_other_file(inferno: str, tmp_path: Path) -> None:
     before = Folded({("a", "b"): 1, ("a", "gone"): 4}, NS)
     after = Folded({("a", "b"): 3, ("a", "new"): 4}, NS)
-    difference(programs, before, after, tmp_path / "d.folded", tmp_path / "d.svg", Picture("t"))
+    difference(inferno, before, after, tmp_path / "d.folded", tmp_path / "d.svg", Picture("t"))
     assert (tmp_path / "d.folded").read_text() == "a;b 1 3\na;gone 4 0\na;new 0 4\n"
     assert titles(tmp_path / "d.svg")["new"] == 4
     assert sorted(path.name for path in tmp_path.iterdir()) == ["d.folded", "d.svg"]
