@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 import msgspec
 
@@ -40,40 +39,41 @@ def rename(old: Path, new: Path) -> None:
         flush(old.parent)
 
 
-def write_atomically(path: Path, content: bytes | str) -> None:
+@contextmanager
+def atomically(path: Path) -> Iterator[BinaryIO]:
     """Write beside `path`, flush to disk, rename: `path` is never there half, also after a loss of power."""
     half = path.with_name(f".{path.name}.{os.getpid()}.half")
-    data = content.encode() if isinstance(content, str) else content
-    with half.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    rename(half, path)
+    try:
+        with half.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        rename(half, path)
+    except BaseException:
+        half.unlink(missing_ok=True)
+        raise
 
 
-def open_lock(path: str | Path, folder_fd: int | None = None) -> int:
-    """A descriptor of the lock file `path`, made if need be. What is there is neither followed nor changed.
-
-    Raises OSError: a symbolic link, or nothing that may be written.
-    """
-    return os.open(
-        path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600, dir_fd=folder_fd
-    )
+def write_atomically(path: Path, content: bytes | str) -> None:
+    with atomically(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
 
 
 @contextmanager
-def locked(
-    path: Path, folder_fd: int | None = None, waiting: Callable[[], None] | None = None
-) -> Iterator[None]:
-    """Hold an exclusive lock on the file `path`, made if need be; calls `waiting` before it waits for a holder."""
-    if folder_fd is None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = open_lock(path, folder_fd)
+def open_folder(path: str | Path, folder_fd: int | None = None) -> Iterator[int]:
+    """A descriptor of a folder, which is no symbolic link. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder_fd)
     try:
-        _lock(descriptor, waiting)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
+
+
+def next_numbered(base: Path) -> Path:
+    """The first free one of the folders 1, 2, ... in `base`, which is made; it is not there yet."""
+    base.mkdir(parents=True, exist_ok=True)
+    taken = [int(path.name) for path in base.iterdir() if path.name.isdigit()]
+    return base / str(max(taken, default=0) + 1)
 
 
 _UNWRITABLE = {
@@ -89,15 +89,6 @@ def unusable(error: OSError) -> str | None:
     """What is wrong with the disk or the folder, and the mend; None for an error that is no fault of theirs."""
     words = _UNWRITABLE.get(error.errno or 0)
     return words.format(error.filename or os.getcwd()) if words else None
-
-
-def _lock(descriptor: int, waiting: Callable[[], None] | None) -> None:
-    if waiting is not None:
-        try:
-            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            waiting()
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
 def read_json(path: Path, kind: type[T]) -> T:

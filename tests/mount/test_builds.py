@@ -16,7 +16,7 @@ from fuselab.building.request import BuildRequest, build_request
 from fuselab.building.source import stamp
 from fuselab.errors import BuildError
 from fuselab.experiment.model import Variant
-from fuselab.files import locked
+from fuselab.locks import locked
 from fuselab.targets.model import CargoBuild, CommandBuild, Installed, MountTemplate, ProfilerSupport, Target
 
 pytestmark = pytest.mark.mount  # mounts nothing, but compiles: not for the inner loop

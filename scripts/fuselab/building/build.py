@@ -28,7 +28,8 @@ from fuselab.building.request import DEBUG, BuildRequest
 from fuselab.building.source import WORKTREE
 from fuselab.checksums import write_sums
 from fuselab.errors import BuildError
-from fuselab.files import locked, sha256, write_json
+from fuselab.files import sha256, write_json
+from fuselab.locks import locked
 from fuselab.paths import cache_folder
 from fuselab.screen import on_screen
 from fuselab.system.namespaces import contained

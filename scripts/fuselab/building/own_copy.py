@@ -16,7 +16,7 @@ from pathlib import Path
 
 from fuselab.building import source
 from fuselab.building.source import WORKTREE
-from fuselab.files import locked
+from fuselab.locks import locked
 from fuselab.paths import cache_folder
 from fuselab.screen import on_screen
 

@@ -25,7 +25,8 @@ def command(yes: bool, as_json: bool) -> None:
 
     Measurements of experiments whose file is broken or gone are kept.
     """
-    from fuselab.workflow.cleanup import alone, every_leftover, remove, unmarked_states
+    from fuselab.workflow.cleanup import every_leftover, remove, unmarked_states
+    from fuselab.workflow.stale_locks import alone
 
     root = repository()
     plans, broken = _plans(root)

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,9 +25,12 @@ from fuselab.errors import HoldError
 from fuselab.experiment.loading import Loaded
 from fuselab.experiment.plan import NONE, Plan
 from fuselab.experiment.planning import make_plan
+from fuselab.files import next_numbered
+from fuselab.records.places import Results
 from fuselab.records.request import Load, RunRequest
 from fuselab.records.run import RunRecord
 from fuselab.rig.run import execute
+from fuselab.system import procfs
 
 _FOREVER_S = 20 * 86400.0
 """poll(2) knows no more than 24 days."""
@@ -77,7 +80,8 @@ def held(plan: Plan, variant: str, profiler: str, root: Path) -> Iterator[tuple[
 
     Raises RigError or HoldError, with the target's last log lines, if it does not mount.
     """
-    out = _fresh_folder(root / "results" / plan.experiment.name / "held" / variant)
+    out = next_numbered(Results(root).experiment(plan.experiment.name).held(variant))
+    out.mkdir()
     fifo = out.parent / f"{out.name}.fifo"
     os.mkfifo(fifo)
     request = _request(plan, variant, profiler, root, out, fifo)
@@ -96,14 +100,6 @@ def held(plan: Plan, variant: str, profiler: str, root: Path) -> Iterator[tuple[
         thread.join()
         fifo.unlink()
     records += [_outcome(ended)]
-
-
-def _fresh_folder(base: Path) -> Path:
-    base.mkdir(parents=True, exist_ok=True)
-    taken = [int(path.name) for path in base.iterdir() if path.name.isdigit()]
-    out = base / str(max(taken, default=0) + 1)
-    out.mkdir()
-    return out
 
 
 def _request(plan: Plan, variant: str, profiler: str, root: Path, out: Path, fifo: Path) -> RunRequest:
@@ -148,7 +144,7 @@ def _wait_for_load(fifo: Path, thread: threading.Thread, ended: list[RunRecord |
 
 def _look(fifo: Path, request: RunRequest, out: Path) -> Held:
     """Find the waiting load among our descendants: its namespaces, its folder, its sibling the target."""
-    below = {pid: _argv(pid) for pid in _descendants(os.getpid(), _processes())}
+    below = {pid: _argv(pid) for pid in sorted(procfs.family(os.getpid()))}
     pid = next(
         (p for p, argv in below.items() if Path(argv[0]).name == "cat" and argv[-1] == str(fifo)), None
     )
@@ -158,37 +154,13 @@ def _look(fifo: Path, request: RunRequest, out: Path) -> Held:
     binary = request.mount.binary
     path = str(Path(request.repository) / binary) if "/" in binary else binary
     target = next((p for p, argv in below.items() if Path(argv[0]).name == Path(path).name), None)
-    return Held(pid, mountpoint, path, _inner_pid(target) if target else None, out)
-
-
-def _processes() -> Mapping[int, int]:
-    """pid -> parent's pid, of everything that is alive."""
-    table = {}
-    for entry in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            table[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-    return table
-
-
-def _descendants(pid: int, table: Mapping[int, int]) -> list[int]:
-    found = [pid]
-    for known in found:
-        found += [child for child, parent in table.items() if parent == known]
-    return found[1:]
+    return Held(pid, mountpoint, path, procfs.inner_pid(target) if target else None, out)
 
 
 def _argv(pid: int) -> list[str]:
     with suppress(OSError):
         return Path(f"/proc/{pid}/cmdline").read_text().split("\0")[:-1] or [""]
     return [""]
-
-
-def _inner_pid(pid: int) -> int | None:
-    with suppress(OSError):
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("NSpid:"):
-                return int(line.split()[-1])
-    return None
 
 
 def enter(at: Held, command: Sequence[str]) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from fuselab.checksums import SUMS, quick_fault
-from fuselab.files import rename, write_atomically
+from fuselab.files import next_numbered, rename, write_atomically
 
 REASON = "set-aside.txt"
 Doubt = Callable[[Path], str | None]
@@ -82,10 +82,7 @@ def home_of(folder: Path, attempts: Path | None = None) -> Path:
 
 def set_aside(aside: Aside, attempts: Path) -> Path:
     """Move the folder below `attempts`, where `fuselab clean` finds it; where it is now."""
-    base = home_of(aside.folder, attempts)
-    base.mkdir(parents=True, exist_ok=True)
-    taken = [int(path.name) for path in base.iterdir() if path.name.isdigit()]
-    place = base / str(max(taken, default=0) + 1)
+    place = next_numbered(home_of(aside.folder, attempts))
     rename(aside.folder, place)
     write_atomically(place / aside.note, f"{aside.reason}\n")
     print(f"{aside.reason}: it is made again, and what was there is in {place}", file=sys.stderr)

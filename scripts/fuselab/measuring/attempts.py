@@ -15,10 +15,11 @@ from typing import Literal, TypeVar
 import msgspec
 
 from fuselab.checksums import write_sums
-from fuselab.files import rename
+from fuselab.files import next_numbered, rename
 from fuselab.measuring import anew
 from fuselab.measuring.retries import Pair
 from fuselab.records.outcomes import Failure
+from fuselab.records.places import Results
 from fuselab.records.request import Load, MountConfig, Purpose, RunRequest
 from fuselab.records.run import RunRecord
 from fuselab.rig.run import execute
@@ -118,10 +119,7 @@ def put_away(out: Path) -> None:
 
 def new_attempt(experiment: str, *words: str) -> Path:
     """A new, numbered folder for one attempt; earlier ones stay."""
-    base = Path("results") / experiment / "attempts" / ".".join(words)
-    base.mkdir(parents=True, exist_ok=True)
-    taken = [int(path.name) for path in base.iterdir() if path.name.isdigit()]
-    folder = base / str(max(taken, default=0) + 1)
+    folder = next_numbered(Results().experiment(experiment).attempts_of(*words))
     folder.mkdir()
     return folder
 

@@ -7,7 +7,6 @@ take it, and the kernel drops it with its process. Root behind sudo takes the lo
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pwd
 import stat
@@ -17,6 +16,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from fuselab import foreign
+from fuselab.locks import holders, lock, try_lock
 from fuselab.measuring.attempts import NO_PATIENCE
 from fuselab.screen import on_screen
 
@@ -67,22 +67,17 @@ def _open_folder(user: int) -> int | None:
 
 
 def _take(folder: int) -> None:
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    if try_lock(folder):
         return
-    except BlockingIOError:
-        on_screen(f"waiting for another measurement on this machine{_holder(folder)}")
+    on_screen(f"waiting for another measurement on this machine{_holder(folder)}")
     started = time.monotonic()
-    fcntl.flock(folder, fcntl.LOCK_EX)
+    lock(folder)
     on_screen(f"measuring, after having waited for {time.monotonic() - started:.0f} s")
 
 
 def _holder(folder: int) -> str:
     """Who holds the lock, as far as /proc says: it names no process outside our pid namespace."""
-    number = str(os.fstat(folder).st_ino)
-    with suppress(OSError, ValueError):
-        for line in Path("/proc/locks").read_text().splitlines():
-            words = line.split()
-            if words[1] == "FLOCK" and words[5].rpartition(":")[2] == number and int(words[4]) > 0:
-                return f": process {words[4]}, in {foreign.name(os.readlink(f'/proc/{words[4]}/cwd'))}"
+    with suppress(OSError):
+        for pid in holders(folder):
+            return f": process {pid}, in {foreign.name(os.readlink(f'/proc/{pid}/cwd'))}"
     return ""

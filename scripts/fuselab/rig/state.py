@@ -8,7 +8,6 @@ lock, too: the kernel drops that with its process, which tells a folder in use f
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import re
 import secrets
@@ -20,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fuselab.errors import RigError
-from fuselab.files import locked
+from fuselab.files import open_folder
+from fuselab.locks import lock, locked, try_lock
 from fuselab.system import kernel, mountinfo, state_root
 
 MIN_FREE_BYTES = 256 << 20
@@ -90,11 +90,8 @@ def state_folder(root: Path, checkout: Path) -> Iterator[State]:
 
 def sweep(root: Path) -> list[str]:
     """Remove the state folders below `root` that no living run holds; return their names. Raises OSError."""
-    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
+    with open_folder(root) as folder:
         return _sweep(folder, root)
-    finally:
-        os.close(folder)
 
 
 def _sweep(folder: int, root: Path) -> list[str]:
@@ -109,17 +106,11 @@ def _sweep(folder: int, root: Path) -> list[str]:
 
 def dead(root: Path) -> list[str]:
     """Names of the state folders below `root` that killed runs left; none if it cannot be read."""
-    try:
-        folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
-        return []
     found = []
-    try:
+    with suppress(OSError), open_folder(root) as folder:
         for name in _named(folder):
             with _dead(name, folder) as left:
                 found += [name] if left else []
-    finally:
-        os.close(folder)
     return found
 
 
@@ -139,7 +130,7 @@ def _make(name: str, folder: int) -> int:
     os.mkdir(name, 0o755, dir_fd=folder)
     try:
         mark = os.open(f"{name}/{MARK}", flags, 0o600, dir_fd=folder)
-        fcntl.flock(mark, fcntl.LOCK_EX)
+        lock(mark)
         os.write(mark, _content(name, folder))
     except OSError:  # without its mark nobody would ever remove it
         with suppress(OSError):
@@ -163,7 +154,7 @@ def _dead(name: str, folder: int) -> Iterator[bool]:
         yield False
         return
     try:
-        yield _is_ours(mark, name, folder) and _taken(mark)
+        yield _is_ours(mark, name, folder) and try_lock(mark)
     finally:
         os.close(mark)
 
@@ -172,14 +163,6 @@ def _is_ours(mark: int, name: str, folder: int) -> bool:
     status = os.fstat(mark)
     owned = status.st_uid in state_root.trusted()
     return stat.S_ISREG(status.st_mode) and owned and os.pread(mark, 4096, 0) == _content(name, folder)
-
-
-def _taken(mark: int) -> bool:
-    try:
-        fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def require_space(folder: Path, needed_bytes: int = MIN_FREE_BYTES) -> None:
@@ -203,16 +186,13 @@ def _remove(name: str, folder: int, root: Path) -> None:
     if mountinfo.below(root / name):
         return
     with suppress(OSError):
-        inside = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
-        try:
+        with open_folder(name, folder) as inside:
             for entry in os.listdir(inside):
                 if entry != MARK:
                     _remove_entry(entry, inside)
             if os.listdir(inside) != [MARK]:
                 return
             os.unlink(MARK, dir_fd=inside)
-        finally:
-            os.close(inside)
         os.rmdir(name, dir_fd=folder)
 
 

@@ -6,7 +6,6 @@ that ever were, and perf can be told to look at the members alone. Only root may
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 import time
@@ -15,6 +14,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from fuselab.files import open_folder
+from fuselab.locks import lock, try_lock
 from fuselab.system import mountinfo
 from fuselab.system.process import pause_s
 
@@ -63,25 +64,21 @@ def new_group() -> Iterator[Group | None]:
     if made is None:
         yield None
         return
-    group, lock = made
+    group, folder = made
     try:
         yield group
     finally:
         _remove(group.path)
-        os.close(lock)
+        os.close(folder)
 
 
 def sweep(below: Path) -> None:
     """Remove the groups of killed runs: they carry our mark, nobody holds them, and they are empty."""
     for path in below.glob(f"{PREFIX}*"):
-        with suppress(OSError):
-            lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                os.getxattr(lock, _MARK)
+        with suppress(OSError), open_folder(path) as folder:
+            if try_lock(folder):
+                os.getxattr(folder, _MARK)
                 path.rmdir()
-            finally:
-                os.close(lock)
 
 
 def _hierarchy() -> tuple[Path, str] | None:
@@ -108,15 +105,15 @@ def _make(mountpoint: Path, own: str) -> tuple[Group, int] | None:
         group.path.mkdir()
     except OSError:
         return None
-    lock = os.open(group.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    fcntl.flock(lock, fcntl.LOCK_EX)
+    folder = os.open(group.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    lock(folder)
     try:
-        os.setxattr(lock, _MARK, b"")
+        os.setxattr(folder, _MARK, b"")
     except OSError:
-        os.close(lock)
+        os.close(folder)
         group.path.rmdir()
         return None
-    return group, lock
+    return group, folder
 
 
 def _remove(path: Path) -> None:

@@ -98,6 +98,13 @@ def family(root: int) -> set[int]:
     return descendants(table, root) & table.keys()
 
 
+def inner_pid(pid: int) -> int | None:
+    """The number that a process has for itself, in the innermost of its pid namespaces; None if it is gone."""
+    with suppress(OSError):
+        return int(_field(pid, "NSpid")[-1])
+    return None
+
+
 def thread_state(tid: int) -> str:
     """One letter of proc_pid_stat(5); "" if it is gone."""
     with suppress(OSError):
@@ -139,9 +146,7 @@ def memory_bytes() -> dict[str, int]:
 
 def rss_peak_bytes(pid: int) -> int | None:
     with suppress(OSError, ValueError):
-        for line in Path(f"/proc/{pid}/status").read_text(errors="replace").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
+        return int(_field(pid, "VmHWM")[0]) * 1024
     return None
 
 
@@ -171,6 +176,14 @@ def temperature_c() -> float | None:
     """Of the hottest zone."""
     found = _numbers("/sys/class/thermal", "thermal_zone*/temp")
     return max(found) / 1000 if found else None
+
+
+def _field(pid: int, name: str) -> list[str]:
+    """Words of a line of proc_pid_status(5). Raises OSError if the process is gone, or has no such line."""
+    for line in Path(f"/proc/{pid}/status").read_text(errors="replace").splitlines():
+        if line.startswith(f"{name}:"):
+            return line.split()[1:]
+    raise ProcessLookupError(name)
 
 
 def _numbers(folder: str, pattern: str) -> list[int]:

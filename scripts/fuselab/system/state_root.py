@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fuselab.errors import RigError
+from fuselab.files import open_folder
 from fuselab.system import mountinfo
 
 _WHOLE = ("/bin", "/boot", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/sbin", "/sys", "/usr")
@@ -61,15 +62,12 @@ def opened(folder: Path, checkout: Path) -> Iterator[int]:
     if reason := refusal(folder, checkout):
         raise RigError(f"the state folder is refused: {reason}")
     folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
+    with open_folder(folder) as descriptor:
         if reason := owner_refusal(os.fstat(descriptor)):
             raise RigError(
                 f"the state folder {folder} {reason}: name one of your own with `state:` in the experiment"
             )
         yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def _owners_are_known() -> bool:

@@ -5,12 +5,10 @@ Only what has the shape that fuselab gives it is ever listed, and nothing that a
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -153,17 +151,3 @@ def remove(leftovers: list[Leftover], root: Path) -> Iterator[Leftover]:
                 break
             parent.rmdir()
         yield leftover
-
-
-@contextmanager
-def alone(root: Path) -> Iterator[bool]:
-    """Whether no snakemake of this checkout lives (it holds a shared flock); none can begin to while inside."""
-    folder = root / ".snakemake"
-    folder.mkdir(exist_ok=True)
-    with (folder / "fuselab.flock").open("a") as guard:
-        try:
-            fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True

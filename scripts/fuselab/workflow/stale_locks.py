@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
 from base64 import urlsafe_b64decode
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
 from snakemake import exceptions
 
 from fuselab.checksums import SUMS
+from fuselab.locks import holders, open_lock, share_lock, try_lock
 
 _SCRIPT = re.compile(r"tmp[a-z0-9_]{8}\.[a-z_]+\.py")
 
@@ -23,12 +23,12 @@ _SCRIPT = re.compile(r"tmp[a-z0-9_]{8}\.[a-z_]+\.py")
 class Guard:
     """Marks a main process as living for as long as it is open."""
 
-    file: TextIO
+    descriptor: int
     alone: bool
     """Whether no other lived in the checkout when this one began."""
 
     def close(self) -> None:
-        self.file.close()
+        os.close(self.descriptor)
 
 
 def take_over(root: Path) -> Guard:
@@ -37,32 +37,42 @@ def take_over(root: Path) -> Guard:
     Every main process holds a shared flock on one file; whoever can take it exclusively is alone. The kernel drops a
     flock with its process, however that died. Snakemake's own lock files hold no process id.
     """
-    folder = root / ".snakemake"
-    folder.mkdir(exist_ok=True)
-    guard = (folder / "fuselab.flock").open("a")
-    os.set_inheritable(guard.fileno(), False)
-    alone = False
-    try:
-        fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        exceptions.LockException = _busy(guard)
-    else:
-        alone = True
+    folder, guard = root / ".snakemake", _open_guard(root)
+    first = try_lock(guard)
+    if first:
         for lock in (folder / "locks").glob("*"):
             lock.unlink(missing_ok=True)
         _keep_what_is_whole(root, folder / "incomplete")
         _remove_what_is_half(root, folder / "incomplete")
         _remove_scripts(folder / "scripts")
-    fcntl.flock(guard, fcntl.LOCK_SH)
-    return Guard(guard, alone)
+    else:
+        exceptions.LockException = _busy(guard)
+    share_lock(guard)
+    return Guard(guard, alone=first)
 
 
-def _busy(guard: TextIO) -> type[exceptions.WorkflowError]:
+@contextmanager
+def alone(root: Path) -> Iterator[bool]:
+    """Whether no snakemake of this checkout lives; none can begin to while inside."""
+    guard = _open_guard(root)
+    try:
+        yield try_lock(guard)
+    finally:
+        os.close(guard)
+
+
+def _open_guard(root: Path) -> int:
+    folder = root / ".snakemake"
+    folder.mkdir(exist_ok=True)
+    return open_lock(folder / "fuselab.flock")
+
+
+def _busy(guard: int) -> type[exceptions.WorkflowError]:
     """What Snakemake raises where another one makes the same files, in words of a checkout with living processes.
 
     Its own say to remove the lock by hand: here nobody's lock outlives him.
     """
-    numbers = " and ".join(map(str, living(guard))) or "of an unknown number"
+    numbers = " and ".join(str(pid) for pid in holders(guard) if pid != os.getpid()) or "of an unknown number"
 
     class LockException(exceptions.WorkflowError):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -72,14 +82,6 @@ def _busy(guard: TextIO) -> type[exceptions.WorkflowError]:
             )
 
     return LockException
-
-
-def living(guard: TextIO) -> list[int]:
-    """Processes that hold a lock on the file: the kernel's own list."""
-    inode = f":{os.fstat(guard.fileno()).st_ino}"
-    lines = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
-    held = {int(words[4]) for words in lines if words[1] == "FLOCK" and words[5].endswith(inode)}
-    return sorted(held - {os.getpid()})
 
 
 def _keep_what_is_whole(root: Path, marks: Path) -> None:

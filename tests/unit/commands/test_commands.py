@@ -17,7 +17,8 @@ from fuselab.queries import tables
 from fuselab.records.run import Phases, RunRecord
 from fuselab.rig.state import state_folder
 from fuselab.schema import schemas
-from fuselab.workflow.cleanup import alone, every_leftover, named_paths
+from fuselab.workflow.cleanup import every_leftover, named_paths
+from fuselab.workflow.stale_locks import alone
 
 
 def record(**changes: Any) -> RunRecord:

@@ -6,9 +6,7 @@ build id. An expression is postfix: `$rsp 16 +` adds, `^` reads a word of memory
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,6 +14,7 @@ from pathlib import Path
 
 from fuselab.analysis.symbols.elf import ElfImage
 from fuselab.analysis.symbols.symcache import default_folder
+from fuselab.files import write_atomically
 
 _FUNCTION = re.compile(rb"^STACK CFI INIT ([0-9a-f]+) ([0-9a-f]+) (.*)$", re.M)
 _CFA = re.compile(rb"\.cfa: \$(rsp|rbp) (-?\d+) \+")
@@ -91,10 +90,7 @@ def read_call_frames(image: ElfImage, folder: Path | None = None) -> CallFrames:
     if file.is_file():
         return CallFrames(file.read_bytes())
     text = _extract(image)
-    descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=f".{file.name}.")
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(text)
-    os.replace(temporary, file)
+    write_atomically(file, text)
     return CallFrames(text)
 
 

@@ -22,6 +22,7 @@ from fuselab.analysis.symbols.maps import MIXED
 from fuselab.analysis.symbols.symcache import default_folder
 from fuselab.errors import NotElfError
 from fuselab.files import sha256, write_atomically
+from fuselab.system import procfs
 
 MODULES, VDSO_FILE = "modules.json", "vdso.so"
 VDSO = "[vdso]"
@@ -66,9 +67,7 @@ def keep_modules(folder: Path, pids: Iterable[int]) -> None:
 def _keep_perf_map(folder: Path, pid: int) -> None:
     """As far as it is written; it is named by the number that the process has for itself."""
     with suppress(OSError):
-        status = Path(f"/proc/{pid}/status").read_text()
-        own = next(line.split()[-1] for line in status.splitlines() if line.startswith("NSpid:"))
-        source = Path(f"/proc/{pid}/root/tmp/perf-{own}.map")
+        source = Path(f"/proc/{pid}/root/tmp/perf-{procfs.inner_pid(pid)}.map")
         if source.is_file() and source.stat().st_size <= LARGEST_MAP_BYTES:
             shutil.copyfile(source, folder / f"perf-{pid}.map")
 

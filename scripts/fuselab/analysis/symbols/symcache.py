@@ -6,25 +6,21 @@ are written under a lock and renamed into place, so any number of processes may 
 
 from __future__ import annotations
 
-import fcntl
-import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fuselab.analysis.symbols.elf import DEBUG_ROOTS, ElfImage, debug_file
 from fuselab.errors import NoSymbolsError
+from fuselab.files import atomically
+from fuselab.locks import locked
+from fuselab.paths import cache_folder
 
 if TYPE_CHECKING:
     from symbolic.symcache import SymCache
 
 
 def default_folder() -> Path:
-    """`${XDG_CACHE_HOME:-~/.cache}/fuselab/symbols`."""
-    root = os.environ.get("XDG_CACHE_HOME")
-    return (Path(root) if root else Path.home() / ".cache") / "fuselab" / "symbols"
+    return cache_folder() / "symbols"
 
 
 def open_symcache(
@@ -46,12 +42,12 @@ def open_symcache(
     file = folder / f"{image.build_id}.{kind}.v{SYMCACHE_LATEST_VERSION}.symcache"
     if cache := _try_open(file):
         return cache
-    with _locked(file.with_suffix(".lock")):
-        # Another process may have made it while this one waited.
-        if cache := _try_open(file):
-            return cache
-        _make(source, file)
-    cache = _try_open(file)
+    with locked(file.with_suffix(".lock")):
+        cache = _try_open(file)  # another process may have made it while this one waited
+        if cache is None:
+            _make(source, file)
+            cache = _try_open(file)
+        file.with_suffix(".lock").unlink(missing_ok=True)
     if cache is None:
         raise NoSymbolsError(f"the symbol cache just written for {source} cannot be read: {file}")
     return cache
@@ -67,16 +63,6 @@ def _try_open(file: Path) -> SymCache | None:
         return None
 
 
-@contextmanager
-def _locked(file: Path) -> Iterator[None]:
-    with file.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            file.unlink(missing_ok=True)
-
-
 def _make(source: Path, file: Path) -> None:
     from symbolic.debuginfo import Archive
     from symbolic.exceptions import SymbolicError
@@ -87,12 +73,5 @@ def _make(source: Path, file: Path) -> None:
         cache = next(archive.iter_objects()).make_symcache()
     except (SymbolicError, StopIteration) as error:
         raise NoSymbolsError(f"no symbols can be read from {source}: {error}") from error
-    descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            cache.dump_into(stream)  # type: ignore[no-untyped-call]
-            os.fchmod(stream.fileno(), 0o644)
-        os.replace(temporary, file)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with atomically(file) as stream:
+        cache.dump_into(stream)  # type: ignore[no-untyped-call]
