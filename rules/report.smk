@@ -16,22 +16,28 @@ rule plan:
         "../scripts/plan.py"
 
 
+# All that the page of an experiment is made of, for every rule that reads it.
+PAGE = dict(
+    plan="results/{experiment}/plan.json",
+    yaml="experiments/{experiment}.yaml",
+    metrics="results/{experiment}/metrics.csv",
+    comparisons="results/{experiment}/comparisons.csv",
+    blocks=lambda wc: lab.files(wc).blocks(checkpoints),
+    verified=lambda wc: lab.files(wc).verified(),
+    processed=lambda wc: lab.files(wc).processed,
+    diffs=lambda wc: lab.files(wc).diffs,
+    builds=ancient(lambda wc: lab.files(wc).all_builds),
+    mounts=lambda wc: lab.files(wc).mounts,
+    loads=lambda wc: lab.files(wc).jobs,
+    blindspots=lambda wc: lab.files(wc).blindspots,
+    queries=lambda wc: lab.files(wc).queries,
+    costs=lambda wc: lab.files(wc).costs,
+)
+
+
 rule report:
     input:
-        plan="results/{experiment}/plan.json",
-        yaml="experiments/{experiment}.yaml",
-        metrics="results/{experiment}/metrics.csv",
-        comparisons="results/{experiment}/comparisons.csv",
-        blocks=lambda wc: lab.files(wc).blocks(checkpoints),
-        verified=lambda wc: lab.files(wc).verified(),
-        processed=lambda wc: lab.files(wc).processed,
-        diffs=lambda wc: lab.files(wc).diffs,
-        builds=ancient(lambda wc: lab.files(wc).all_builds),
-        mounts=lambda wc: lab.files(wc).mounts,
-        loads=lambda wc: lab.files(wc).jobs,
-        blindspots=lambda wc: lab.files(wc).blindspots,
-        queries=lambda wc: lab.files(wc).queries,
-        costs=lambda wc: lab.files(wc).costs,
+        **PAGE,
     output:
         report=report(
             "results/{experiment}/report.html",
@@ -76,8 +82,8 @@ rule overview:
 rule bundle:
     # Everything that a paper or a reader elsewhere needs, in one file.
     input:
+        **PAGE,
         report="results/{experiment}/report.html",
-        yaml="experiments/{experiment}.yaml",
     output:
         "results/{experiment}/bundle.zip",
     log:
@@ -96,8 +102,8 @@ rule bundle:
 rule reproduced:
     # Which verdicts of a bundle from elsewhere hold here: `--config bundle=FILE`.
     input:
+        **PAGE,
         report="results/{experiment}/report.html",
-        yaml="experiments/{experiment}.yaml",
         bundle=lambda wc: lab.bundle(wc.experiment, config.get("bundle")),
     output:
         "results/{experiment}/reproduced.html",

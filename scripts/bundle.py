@@ -4,7 +4,7 @@ from pathlib import Path
 
 from fuselab.jobs.job import job
 from fuselab.errors import JobError
-from fuselab.report.inputs import find
+from fuselab.report.inputs import given
 from fuselab.report.paper.bundle import write_bundle
 from fuselab.report.paper.uncommitted import CHOICES, uncommitted
 from fuselab.screen import on_screen
@@ -13,7 +13,7 @@ with job(snakemake) as step:
     diffs = step.params.diffs
     if diffs not in CHOICES:
         raise JobError(f"--config diffs={diffs}: there are {', '.join(CHOICES)}")
-    inputs = find(Path("results"), Path(step.input.yaml), step.wildcards.experiment)
+    inputs = given(step.input)
     for changes in filter(None, map(uncommitted, inputs.builds)):
         on_screen(changes.said(diffs))
     try:

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from fuselab.jobs.job import job
-from fuselab.report.inputs import find
+from fuselab.report.inputs import given
 from fuselab.report.page.render import write_report
 from fuselab.report.summary import write_summary
 
 with job(snakemake) as step:
-    inputs = find(Path("results"), Path(step.input.yaml), step.wildcards.experiment)
+    inputs = given(step.input)
     write_report(inputs, Path(step.output.report))
     write_summary(inputs, Path(step.output.markdown), Path(step.output.json))

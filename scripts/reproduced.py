@@ -4,11 +4,11 @@ from pathlib import Path
 
 from fuselab.jobs.job import job
 from fuselab.errors import JobError
-from fuselab.report.inputs import find
+from fuselab.report.inputs import given
 from fuselab.report.reproduction.reproduced import write_reproduced
 
 with job(snakemake) as step:
-    inputs = find(Path("results"), Path(step.input.yaml), step.wildcards.experiment)
+    inputs = given(step.input)
     try:
         write_reproduced(Path(step.input.bundle), inputs, Path(), Path(step.output[0]))
     except ValueError as error:

@@ -1,25 +1,15 @@
-"""The files that a report is made of, and the folders that hold them.
-
-What the report reads of each (all below `results/<experiment>/`):
-
-- `comparisons.csv` may add `level`, `p`, `p_adjusted`, `family` (primary, exploratory, control), `mean_ratio`,
-  `max_ratio`, `stall_rate`, `note`; whatever else it has is shown in the full table under its own name.
-- `costs.csv`: the columns of comparisons.csv and `profiler`, `step` (`compiled in` or `switched on`).
-- `processed/<variant>/<workload>/blindspots.parquet` (or `.csv`): one row per span name, its times
-  as `target`, `name`, `calls`, `wall_ns`, `poll_ns`, `oncpu_ns`, `blocked_ns`, `preempted_ns`, `idle_ns`,
-  `awaiting_ns`, `unexplained_ns`; beside it `blindspots.json` with `headline` and `notes`.
-- `processed/<variant>/<workload>/queries.json`: `[{title, sql, columns, rows, error}]`.
-- Tables name the unit of a column in its last word: `_ns`, `_us`, `_s`, `_bytes`, `_share`.
-"""
+"""The files that a report is made of: those that its rule was given, or those that an earlier plan.json names."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
+from fuselab.records.places import BLOCK, BUILD, DIFF, PROFILE, RUN, VERIFY, Home, Results, numbered
 from fuselab.report.plan import PlanFile, read_plan
 
 
@@ -27,8 +17,6 @@ from fuselab.report.plan import PlanFile, read_plan
 class ReportInputs:
     """Everything a report reads. A file that is named but absent is an error; one not named is a thing not done."""
 
-    results: Path
-    """The folder `results/`."""
     experiment: Path
     """The YAML file."""
     plan_file: Path
@@ -45,6 +33,7 @@ class ReportInputs:
     builds: tuple[Path, ...] = ()
     """build.json of each build."""
     blindspots: tuple[Path, ...] = ()
+    """Where the time is, a table of each (variant, workload); its words lie beside it."""
     queries: tuple[Path, ...] = ()
     costs: Path | None = None
 
@@ -59,68 +48,62 @@ class ReportInputs:
 
     def runs(self) -> Iterator[Path]:
         """run.json of every timed run that is part of a block."""
-        for block in self.blocks:
-            for variant in self.plan.names():
-                run = block.parent / variant / "run.json"
-                if run.is_file():
-                    yield run
+        runs = (block.parent / name / RUN for block in self.blocks for name in self.plan.names())
+        return filter(Path.is_file, runs)
+
+
+def given(inputs: Any) -> ReportInputs:
+    """Of a step: `inputs` are what Snakemake gives to a rule that has PAGE of rules/report.smk."""
+    made = {Path(path) for path in inputs}
+    return _named(Path(inputs.plan), Path(inputs.yaml), lambda path: path in made or path.parent in made)
 
 
 def find(results: Path, experiment: Path, name: str) -> ReportInputs:
-    """The inputs of experiment `name` that are there now, by what its plan.json names."""
-    folder = results / name
-    plan = read_plan(folder / "plan.json")
-    counted = _counted(folder / "metrics.csv")
-    blocks = [
-        path
-        for workload in plan.workloads
-        for path in sorted((folder / "blocks" / workload.name / workload.spec).glob("*/block.json"))
-        if workload.name not in counted or int(path.parent.name) in counted[workload.name]
-    ]
-    verifies = [
-        folder / "verify" / v.name / v.verify_spec / "verify.json" for v in plan.variants if v.verify_spec
-    ]
-    sides = [(v.name, w.name) for v in plan.variants for w in plan.workloads]
+    """Of an experiment that was reported before, as far as its files are still there. `experiment` is its YAML."""
+    return _named(Home(results / name).plan, experiment, Path.is_file)
+
+
+def _named(plan_file: Path, experiment: Path, there: Callable[[Path], bool]) -> ReportInputs:
+    """What plan.json names, in its order, as far as it is `there`."""
+
+    def those(paths: Iterable[Path]) -> tuple[Path, ...]:
+        return tuple(filter(there, paths))
+
+    home, plan = Home(plan_file.parent), read_plan(plan_file)
+    cells = [(v.name, w.name) for v in plan.variants for w in plan.workloads]
     profilers = [p.name for p in plan.profilers]
-    cells = [folder / "processed" / variant / workload for variant, workload in sides]
-    profiles = [cell / profiler / "profile.json" for profiler in profilers for cell in cells]
-    diffs = [
-        folder / "diffs" / f"{c.variant}-vs-{c.baseline}" / w.name / profiler / "diff.json"
-        for profiler in profilers
-        for c in plan.contrasts
-        for w in plan.workloads
-    ]
     mounted = (build for variant in plan.variants for build in variant.builds.values())
     builds = dict.fromkeys((*mounted, *plan.builds))  # a plan.json of before has those of the mounts alone
-    costs = folder / "costs.csv"
     return ReportInputs(
-        results=results,
         experiment=experiment,
-        plan_file=folder / "plan.json",
-        comparisons=folder / "comparisons.csv",
-        metrics=folder / "metrics.csv",
-        blocks=tuple(blocks),
-        verifies=_present(verifies),
-        profiles=_present(profiles),
-        diffs=_present(diffs),
-        builds=_present([results / "builds" / build / "build.json" for build in builds]),
-        blindspots=_present(
-            [cell / name for cell in cells for name in ("blindspots.parquet", "blindspots.csv")]
+        plan_file=plan_file,
+        comparisons=home.comparisons,
+        metrics=home.metrics,
+        blocks=those(
+            home.block(w.name, w.spec, numbered(number)) / BLOCK
+            for w in plan.workloads
+            for number in range(1, _blocks(plan, w.name, home.metrics) + 1)
         ),
-        queries=_present([cell / "queries.json" for cell in cells]),
-        costs=costs if costs.is_file() else None,
+        verifies=those(home.verified(v.name, v.verify_spec) / VERIFY for v in plan.variants),
+        profiles=those(home.processed(*cell, p) / PROFILE for p in profilers for cell in cells),
+        diffs=those(
+            home.diff(c.variant, c.baseline, w.name, p) / DIFF
+            for p in profilers
+            for c in plan.contrasts
+            for w in plan.workloads
+        ),
+        builds=those(Results(home.folder.parents[1]).build(build) / BUILD for build in builds),
+        blindspots=those(home.blindspots(*cell) for cell in cells),
+        queries=those(home.queries(*cell) for cell in cells),
+        costs=next(iter(those([home.costs])), None),
     )
 
 
-def _counted(metrics: Path) -> dict[str, set[int]]:
-    """The blocks that were judged, by workload: others may lie beside them from an earlier, longer plan."""
-    found: dict[str, set[int]] = {}
-    if metrics.is_file():
-        with metrics.open(newline="") as file:
-            for row in csv.DictReader(file):
-                found.setdefault(row["workload"], set()).add(int(float(row["block"])))
-    return found
-
-
-def _present(paths: list[Path]) -> tuple[Path, ...]:
-    return tuple(path for path in paths if path.is_file())
+def _blocks(plan: PlanFile, workload: str, metrics: Path) -> int:
+    """How many there are: with `blocks: auto`, as many as the looks asked for, whose figures are in metrics.csv."""
+    if isinstance(plan.blocks, int):
+        return plan.blocks
+    with metrics.open(newline="") as file:
+        return max(
+            (int(row["block"]) for row in csv.DictReader(file) if row["workload"] == workload), default=0
+        )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fuselab.paths import tool
+from fuselab.programs import tool
 
 REPOSITORY = Path(__file__).parents[3]
 BRIDGE = (files("fuselab.report") / "templates" / "flamegraph_bridge.js").read_text()

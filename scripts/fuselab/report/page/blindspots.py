@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 
@@ -42,7 +41,7 @@ def _present(results: Results) -> Iterator[tuple[str, dict[str, pd.DataFrame]]]:
     """(workload, variant -> its table) of every workload that has any."""
     for workload in results.plan.workloads:
         sides = {name: results.blindspots.get((name, workload.name)) for name in results.plan.names()}
-        found = {name: read(side[0]) for name, side in sides.items() if side is not None}
+        found = {name: pd.read_parquet(side[0]) for name, side in sides.items() if side is not None}
         if found:
             yield workload.name, found
 
@@ -76,10 +75,6 @@ def _together(said: dict[str, tuple[str, ...]]) -> Iterator[str]:
     """What is said of several variants alike is said once, of them all."""
     for text in dict.fromkeys(text for texts in said.values() for text in texts):
         yield f"{words.listing([f'`{name}`' for name, texts in said.items() if text in texts])}: {text}"
-
-
-def read(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
 
 
 def totals(table: pd.DataFrame) -> pd.Series[float]:

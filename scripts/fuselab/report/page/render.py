@@ -99,7 +99,7 @@ def page(inputs: ReportInputs, out: Path) -> Page:
         sections=tuple(Section(key, title) for key, title in _SECTIONS if key != "time" or spots or views),
         embeds=carrier.embeds,
         notes=plan.notes,
-        overview=Link(carrier.href(inputs.results / "report.html"), "All experiments"),
+        overview=Link(carrier.href(inputs.folder.parent / "report.html"), "All experiments"),
     )
 
 
