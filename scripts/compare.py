@@ -5,11 +5,12 @@ from pathlib import Path
 import msgspec
 
 from fuselab.jobs.job import job
-from fuselab.jobs.compare import Judgement, write_comparisons
+from fuselab.jobs.compare import write_comparisons
+from fuselab.records.design import Design
 
 with job(snakemake) as step:
     write_comparisons(
-        msgspec.convert(dict(step.params.design), Judgement),
+        msgspec.convert(dict(step.params.design), Design),
         Path(step.input.metrics),
         [Path(path) for path in step.input.blocks],
         [Path(path) for path in step.input.verified],

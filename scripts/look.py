@@ -5,11 +5,12 @@ from pathlib import Path
 import msgspec
 
 from fuselab.jobs.job import job
-from fuselab.jobs.compare import Judgement, take_look
+from fuselab.jobs.look import take_look
+from fuselab.records.design import Design
 
 with job(snakemake) as step:
     take_look(
-        msgspec.convert(dict(step.params.design), Judgement),
+        msgspec.convert(dict(step.params.design), Design),
         step.wildcards.workload,
         [Path(path) for path in step.input.blocks],
         dict(step.params.kinds),

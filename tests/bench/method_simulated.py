@@ -18,9 +18,11 @@ import numpy as np
 from scipy import stats
 
 from fuselab.compare.power import NOISY, QUIET
-from fuselab.compare.schedule import Blocks
 from fuselab.compare.signed_rank import Floats, untied_batch
-from fuselab.compare.simulate import Outcome, machine, simulate
+from fuselab.records.design import Blocks
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # the checkout
+from tests.bench.simulate import Outcome, machine, simulate
 
 TABLE = Path(__file__).with_name("method_table.csv")
 STATED_EXPERIMENTS = 8000

@@ -11,13 +11,16 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from fuselab.compare.power import NOISY, QUIET, Noise
 from fuselab.compare.signed_rank import Floats, untied_batch
-from fuselab.compare.simulate import machine
 from fuselab.history.change_points import ALPHA, FEWEST_IN_ALL, PENALTIES, change_points, level_starts
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # the checkout
+from tests.bench.simulate import machine
 
 NIGHTS, BLOCKS, STEP_AT = 90, 12, 60
 STEP = math.log(1.05)

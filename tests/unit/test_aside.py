@@ -9,6 +9,7 @@ import pytest
 
 from fuselab.checksums import write_sums
 from fuselab.measuring.aside import REASON, Group, doubtful, mixed, set_aside
+from fuselab.records.block import BlockRecord
 
 SPEC = Path("results/e/blocks/seq/0123456789ab")
 
@@ -21,7 +22,9 @@ def somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def block(number: int, code: str = "new") -> Path:
     folder = SPEC / f"{number:03d}"
     folder.mkdir(parents=True)
-    (folder / "block.json").write_bytes(msgspec.json.encode({"block": number, "code": code}))
+    (folder / "block.json").write_bytes(
+        msgspec.json.encode(BlockRecord(number, "w", "timed", (), 1, {}, 1, (), False, code))
+    )
     write_sums(folder)
     return folder
 

@@ -6,31 +6,40 @@ import csv
 import json
 import math
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pandas as pd
 import pytest
 
-from fuselab.compare.comparisons import compare
-from fuselab.jobs.compare import Judgement, design, read_metrics, take_look, write_comparisons
-from fuselab.queries.tables import write_metrics
-from fuselab.records.outcomes import BlockRecord, Failure, VariantOutcome, Verified, Void
+from fuselab.compare.comparisons import frame, judge
+from fuselab.jobs.compare import attrition, write_comparisons
+from fuselab.jobs.look import take_look
+from fuselab.jobs.metrics import write_metrics
+from fuselab.records.block import BlockRecord, VariantOutcome, Void
+from fuselab.records.comparison import Comparison
+from fuselab.records.design import Design
+from fuselab.records.failures import Failure
+from fuselab.records.metrics import Sample
 from fuselab.records.run import Environment, Phases, RunRecord
+from fuselab.records.table import read_rows
+from fuselab.records.verified import Verified
 from fuselab.workloads.command.kind import Outcome
 
 KINDS = {"w": "command"}
 
 
-def judgement(*variants: str, **changes: Any) -> Judgement:
+def judgement(*variants: str, **changes: Any) -> Design:
     """The first variant is the baseline of the others; all run one command."""
     said: dict[str, Any] = {
         "experiment": "e", "baseline": variants[0], "contrasts": tuple((variants[0], v) for v in variants[1:]),
         "workloads": ("w",), "primary": ("command.wall_s",), "threshold": 0.05, "blocks": 12, "controls": (),
         "closed_loop": (),
     }  # fmt: skip
-    return Judgement(**{**said, **changes})
+    return Design(**{**said, **changes})
 
 
 def environment(**changes: Any) -> Environment:
@@ -90,7 +99,7 @@ class Experiment:
         (folder / "block.json").write_bytes(msgspec.json.encode(record))
         self.blocks.append(folder)
 
-    def judge(self, said: Judgement) -> dict[str, dict[str, str]]:
+    def judge(self, said: Design) -> dict[str, dict[str, str]]:
         """Rows of comparisons.csv by variant."""
         metrics, out = self.root / "metrics.csv", self.root / "comparisons.csv"
         write_metrics(self.blocks, KINDS, metrics)
@@ -98,11 +107,22 @@ class Experiment:
         with out.open(newline="") as file:
             return {row["variant"]: row for row in csv.DictReader(file)}
 
-    def look(self, said: Judgement) -> int | None:
+    def look(self, said: Design) -> int | None:
         out = self.root / "look.json"
         take_look(said, "w", self.blocks, KINDS, out)
         found: int | None = json.loads(out.read_text())["next"]
         return found
+
+
+def read_metrics(path: Path) -> pd.DataFrame:
+    return frame(read_rows(path, Sample))
+
+
+def judged(
+    metrics: pd.DataFrame, said: Design, experiment: Experiment, verified: Sequence[Path] = ()
+) -> Comparison:
+    """The one row that there is."""
+    return judge(metrics, said, attrition(experiment.blocks, verified))[0]
 
 
 def written(experiment: Experiment) -> Path:
@@ -181,8 +201,8 @@ def test_runs_that_are_missing_without_a_failure_decide_nothing(experiment):
         experiment.block({"a": 1.0, "b": 0.5})
     metrics = read_metrics(written(experiment))
     lost = metrics[(metrics["variant"] != "b") | (metrics["block"] != 5)]
-    row = compare(lost, design(judgement("a", "b"), experiment.blocks, [])).iloc[0]
-    assert (row["verdict"], row["note"].split(";")[0]) == (
+    row = judged(lost, judgement("a", "b"), experiment)
+    assert (row.verdict, row.note.split(";")[0]) == (
         "inconclusive",
         "one side has no value in 1 of 12 blocks",
     )
@@ -207,10 +227,8 @@ def test_a_verifying_run_that_failed_once_is_a_caveat_and_twice_a_failure(experi
         ),
     ):
         (folder / "verify.json").write_bytes(msgspec.json.encode(verified))
-        row = compare(
-            read_metrics(written(experiment)), design(judgement("a", "b"), experiment.blocks, [folder])
-        ).iloc[0]
-        assert (row["verdict"], row["note"].startswith(note)) == (verdict, True), row["note"]
+        row = judged(read_metrics(written(experiment)), judgement("a", "b"), experiment, [folder])
+        assert (row.verdict, row.note.startswith(note)) == (verdict, True), row.note
 
 
 def test_a_variant_is_not_blamed_for_its_baseline(experiment):

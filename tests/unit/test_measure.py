@@ -19,8 +19,10 @@ from fuselab.measuring.blocks import QUIET_ATTEMPTS, time_block
 from fuselab.measuring.capture import capture
 from fuselab.measuring.retries import TRIES, needed
 from fuselab.measuring.verify import verify as verify_variant
-from fuselab.records.outcomes import Verified, rates, read_block, standing
+from fuselab.records.block import read_block, standing
+from fuselab.records.failures import rates
 from fuselab.records.request import Load, MountConfig, RunRequest
+from fuselab.records.verified import Verified
 from fuselab.targets.model import Stopping
 from fuselab.workflow.layout import holders
 

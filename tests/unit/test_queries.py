@@ -10,11 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from fuselab.compare.comparisons import COLUMNS as COMPARISONS
 from fuselab.errors import QueryError
-from fuselab.queries import tables
 from fuselab.queries.asking import Query, run
 from fuselab.queries.catalogue import TABLES, answers, connect, fault_of, there, whole_tables
+from fuselab.records.comparison import Comparison
+from fuselab.records.metrics import Sample
+from fuselab.records.table import columns
 
 
 def own(name: str) -> list[str]:
@@ -40,7 +41,7 @@ def home(tmp_path: Path, golden: Path) -> Path:
         (cell / "perf-oncpu" / "folded.txt").write_text("main;it's a 'write' 30\nmain;copy, \"fast\" 12\n")
     with (tmp_path / "results" / "metrics.csv").open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(tables.COLUMNS)
+        writer.writerow(columns(Sample))
         writer.writerow(["e", "w", 1, "old", "write.bw", "B/s", 1e6, "higher", "", 0, 0, 0])
         writer.writerow(["e", "w", 1, "new", "write.bw", "B/s", 2e6, "higher", "", 0, 0, 0])
     return tmp_path / "results"
@@ -64,8 +65,8 @@ def test_the_heap_has_the_columns_that_are_promised():
 
 
 def test_metrics_and_comparisons_have_the_columns_that_are_promised():
-    assert list(TABLES["metrics"].columns) == list(tables.COLUMNS)
-    assert set(TABLES["comparisons"].columns) <= set(COMPARISONS)
+    assert list(TABLES["metrics"].columns) == list(columns(Sample))
+    assert set(TABLES["comparisons"].columns) <= set(columns(Comparison))
 
 
 @pytest.mark.parametrize("table", ["spans", "tasks", "stacks"])

@@ -1,57 +1,58 @@
 """From the metrics of all timed runs to `comparisons.csv`: estimate, gate, correct for many, put into words.
 
-`metrics` is always the tidy table of `metrics.csv`: one row per timed run and metric with the columns
-experiment, workload, block, variant, metric, unit, value, better (`higher` or `lower`) and, for percentiles,
-tail_ios (I/Os beyond it, NaN elsewhere). Optional columns say what to doubt (`doubts`): slope, noisy, busy_start.
-Runs of voided blocks are not in it.
+`metrics` is always the tidy table of `records.metrics.Sample`, without the runs of voided blocks. Its columns tail_ios,
+slope, noisy and busy_start may be missing: they say what to doubt.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, fields, replace
+from dataclasses import replace
 from itertools import product
 
 import pandas as pd
 
 from fuselab.compare import gates
-from fuselab.compare.design import Design, Failure, Pair
+from fuselab.compare.attrition import NOTHING_LOST, Attrition
 from fuselab.compare.doubts import Shortfalls, doubts, overload, shortfalls
-from fuselab.compare.estimate import Better, NoRatioError, interval, spread
+from fuselab.compare.estimate import NoRatioError, interval, spread
 from fuselab.compare.looks import next_look
-from fuselab.compare.rows import Comparison, Draft, finish
-from fuselab.compare.verdict import FAILED, INCONCLUSIVE
-
-COLUMNS = tuple(field.name for field in fields(Comparison))
+from fuselab.compare.rows import Draft, finish
+from fuselab.compare.schedule import level_of
+from fuselab.records.comparison import FAILED, INCONCLUSIVE, Comparison
+from fuselab.records.design import Design, Pair
+from fuselab.records.metrics import Better, Sample
+from fuselab.records.table import cells, columns
 
 _NEEDED = ("workload", "block", "variant", "metric", "unit", "value", "better")
 
 
-def compare(metrics: pd.DataFrame, design: Design) -> pd.DataFrame:
-    """One row per contrast, workload and metric, with the columns `COLUMNS`; primary metrics first.
+def frame(samples: Iterable[Sample]) -> pd.DataFrame:
+    """`metrics`, of rows of metrics.csv."""
+    return pd.DataFrame(list(cells(Sample, samples)), columns=list(columns(Sample)))
+
+
+def judge(metrics: pd.DataFrame, design: Design, attrition: Attrition = NOTHING_LOST) -> list[Comparison]:
+    """One row per contrast, workload and metric; primary metrics first.
 
     Raises:
         ValueError: a column is missing, a run has two values of one metric, or `better` is no direction.
     """
-    rows = [asdict(row) for row in judge(metrics, design)]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-def judge(metrics: pd.DataFrame, design: Design) -> list[Comparison]:
-    """The rows of `compare`, as records."""
     _check(metrics)
     short = shortfalls(metrics, design)
     drafts = [
-        _draft(runs, design, pair, str(workload), str(metric), short)
+        _draft(runs, design, attrition, pair, str(workload), str(metric), short)
         for (workload, metric), runs in metrics.groupby(["workload", "metric"], sort=False)
         for pair in design.pairs
     ]
-    drafts += _missing(metrics, design)
-    return finish(drafts, design, family_size(metrics, design))
+    drafts += _missing(metrics, design, attrition)
+    return finish(drafts, design, attrition, family_size(metrics, design))
 
 
-def decide_look(metrics: pd.DataFrame, design: Design, workload: str, blocks: int) -> int | None:
+def decide_look(
+    metrics: pd.DataFrame, design: Design, workload: str, blocks: int, attrition: Attrition = NOTHING_LOST
+) -> int | None:
     """Count of blocks that `workload` must go on to after `blocks` are done; None if that was enough.
 
     Blocks are enough when each primary comparison of the workload is decided, or cannot be decided by more of
@@ -60,7 +61,7 @@ def decide_look(metrics: pd.DataFrame, design: Design, workload: str, blocks: in
     """
     if design.blocks != "auto":
         return None
-    rows = judge(metrics[metrics["workload"] == workload], design)
+    rows = judge(metrics[metrics["workload"] == workload], design, attrition)
     here = [row for row in rows if row.workload == workload and row.family == "primary" and not row.gated]
     return next_look(blocks, [row.verdict for row in here])
 
@@ -91,12 +92,18 @@ def _check(metrics: pd.DataFrame) -> None:
 
 
 def _draft(
-    runs: pd.DataFrame, design: Design, pair: Pair, workload: str, metric: str, short: Shortfalls
+    runs: pd.DataFrame,
+    design: Design,
+    attrition: Attrition,
+    pair: Pair,
+    workload: str,
+    metric: str,
+    short: Shortfalls,
 ) -> Draft:
     """What the runs of one workload and metric say of one contrast, not yet corrected for the others."""
     better: Better = runs["better"].iloc[0]
     draft = Draft(pair, workload, metric, str(runs["unit"].iloc[0]), better)
-    failure = _failure(design.failed, draft)
+    failure = attrition.failure(pair, workload)
     if failure:
         return draft.gate(FAILED, failure)
     before, after = (runs[runs["variant"] == name].set_index("block") for name in pair)
@@ -111,25 +118,18 @@ def _draft(
         what = "a number" if ran.any() else "runs"
         return draft.gate(INCONCLUSIVE, hidden or f"no block with {what} of both variants")
     try:
-        found = interval(pairs["before"], pairs["after"], design.level)
+        found = interval(pairs["before"], pairs["after"], level_of(design.blocks))
         draft = replace(draft, interval=found, spread=spread(pairs["before"], pairs["after"], better))
     except NoRatioError as error:
         return draft.gate(INCONCLUSIVE, str(error))
-    unexplained = values.index.difference(pairs.index).difference(list(design.has_lost(pair, workload)))
+    unexplained = values.index.difference(pairs.index).difference(list(attrition.lost_by(pair, workload)))
     if len(unexplained):
         # A verdict from the blocks that are left would be one on the survivors.
         draft = draft.gate(
             INCONCLUSIVE, f"one side has no value in {len(unexplained)} of {len(values)} blocks"
         )
-    notes = (*doubts(runs, pair, design), *overload(metric, workload, pair, short))
+    notes = (*doubts(runs, pair, design, attrition), *overload(metric, workload, pair, short))
     return replace(draft, notes=draft.notes + notes)
-
-
-def _failure(failed: Iterable[Failure], draft: Draft) -> str | None:
-    """Why one side of the draft has failed: its variant's own reason first."""
-    found = [failure for failure in failed if failure.covers(draft.pair, draft.workload)]
-    found.sort(key=lambda failure: failure.variant != draft.pair[1])
-    return found[0].reason_for(draft.pair) if found else None
 
 
 def _tails(runs: pd.DataFrame) -> list[float]:
@@ -137,7 +137,7 @@ def _tails(runs: pd.DataFrame) -> list[float]:
     return runs["tail_ios"].astype(float).tolist() if "tail_ios" in runs else [math.nan] * len(runs)
 
 
-def _missing(metrics: pd.DataFrame, design: Design) -> Iterator[Draft]:
+def _missing(metrics: pd.DataFrame, design: Design, attrition: Attrition) -> Iterator[Draft]:
     """Primary comparisons that no run speaks of: all variants failed, or nothing yields the metric."""
     measured = metrics.groupby("metric")["workload"].agg(set).to_dict() if len(metrics) else {}
     timed = set(metrics["workload"])
@@ -145,6 +145,5 @@ def _missing(metrics: pd.DataFrame, design: Design) -> Iterator[Draft]:
         # A metric that this workload has none of, but another has, is no gap: reads do not write.
         if workload in timed and metric in measured:
             continue
-        draft = Draft(pair, workload, metric)
-        failure = _failure(design.failed, draft)
+        draft, failure = Draft(pair, workload, metric), attrition.failure(pair, workload)
         yield draft.gate(FAILED, failure) if failure else draft.gate(INCONCLUSIVE, "not measured")

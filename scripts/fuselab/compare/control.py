@@ -4,40 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
 
-
-class Row(Protocol):
-    """Of comparisons.csv, as judged or as read again."""
-
-    @property
-    def family(self) -> str: ...
-    @property
-    def metric(self) -> str: ...
-    @property
-    def level(self) -> float | None: ...
-    @property
-    def has_interval(self) -> bool: ...
-    @property
-    def excludes_no_change(self) -> bool: ...
-
-
-R = TypeVar("R", bound=Row)
+from fuselab.records.comparison import Comparison
 
 
 @dataclass(frozen=True)
-class ControlCheck(Generic[R]):
+class ControlCheck:
     """`alarms` are the controls whose interval leaves out "no change", of `total`.
 
     `expected` is how many of so many do so by chance: at most this, on average.
     """
 
     total: int
-    alarms: tuple[R, ...]
+    alarms: tuple[Comparison, ...]
     expected: float
 
 
-def check_controls(rows: Iterable[R], primary: Iterable[str]) -> ControlCheck[R] | None:
+def check_controls(rows: Iterable[Comparison], primary: Iterable[str]) -> ControlCheck | None:
     """The check over all rows of an experiment and its `primary` metrics (of all metrics if there are none).
 
     None where it has no control or none has an interval.

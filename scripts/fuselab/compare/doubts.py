@@ -11,20 +11,21 @@ from contextlib import suppress
 
 import pandas as pd
 
-from fuselab.compare.design import Design, Pair
+from fuselab.compare.attrition import Attrition
 from fuselab.compare.estimate import NoRatioError, interval
 from fuselab.compare.gates import is_tail
-from fuselab.compare.schedule import minimum_blocks
+from fuselab.compare.schedule import level_of, minimum_blocks
 from fuselab.compare.signed_rank import infer
+from fuselab.records.design import Design, Pair
 
 
-def doubts(runs: pd.DataFrame, pair: Pair, design: Design) -> Iterator[str]:
+def doubts(runs: pd.DataFrame, pair: Pair, design: Design, attrition: Attrition) -> Iterator[str]:
     """Of the `runs` of one workload and metric, as far as they speak of `pair`.
 
     Columns, each optional: `slope` (ln of throughput in the second half of a run / in the first, NaN where
     unknown), `noisy` (the block was kept though void), `busy_start` (the run waited for a quiet machine in vain).
     """
-    yield from _failures(pair, str(runs["workload"].iloc[0]), design)
+    yield from _failures(pair, str(runs["workload"].iloc[0]), attrition)
     runs = runs[runs["variant"].isin(pair)]
     if "noisy" in runs and (noisy := runs.loc[runs["noisy"].astype(bool), "block"].nunique()):
         yield f"the machine was never quiet for {noisy} of the blocks"
@@ -42,23 +43,23 @@ def doubts(runs: pd.DataFrame, pair: Pair, design: Design) -> Iterator[str]:
                 )
 
 
-def _failures(pair: Pair, workload: str, design: Design) -> Iterator[str]:
+def _failures(pair: Pair, workload: str, attrition: Attrition) -> Iterator[str]:
     """How often a side failed; what is compared are the runs that it completed."""
     for name in pair:
-        found = (design.caveats.get((name, where)) for where in ("", workload))
-        yield from (f"`{name}` {caveat}" for caveat in found if caveat)
-    if lost := design.has_lost(pair, workload):
+        rates = (attrition.failure_rates.get((name, where)) for where in ("", workload))
+        yield from (f"`{name}` {rate}" for rate in rates if rate)
+    if lost := attrition.lost_by(pair, workload):
         yield f"compared are the runs that both completed, not those of {len(lost)} blocks"
 
 
 def _quiet_alone(runs: pd.DataFrame, pair: Pair, design: Design) -> Iterator[str]:
     """What the blocks say that were not noisy: marked blind to the variants, so that either answer is a fair one."""
     wide = runs.pivot(index="block", columns="variant", values="value").reindex(columns=list(pair)).dropna()
-    if len(wide) < minimum_blocks(design.level):
+    if len(wide) < minimum_blocks(level_of(design.blocks)):
         yield f"the {len(wide)} others alone are too few for an interval"
         return
     with suppress(NoRatioError):  # which the verdict says
-        found = interval(wide[pair[0]], wide[pair[1]], design.level)
+        found = interval(wide[pair[0]], wide[pair[1]], level_of(design.blocks))
         assert found.ratio_low is not None  # there are enough blocks for both ends
         assert found.ratio_high is not None
         yield (
@@ -75,8 +76,8 @@ KEPT_UP = 0.95
 def shortfalls(metrics: pd.DataFrame, design: Design) -> Shortfalls:
     """Variants that did not keep up with a load of a fixed rate: their typical (median) run stayed below it."""
     found = {}
-    for workload, asked in design.asked.items():
-        for metric, rate in asked.items():
+    for workload, rates in design.fixed_rates.items():
+        for metric, rate in rates.items():
             runs = metrics[(metrics["workload"] == workload) & (metrics["metric"] == metric)]
             for variant, reached in runs.groupby("variant")["value"].median().items():
                 if reached < KEPT_UP * rate:
@@ -99,8 +100,8 @@ def overload(metric: str, workload: str, pair: Pair, short: Shortfalls) -> Itera
 
 def _slope(slopes: list[float], design: Design) -> float | None:
     """The typical change within a run as a fraction, where it is more than chance and more than what matters."""
-    if len(slopes) < minimum_blocks(design.level):
+    if len(slopes) < minimum_blocks(level_of(design.blocks)):
         return None
-    found = infer(slopes, design.level)
+    found = infer(slopes, level_of(design.blocks))
     change = math.expm1(found.estimate)
-    return change if found.p <= 1 - design.level and abs(change) > design.threshold else None
+    return change if found.p <= 1 - level_of(design.blocks) and abs(change) > design.threshold else None

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from fuselab.compare.signed_rank import Floats, infer
-
-Better = Literal["higher", "lower"]
+from fuselab.records.metrics import Better
 
 STALL_FACTOR = 2.0
 """A run stalls where it is at least this many times as bad as the median of its own variant's runs. The

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fuselab.compare.schedule import LOOKS
-from fuselab.compare.verdict import INCONCLUSIVE
+from fuselab.records.comparison import INCONCLUSIVE
 
 
 def next_look(blocks: int, verdicts: Iterable[str]) -> int | None:

@@ -14,7 +14,8 @@ from functools import lru_cache
 
 from fuselab.compare.families import LOOKS_PENALTY
 from fuselab.compare.null import critical
-from fuselab.compare.schedule import Blocks, level_of, looks_of
+from fuselab.compare.schedule import level_of, looks_of
+from fuselab.records.design import Blocks
 
 REPLICATES = 2000
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from fuselab.compare import gates
-from fuselab.compare.design import Design, Pair
-from fuselab.compare.estimate import Better, Interval, Spread
+from fuselab.compare.attrition import Attrition
+from fuselab.compare.estimate import Interval, Spread
 from fuselab.compare.families import benjamini_hochberg
-from fuselab.compare.schedule import minimum_blocks
-from fuselab.compare.verdict import FAILED, INCONCLUSIVE, Claim, differs, judge_family, verdict
-
-Family = Literal["primary", "exploratory", "control"]
+from fuselab.compare.schedule import level_of, looks_of, minimum_blocks
+from fuselab.compare.verdict import Claim, differs, judge_family, verdict
+from fuselab.records.comparison import FAILED, INCONCLUSIVE, Comparison, Family
+from fuselab.records.design import Design, Pair
+from fuselab.records.metrics import Better
 
 
 @dataclass(frozen=True)
@@ -37,51 +38,9 @@ class Draft:
         return replace(self, gated=self.gated or verdict, notes=(*self.notes, reason))
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """One row. Ratios are variant / baseline; None where there is none. Rates are fractions of runs."""
-
-    experiment: str
-    workload: str
-    baseline: str
-    variant: str
-    metric: str
-    unit: str
-    better: str
-    blocks: int
-    ratio: float | None
-    ratio_low: float | None
-    ratio_high: float | None
-    verdict: str
-    family: Family
-    level: float
-    """Of this row's own interval, as if it stood alone."""
-    p: float | None
-    p_adjusted: float | None
-    correction: str
-    """What `p_adjusted` is adjusted for, in words."""
-    mean_ratio: float | None
-    min_ratio: float | None
-    max_ratio: float | None
-    stall_rate: float | None
-    stall_rate_baseline: float | None
-    voided: int
-    """Blocks of this workload that were voided and run again."""
-    gated: bool
-    """A gate decided the verdict: more blocks would not change it."""
-    note: str
-
-    @property
-    def has_interval(self) -> bool:
-        return self.ratio_low is not None and self.ratio_high is not None
-
-    @property
-    def excludes_no_change(self) -> bool:
-        low, high = self.ratio_low, self.ratio_high
-        return low is not None and high is not None and not low <= 1 <= high
-
-
-def finish(drafts: Sequence[Draft], design: Design, family_size: int) -> list[Comparison]:
+def finish(
+    drafts: Sequence[Draft], design: Design, attrition: Attrition, family_size: int
+) -> list[Comparison]:
     """Verdicts for all drafts of an experiment: Holm over the primary ones, a family of `family_size`;
     Benjamini-Hochberg over the exploratory ones; each control by itself. Primary rows come first."""
     by_family: dict[Family, list[Draft]] = {"primary": [], "control": [], "exploratory": []}
@@ -95,7 +54,7 @@ def finish(drafts: Sequence[Draft], design: Design, family_size: int) -> list[Co
         judged = _judge(family, [draft for draft in members if _claim(draft)], design, family_size)
         for draft in members:
             word, p_adjusted, correction = judged.get(id(draft), (draft.gated or INCONCLUSIVE, None, "none"))
-            rows.append(_row(draft, design, family, word, p_adjusted, correction))
+            rows.append(_row(draft, design, attrition, family, word, p_adjusted, correction))
     return rows
 
 
@@ -118,7 +77,9 @@ def _judge(
     claims = [claim for claim in map(_claim, drafts) if claim]
     if family == "primary":
         correction = f"Holm over {family_size}"
-        found = judge_family(claims, family=family_size, looks=design.looks, threshold=design.threshold)
+        found = judge_family(
+            claims, family=family_size, looks=len(looks_of(design.blocks)), threshold=design.threshold
+        )
     elif family == "exploratory":
         correction = f"Benjamini-Hochberg over {len(claims)}, exploratory"
         adjusted = benjamini_hochberg([claim.interval.p for claim in claims])
@@ -134,7 +95,13 @@ def _judge(
 
 
 def _row(
-    draft: Draft, design: Design, family: Family, word: str, p_adjusted: float | None, correction: str
+    draft: Draft,
+    design: Design,
+    attrition: Attrition,
+    family: Family,
+    word: str,
+    p_adjusted: float | None,
+    correction: str,
 ) -> Comparison:
     found, beside = draft.interval, draft.spread
     return Comparison(
@@ -151,7 +118,7 @@ def _row(
         ratio_high=found.ratio_high if found else None,
         verdict=word,
         family=family,
-        level=design.level,
+        level=level_of(design.blocks),
         p=found.p if found else None,
         p_adjusted=p_adjusted,
         correction=correction,
@@ -160,7 +127,7 @@ def _row(
         max_ratio=beside.max_ratio if beside else None,
         stall_rate=beside.stall_rate if beside else None,
         stall_rate_baseline=beside.stall_rate_baseline if beside else None,
-        voided=design.voided.get(draft.workload, 0),
+        voided=attrition.voided.get(draft.workload, 0),
         gated=draft.gated is not None,
         note="; ".join((*draft.notes, *_remarks(draft, design, p_adjusted, correction))),
     )
@@ -178,8 +145,8 @@ def _remarks(draft: Draft, design: Design, p_adjusted: float | None, correction:
         elif abs(found.ratio - 1) < floor:
             remarks.append(f"no difference below {floor:.0%} is claimed on a percentile")
     if found and found.ratio_low is None:
-        needed = minimum_blocks(design.level)
-        remarks.append(f"{found.blocks} blocks: an interval of {design.level:.1%} needs {needed}")
+        needed = minimum_blocks(level_of(design.blocks))
+        remarks.append(f"{found.blocks} blocks: an interval of {level_of(design.blocks):.1%} needs {needed}")
     elif found and isinstance(design.blocks, int) and found.blocks < design.blocks:
         remarks.append(f"{found.blocks} of {design.blocks} blocks")
     warning = gates.closed_loop_warning(draft.metric, draft.workload in design.closed_loop)

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Literal
 
-Blocks = int | Literal["auto"]
+from fuselab.records.design import Blocks
 
 LOOKS = (12, 20, 32)
 """Counts of blocks at which `blocks: auto` looks at the data."""

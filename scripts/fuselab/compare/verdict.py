@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fuselab.compare.estimate import Better, Interval
+from fuselab.compare.estimate import Interval
 from fuselab.compare.families import holm
-
-FASTER = "faster"
-SLOWER = "slower"
-NO_DIFFERENCE = "no difference shown"
-INCONCLUSIVE = "inconclusive"
-FAILED = "failed"
-BELOW_THRESHOLD = ", below threshold"
+from fuselab.records.comparison import (
+    BELOW_THRESHOLD,
+    FASTER,
+    INCONCLUSIVE,
+    NO_DIFFERENCE,
+    SLOWER,
+)
+from fuselab.records.metrics import Better
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import msgspec
 
 from fuselab.checksums import write_sums
 from fuselab.compare.schedule import NIGHT
+from fuselab.records.plan import PlanFile
 from fuselab.records.summary import Summary
-from fuselab.report.plan import PlanFile
 
 KEPT = ("plan.json", "summary.json", "comparisons.csv", "metrics.csv")
 """Every figure of every run is in the last: what is said of a night can be judged anew when its blocks have gone."""

@@ -10,8 +10,8 @@ from itertools import pairwise
 
 from fuselab.history.change_points import change_points
 from fuselab.history.nights import Night
+from fuselab.records.plan import PlanFile, WorkloadPlan
 from fuselab.records.summary import Summary, SummaryRow, SummaryVariant
-from fuselab.report.plan import PlanFile, WorkloadPlan
 
 Key = tuple[str, str, str, str]
 """Workload, baseline, variant, metric."""

@@ -7,14 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from fuselab import profilers
 from fuselab.files import read_json, write_json
 from fuselab.profilers.base import CaptureFolder, Tools
 from fuselab.programs import tool
+from fuselab.records.capture import CaptureRecord, read_capture
 from fuselab.records.derived import DifferenceNote
-from fuselab.records.outcomes import CaptureRecord
 from fuselab.records.places import DIFF
 from fuselab.records.profile import Profile
 from fuselab.records.request import REQUEST
@@ -42,9 +40,7 @@ def process(profiler: str, folders: Sequence[Path], kind: str, binary: Path, out
     """
     out.mkdir(parents=True, exist_ok=True)
     module = profilers.REGISTRY[profiler]
-    records = [
-        msgspec.json.decode((folder / "capture.json").read_bytes(), type=CaptureRecord) for folder in folders
-    ]  # fmt: skip
+    records = [read_capture(folder) for folder in folders]
     failed = next((record for record in records if record.status == "failed"), None)
     if failed is not None and not all((folder / REQUEST).is_file() for folder in folders):
         profile = _never_run(profiler, failed.reason or "", len(folders))

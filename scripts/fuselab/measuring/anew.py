@@ -10,10 +10,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import msgspec
-
+from fuselab.errors import UnreadableError
 from fuselab.measuring.aside import Aside, home_of
-from fuselab.records.outcomes import BlockRecord, CaptureRecord, Verified, read_block, standing
+from fuselab.records.block import BlockRecord, read_block, standing
+from fuselab.records.capture import read_capture
+from fuselab.records.places import BLOCK, VERIFY
+from fuselab.records.verified import read_verified
 
 ANEW = "tried-anew.txt"
 """In a folder that was set aside because of a failure, until it has been tried anew."""
@@ -27,8 +29,8 @@ def failed(folders: Iterable[Path]) -> Iterator[Aside]:
     """
     series: dict[Path, dict[Path, BlockRecord]] = {}
     for folder in folders:
-        with suppress(OSError, msgspec.DecodeError):  # not there, or no record: no failure of the variant
-            if (folder / "block.json").is_file():
+        with suppress(OSError, UnreadableError):  # not there, or no record: no failure of the variant
+            if (folder / BLOCK).is_file():
                 series.setdefault(folder.parent, {})[folder] = read_block(folder)
             elif _status(folder) == "failed":
                 yield Aside(folder, f"{folder} {_WORDS}", ANEW)
@@ -48,10 +50,9 @@ def _who(record: BlockRecord, never: set[str]) -> str:
 
 
 def _status(folder: Path) -> str:
-    verified = folder / "verify.json"
-    if verified.is_file():
-        return msgspec.json.decode(verified.read_bytes(), type=Verified).status
-    return msgspec.json.decode((folder / "capture.json").read_bytes(), type=CaptureRecord).status
+    if (folder / VERIFY).is_file():
+        return next(iter(read_verified([folder]).values())).status
+    return read_capture(folder).status
 
 
 def kept(out: Path) -> Path | None:

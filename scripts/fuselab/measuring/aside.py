@@ -10,10 +10,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from fuselab.checksums import SUMS, quick_fault
 from fuselab.files import next_numbered, rename, write_atomically
+from fuselab.records.block import read_block
+from fuselab.records.capture import read_capture
+from fuselab.records.places import BLOCK
 
 REASON = "set-aside.txt"
 Doubt = Callable[[Path], str | None]
@@ -64,13 +65,7 @@ def mixed(groups: Iterable[Group], gone: Collection[Path]) -> Iterator[Aside]:
 
 
 def _code(folder: Path) -> str:
-    record = next(path for name in ("block.json", "capture.json") if (path := folder / name).is_file())
-    return msgspec.json.decode(record.read_bytes(), type=_Measured).code
-
-
-@dataclass(frozen=True)
-class _Measured:
-    code: str = ""
+    return (read_block(folder) if (folder / BLOCK).is_file() else read_capture(folder)).code
 
 
 def home_of(folder: Path, attempts: Path | None = None) -> Path:

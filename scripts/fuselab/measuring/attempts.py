@@ -12,13 +12,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeVar
 
-import msgspec
-
 from fuselab.checksums import write_sums
-from fuselab.files import next_numbered, rename
+from fuselab.files import next_numbered, read_json, rename
 from fuselab.measuring import anew
-from fuselab.measuring.retries import Pair
-from fuselab.records.outcomes import Failure
+from fuselab.records.design import Pair
+from fuselab.records.failures import Failure
 from fuselab.records.places import Results
 from fuselab.records.request import Load, MountConfig, Purpose, RunRequest
 from fuselab.records.run import RunRecord
@@ -109,7 +107,7 @@ def say(text: str) -> None:
 def before(out: Path, name: str, kind: type[T]) -> T | None:
     """The record `name` of the failed measurement that was set aside to make that of `out` anew."""
     kept = anew.kept(out)
-    return None if kept is None else msgspec.json.decode((kept / name).read_bytes(), type=kind)
+    return None if kept is None else read_json(kept / name, kind)
 
 
 def put_away(out: Path) -> None:

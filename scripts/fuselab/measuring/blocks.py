@@ -22,20 +22,19 @@ from fuselab.measuring.attempts import (
     settle,
 )
 from fuselab.measuring.retries import again, given_up, needed
-from fuselab.records.outcomes import (
+from fuselab.records.block import (
     LEFT_OUT,
     BlockRecord,
-    Failure,
     VariantOutcome,
-    Verified,
     Void,
     earlier_blocks,
     failures_of,
     read_block,
-    read_verified,
     standing,
 )
+from fuselab.records.places import BLOCK
 from fuselab.records.run import RunRecord
+from fuselab.records.verified import Verified, read_verified
 
 QUIET_ATTEMPTS = 2
 """How often a block waits for a quiet machine; the next attempt is kept, and marked, however noisy it was."""
@@ -58,7 +57,7 @@ class Block:
         self._task = task
         self._out = out
         self._earlier = earlier_blocks(out)
-        self._old = before(out, "block.json", BlockRecord)
+        self._old = before(out, BLOCK, BlockRecord)
         self._voided: list[Void] = []
         self._attempts = 0
         self._lost: dict[str, str] = {}
@@ -139,11 +138,7 @@ class Block:
             os.rename(folder, self._attempt() / name)
             failure = failure_of(record)
             self._note(Void(self._attempts, name, "target", failure.reason, failure.fault))
-            here = [
-                Failure(void.fault or "died or refused", void.reason)
-                for void in failures_of(name, self._voided)
-            ]
-            if not again((*standing(self._earlier, name).failures, *here)):
+            if not again((*standing(self._earlier, name).failures, *failures_of(name, self._voided))):
                 self._lost[name] = failure.reason
                 return record
 
@@ -157,7 +152,7 @@ class Block:
         say(f"attempt {void.attempt}: {void.variant}: {void.reason}")
 
     def _finish(self, folder: Path, noisy: bool) -> None:
-        write_json(folder / "block.json", self._record(noisy))
+        write_json(folder / BLOCK, self._record(noisy))
         settle(folder, self._out)
         put_away(self._out)
 
@@ -194,7 +189,7 @@ def _patience(out: Path) -> int:
     if NO_PATIENCE in os.environ:
         return 0
     number = int(out.name)
-    before = out.with_name(f"{number - 1:03d}") / "block.json"
+    before = out.with_name(f"{number - 1:03d}") / BLOCK
     if number % 4 == 1 or not before.is_file():
         return QUIET_ATTEMPTS
     return 0 if read_block(before.parent).noisy else QUIET_ATTEMPTS

@@ -9,7 +9,10 @@ from pathlib import Path
 from fuselab.files import write_json
 from fuselab.measuring.attempts import CaptureTask, failure_of, new_attempt, put_away, run, say, settle
 from fuselab.measuring.retries import again
-from fuselab.records.outcomes import CaptureRecord, Failure, read_verified
+from fuselab.records.capture import CaptureRecord
+from fuselab.records.failures import Failure
+from fuselab.records.places import CAPTURE
+from fuselab.records.verified import read_verified
 
 MOST_RUNS = 2
 """How often a capture is made that the variant does not complete."""
@@ -42,6 +45,6 @@ def capture(task: CaptureTask, verified: Sequence[Path], out: Path) -> None:
             task.code,
             len(failures) + (record.status != "failed"),
         )
-    write_json(folder / "capture.json", outcome)
+    write_json(folder / CAPTURE, outcome)
     settle(folder, out)
     put_away(out)

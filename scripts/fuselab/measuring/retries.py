@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from fuselab.errors import Fault
-from fuselab.records.outcomes import Failure, Standing
+from fuselab.records.block import Standing
+from fuselab.records.design import Pair
+from fuselab.records.failures import Failure
 
 TRIES = 3
 _FINAL: frozenset[Fault] = frozenset({"hung", "wrong data", "not permitted"})
 """Failures that are not repeated at once: each is a long wait, or no accident."""
-
-Pair = tuple[str, str]
 
 
 def again(failures: Sequence[Failure]) -> bool:

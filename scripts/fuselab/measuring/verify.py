@@ -9,8 +9,10 @@ from fuselab.errors import JobError
 from fuselab.files import write_json
 from fuselab.measuring.attempts import VerifyTask, before, failure_of, new_attempt, put_away, run, say, settle
 from fuselab.measuring.retries import passed, verified_enough
-from fuselab.records.outcomes import Failure, Verified
+from fuselab.records.failures import Failure
+from fuselab.records.places import VERIFY
 from fuselab.records.request import Load
+from fuselab.records.verified import Verified
 
 
 def verify(task: VerifyTask, out: Path) -> None:
@@ -31,7 +33,7 @@ def verify(task: VerifyTask, out: Path) -> None:
             say(f"verifying run {tries} of {config.variant} failed: {record.reason}")
         else:
             good = attempt
-    old = before(out, "verify.json", Verified)
+    old = before(out, VERIFY, Verified)
     all_failures = (*old.failures, *failures) if old else tuple(failures)
     status: Literal["ok", "failed"] = "ok" if passed(tries, failures) else "failed"
     reason = failures[-1].reason if status == "failed" else None
@@ -39,6 +41,6 @@ def verify(task: VerifyTask, out: Path) -> None:
     if status == "failed" and task.baseline:
         raise JobError(f"the baseline, `{config.variant}`, {verified.rate}:\n{reason}")
     settled = good if good is not None and status == "ok" else attempt
-    write_json(settled / "run" / "verify.json", verified)
+    write_json(settled / "run" / VERIFY, verified)
     settle(settled / "run", out)
     put_away(out)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from fuselab.records.block import BlockRecord
+from fuselab.records.comparison import Comparison
 from fuselab.report import words
 from fuselab.report.reading import Results
-from fuselab.report.records import Block, Comparison
 
 
-def block_counts(blocks: tuple[Block, ...]) -> tuple[int, int]:
-    """(blocks, voided attempts). A run that failed is repeated alone: its block is not made again."""
-    return len(blocks), sum(void.cause != "target" for block in blocks for void in block.voided)
+def block_counts(blocks: tuple[BlockRecord, ...]) -> tuple[int, int]:
+    """(blocks, voided attempts)."""
+    return len(blocks), sum(block.busy for block in blocks)
 
 
 def total(results: Results) -> str:
@@ -27,7 +28,7 @@ def of_row(results: Results, row: Comparison) -> str:
     Where records of blocks have been removed since, what comparisons.csv kept of them.
     """
     blocks, voided = block_counts(results.blocks.get(row.workload, ()))
-    return counted(row.blocks, voided if blocks >= row.blocks else _kept(row))
+    return counted(row.blocks, voided if blocks >= row.blocks else row.voided)
 
 
 def counted(blocks: int, voided: int | None, shared_out: str = "") -> str:
@@ -41,8 +42,3 @@ def _shared_out(counts: dict[str, int]) -> str:
     if len(set(counts.values())) == 1:
         return f" ({next(iter(counts.values()))} of each of {words.plural(len(counts), 'workload')})"
     return f" ({words.listing([f'{count} of `{workload}`' for workload, count in counts.items()])})"
-
-
-def _kept(row: Comparison) -> int | None:
-    said = row.extras.get("voided", "")
-    return int(float(said)) if said else None

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fuselab.records.places import BLOCK, BUILD, DIFF, PROFILE, RUN, VERIFY, Home, Results, numbered
-from fuselab.report.plan import PlanFile, read_plan
+from fuselab.records.plan import PlanFile, read_plan
 
 
 @dataclass(frozen=True)

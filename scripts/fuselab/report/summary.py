@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 from fuselab.files import write_atomically, write_json
+from fuselab.records.comparison import Comparison
 from fuselab.records.run import Environment
 from fuselab.records.summary import Summary, SummaryRow, SummaryVariant
 from fuselab.report import counts, words
 from fuselab.report.inputs import ReportInputs
 from fuselab.report.page import provenance, verdicts
 from fuselab.report.reading import Results
-from fuselab.report.records import Comparison
 
 
 def summarise(results: Results) -> Summary:
@@ -83,18 +82,14 @@ def _row(results: Results, row: Comparison) -> SummaryRow:
         unit=row.unit,
         better=row.better,
         verdict=row.verdict,
-        ratio=_finite(row.ratio),
-        ratio_low=_finite(row.low),
-        ratio_high=_finite(row.high),
+        ratio=row.ratio,
+        ratio_low=row.ratio_low,
+        ratio_high=row.ratio_high,
         level=row.level,
         blocks=row.blocks,
         control=verdicts.is_control(results.plan, row),
         sentence=verdicts.sentence(row, results.plan.threshold) + ".",
     )
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def _cells(row: SummaryRow) -> list[str]:

@@ -14,9 +14,10 @@ from fuselab.code import measuring_code
 from fuselab.compare.schedule import block_order, randseed
 from fuselab.experiment.checks import yields
 from fuselab.experiment.plan import NONE, Plan
+from fuselab.records.design import Design
 from fuselab.records.request import Load, MountConfig
-from fuselab.report.plan import describe
 from fuselab.targets.model import Build
+from fuselab.workflow.description import describe
 
 
 @dataclass(frozen=True)
@@ -94,22 +95,21 @@ class Tasks:
     @property
     def design(self) -> dict[str, Any]:
         """What is judged, as the experiment states it beforehand."""
-        e = self.plan.experiment
-        return {
-            "experiment": e.name,
-            "baseline": e.baseline.name,
-            "contrasts": [[c.baseline, c.variant] for c in e.contrasts],
-            "workloads": [w.name for w in e.workloads],
-            "controls": [v.name for v in e.variants if v.control],
-            "primary": list(e.compare.primary),
-            "threshold": e.compare.threshold,
-            "blocks": e.blocks,
-            "asked": {w.name: dict(workloads.REGISTRY[w.kind].asked(w.settings)) for w in e.workloads},
-            "primary_of": {w.name: [m for m in e.compare.primary if yields(w, m)] for w in e.workloads},
-            "closed_loop": [
-                w.name for w in e.workloads if workloads.REGISTRY[w.kind].closed_loop(w.settings)
-            ],
-        }
+        e, kinds = self.plan.experiment, workloads.REGISTRY
+        design = Design(
+            experiment=e.name,
+            baseline=e.baseline.name,
+            contrasts=tuple((c.baseline, c.variant) for c in e.contrasts),
+            workloads=tuple(w.name for w in e.workloads),
+            primary=e.compare.primary,
+            threshold=e.compare.threshold,
+            blocks=e.blocks,
+            controls=tuple(v.name for v in e.variants if v.control),
+            closed_loop=tuple(w.name for w in e.workloads if kinds[w.kind].closed_loop(w.settings)),
+            fixed_rates={w.name: kinds[w.kind].asked(w.settings) for w in e.workloads},
+            primary_of={w.name: tuple(m for m in e.compare.primary if yields(w, m)) for w in e.workloads},
+        )
+        return plain_dict(design)
 
     @property
     def cost_steps(self) -> list[dict[str, Any]]:

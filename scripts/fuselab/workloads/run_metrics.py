@@ -1,9 +1,16 @@
-"""Every number of one run: those of its load, those of its target, and those that need both."""
+"""Every number of every timed run: those of its load, those of its target, and those that need both."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from fuselab import foreign
+from fuselab.errors import ChangedError
+from fuselab.files import read_json
+from fuselab.records.block import BlockRecord, read_block
+from fuselab.records.metrics import Sample
+from fuselab.records.places import RUN
 from fuselab.records.run import RunRecord
 from fuselab.workloads import reading
 from fuselab.workloads.base import Metric
@@ -18,10 +25,57 @@ def rows(run: Path, record: RunRecord, kind: str) -> list[Metric]:
     return [*reading.metrics(kind, run, drain_s), *_target(record)]
 
 
-def _target(record: RunRecord) -> list[Metric]:
+def _target(record: RunRecord) -> Iterator[Metric]:
     if record.target is None:
-        return []
-    found = [Metric("target.cpu_s", "s", "lower", record.target.cpu_s)]
+        return
+    yield Metric("target.cpu_s", "s", "lower", record.target.cpu_s)
     if record.target.rss_peak_bytes is not None:
-        found.append(Metric("target.rss_peak_bytes", "B", "lower", float(record.target.rss_peak_bytes)))
-    return found
+        yield Metric("target.rss_peak_bytes", "B", "lower", float(record.target.rss_peak_bytes))
+
+
+def samples(blocks: Sequence[Path], kinds: Mapping[str, str]) -> list[Sample]:
+    """The rows of metrics.csv, from the block folders `blocks`; `kinds` gives each workload's kind.
+
+    Raises ChangedError where blocks of one workload were measured by different code of fuselab.
+    """
+    records = {folder: read_block(folder) for folder in blocks}
+    _require_one_code(records)
+    return [
+        sample
+        for folder, block in records.items()
+        for sample in _of_block(folder, block, kinds[block.workload])
+    ]
+
+
+def _require_one_code(blocks: Mapping[Path, BlockRecord]) -> None:
+    first: dict[str, tuple[str, Path]] = {}
+    for folder, block in blocks.items():
+        code, other = first.setdefault(block.workload, (block.code, folder))
+        if code != block.code:
+            raise ChangedError(
+                f"{other} and {folder} were measured by different code of fuselab ({code} and {block.code}), and are "
+                "not compared: call again, and those that are not of today's code are measured again"
+            )
+
+
+def _of_block(folder: Path, block: BlockRecord, kind: str) -> Iterator[Sample]:
+    for variant, outcome in block.variants.items():
+        if outcome.status != "ok":
+            continue
+        record = read_json(folder / variant / RUN, RunRecord)
+        gate = record.environment.gate if record.environment else {}
+        for m in rows(folder / variant, record, kind):
+            yield Sample(
+                experiment=record.experiment,
+                workload=block.workload,
+                block=block.block,
+                variant=variant,
+                metric=foreign.cell(m.name),
+                unit=m.unit,
+                value=float(m.value),
+                better=m.better,
+                tail_ios=m.tail_ios,
+                slope=m.slope,
+                noisy=int(block.noisy),
+                busy_start=int(not gate.get("passed", True)),
+            )

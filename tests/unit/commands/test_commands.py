@@ -13,8 +13,9 @@ import yaml
 from fuselab.cli import VERBS, main
 from fuselab.commands import words
 from fuselab.commands.plan import read_plan
-from fuselab.queries import tables
+from fuselab.records.metrics import Sample
 from fuselab.records.run import Phases, RunRecord
+from fuselab.records.table import columns
 from fuselab.rig.state import state_folder
 from fuselab.schema import schemas
 from fuselab.workflow.cleanup import every_leftover, named_paths
@@ -545,7 +546,7 @@ def test_figures_carry_the_unit_of_their_name(name, value, said):
 class TestQuery:
     def test_the_tables_are_listed_for_people_and_for_scripts(self, fuselab, repository: Path):
         (repository / "results" / "trial").mkdir(parents=True)
-        (repository / "results" / "trial" / "metrics.csv").write_text(",".join(tables.COLUMNS) + "\n")
+        (repository / "results" / "trial" / "metrics.csv").write_text(",".join(columns(Sample)) + "\n")
         found = json.loads(fuselab("query", "trial", "--json").output)
         [metrics] = [one for one in found if one["table"] == "metrics"]
         assert metrics["rows"] == 0

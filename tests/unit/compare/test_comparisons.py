@@ -7,10 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fuselab.compare.comparisons import COLUMNS, compare, decide_look, family_size, judge
+from fuselab.compare.attrition import Attrition, FailedVariant
+from fuselab.compare.comparisons import decide_look, family_size, judge
 from fuselab.compare.control import check_controls
-from fuselab.compare.design import Design, Failure
-from fuselab.compare.rows import Comparison
+from fuselab.records.comparison import Comparison
+from fuselab.records.design import Design
+from fuselab.records.table import columns
+
+COLUMNS = columns(Comparison)
 
 DESIGN = Design(
     experiment="quickstart",
@@ -57,12 +61,21 @@ def metrics(
     return pd.DataFrame(rows, columns=columns)
 
 
+def compare(runs: pd.DataFrame, design: Design) -> pd.DataFrame:
+    """comparisons.csv as a table."""
+    return pd.DataFrame([vars(row) for row in judge(runs, design)], columns=list(COLUMNS))
+
+
 def row(
     rows: list[Comparison], variant: str, metric: str = "write.bw", workload: str = "seq-write"
 ) -> Comparison:
     found = [r for r in rows if (r.variant, r.metric, r.workload) == (variant, metric, workload)]
     assert len(found) == 1
     return found[0]
+
+
+def failing(*failed: FailedVariant) -> Attrition:
+    return Attrition(failed=failed)
 
 
 def ends(found: Comparison) -> tuple[float, float]:
@@ -179,12 +192,8 @@ def test_one_bucket_of_a_percentile_is_no_difference():
 
 
 def test_a_failed_variant_is_failed_and_nothing_else(quickstart):
-    design = replace(
-        DESIGN,
-        contrasts=(("baseline", "waiting"), ("baseline", "broken")),
-        failed=(Failure("exit code 1: disk full", variant="broken"),),
-    )
-    rows = judge(quickstart, design)
+    design = replace(DESIGN, contrasts=(("baseline", "waiting"), ("baseline", "broken")))
+    rows = judge(quickstart, design, failing(FailedVariant("exit code 1: disk full", variant="broken")))
     broken = [r for r in rows if r.variant == "broken"]
     assert {(r.verdict, r.metric) for r in broken} == {("failed", "write.bw"), ("failed", "write.p99")}
     assert all("disk full" in r.note and r.ratio is None for r in broken)
@@ -194,28 +203,25 @@ def test_a_failed_variant_is_failed_and_nothing_else(quickstart):
 
 
 def test_a_failed_baseline_fails_every_contrast_even_without_any_run(quickstart):
-    design = replace(DESIGN, failed=(Failure("does not mount", variant="baseline"),))
-    rows = judge(quickstart.iloc[:0], design)
+    rows = judge(quickstart.iloc[:0], DESIGN, failing(FailedVariant("does not mount", variant="baseline")))
     assert {(r.variant, r.verdict) for r in rows} == {("waiting", "failed"), ("control", "failed")}
     assert {r.note for r in rows} == {"its baseline, `baseline`, does not mount"}
 
 
 def test_a_variant_is_blamed_for_its_own_failure_first(quickstart):
-    failed = (Failure("failed: no disk", variant="baseline"), Failure("failed: no memory", variant="waiting"))
-    rows = judge(quickstart, replace(DESIGN, failed=failed))
+    both = failing(
+        FailedVariant("failed: no disk", variant="baseline"),
+        FailedVariant("failed: no memory", variant="waiting"),
+    )
+    rows = judge(quickstart, DESIGN, both)
     assert row(rows, "waiting").note == "failed: no memory"
     assert "failed: no disk" in row(rows, "control").note
 
 
 def test_a_variant_that_failed_under_one_workload_is_judged_under_the_other():
     found = metrics({"baseline": 1, "waiting": 1.3}, workloads=("seq-write", "rand"))
-    design = replace(
-        DESIGN,
-        controls=(),
-        workloads=("seq-write", "rand"),
-        failed=(Failure("hung", variant="waiting", workload="rand"),),
-    )
-    rows = judge(found, design)
+    design = replace(DESIGN, controls=(), workloads=("seq-write", "rand"))
+    rows = judge(found, design, failing(FailedVariant("hung", variant="waiting", workload="rand")))
     assert row(rows, "waiting").verdict == "slower"
     assert row(rows, "waiting", workload="rand").verdict == "failed"
 
@@ -230,7 +236,7 @@ def test_blocks_that_one_side_did_not_survive_are_not_dropped(quickstart):
 
 def test_notes_tell_of_closed_loops_and_of_noisy_blocks(quickstart):
     noisy = quickstart.assign(noisy=(quickstart["block"] == 4).astype(int))
-    rows = judge(noisy, replace(DESIGN, closed_loop=("seq-write",), voided={"seq-write": 3}))
+    rows = judge(noisy, replace(DESIGN, closed_loop=("seq-write",)), Attrition(voided={"seq-write": 3}))
     assert "closed-loop" in row(rows, "waiting", "write.p99").note
     assert "closed-loop" not in row(rows, "waiting", "write.p50").note
     assert "never quiet for 1 of the blocks" in row(rows, "waiting").note
@@ -300,12 +306,9 @@ def test_controls_failures_and_gates_do_not_keep_an_experiment_going():
     assert decide_look(found, AUTO, "seq-write", 12) is None
     found.loc[(found["metric"] == "write.p99"), "tail_ios"] = 2
     assert decide_look(found, AUTO, "seq-write", 12) is None
-    broken = replace(
-        AUTO,
-        contrasts=(*AUTO.contrasts, ("baseline", "broken")),
-        failed=(Failure("does not mount", variant="broken"),),
-    )
-    assert decide_look(found, broken, "seq-write", 12) is None
+    more = replace(AUTO, contrasts=(*AUTO.contrasts, ("baseline", "broken")))
+    broken = failing(FailedVariant("does not mount", variant="broken"))
+    assert decide_look(found, more, "seq-write", 12, broken) is None
 
 
 def test_a_look_at_one_workload_does_not_wait_for_the_others(quickstart):

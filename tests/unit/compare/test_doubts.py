@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fuselab.compare.attrition import NOTHING_LOST
 from fuselab.compare.comparisons import judge
-from fuselab.compare.design import Design
 from fuselab.compare.doubts import doubts
 from fuselab.compare.estimate import interval
+from fuselab.compare.schedule import level_of
+from fuselab.records.design import Design
 
 PAIR = ("baseline", "waiting")
 DESIGN = Design("e", "baseline", (PAIR,), ("w",), ("write.bw",))
@@ -33,7 +35,7 @@ def runs(blocks: int = 12, **slopes: float) -> pd.DataFrame:
 
 
 def said(frame: pd.DataFrame, design: Design = DESIGN) -> list[str]:
-    return list(doubts(frame, PAIR, design))
+    return list(doubts(frame, PAIR, design, NOTHING_LOST))
 
 
 def test_level_runs_are_not_doubted():
@@ -96,7 +98,7 @@ def test_quiet_blocks_alone_are_judged_by_themselves():
     frame.loc[frame["block"] <= 4, "noisy"] = 1
     frame.loc[loud, "value"] *= 0.2
     quiet = frame[frame["block"] > 4].pivot(index="block", columns="variant", values="value")
-    found = interval(quiet["baseline"], quiet["waiting"], DESIGN.level)
+    found = interval(quiet["baseline"], quiet["waiting"], level_of(DESIGN.blocks))
     assert f"the 8 others alone give {found.ratio - 1:+.1%} (" in " ".join(said(frame))
     frame.loc[frame["block"] <= 7, "noisy"] = 1
     assert "the 5 others alone are too few for an interval" in said(frame)
@@ -119,7 +121,7 @@ def tails(**reached: float) -> pd.DataFrame:
 
 
 def test_a_tail_of_a_variant_that_did_not_keep_up_with_the_rate_is_warned_about():
-    design = replace(DESIGN, asked={"w": {"write.iops": 500.0}})
+    design = replace(DESIGN, fixed_rates={"w": {"write.iops": 500.0}})
     notes = {row.metric: row.note for row in judge(tails(waiting=300), design)}
     assert "`waiting` reached 60% of the rate" in notes["write.p99"]
     assert "overloaded" not in notes["write.p50"] + notes["write.iops"]

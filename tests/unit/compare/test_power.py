@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 import pytest
+from tests.bench.simulate import simulate
 
 from fuselab.compare.power import NOISY, QUIET, power_at, smallest_effect
-from fuselab.compare.simulate import simulate
 
 
 @pytest.mark.parametrize("noise", [NOISY, QUIET])

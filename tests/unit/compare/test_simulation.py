@@ -6,15 +6,15 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from tests.bench.simulate import _differences, machine, simulate
 
 from fuselab.compare import null
 from fuselab.compare.comparisons import decide_look, judge
-from fuselab.compare.design import Design
 from fuselab.compare.families import LOOKS_PENALTY
 from fuselab.compare.power import NOISY, QUIET
-from fuselab.compare.schedule import LOOKS, Blocks
+from fuselab.compare.schedule import LOOKS
 from fuselab.compare.signed_rank import Floats
-from fuselab.compare.simulate import _differences, machine, simulate
+from fuselab.records.design import Blocks, Design
 
 EXPERIMENTS = 4000
 NOISES = {"noisy": NOISY, "quiet": QUIET}

@@ -2,10 +2,11 @@
 
 import pytest
 
-from fuselab.compare.estimate import Better, Interval
+from fuselab.compare.estimate import Interval
 from fuselab.compare.gates import closed_loop_warning, floor_of, percentile_of, tail_reason
 from fuselab.compare.looks import next_look
 from fuselab.compare.verdict import Claim, judge_family, verdict
+from fuselab.records.metrics import Better
 
 
 def claim(

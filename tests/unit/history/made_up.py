@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fuselab.history.nights import Night
+from fuselab.records.plan import ContrastPlan, PlanFile, VariantPlan, WorkloadPlan
 from fuselab.records.summary import Summary, SummaryRow, SummaryVariant
-from fuselab.report.plan import ContrastPlan, PlanFile, VariantPlan, WorkloadPlan
 
 HEAD = "<head>"
 WIGGLE = (0.0, 0.004, -0.003, 0.006, -0.005, 0.002, -0.001)

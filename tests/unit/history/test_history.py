@@ -14,7 +14,7 @@ from fuselab.files import write_json
 from fuselab.history.nights import Night, read_nights
 from fuselab.history.page import history_page, write_history
 from fuselab.history.series import all_series
-from fuselab.report.plan import PlanFile
+from fuselab.records.plan import PlanFile
 
 
 @pytest.fixture

@@ -21,9 +21,7 @@ import pandas as pd
 
 from fuselab.building.build import BuildRecord
 from fuselab.programs import tool
-from fuselab.records.profile import Profile
-from fuselab.records.run import Environment, FileRecord, Phases, RunRecord, TargetUse
-from fuselab.report.plan import (
+from fuselab.records.plan import (
     CapturePlan,
     ContrastPlan,
     PlanFile,
@@ -32,6 +30,8 @@ from fuselab.report.plan import (
     VariantPlan,
     WorkloadPlan,
 )
+from fuselab.records.profile import Profile
+from fuselab.records.run import Environment, FileRecord, Phases, RunRecord, TargetUse
 from fuselab.system.mountinfo import MountRecord
 
 STARTED_UNIX_S = 1_763_960_000.0
@@ -262,12 +262,10 @@ class Maker:
             {
                 "variant": variant,
                 "status": "failed" if failed else "ok",
-                "reason": "fio: verify: bad header rand_seed 4242, wanted 1337 at offset 131072"
+                "reason": "fio: verify: bad header rand_seed 4242, wanted 1337 at offset 131072\n\n"
+                "ERROR demofs::chunks: chunk 2 is short: 65536 of 131072 bytes\nERROR demofs: <b>EIO</b>\n"
                 if failed
                 else None,
-                "log_tail": "ERROR demofs::chunks: chunk 2 is short: 65536 of 131072 bytes\nERROR demofs: <b>EIO</b>\n"
-                if failed
-                else "",
             },
         )
 
@@ -283,6 +281,7 @@ class Maker:
             {
                 "attempt": 1,
                 "variant": order[0],
+                "cause": "environment",
                 "reason": "other user processes used 22 % of a core (limit 5 %)",
             }
         ]
@@ -290,6 +289,8 @@ class Maker:
             folder / "block.json",
             {
                 "block": block,
+                "workload": workload.name,
+                "purpose": "timed",
                 "order": order,
                 "randseed": 1000 + block,
                 "variants": {v: {"status": "ok", "reason": None} for v in order}
@@ -299,6 +300,7 @@ class Maker:
                 },
                 "attempts": 2 if block == 4 else 1,
                 "voided": voided if block == 4 else [],
+                "noisy": False,
             },
         )
 

@@ -7,9 +7,9 @@ import msgspec
 import pytest
 from tests.unit.report.fixture import make, shaped
 
+from fuselab.records.plan import read_plan
 from fuselab.report.inputs import ReportInputs, find
 from fuselab.report.page.render import write_report
-from fuselab.report.plan import read_plan
 from fuselab.report.reading import Results
 
 

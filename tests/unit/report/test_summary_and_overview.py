@@ -119,7 +119,7 @@ def test_a_card_keeps_date_machine_and_blocks_when_the_records_have_been_removed
 def test_what_was_voided_is_known_without_records_where_the_comparisons_say_it(
     results: Results, standard: ReportInputs
 ):
-    row = replace(results.comparisons[0], extras={"voided": "3"})
+    row = replace(results.comparisons[0], voided=3)
     without = Results(standard)
     without.blocks = {}
     assert counts.of_row(without, row) == "6\N{NO-BREAK SPACE}blocks, 3\N{NO-BREAK SPACE}attempts voided"

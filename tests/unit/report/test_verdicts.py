@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from fuselab.records.comparison import Comparison
 from fuselab.report.inputs import ReportInputs
 from fuselab.report.page import verdicts
 from fuselab.report.reading import Results
-from fuselab.report.records import Comparison
 
 ROW = Comparison(
+    experiment="e",
     workload="seq-write",
     baseline="baseline",
     variant="waiting",
@@ -18,8 +19,8 @@ ROW = Comparison(
     better="higher",
     blocks=12,
     ratio=0.69,
-    low=0.65,
-    high=0.72,
+    ratio_low=0.65,
+    ratio_high=0.72,
     verdict="slower",
     level=0.95,
 )
@@ -35,15 +36,15 @@ def plain(text: str) -> str:
     [
         ({}, "`waiting` writes 31 % slower than `baseline` (28 to 35 %, 95 % interval)"),
         (
-            {"verdict": "faster", "ratio": 2.4, "low": 2.2, "high": 2.6},
+            {"verdict": "faster", "ratio": 2.4, "ratio_low": 2.2, "ratio_high": 2.6},
             "`waiting` writes 2.4 × as fast as `baseline` (2.2 to 2.6 ×, 95 % interval)",
         ),
         (
-            {"verdict": "faster", "ratio": 1.91, "low": 1.7, "high": 2.2},
+            {"verdict": "faster", "ratio": 1.91, "ratio_low": 1.7, "ratio_high": 2.2},
             "`waiting` writes 1.9 × as fast as `baseline` (1.7 to 2.2 ×, 95 % interval)",
         ),
         (
-            {"metric": "command.wall_s", "better": "lower", "ratio": 9.4, "low": 7.6, "high": 13},
+            {"metric": "command.wall_s", "better": "lower", "ratio": 9.4, "ratio_low": 7.6, "ratio_high": 13},
             "`waiting` runs the command in 9.4 × the time of `baseline` (7.6 to 13 ×, 95 % interval)",
         ),
         (
@@ -51,24 +52,30 @@ def plain(text: str) -> str:
             "`waiting` runs the command in 31 % less time than `baseline` (28 to 35 %, 95 % interval)",
         ),
         (
-            {"verdict": "slower, below threshold", "ratio": 0.98, "low": 0.97, "high": 0.99},
+            {"verdict": "slower, below threshold", "ratio": 0.98, "ratio_low": 0.97, "ratio_high": 0.99},
             "`waiting` writes 2 % slower than `baseline` (1.0 to 3.0 %, 95 % interval), below threshold",
         ),
         (
-            {"metric": "write.p99", "better": "lower", "ratio": 1.31, "low": 1.28, "high": 1.35},
+            {"metric": "write.p99", "better": "lower", "ratio": 1.31, "ratio_low": 1.28, "ratio_high": 1.35},
             "`waiting` against `baseline`: p99 write latency is 31 % higher (28 to 35 %, 95 % interval): slower",
         ),
         (
-            {"verdict": "no difference shown", "ratio": 1.0, "low": 0.988, "high": 1.02, "level": 0.978},
+            {
+                "verdict": "no difference shown",
+                "ratio": 1.0,
+                "ratio_low": 0.988,
+                "ratio_high": 1.02,
+                "level": 0.978,
+            },
             "`waiting` against `baseline`: no difference shown in write bandwidth "
             "(−1.2 to +2.0 %, 97.8 % interval, inside ±5 %)",
         ),
         (
-            {"verdict": "inconclusive", "ratio": 0.97, "low": 0.9, "high": 1.04},
+            {"verdict": "inconclusive", "ratio": 0.97, "ratio_low": 0.9, "ratio_high": 1.04},
             "`waiting` against `baseline`: inconclusive in write bandwidth (−10 to +4 %, 95 % interval)",
         ),
         (
-            {"verdict": "inconclusive", "ratio": NOTHING, "low": NOTHING, "high": NOTHING},
+            {"verdict": "inconclusive", "ratio": NOTHING, "ratio_low": NOTHING, "ratio_high": NOTHING},
             "`waiting` against `baseline`: inconclusive in write bandwidth",
         ),
         (

@@ -10,11 +10,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from fuselab.records.comparison import Comparison
 from fuselab.report import words
 from fuselab.report.figures import palette
 from fuselab.report.figures.base import NARROW_IN, Places, figure, short
 from fuselab.report.figures.drawing import RC, Drawing
-from fuselab.report.records import Comparison
 
 _CHARACTERS_PER_IN = 14
 _PAPER, _TEXT = 2.4, 2.6
@@ -54,14 +54,14 @@ def ratios(
             _ratio_heading(axes, y, better)
             for label, row in group:
                 y += 1
-                mark_y = place(axes, y, label, words.estimate(row.ratio, row.low, row.high), width_in)
+                mark_y = place(axes, y, label, words.estimate(*row.interval), width_in)
                 _ratio_mark(axes, mark_y, row, variants.get(row.variant, 1))
             y += 1
         axes.set_ylim(y - 0.4, -0.5)
         _ratio_axis(axes, low, high, width_in - (3.9 if place is _beside else 0))
     data = pd.DataFrame([_ratio_data(row) for _, row in shown])
     alt = f"Ratios with intervals for {words.plural(len(shown), 'comparison')}: " + "; ".join(
-        f"{label} {words.estimate(row.ratio, row.low, row.high)}" for label, row in shown
+        f"{label} {words.estimate(*row.interval)}" for label, row in shown
     )
     return Drawing(name, made, data, alt, caption)
 
@@ -113,18 +113,19 @@ def _clear(axes: Axes, top: float, bottom: float) -> None:
 
 
 def _ratio_mark(axes: Axes, y: float, row: Comparison, position: int) -> None:
+    ratio, *ends = row.interval
     colour = palette.of_variant(position).light
     face = colour if row.word in ("faster", "slower") else palette.PAPER.light
-    axes.plot([row.low, row.high], [y, y], color=colour, lw=2.2, solid_capstyle="butt", zorder=_TEXT)
+    axes.plot(ends, [y, y], color=colour, lw=2.2, solid_capstyle="butt", zorder=_TEXT)
     axes.plot(
-        [row.ratio], [y], palette.marker(position), ms=6.5, mfc=face, mec=colour, mew=1.5, clip_on=False,
+        [ratio], [y], palette.marker(position), ms=6.5, mfc=face, mec=colour, mew=1.5, clip_on=False,
         zorder=_TEXT + 0.1,
     )  # fmt: skip
 
 
 def _ratio_range(rows: Sequence[Comparison], threshold: float) -> tuple[float, float]:
-    lows = [row.low for row in rows if row.low > 0] or [1.0]
-    low, high = min(lows), max([row.high for row in rows] or [1.0])
+    _, lows, highs = zip(*(row.interval for row in rows), strict=True) if rows else ((), (), ())
+    low, high = min([low for low in lows if low > 0] or [1.0]), max(highs or [1.0])
     pad = max(1 + 1.6 * threshold, 1.02)
     return min(low * 0.97, 1 / pad), max(high * 1.03, pad)
 
@@ -152,8 +153,8 @@ def _ratio_data(row: Comparison) -> dict[str, object]:
         "better": row.better,
         "blocks": row.blocks,
         "ratio": row.ratio,
-        "ratio_low": row.low,
-        "ratio_high": row.high,
+        "ratio_low": row.ratio_low,
+        "ratio_high": row.ratio_high,
         "level": row.level,
         "verdict": row.verdict,
     }

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from fuselab.records.plan import ContrastPlan, PlanFile, WorkloadPlan
 from fuselab.report import words
 from fuselab.report.page import provenance, verdicts
-from fuselab.report.plan import ContrastPlan, PlanFile, WorkloadPlan
 from fuselab.report.reading import Results
 from fuselab.workloads.fio import timing
 

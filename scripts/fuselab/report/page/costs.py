@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from fuselab.records.comparison import CostComparison
 from fuselab.report import words
 from fuselab.report.context import Cell, Column, FigureView, Link, Table
 from fuselab.report.figures import base, intervals
 from fuselab.report.figures.drawing import Drawing
+from fuselab.report.page import verdict_table
 from fuselab.report.page.distributions import view
 from fuselab.report.reading import Results
-from fuselab.report.records import Comparison
 
 _CAPTION = (
     "Each profiler's price on the load itself: compiled in but off, against the plain build; switched on, against the "
@@ -22,11 +23,9 @@ def drawing(results: Results, width_in: float, name: str) -> Drawing | None:
     rows = [row for row in results.costs if row.has_interval and _is_shown(results, row)]
     if not rows:
         return None
-    labels = [
-        (f"{row.extras.get('profiler', row.variant)}: {row.extras.get('step', '')}", row) for row in rows
-    ]
-    names = list(dict.fromkeys(row.extras.get("profiler", row.variant) for row in rows))
-    positions = {row.variant: names.index(row.extras.get("profiler", row.variant)) + 1 for row in rows}
+    labels = [(f"{row.profiler}: {row.step}", row) for row in rows]
+    names = list(dict.fromkeys(row.profiler for row in rows))
+    positions = {row.variant: names.index(row.profiler) + 1 for row in rows}
     return intervals.ratios(name, labels, positions, results.plan.threshold, width_in, _CAPTION)
 
 
@@ -41,12 +40,12 @@ def table(results: Results, links: tuple[Link, ...]) -> Table | None:
         return None
     rows = tuple(
         (
-            Cell(row.extras.get("profiler", row.variant)),
-            Cell(row.extras.get("step", "")),
+            Cell(row.profiler),
+            Cell(row.step),
             Cell(row.workload),
             Cell(row.metric),
-            Cell(words.change_beside(row.ratio, row.high) if row.has_interval else "", repr(row.ratio)),
-            Cell(words.change_interval(row.low, row.high) if row.has_interval else "", repr(row.low)),
+            verdict_table.change(row),
+            verdict_table.interval(row),
             Cell(words.level(row.level) if row.level is not None else ""),
             Cell(row.verdict),
             Cell(str(row.blocks), str(row.blocks)),
@@ -65,7 +64,7 @@ def text(results: Results) -> str:
     return "Not measured: `cost: true` in the experiment adds blocks that measure it. Timed runs carry no profiler."
 
 
-def _is_shown(results: Results, row: Comparison) -> bool:
+def _is_shown(results: Results, row: CostComparison) -> bool:
     """The figure shows the first primary metric of each workload; the table has them all."""
     metrics = {r.metric for r in results.costs if r.workload == row.workload}
     first = next((m for m in results.plan.primary if m in metrics), row.metric)

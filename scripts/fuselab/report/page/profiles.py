@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from fuselab.records.plan import ContrastPlan, ProfilerPlan
 from fuselab.records.profile import Profile
 from fuselab.report import tables, words
 from fuselab.report.context import (
@@ -19,7 +20,6 @@ from fuselab.report.context import (
 from fuselab.report.embed import Carrier, is_flamegraph
 from fuselab.report.page import over_time
 from fuselab.report.page.distributions import view
-from fuselab.report.plan import ContrastPlan, ProfilerPlan
 from fuselab.report.reading import Results
 from fuselab.report.records import Processed
 

@@ -7,12 +7,12 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import replace
 
+from fuselab.records.plan import PlanFile
 from fuselab.records.run import Environment
 from fuselab.report import counts, tables, words
 from fuselab.report.context import Cell, Column, CommandView, Fact, Link, Provenance, Table
 from fuselab.report.embed import Carrier
 from fuselab.report.page import verdicts
-from fuselab.report.plan import PlanFile
 from fuselab.report.reading import Results
 from fuselab.report.records import Run
 

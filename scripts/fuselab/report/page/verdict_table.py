@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from fuselab.records.comparison import Comparison
+from fuselab.records.plan import PlanFile
 from fuselab.report import words
 from fuselab.report.context import Cell, Column, Fact, Link, Table
 from fuselab.report.page.verdicts import first_line, is_control, primary_rows
-from fuselab.report.plan import PlanFile
 from fuselab.report.reading import Results
-from fuselab.report.records import Comparison
 
 EXTRAS = ("mean_ratio", "max_ratio", "stall_rate", "p_adjusted")
 """Columns shown beside the verdict where comparisons.csv has them; what else it has is read there."""
@@ -95,17 +95,12 @@ def comparison_table(results: Results, links: tuple[Link, ...]) -> Table | None:
     )
 
 
-def _extra(name: str, text: str) -> Cell:
-    try:
-        value = float(text)
-    except ValueError:
-        return Cell(text)
+def _extra(name: str, plan: PlanFile, row: Comparison) -> Cell:
+    value: float | None = getattr(row, name)
+    if value is None:
+        return Cell("")
     digits = 3 if name.endswith("ratio") else 2
-    return Cell(words.percent(value) if name.endswith("rate") else words.number(value, digits), text)
-
-
-def _extra_of(name: str, plan: PlanFile, row: Comparison) -> Cell:
-    return _extra(name, row.extras.get(name, ""))
+    return Cell(words.percent(value) if name.endswith("rate") else words.number(value, digits), repr(value))
 
 
 def _family(plan: PlanFile, row: Comparison) -> str:
@@ -115,8 +110,14 @@ def _family(plan: PlanFile, row: Comparison) -> str:
     return row.family or computed
 
 
-def _interval(row: Comparison) -> Cell:
-    return Cell(words.change_interval(row.low, row.high), repr(row.low)) if row.has_interval else Cell("")
+def change(row: Comparison) -> Cell:
+    ratio, _, high = row.interval
+    return Cell(words.change_beside(ratio, high), repr(ratio)) if row.has_interval else Cell("")
+
+
+def interval(row: Comparison) -> Cell:
+    _, low, high = row.interval
+    return Cell(words.change_interval(low, high), repr(low)) if row.has_interval else Cell("")
 
 
 _PRIMARY = ("workload", "variant", "baseline", "metric", "change", "interval", "level", "verdict", "blocks")
@@ -127,15 +128,13 @@ _COLUMNS: dict[str, Callable[[PlanFile, Comparison], Cell]] = {
     "workload": lambda plan, row: Cell(row.workload),
     "metric": lambda plan, row: Cell(row.metric, strong=row.metric in plan.primary),
     "better": lambda plan, row: Cell(row.better),
-    "change": lambda plan, row: (
-        Cell(words.change_beside(row.ratio, row.high), repr(row.ratio)) if row.has_interval else Cell("")
-    ),
-    "interval": lambda plan, row: _interval(row),
+    "change": lambda plan, row: change(row),
+    "interval": lambda plan, row: interval(row),
     "level": lambda plan, row: Cell(words.level(row.level) if row.level is not None else ""),
     "verdict": lambda plan, row: Cell(row.verdict, strong=row.word in ("faster", "slower", "failed")),
     "family": lambda plan, row: Cell(_family(plan, row)),
     "blocks": lambda plan, row: Cell(str(row.blocks), str(row.blocks)),
-    **{name.replace("_", " "): partial(_extra_of, name) for name in EXTRAS},
+    **{name.replace("_", " "): partial(_extra, name) for name in EXTRAS},
     "note": lambda plan, row: Cell(words.percents(first_line(row.note))),
 }
 _NUMERIC = {"change", "level", "blocks", *(name.replace("_", " ") for name in EXTRAS)}

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from fuselab.compare.control import check_controls
+from fuselab.records.comparison import Comparison
+from fuselab.records.plan import ContrastPlan, PlanFile
 from fuselab.report import counts, words
 from fuselab.report.context import VerdictView
-from fuselab.report.plan import ContrastPlan, PlanFile
 from fuselab.report.reading import Results
-from fuselab.report.records import Comparison
 
 MARKS = {
     "faster": ("faster", "▲"),
@@ -134,7 +134,7 @@ def sentence(row: Comparison, threshold: float) -> str:
                 else f"{variant} failed" + (f": {why}" if why else "")
             )
         case "faster" | "slower" if verb := words.phrase(row.metric).verb:
-            size, interval = words.magnitude(row.ratio, row.low, row.high)
+            size, interval = words.magnitude(*row.interval)
             return (
                 f"{variant} {verb} {_compared(row, size)} {baseline} ({interval}{_level(row)}){_below(row)}"
             )
@@ -151,9 +151,10 @@ def sentence(row: Comparison, threshold: float) -> str:
 
 def _compared(row: Comparison, size: str) -> str:
     """A rate is compared as a rate and a time as a time: 30 % less time is not 30 % faster."""
-    factor = words.doubled(row.ratio, row.high)
+    ratio, _, high = row.interval
+    factor = words.doubled(ratio, high)
     if row.better == "lower":
-        more = "more" if row.ratio > 1 else "less"
+        more = "more" if ratio > 1 else "less"
         return f"in {size} the time of" if factor else f"in {size} {more} time than"
     return f"{size} as fast as" if factor else f"{size} {row.word} than"
 
@@ -163,12 +164,12 @@ def clause(row: Comparison, threshold: float) -> str:
     noun = _noun(row)
     match row.word:
         case "faster" | "slower":
-            spoken = words.phrase(row.metric)
-            size, interval = words.magnitude(row.ratio, row.low, row.high)
+            spoken, (ratio, _, high) = words.phrase(row.metric), row.interval
+            size, interval = words.magnitude(*row.interval)
             more = (
                 f"{size} as high"
-                if words.doubled(row.ratio, row.high)
-                else f"{size} {spoken.more if row.ratio > 1 else spoken.less}"
+                if words.doubled(ratio, high)
+                else f"{size} {spoken.more if ratio > 1 else spoken.less}"
             )
             return f"{noun} is {more} ({interval}{_level(row)}): {row.word}{_below(row)}"
         case "no difference shown":
@@ -184,7 +185,7 @@ def _log(results: Results, variant: str) -> str:
     """Why a variant failed: its verifying run, or the first run that did not end well."""
     verify = results.verifies.get(variant)
     if verify is not None and verify.status != "ok":
-        return "\n\n".join(part for part in (verify.reason or "", verify.log) if part)
+        return verify.reason or ""
     states = (b.variants.get(variant) for blocks in results.blocks.values() for b in blocks)
     return next((s.reason for s in states if s is not None and s.status != "ok" and s.reason), "")
 
@@ -199,11 +200,11 @@ def _noun(row: Comparison) -> str:
 
 
 def _signed(row: Comparison) -> str:
-    return words.estimate(row.ratio, row.low, row.high)
+    return words.estimate(*row.interval)
 
 
 def _interval(row: Comparison) -> str:
-    return f"{words.change_interval(row.low, row.high)}{_level(row)}"
+    return f"{words.change_interval(*row.interval[1:])}{_level(row)}"
 
 
 def _inside(row: Comparison, threshold: float) -> str:

@@ -121,9 +121,7 @@ def _judged(results: Results) -> list[str]:
     if plan.primary:
         said.append(f"Primary metrics: {words.listing([f'`{metric}`' for metric in plan.primary])}.")
     for family, name in (("primary", "Primary"), ("exploratory", "Exploratory")):
-        corrections = {
-            row.extras.get("correction", "") for row in results.comparisons if row.family == family
-        }
+        corrections = {row.correction for row in results.comparisons if row.family == family}
         used = sorted(corrections - {"", "none"})
         if used:
             said.append(f"{name} verdicts are corrected for multiplicity ({words.listing(used)}).")

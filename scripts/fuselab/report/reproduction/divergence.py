@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 
 from fuselab.building.build import BuildRecord
+from fuselab.records.plan import PlanFile
 from fuselab.report import words
-from fuselab.report.plan import PlanFile
 from fuselab.report.reading import Results
 
 _DEFINITIONS = ("targets/", "services/")

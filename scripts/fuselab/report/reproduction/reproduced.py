@@ -11,15 +11,16 @@ from pathlib import Path
 import msgspec
 
 from fuselab.files import write_atomically
+from fuselab.records.comparison import Comparison
 from fuselab.records.summary import Summary
+from fuselab.records.table import parse_rows
 from fuselab.report import counts, words
 from fuselab.report.context import Cell, Column, Fact, FigureView, Table
 from fuselab.report.figures import base, intervals
 from fuselab.report.figures.drawing import Drawing
 from fuselab.report.inputs import ReportInputs
 from fuselab.report.page.distributions import view
-from fuselab.report.reading import Results, parse_comparisons
-from fuselab.report.records import Comparison
+from fuselab.report.reading import Results
 from fuselab.report.reproduction.divergence import divergence
 from fuselab.report.summary import summarise
 
@@ -74,7 +75,7 @@ def reproduction(bundle: Path, inputs: ReportInputs, checkout: Path) -> Reproduc
         with zipfile.ZipFile(bundle) as archive:
             check_size(archive)
             summary = msgspec.json.decode(archive.read("summary.json"), type=Summary)
-            rows = parse_comparisons(io.StringIO(archive.read("comparisons.csv").decode()))
+            rows = parse_rows(io.StringIO(archive.read("comparisons.csv").decode()), Comparison)
             warnings = tuple(divergence(archive, results, checkout))
     except (KeyError, ValueError, RuntimeError, RecursionError, zlib.error, zipfile.BadZipFile) as error:
         raise ValueError(f"{bundle} is no bundle of fuselab: {error}") from error
@@ -191,4 +192,4 @@ def _table(pairs: list[Pair]) -> Table:
 def _change(row: Comparison | None) -> str:
     if row is None or not row.has_interval:
         return ""
-    return words.estimate(row.ratio, row.low, row.high)
+    return words.estimate(*row.interval)

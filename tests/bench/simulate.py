@@ -17,9 +17,11 @@ import numpy.typing as npt
 from fuselab.compare.estimate import Interval
 from fuselab.compare.looks import next_look
 from fuselab.compare.power import Noise
-from fuselab.compare.schedule import Blocks, block_order, level_of, looks_of
+from fuselab.compare.schedule import block_order, level_of, looks_of
 from fuselab.compare.signed_rank import Floats, Ints, untied_batch
-from fuselab.compare.verdict import FASTER, NO_DIFFERENCE, SLOWER, Claim, judge_family
+from fuselab.compare.verdict import Claim, judge_family
+from fuselab.records.comparison import FASTER, NO_DIFFERENCE, SLOWER
+from fuselab.records.design import Blocks
 
 _SCHEDULES = 400
 """Seeds that are really scheduled; experiments take turns with them, their noise is their own."""

@@ -1,7 +1,7 @@
-"""`results/<experiment>/plan.json`: what the report needs to know of the plan, in the plan's own order.
+"""plan.json: the experiment as resolved, in the plan's own order. `workflow.description` makes it.
 
-The workflow writes it (`describe`), the report reads it (`read_plan`). Fields that an older file lacks take
-their defaults, so that a report can be made from results that were measured before a field existed.
+Fields that an older file lacks take their defaults, so that a report can be made from results that were measured before
+a field existed.
 """
 
 from __future__ import annotations
@@ -9,12 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from fuselab.files import read_json
-
-if TYPE_CHECKING:
-    from fuselab.experiment.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -129,68 +125,3 @@ class PlanFile:
 
 def read_plan(path: Path) -> PlanFile:
     return read_json(path, PlanFile)
-
-
-def describe(plan: Plan) -> PlanFile:
-    """The plan of `fuselab.experiment.plan` in the words of plan.json."""
-    from fuselab import profilers  # the registry is not needed to read
-
-    experiment = plan.experiment
-    names = dict.fromkeys(name for group in experiment.profilers for name in group)
-    night = f" --config night={experiment.night}" if experiment.night else ""
-    return PlanFile(
-        experiment=experiment.name,
-        title=experiment.title,
-        path=f"experiments/{experiment.path.name}",
-        notes=experiment.notes,
-        variants=tuple(_variant(plan, name) for name in (v.name for v in experiment.variants)),
-        workloads=tuple(
-            WorkloadPlan(w.name, w.kind, plan.timed_spec(w.name), w.cache, plan.jobs.get(w.name), w.settings)
-            for w in experiment.workloads
-        ),
-        contrasts=tuple(ContrastPlan(c.baseline, c.variant) for c in experiment.contrasts),
-        primary=experiment.compare.primary,
-        threshold=experiment.compare.threshold,
-        blocks=experiment.blocks,
-        captures=tuple(
-            CapturePlan(c.variant, c.workload, c.profilers, c.spec, c.repeats) for c in plan.captures
-        ),
-        skipped=tuple(
-            SkippedPlan(s.variant, s.profiler, s.capability.level, s.capability.reason) for s in plan.skipped
-        ),
-        profilers=tuple(
-            ProfilerPlan(name, p.title, p.unit, p.sees, p.blind_to)
-            for name, p in ((name, profilers.REGISTRY[name]) for name in names)
-        ),
-        seed=experiment.seed,
-        night=experiment.night,
-        instrumentation=experiment.instrumentation,
-        cost=experiment.cost,
-        network=experiment.network,
-        mounts=experiment.mounts,
-        builds=tuple(plan.all_builds),
-        commands=(f"snakemake --cores 4 results/{experiment.name}/report.html{night}",),
-    )
-
-
-def _variant(plan: Plan, name: str) -> VariantPlan:
-    variant = plan.experiment.variant(name)
-    service = plan.mounts[name, "none"].service
-    return VariantPlan(
-        name=name,
-        target=variant.target,
-        backend=variant.backend,
-        rev=variant.rev,
-        features=variant.features,
-        rustflags=variant.rustflags,
-        profile=variant.profile,
-        options=dict(variant.options),
-        env=dict(variant.env),
-        fio=dict(variant.fio),
-        control=variant.control,
-        argv=plan.mounts[name, "none"].argv,
-        builds={used: m.build for (owner, used), m in plan.mounts.items() if owner == name and m.build},
-        verify_spec=plan.verify_spec(name) if name in plan.verified else "",
-        service="" if service is None else service.name,
-        setting=plan.setting_of(name),
-    )

@@ -1,0 +1,20 @@
+"""Whether a workload of a `blocks: auto` experiment needs more blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from fuselab.compare.comparisons import decide_look, frame
+from fuselab.files import write_json
+from fuselab.jobs.compare import attrition
+from fuselab.records.design import Design
+from fuselab.workloads.run_metrics import samples
+
+
+def take_look(
+    design: Design, workload: str, blocks: Sequence[Path], kinds: Mapping[str, str], out: Path
+) -> None:
+    """Write `{"blocks": taken, "next": wanted}` to `out`: how many blocks to go on to, null if these are enough."""
+    wanted = decide_look(frame(samples(blocks, kinds)), design, workload, len(blocks), attrition(blocks, ()))
+    write_json(out, {"blocks": len(blocks), "next": wanted})

@@ -1,0 +1,46 @@
+"""What an experiment states before its first run, as far as judging it needs to know.
+
+A rule hands it on as plain data, and its job makes this of it again: the one place where these fields are spelled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Pair = tuple[str, str]
+"""(baseline, variant)."""
+Blocks = int | Literal["auto"]
+
+
+@dataclass(frozen=True)
+class Design:
+    """Contrasts and what is judged of them. `baseline` is the experiment's first variant."""
+
+    experiment: str
+    baseline: str
+    contrasts: tuple[Pair, ...]
+    workloads: tuple[str, ...]
+    primary: tuple[str, ...]
+    threshold: float = 0.05
+    """Smallest change that matters, as a fraction: 0.05 is a ratio outside 0.95 to 1.05."""
+    blocks: Blocks = 12
+    controls: tuple[str, ...] = ()
+    """A/A variants, identical to the baseline: compared with it whether or not `contrasts` says so."""
+    closed_loop: tuple[str, ...] = ()
+    """Workloads that send a request only when the one before has been answered."""
+    fixed_rates: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Workload -> metric -> the value at which the load was told to keep it (`write.iops`: its rate)."""
+    primary_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Workload -> which of `primary` it will yield; all of them where nothing is said."""
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """Contrasts in order, then the controls that no contrast names."""
+        added = ((self.baseline, control) for control in self.controls)
+        return tuple(dict.fromkeys((*self.contrasts, *added)))
+
+    def is_control(self, pair: Pair) -> bool:
+        """Whether a pair is identical on both sides, on purpose."""
+        return all(name == self.baseline or name in self.controls for name in pair)
