@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fuselab.commands.common import fail, print_json, repository
-from fuselab.commands.words import size
+from fuselab.words import size
 
 if TYPE_CHECKING:
     from fuselab.experiment.plan import Plan

@@ -58,7 +58,7 @@ def _show(plan: Plan, found: Forecast) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from fuselab.commands.words import duration, size
+    from fuselab.words import duration, percent, size
 
     out = console()
     e = plan.experiment
@@ -96,7 +96,7 @@ def _show(plan: Plan, found: Forecast) -> None:
         change = (
             "none, whatever its size: it takes more blocks, or fewer comparisons"
             if find.change is None
-            else f"a change of {find.change * 100:.1f} % or more"
+            else f"a change of {percent(find.change, 1)} or more"
         )
         out.print(f"Found in four of five such experiments {find.machine}: {change}.")
     if found.stale:

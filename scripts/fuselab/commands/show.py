@@ -10,7 +10,7 @@ import click
 
 from fuselab import foreign
 from fuselab.commands.common import console, fail, print_json, repository, row, shorter
-from fuselab.commands.words import duration, figure, size
+from fuselab.words import duration, figure, size
 
 if TYPE_CHECKING:
     from fuselab.records.run import RunRecord

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fuselab.doctor.base import Line, bad, note, ok
+from fuselab.words import percent
 
 _CPUS = Path("/sys/devices/system/cpu")
 _LOOK_S = 0.5
@@ -43,15 +44,15 @@ def load() -> Iterator[Line]:
     busy = 1 - (after[3] + after[4] - before[3] - before[4]) / total
     steal = (after[7] - before[7]) / total
     if busy > _BUSY_SHARE:
-        text = f"{busy * 100:.0f} % of the CPUs is used by others: blocks will be voided, verdicts wait"
+        text = f"{percent(busy)} of the CPUs is used by others: blocks will be voided, verdicts wait"
         yield note("load", text, "see who it is with: top")
     else:
-        yield ok("load", f"{busy * 100:.0f} % of the CPUs in use over {time.monotonic() - started:.1f} s")
+        yield ok("load", f"{percent(busy)} of the CPUs in use over {time.monotonic() - started:.1f} s")
     if steal > _STEAL_SHARE:
-        text = f"{steal * 100:.1f} %: the host gives this machine's time to others, and runs will be voided"
+        text = f"{percent(steal, 1)}: the host gives this machine's time to others, and runs will be voided"
         yield note("steal", text, "use a machine, or an instance, of its own")
     else:
-        yield ok("steal", f"{steal * 100:.1f} %")
+        yield ok("steal", percent(steal, 1))
     if not Path("/proc/pressure/cpu").exists():
         yield note(
             "pressure",

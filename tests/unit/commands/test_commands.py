@@ -10,8 +10,8 @@ import msgspec
 import pytest
 import yaml
 
+from fuselab import words
 from fuselab.cli import VERBS, main
-from fuselab.commands import words
 from fuselab.commands.plan import read_plan
 from fuselab.records.metrics import Sample
 from fuselab.records.run import Phases, RunRecord

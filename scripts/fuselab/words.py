@@ -1,4 +1,4 @@
-"""Times and sizes as people read them."""
+"""Times, sizes and shares as people read them on a terminal; `report.words` sets them for a page."""
 
 from __future__ import annotations
 
@@ -23,14 +23,19 @@ def figure(name: str, value: object) -> str:
         return str(value)
     unit = name.rsplit("_", 1)[-1]
     words = {
-        "s": lambda v: duration(v),
+        "s": duration,
         "us": lambda v: duration(v / 1e6),
-        "bytes": lambda v: size(v),
-        "share": lambda v: f"{v * 100:.1f} %",
+        "bytes": size,
+        "share": lambda v: percent(v, 1),
         "hz": lambda v: f"{v / 1e9:.2f} GHz",
         "c": lambda v: f"{v:.0f} °C",
     }
     return words[unit](value) if unit in words else f"{value:.4g}"
+
+
+def percent(share: float, decimals: int = 0) -> str:
+    """`12 %` of 0.12."""
+    return f"{share * 100:.{decimals}f} %"
 
 
 def size(count: float) -> str:
