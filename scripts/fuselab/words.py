@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 
 def duration(seconds: float) -> str:
     """`3.2 s`, `4 min 10 s`, `2 h 5 min`."""
@@ -22,7 +24,7 @@ def figure(name: str, value: object) -> str:
     if not isinstance(value, int | float):
         return str(value)
     unit = name.rsplit("_", 1)[-1]
-    words = {
+    words: dict[str, Callable[[float], str]] = {
         "s": duration,
         "us": lambda v: duration(v / 1e6),
         "bytes": size,
