@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from fuselab import workloads
 from fuselab.building.build import missing
 from fuselab.doctor.base import Line, note
 from fuselab.programs import installed
@@ -23,9 +22,10 @@ def missing_programs(loaded: Loaded) -> list[Line]:
         argvs = (service.argv, *service.prepare, service.ready_argv)
         lines += _lines(f"service {name}", [argv[0] for argv in argvs if argv])
     for workload in loaded.experiment.workloads:
-        argvs = (*workload.prepare, _command(workload.settings.get("argv")))
-        lines += _lines(f"load {workload.name}", [argv[0] for argv in argvs if argv])
-        lines += _unasked(f"load {workload.name}", workloads.REGISTRY[workload.kind].programs)
+        what = f"load {workload.name}"
+        called = workload.behaviour.called(workload.settings)
+        lines += _lines(what, [*(argv[0] for argv in workload.prepare if argv), *called])
+        lines += _unasked(what, workload.behaviour.programs)
     return lines
 
 
@@ -44,14 +44,10 @@ def shown(line: Line) -> str:
     return f"note: {line.what}: {line.text}"
 
 
-def _unasked(what: str, programs: tuple[str, ...]) -> Iterator[Line]:
+def _unasked(what: str, programs: Iterable[str]) -> Iterator[Line]:
     for program in programs:
         if not installed(program):
             yield note(what, f"{program} is not on PATH here, and could not be asked how it reads this load")
-
-
-def _command(argv: object) -> tuple[str, ...]:
-    return argv if isinstance(argv, tuple) else ()
 
 
 def _lines(what: str, programs: list[str]) -> Iterator[Line]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fuselab.doctor.base import Line, bad, note, ok
 from fuselab.programs import apt_install, tool
+from fuselab.workloads import REGISTRY
 
 _VERSION_TIMEOUT_S = 20
 
@@ -27,7 +28,11 @@ class Program:
 
 
 PROGRAMS = (
-    Program("fio", ("--version",), "makes the load"),
+    *(
+        Program(name, ("--version",), "makes the load")
+        for kind in REGISTRY.values()
+        for name in kind.programs
+    ),
     Program("unshare", ("--version",), "walls off a run"),
     Program("setpriv", ("--version",), "takes a run down with its job"),
     Program("git", ("--version",), "resolves revisions"),

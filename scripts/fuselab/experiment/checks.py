@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
-from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from fuselab import workloads
@@ -12,35 +11,27 @@ from fuselab.experiment.model import Variant, Workload
 from fuselab.experiment.variants import Draft
 from fuselab.schema.diagnostics import Diagnostics, hint, near
 from fuselab.schema.yaml_source import Key
-from fuselab.targets import placeholders
-from fuselab.targets.model import CargoBuild, Target
-from fuselab.workloads.fio.complaints import Complaint, complaints
-from fuselab.workloads.fio.options import as_fio_reads, complete_jobs, judged, place
+from fuselab.targets.model import Target
+from fuselab.workloads.base import CheckContext
+from fuselab.workloads.metric import TARGET
 
-TARGET_METRICS = ("target.cpu_s", "target.rss_peak_bytes")
-_OPEN = "bench."
-"""Metrics of a bench carry its ids, which are known once it has run."""
+TARGET_METRICS = tuple(quantity.name for quantity in TARGET)
 
 
 def metric_names(workload: Workload) -> tuple[str, ...]:
     """Metrics that `workload` yields, the most telling first."""
-    return tuple(workloads.REGISTRY[workload.kind].metric_names(workload.settings))
+    return tuple(workload.behaviour.metric_names(workload.settings))
 
 
 def yields(workload: Workload, metric: str) -> bool:
     """Whether runs of `workload` will have `metric`."""
-    names = metric_names(workload)
-    if metric in TARGET_METRICS:
-        return workloads.REGISTRY[workload.kind].needs_mount
-    return metric in names or (metric.startswith(_OPEN) and any(name.startswith(_OPEN) for name in names))
+    kind = workload.behaviour
+    return kind.needs_mount if metric in TARGET_METRICS else kind.yields(workload.settings, metric)
 
 
 def default_primary(loads: tuple[Workload, ...]) -> tuple[str, ...]:
-    """The most telling metric of each load, in every direction that it has: `write.bw`, `read.bw`."""
-    names: list[str] = []
-    for workload in loads:
-        found = metric_names(workload)
-        names += [name for name in found if name.partition(".")[2] == found[0].partition(".")[2]]
+    """The most telling metrics of each load: `write.bw`, `read.bw`."""
+    names = [name for w in loads for name in w.behaviour.primary(w.settings)]
     return tuple(dict.fromkeys(names))[:6]
 
 
@@ -110,9 +101,11 @@ def _check_profiler(
         reasons = "; ".join(dict.fromkeys(capability.reason for capability in levels.values()))
         can = [p for p in profilers.REGISTRY if any(_can(p, target) for target in targets.values())]
         diagnostics.add(at, f"the profiler '{name}' cannot look at this: {reasons}", allowed=can)
-    kinds = {workload.kind for workload in loads}
-    if kinds and not kinds & profiler.workload_kinds and not diagnostics.broken_below(("workloads",)):
-        wanted = " or ".join(sorted(profiler.workload_kinds))
+    shown = {workload.behaviour.looks_at for workload in loads}
+    if shown and not shown & profiler.looks_at and not diagnostics.broken_below(("workloads",)):
+        wanted = " or ".join(
+            sorted(name for name, kind in workloads.REGISTRY.items() if kind.looks_at in profiler.looks_at)
+        )
         diagnostics.add(at, f"the profiler '{name}' looks at loads of the kind {wanted}: there is none here")
 
 
@@ -123,33 +116,21 @@ def _can(name: str, target: Target) -> bool:
 
 
 def check_workloads(
-    diagnostics: Diagnostics, loads: tuple[Workload, ...], targets: Mapping[str, Target]
+    diagnostics: Diagnostics,
+    loads: tuple[Workload, ...],
+    variants: Mapping[str, Variant],
+    targets: Mapping[str, Target],
+    mounts: int,
 ) -> None:
+    """Each load as each variant gets it."""
     for workload in loads:
-        if workload.kind in _CHECKS:
-            _CHECKS[workload.kind](diagnostics, workload, targets)
-
-
-def _check_fio(diagnostics: Diagnostics, workload: Workload, targets: Mapping[str, Target]) -> None:
-    """Every job as fio will get it. What the schema found already is not said again in fio's words."""
-    at: Key = ("workloads", workload.name, "fio")
-    jobs = complete_jobs(workload.settings)
-    for job, said in complaints(workload.settings).items():
-        for complaint in said:
-            where = place(diagnostics, at, job, complaint.option)
-            _complain(diagnostics, where, complaint, jobs[job].get(complaint.option or "", ""))
-
-
-def _complain(diagnostics: Diagnostics, where: Key, complaint: Complaint, written: str) -> None:
-    """What fio says of an option whose value is `written`, with the nearest right spelling."""
-    close = near(written, complaint.allowed) if complaint.of_value else complaint.suggestion
-    diagnostics.add(
-        where,
-        complaint.message + hint(close),
-        of_key=not complaint.of_value,
-        allowed=complaint.allowed,
-        suggestion=close if diagnostics.source.keys.get(where) else None,
-    )
+        by_variant = {
+            name: (targets[variant.target], workload.for_variant(variant).settings)
+            for name, variant in variants.items()
+        }
+        at: Key = ("workloads", workload.name, workload.kind)
+        context = CheckContext(targets, mounts, by_variant)
+        workload.behaviour.check(diagnostics, at, workload.settings, context)
 
 
 def check_own_options(
@@ -158,72 +139,17 @@ def check_own_options(
     variants: Mapping[str, Variant],
     loads: tuple[Workload, ...],
 ) -> None:
-    """fio options of single variants: taken by fio in every job that they are laid over."""
-    fio = [workload for workload in loads if "jobs" in workload.settings]
+    """What single variants change of loads."""
     for draft in drafts:
-        variant = variants.get(draft.name)
-        if variant is None or not variant.fio or diagnostics.broken_below(draft.place("fio")):
-            continue
-        if not fio and not diagnostics.broken_below(("workloads",)):
-            diagnostics.add(draft.place("fio"), "no load here is a fio job", of_key=True)
-        _check_own_options(diagnostics, draft, variant, fio)
-
-
-def _check_own_options(diagnostics: Diagnostics, draft: Draft, variant: Variant, fio: list[Workload]) -> None:
-    refused = set()
-    for name, text in variant.fio:
-        at = draft.place("fio", name)
-        if name in ("rw", "readwrite"):
-            diagnostics.add(at, f"'{name}' cannot be '{text}' here: {_MODE}", of_key=True)
-        if judged(diagnostics, at, name, text):
-            refused.add(name)
-    asked = replace(variant, fio=tuple(pair for pair in variant.fio if pair[0] not in refused))
-    for workload in fio:
-        settings = workload.for_variant(asked).settings
-        for complaint in itertools.chain(*complaints(settings).values()):
-            said = dict(asked.fio).get(complaint.option or "")
-            if complaint.option is not None and said is not None:
-                _complain(diagnostics, draft.place("fio", complaint.option), complaint, said)
-    if not diagnostics.broken_below(draft.place("fio")):
-        _check_own_names(diagnostics, draft, asked)
-
-
-def _check_own_names(diagnostics: Diagnostics, draft: Draft, variant: Variant) -> None:
-    """Options are laid over others by name: fio's own name for each, not an alias of it."""
-    own = {"variant": dict(variant.fio)}
-    read = as_fio_reads(diagnostics, own, lambda _, option: draft.place("fio", option))["variant"]
-    for name in [name for name, _ in variant.fio if name not in read]:
-        fios = next((other for other in read if other not in own["variant"]), None)
-        if fios is not None:
-            message = f"fio's own name for '{name}' is '{fios}': write that"
-            diagnostics.add(draft.place("fio", name), message, of_key=True, suggestion=fios)
-
-
-_MODE = "it decides what is measured; make it a load of its own"
-
-
-def check_mounts(diagnostics: Diagnostics, data: Mapping[str, Any], loads: tuple[Workload, ...]) -> None:
-    """Loads in a mount that the run does not have."""
-    mounts = data.get("mounts", 1)
-    placeholders.check_load(diagnostics, ("workloads",), data.get("workloads"), mounts)
-    for workload in loads:
-        at: Key = ("workloads", workload.name, "fio", "file")
-        if at in diagnostics.source.keys:
-            for options in complete_jobs(workload.settings).values():
-                placeholders.check_load(diagnostics, at, options.get("directory"), mounts)
-
-
-def _check_bench(diagnostics: Diagnostics, workload: Workload, targets: Mapping[str, Target]) -> None:
-    at: Key = ("workloads", workload.name, "criterion", "bench")
-    bench = str(workload.settings["bench"])
-    for target in targets.values():
-        if not isinstance(target.build, CargoBuild):
-            diagnostics.add(at, f"'{target.name}' is not built by cargo: it has no benches")
-        elif bench not in target.build.benches:
-            diagnostics.unknown(at, "bench", target.build.benches, why=f" of '{target.name}'", name=bench)
-
-
-_CHECKS = {"fio": _check_fio, "criterion": _check_bench}
+        own = variants[draft.name].own if draft.name in variants else {}
+        for kind, options in own.items():
+            if diagnostics.broken_below(draft.place(kind)):
+                continue
+            of_kind = [workload.settings for workload in loads if workload.kind == kind]
+            if not of_kind and not diagnostics.broken_below(("workloads",)):
+                diagnostics.add(draft.place(kind), f"no load here is a {kind} job", of_key=True)
+            place_of = partial(draft.place, kind)
+            workloads.REGISTRY[kind].check_own(diagnostics, place_of, options, of_kind)
 
 
 def check_queries(diagnostics: Diagnostics, data: Mapping[str, Any]) -> None:

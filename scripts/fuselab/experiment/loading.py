@@ -15,7 +15,6 @@ from typing import Any
 from fuselab.experiment import checks
 from fuselab.experiment.loads import read_workloads
 from fuselab.experiment.model import Compare, Experiment, Variant
-from fuselab.experiment.read_only import check_read_only
 from fuselab.experiment.resolve import Targets, read_variant
 from fuselab.experiment.variants import check_twins, read_contrasts, read_drafts
 from fuselab.queries.asking import Query
@@ -26,6 +25,7 @@ from fuselab.schema.reading import check_name, read_source
 from fuselab.schema.validation import check_schema
 from fuselab.system import state_root
 from fuselab.targets.model import Service, Target
+from fuselab.targets.placeholders import check_load
 from fuselab.targets.services import load_service
 
 
@@ -61,10 +61,10 @@ def load_experiment(path: Path, repository: Path) -> Loaded:
     contrasts = read_contrasts(diagnostics, data, drafts) if drafts else ()
     workloads = read_workloads(diagnostics, data)
     compare = _compare(data, checks.default_primary(workloads))
-    check_read_only(diagnostics, workloads, variants, targets.found)
-    checks.check_workloads(diagnostics, workloads, targets.found)
+    mounts = data.get("mounts", 1)
+    checks.check_workloads(diagnostics, workloads, variants, targets.found, mounts)
     checks.check_own_options(diagnostics, drafts, variants, workloads)
-    checks.check_mounts(diagnostics, data, workloads)
+    check_load(diagnostics, ("workloads",), data.get("workloads"), mounts)
     checks.check_metrics(diagnostics, data, workloads)
     profilers = checks.read_profilers(diagnostics, data, workloads, targets.found)
     checks.check_queries(diagnostics, data)

@@ -1,26 +1,25 @@
-"""From what the file says to its workloads: one reader for each kind, behind one registry."""
+"""From what the file says to its workloads, each read by its kind."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from fuselab.experiment.model import Workload
 from fuselab.schema import units
-from fuselab.schema.argvs import check_argv, check_argvs
+from fuselab.schema.argvs import check_argvs
 from fuselab.schema.diagnostics import Diagnostics
 from fuselab.schema.yaml_source import Key
-from fuselab.workloads.fio.options import fio_load, fio_step, written
+from fuselab.workloads import REGISTRY
 
 
 def read_workloads(diagnostics: Diagnostics, data: Mapping[str, Any]) -> tuple[Workload, ...]:
     """All loads in order. One without a kind (a diagnostic already) is left out."""
     found = []
     for name, part in data.get("workloads", {}).items():
-        at: Key = ("workloads", name)
-        kind = next((kind for kind in READERS if kind in part), None)
+        kind = next((kind for kind in REGISTRY if kind in part), None)
         if kind is not None:
-            found.append(_workload(diagnostics, at, name, kind, part))
+            found.append(_workload(diagnostics, ("workloads", name), name, kind, part))
     return tuple(found)
 
 
@@ -34,29 +33,13 @@ def _workload(diagnostics: Diagnostics, at: Key, name: str, kind: str, part: Map
     prepare = tuple(
         _step(diagnostics, (*at, "prepare", i), step) for i, step in enumerate(part.get("prepare", ()))
     )
-    settings = READERS[kind](diagnostics, (*at, kind), name, part[kind])
+    settings = REGISTRY[kind].read(diagnostics, (*at, kind), name, part[kind])
     return Workload(name, kind, settings, prepare, **given)
 
 
 def _step(diagnostics: Diagnostics, at: Key, step: Any) -> tuple[str, ...]:
-    """An argument list; that of fio where the step is given as fio options."""
+    """An argument list; that of a kind of load where the step is given as such."""
     if isinstance(step, list):
-        return tuple(written(diagnostics, (*at, i), word) for i, word in enumerate(step))
-    return fio_step(diagnostics, (*at, "fio"), step.get("fio", {}))
-
-
-def _criterion(diagnostics: Diagnostics, at: Key, name: str, part: Mapping[str, Any]) -> dict[str, object]:
-    args = tuple(written(diagnostics, (*at, "args", i), word) for i, word in enumerate(part.get("args", ())))
-    return {"bench": part.get("bench", ""), "filter": part.get("filter", ""), "args": args}
-
-
-def _command(diagnostics: Diagnostics, at: Key, name: str, part: Mapping[str, Any]) -> dict[str, object]:
-    check_argv(diagnostics, (*at, "argv"), part.get("argv"))
-    argv = tuple(written(diagnostics, (*at, "argv", i), word) for i, word in enumerate(part.get("argv", ())))
-    return {"argv": argv, "expect_exit": part.get("expect_exit", 0)}
-
-
-ReadSettings = Callable[[Diagnostics, Key, str, Mapping[str, Any]], dict[str, object]]
-
-READERS: dict[str, ReadSettings] = {"fio": fio_load, "criterion": _criterion, "command": _command}
-"""By kind, as in `fuselab.workloads.REGISTRY`: the settings its module expects, from what the file says."""
+        return diagnostics.source.words(at, step)
+    kind = next((kind for kind in REGISTRY if kind in step), None)
+    return () if kind is None else REGISTRY[kind].step(diagnostics, (*at, kind), step[kind])

@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
+from fuselab import workloads
 from fuselab.building.source import WORKTREE
 from fuselab.queries.asking import Query
+from fuselab.workloads.base import Settings, WorkloadKind
 
 Blocks = int | Literal["auto"]
 Instrumentation = Literal["combined", "separate"]
 CacheState = Literal["cold", "warm"]
 Network = Literal["private", "host"]
-WorkloadKind = str
-"""Key of `fuselab.workloads.REGISTRY`: `fio`, `criterion`, `command`."""
 
 
 @dataclass(frozen=True)
@@ -44,28 +44,35 @@ class Variant:
     control: bool = False
     """An A/A control: identical to the baseline on purpose."""
 
+    @property
+    def own(self) -> Mapping[str, Mapping[str, str]]:
+        """By kind of load: what it changes of loads of that kind."""
+        return {"fio": dict(self.fio)} if self.fio else {}
+
 
 @dataclass(frozen=True)
 class Workload:
     """One load. `settings` is the kind's own, already validated, as plain data."""
 
     name: str
-    kind: WorkloadKind
-    settings: Mapping[str, object]
-    """fio: `{jobs: {section: {option: text}}, global: {option: text}}`; criterion: `{bench, filter, args}`;
-    command: `{argv, timeout_s}`."""
+    kind: str
+    """Key of `fuselab.workloads.REGISTRY`."""
+    settings: Settings
     prepare: tuple[tuple[str, ...], ...] = ()
     """Argument lists run inside the mount before the load, never measured."""
     cache: CacheState = "cold"
     timeout_s: float = 600.0
 
+    @property
+    def behaviour(self) -> WorkloadKind:
+        return workloads.REGISTRY[self.kind]
+
     def for_variant(self, variant: Variant) -> Workload:
-        """This load as `variant` gets it: with the variant's own fio options in every fio job."""
-        if "jobs" not in self.settings or not variant.fio:
+        """This load as `variant` gets it: with what the variant changes of loads of its kind."""
+        own = variant.own.get(self.kind)
+        if not own:
             return self
-        jobs = cast("Mapping[str, Mapping[str, str]]", self.settings["jobs"])
-        own = {name: {**options, **dict(variant.fio)} for name, options in jobs.items()}
-        return replace(self, settings={**self.settings, "jobs": own})
+        return replace(self, settings=self.behaviour.overlaid(self.settings, own))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Literal
 import msgspec
 
 from fuselab import workloads
-from fuselab.building.request import BuildRequest, bench_request
+from fuselab.building.request import BuildRequest
 from fuselab.compare.schedule import LOOKS
 from fuselab.experiment.model import Contrast, Experiment, Workload
 from fuselab.profilers.base import Capability
@@ -98,17 +98,15 @@ class Plan:
 
     @cached_property
     def bench_builds(self) -> dict[str, BuildRequest]:
-        """By folder: builds of the benches that workloads run, with everything else as in the program's own build."""
+        """By folder: what is built for loads, with everything else as in the program's own build: benches."""
         found = {}
         for workload in self.experiment.workloads:
-            if (bench := workload.settings.get("bench")) is None:
-                continue
             runs = {(variant.name, NONE) for variant in self.experiment.variants}
             runs |= {(c.variant, c.profiler) for c in self.captures if c.workload == workload.name}
             for variant, profilers in sorted(runs):
-                if spec := self.build_of(variant, profilers):
-                    made = bench_request(spec, str(bench))
-                    found[made.folder] = made
+                program = self.build_of(variant, profilers)
+                if program and (own := workload.behaviour.build(workload.settings, program)):
+                    found[own.folder] = own
         return found
 
     @property
@@ -169,7 +167,7 @@ class Plan:
     @property
     def verified(self) -> tuple[str, ...]:
         """Variants with a verifying run: those that can be written, if there is a load in a mount at all."""
-        if not any(workloads.REGISTRY[w.kind].needs_mount for w in self.experiment.workloads):
+        if not any(w.behaviour.needs_mount for w in self.experiment.workloads):
             return ()
         return tuple(v.name for v in self.experiment.variants if not self.mounts[v.name, NONE].read_only)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fuselab import profilers, workloads
+from fuselab import profilers
 from fuselab.building.request import BuildRequest, build_request
 from fuselab.experiment.model import Experiment, Variant, Workload
 from fuselab.experiment.mounting import mount_config
@@ -60,7 +60,7 @@ def _costs(
     plain = mounts[baseline.name, NONE]
     runs, steps = {PLAIN: plain}, []
     off: dict[str | None, str] = {plain.build: PLAIN}
-    mounted = [w for w in experiment.workloads if workloads.REGISTRY[w.kind].needs_mount]
+    mounted = [w for w in experiment.workloads if w.behaviour.needs_mount]
     sets = _usable(experiment, target, baseline)[0]
     looking = dict.fromkeys(_that_look_at(workload, names) for names in sets for workload in mounted)
     for profiler in ("+".join(names) for names in looking if names):
@@ -97,7 +97,7 @@ def _usable(
 
 def _that_look_at(workload: Workload, names: tuple[str, ...]) -> tuple[str, ...]:
     """Those of a set that have something to look at under this kind of load: a bench has no mount to trace."""
-    return tuple(name for name in names if workload.kind in profilers.REGISTRY[name].workload_kinds)
+    return tuple(name for name in names if workload.behaviour.looks_at in profilers.REGISTRY[name].looks_at)
 
 
 def _support(target: Target, name: str) -> ProfilerSupport:

@@ -108,7 +108,7 @@ def _sample(description: str) -> str:
 
 def _profilers(target: Target) -> list[str]:
     able = [n for n, p in profilers.REGISTRY.items() if p.capability(target).level != "unavailable"]
-    able = [name for name in able if "fio" in profilers.REGISTRY[name].workload_kinds]
+    able = [name for name in able if "mount" in profilers.REGISTRY[name].looks_at]
     if not able:
         return ["# No profiler: there is no program to look at."]
     first = [name for name in _FIRST_LOOK if name in able and _free(target, name)] or able[:1]

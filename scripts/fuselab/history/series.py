@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -158,10 +158,12 @@ def _program(summary: Summary, variant: str) -> SummaryVariant:
     return next((v for v in summary.variants if v.name == variant), SummaryVariant(variant))
 
 
-def _workload(plan: PlanFile, row: SummaryRow) -> tuple[WorkloadPlan | None, list[dict[str, str]]]:
+def _workload(
+    plan: PlanFile, row: SummaryRow
+) -> tuple[WorkloadPlan | None, list[Mapping[str, Mapping[str, str]]]]:
     """The load, and what each side changes of it; the spec has the night's seed in it."""
     found = next((w for w in plan.workloads if w.name == row.workload), None)
-    own = [dict(v.fio) for v in plan.variants if v.name in (row.baseline, row.variant)]
+    own = [v.own for v in plan.variants if v.name in (row.baseline, row.variant)]
     return None if found is None else replace(found, spec=""), own
 
 

@@ -13,6 +13,7 @@ from fuselab.records.failures import Failure
 from fuselab.records.places import VERIFY
 from fuselab.records.request import Load
 from fuselab.records.verified import Verified
+from fuselab.workloads import VERIFIER
 
 
 def verify(task: VerifyTask, out: Path) -> None:
@@ -21,7 +22,7 @@ def verify(task: VerifyTask, out: Path) -> None:
     A failure is tried again: two of three runs must pass, and none may read back anything but what was written.
     """
     config = task.mount
-    load = Load(kind="fio", workload="verify", settings={})
+    load = Load(kind=VERIFIER, workload="verify", settings={})
     failures: list[Failure] = []
     tries, good = 0, None
     while not (tries and verified_enough(tries, failures)):

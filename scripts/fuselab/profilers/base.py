@@ -168,7 +168,8 @@ class Profiler(Protocol):
     """Whether twice the load gives twice the value: true of times, false of live memory."""
     needs_target_support: bool
     """True if target.yaml must describe it; False for those that work on any native binary."""
-    workload_kinds: frozenset[str]
+    looks_at: frozenset[str]
+    """`mount`, `program`: which of what a load gives to look at (`WorkloadKind.looks_at`)."""
     written_by_target: bool
     """Whether the target itself writes its files, and completes them only when it ends in order."""
 

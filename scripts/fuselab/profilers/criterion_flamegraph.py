@@ -30,7 +30,7 @@ class CriterionFlamegraph:
     blind_to = "every wait, and all that only a mounted filesystem does"
     grows_with_load = True
     needs_target_support = True
-    workload_kinds = frozenset({"criterion"})
+    looks_at = frozenset({"program"})
     written_by_target = False
 
     def capability(self, target: Target) -> Capability:

@@ -52,7 +52,7 @@ class JemallocHeap:
     blind_to = "CPU, waits and I/O, and memory that is not allocated through malloc"
     grows_with_load = False
     needs_target_support = False
-    workload_kinds = frozenset({"fio", "command"})
+    looks_at = frozenset({"mount"})
     written_by_target = True
 
     def capability(self, target: Target) -> Capability:

@@ -27,7 +27,7 @@ class PerfOffCpu:
     blind_to = "tasks suspended at an await: their thread has gone on to other work or is parked"
     grows_with_load = True
     needs_target_support = False
-    workload_kinds = frozenset({"fio", "command"})
+    looks_at = frozenset({"mount"})
     written_by_target = False
 
     def capability(self, target: Target) -> Capability:

@@ -24,7 +24,7 @@ class PerfOnCpu:
     blind_to = "every wait: a thread or task that does not run is never sampled"
     grows_with_load = True
     needs_target_support = False
-    workload_kinds = frozenset({"fio", "command"})
+    looks_at = frozenset({"mount"})
     written_by_target = False
 
     def capability(self, target: Target) -> Capability:

@@ -33,7 +33,7 @@ class TokioConsole:
     blind_to = "what a task does inside a poll, and anything outside the runtime"
     grows_with_load = True
     needs_target_support = True
-    workload_kinds = frozenset({"fio", "command"})
+    looks_at = frozenset({"mount"})
     written_by_target = True
 
     def capability(self, target: Target) -> Capability:

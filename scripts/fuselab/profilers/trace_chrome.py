@@ -37,7 +37,7 @@ class TraceChrome:
     blind_to = "anything that the program does not wrap in a span"
     grows_with_load = True
     needs_target_support = True
-    workload_kinds = frozenset({"fio", "command", "criterion"})
+    looks_at = frozenset({"mount", "program"})
     written_by_target = True
 
     def capability(self, target: Target) -> Capability:

@@ -29,7 +29,7 @@ class TraceFlame:
     blind_to = "time suspended at an await: no thread is inside the span then"
     grows_with_load = True
     needs_target_support = True
-    workload_kinds = frozenset({"fio", "command"})
+    looks_at = frozenset({"mount"})
     written_by_target = True
 
     def capability(self, target: Target) -> Capability:

@@ -36,6 +36,11 @@ class VariantPlan:
     setting: str = ""
     """Hash of how it is mounted in timed runs, whatever its program is: what history may not compare across."""
 
+    @property
+    def own(self) -> Mapping[str, Mapping[str, str]]:
+        """By kind of load: what it changes of loads of that kind."""
+        return {"fio": self.fio} if self.fio else {}
+
 
 @dataclass(frozen=True)
 class WorkloadPlan:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from fuselab.targets.model import ProfilerSupport, Service, Stopping
 
@@ -100,7 +100,7 @@ class Load:
 
     kind: str
     workload: str
-    settings: Mapping[str, object]
+    settings: Mapping[str, Any]
     randseed: int = 0
     prepare: tuple[tuple[str, ...], ...] = ()
     cache: Literal["cold", "warm"] = "cold"

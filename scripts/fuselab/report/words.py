@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+
+from fuselab import workloads
+from fuselab.workloads.metric import Phrase
 
 NBSP = "\N{NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
@@ -188,51 +190,10 @@ def _factor(ratio: float) -> str:
     return f"{number(ratio, 2)}{NBSP}{TIMES}"
 
 
-@dataclass(frozen=True)
-class Phrase:
-    """How a metric is spoken of: `verb` with faster and slower, or a `noun` that is larger or smaller."""
-
-    noun: str
-    verb: str | None = None
-    more: str = "higher"
-    less: str = "lower"
-
-
-_DIRECTIONS = {"read": ("reads", "read"), "write": ("writes", "write"), "trim": ("trims", "trim")}
-_TARGET = {
-    "cpu_s": Phrase("CPU time of the target", more="more", less="less"),
-    "rss_peak_bytes": Phrase("peak memory of the target"),
-}
-
-
 def phrase(metric: str) -> Phrase:
-    """Words for a metric name; unknown ones are called by their own name."""
-    group, _, what = metric.partition(".")
-    if group in _DIRECTIONS:
-        verb, noun = _DIRECTIONS[group]
-        return _io_phrase(verb, noun, what, metric)
-    if group == "target" and what in _TARGET:
-        return _TARGET[what]
-    if group == "bench":
-        return Phrase(f"time of the bench {what}", f"runs the bench {what}", "longer", "shorter")
-    if metric == "command.wall_s":
-        return Phrase("wall time of the command", "runs the command", "longer", "shorter")
-    return Phrase(metric)
-
-
-def _io_phrase(verb: str, noun: str, what: str, metric: str) -> Phrase:
-    spoken = {
-        "bw": Phrase(f"{noun} bandwidth", verb),
-        "iops": Phrase(f"{noun} operations per second", verb),
-        "drained_bw": Phrase(f"drained {noun} bandwidth", f"{verb}, counted until the unmount has drained,"),
-        "lat_mean": Phrase(f"mean {noun} latency"),
-    }
-    if what in spoken:
-        return spoken[what]
-    if what.startswith("p") and what[1:].replace(".", "").isdigit():
-        named = f"{what[:3]}.{what[3:]}" if len(what) > 3 and "." not in what else what  # p999 is p99.9
-        return Phrase(f"median {noun} latency" if what == "p50" else f"{named} {noun} latency")
-    return Phrase(metric)
+    """Words for a metric by its name; unknown ones are called by their own name."""
+    known = workloads.quantity(metric)
+    return Phrase(metric) if known is None else known.phrase
 
 
 def magnitude(ratio: float, low: float, high: float) -> tuple[str, str]:

@@ -3,22 +3,52 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 FOLDER = Path(__file__).parent
 NAMES = ("experiment", "target", "service")
 """The schemas of whole files; the others are parts of them, by topic."""
 Violation = Any
 """A `jsonschema.ValidationError`, whose types leave every field open."""
+_SUFFIX = ".schema.json"
+_LOADS: dict[str, Mapping[str, Any]] = {}
+
+
+def add_loads(parts: Mapping[str, Mapping[str, Any]]) -> None:
+    """Let a load have further keys: the name of each kind of load, and the schema of what stands below it.
+
+    Those that stand in workload.schema.json, where editors find them, stay as they are.
+    """
+    _LOADS.update(parts)
+    for made in (schema, validator, homes):
+        made.cache_clear()
 
 
 @cache
 def schema(name: str) -> Mapping[str, Any]:
-    """One schema file: one of `NAMES`, or a part."""
-    return dict(json.loads((FOLDER / f"{name}.schema.json").read_text(encoding="utf-8")))
+    """One schema file: one of `NAMES`, or a part; a path without its suffix for one in another folder."""
+    whole = dict(json.loads((FOLDER / f"{name}{_SUFFIX}").read_text(encoding="utf-8")))
+    if name == "workload":
+        for kind in [kind for kind in _LOADS if kind not in whole["properties"]]:
+            whole["properties"][kind] = _LOADS[kind]
+            whole["oneOf"].append({"required": [kind]})
+            whole["x-allowed"] += f", {kind}"
+    return whole
+
+
+def _named(ref: str, file: str) -> tuple[str, str]:
+    """(schema, pointer in it) of a `$ref` that stands in the schema `file`."""
+    uri, _, pointer = ref.partition("#")
+    if not uri:
+        return file, pointer
+    path = Path(os.path.normpath((FOLDER / f"{file}{_SUFFIX}").parent / unquote(urlsplit(uri).path)))
+    stem = path.name.removesuffix(_SUFFIX)
+    return stem if path.parent == FOLDER else str(path.with_name(stem)), pointer
 
 
 @cache
@@ -29,18 +59,18 @@ def validator(name: str) -> Any:
     from referencing.jsonschema import DRAFT202012
 
     def retrieve(uri: str) -> Resource[Any]:
-        return DRAFT202012.create_resource(dict(schema(uri.removesuffix(".schema.json"))))
+        return DRAFT202012.create_resource(dict(schema(_named(uri, "")[0])))
 
     registry: Registry[Any] = Registry(retrieve=retrieve)  # type: ignore[call-arg]
     checker = Draft202012Validator.FORMAT_CHECKER
-    return Draft202012Validator(schema(name), registry=registry, format_checker=checker)
+    whole = {"$ref": (FOLDER / f"{name}{_SUFFIX}").as_uri()}  # what it refers to is found beside it
+    return Draft202012Validator(whole, registry=registry, format_checker=checker)
 
 
 def resolve(part: Mapping[str, Any], file: str) -> tuple[Mapping[str, Any], str]:
     """Follow `$ref`: what it names with what stands beside it, and the schema file that this is in."""
     while "$ref" in part:
-        name, _, pointer = part["$ref"].partition("#")
-        file = name.removesuffix(".schema.json") or file
+        file, pointer = _named(part["$ref"], file)
         found: Any = schema(file)
         for step in pointer.strip("/").split("/"):
             found = found[step] if step else found
@@ -111,10 +141,10 @@ def _inlined(node: Any, file: str, parts: dict[str, Any]) -> Any:
         return node
     copy = {key: _inlined(value, file, parts) for key, value in node.items() if key != "$ref"}
     if isinstance(node.get("$ref"), str):
-        uri, _, pointer = node["$ref"].partition("#")
-        used = uri.removesuffix(".schema.json") or file
-        copy["$ref"] = f"#/$defs/{used}{pointer}" if used else f"#{pointer}"
-        if used and used not in parts:
-            parts[used] = {}
-            parts[used] = _inlined(schema(used), used, parts)
+        used, pointer = _named(node["$ref"], file)
+        name = Path(used).name
+        copy["$ref"] = f"#/$defs/{name}{pointer}" if used else f"#{pointer}"
+        if used and name not in parts:
+            parts[name] = {}
+            parts[name] = _inlined(schema(used), used, parts)
     return copy

@@ -7,7 +7,7 @@ numbers, as editors with a schema read them. Anchors, aliases and merge keys wor
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,14 @@ class YamlSource:
                 return span
             key, of_key = key[:-1], True
         return Span(1, 1, None)
+
+    def text(self, at: Key, value: object) -> str:
+        """A scalar as it is written in the file."""
+        return self.texts.get(at, str(value))
+
+    def words(self, at: Key, values: Sequence[object]) -> tuple[str, ...]:
+        """Of a list of scalars."""
+        return tuple(self.text((*at, i), value) for i, value in enumerate(values))
 
     def rename(self, old: Key, new: Key) -> None:
         """Let `new` stand where `old` does, with all below it."""

@@ -21,8 +21,6 @@ from fuselab.experiment.plan import Plan
 from fuselab.workflow.cleanup import Leftover, size_bytes, stale
 from fuselab.workflow.detectable import Findable, findable
 from fuselab.workflow.layout import Layout
-from fuselab.workloads.fio import timing
-from fuselab.workloads.fio.options import complete_jobs
 
 _OVERHEAD_S = 2.0
 """Of a run beyond its load, where none has been measured: gate, mount, unmount, teardown."""
@@ -185,14 +183,6 @@ def _mean_seconds(records: Iterator[Path]) -> float | None:
 
 
 def _load_seconds(workload: Workload) -> float | None:
-    """From the load's own settings: fio's runtime and ramp; None where only a run can tell."""
-    if "jobs" not in workload.settings:
-        return None
-    stages = [0.0]
-    for options in complete_jobs(workload.settings).values():
-        if "runtime" not in options:
-            return None
-        if options.get("stonewall", "0") != "0":
-            stages.append(0.0)
-        stages[-1] = max(stages[-1], (timing.seconds(options["runtime"]) or 0.0) + timing.ramp_s(options))
-    return sum(stages) + _OVERHEAD_S
+    """From the load's own settings; None where only a run can tell."""
+    seconds = workload.behaviour.seconds(workload.settings)
+    return None if seconds is None else seconds + _OVERHEAD_S

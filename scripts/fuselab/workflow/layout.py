@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fuselab import workloads
-from fuselab.building.request import bench_request
 from fuselab.code import measuring_code
 from fuselab.compare.schedule import LOOKS
 from fuselab.experiment.plan import NONE, Plan
@@ -35,15 +33,15 @@ class Layout:
 
     def builds(self, variants: list[str], profilers: str = NONE, workload: str | None = None) -> list[str]:
         """Folders of the builds that `variants` run; with `workload`, its bench's build too."""
+        load = self.plan.experiment.workload(workload) if workload else None
         folders = set()
         for variant in variants:
             spec = self.plan.build_of(variant, profilers)
             if spec is None:
                 continue
             folders.add(f"results/builds/{spec.folder}")
-            bench = self.plan.experiment.workload(workload).settings.get("bench") if workload else None
-            if bench is not None:
-                folders.add(f"results/builds/{bench_request(spec, str(bench)).folder}")
+            if load and (own := load.behaviour.build(load.settings, spec)):
+                folders.add(f"results/builds/{own.folder}")
         return sorted(folders)
 
     def timed_builds(self, workload: str) -> list[str]:
@@ -109,7 +107,7 @@ class Layout:
         """Folders of the blocks that measure what profiling costs, if the experiment asks for them."""
         if len(self.plan.cost_mounts) < 2:
             return []
-        mounted = [w for w in self.plan.experiment.workloads if workloads.REGISTRY[w.kind].needs_mount]
+        mounted = [w for w in self.plan.experiment.workloads if w.behaviour.needs_mount]
         return [
             folder
             for w in mounted

@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 
-from fuselab import workloads
 from fuselab.building.request import BuildRequest
 from fuselab.code import measuring_code
 from fuselab.compare.schedule import block_order, randseed
@@ -95,7 +94,7 @@ class Tasks:
     @property
     def design(self) -> dict[str, Any]:
         """What is judged, as the experiment states it beforehand."""
-        e, kinds = self.plan.experiment, workloads.REGISTRY
+        e = self.plan.experiment
         design = Design(
             experiment=e.name,
             baseline=e.baseline.name,
@@ -105,8 +104,8 @@ class Tasks:
             threshold=e.compare.threshold,
             blocks=e.blocks,
             controls=tuple(v.name for v in e.variants if v.control),
-            closed_loop=tuple(w.name for w in e.workloads if kinds[w.kind].closed_loop(w.settings)),
-            fixed_rates={w.name: kinds[w.kind].asked(w.settings) for w in e.workloads},
+            closed_loop=tuple(w.name for w in e.workloads if w.behaviour.closed_loop(w.settings)),
+            fixed_rates={w.name: w.behaviour.fixed_rates(w.settings) for w in e.workloads},
             primary_of={w.name: tuple(m for m in e.compare.primary if yields(w, m)) for w in e.workloads},
         )
         return plain_dict(design)

@@ -1,20 +1,31 @@
 """The contract between fuselab and one kind of load: fio on the mount, a Criterion bench, a command.
 
-Each kind is one module and one entry in `fuselab.workloads.REGISTRY`. Nothing outside may ask for a kind by
-name. The rig reads this package: no heavy imports.
+Each kind is one sub-package and one entry in `fuselab.workloads.REGISTRY`. Nothing outside may ask for a kind by
+name, or look into the settings of a load: what differs between kinds is an attribute or a method here. The rig reads
+this package: no heavy imports.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, ClassVar, Literal
 
+from fuselab.building.request import BuildRequest
 from fuselab.records.request import Load
-from fuselab.targets.model import mountpoint_name
+from fuselab.schema.diagnostics import Diagnostics
+from fuselab.schema.yaml_source import Key
+from fuselab.targets.model import Target, mountpoint_name
+from fuselab.workloads.metric import Metric, Phrase, Quantity
 
-Better = Literal["higher", "lower"]
+__all__ = ["Metric", "Phrase", "Quantity"]
+
+Settings = Mapping[str, Any]
+"""What a load says below the key of its kind, as its kind has read it: plain data, for specs and records too."""
+PlaceOf = Callable[..., Key]
+"""Where an option of a variant's own is written; without an option, where all of them are."""
 
 
 @dataclass(frozen=True)
@@ -52,21 +63,6 @@ class LoadResult:
 
 
 @dataclass(frozen=True)
-class Metric:
-    """One number of one run. `tail_ios` is how many I/Os lie beyond a percentile; None for other metrics.
-
-    `slope` is ln(throughput in the second half of the measured time / in the first), where that is known.
-    """
-
-    name: str
-    unit: str
-    better: Better
-    value: float
-    tail_ios: int | None = None
-    slope: float | None = None
-
-
-@dataclass(frozen=True)
 class Traffic:
     """What the load did, to divide a profile by: `operations` I/Os, `bytes` moved, by direction where known."""
 
@@ -78,42 +74,139 @@ class Traffic:
     """`read` / `write` -> mean completion latency as the load saw it."""
 
 
-class Kind(Protocol):
-    name: str
-    needs_mount: bool
-    programs: tuple[str, ...]
+@dataclass(frozen=True)
+class CheckContext:
+    """What a load is held against before anything runs."""
+
+    targets: Mapping[str, Target]
+    mounts: int
+    """Of one run."""
+    by_variant: Mapping[str, tuple[Target, Settings]]
+    """Variant -> its target, and the settings of the load as that variant gets it."""
+
+
+class WorkloadKind(ABC):
+    """One kind of load. It must say how it runs and what its figures are; the rest has a default."""
+
+    name: ClassVar[str]
+    """The key below which a load of this kind stands in an experiment."""
+    schema: ClassVar[Mapping[str, Any]] = {}
+    """JSON Schema of what stands there, with a `description` and `examples` for each key; as if it stood in
+    `schema/workload.schema.json`, which is where editors find that of a kind of fuselab's own."""
+    quantities: ClassVar[tuple[Quantity, ...]]
+    """The metrics it can yield, the most telling first."""
+    needs_mount: bool = True
+    looks_at: Literal["mount", "program"] = "mount"
+    """What it gives a profiler to look at: the mounted filesystem, or a program of its own."""
+    programs: tuple[str, ...] = ()
     """What must be installed; looked for before anything is started."""
 
-    def closed_loop(self, settings: Mapping[str, object]) -> bool:
-        """Whether the next I/O waits for the one before: then latency tails hide queueing (docs/method.md, gates)."""
-        ...
+    # An experiment is read.
 
-    def asked(self, settings: Mapping[str, object]) -> Mapping[str, float]:
-        """Metric -> the value at which the load was told to keep it: a variant below it did not keep up."""
-        ...
+    def read(self, diagnostics: Diagnostics, at: Key, name: str, part: Mapping[str, Any]) -> Settings:
+        """The settings of the load `name` from `part`, which stands at `at` and fits the schema."""
+        return dict(part)
 
-    def metric_names(self, settings: Mapping[str, object]) -> Sequence[str]:
+    def check(self, diagnostics: Diagnostics, at: Key, settings: Settings, context: CheckContext) -> None:
+        """Add what cannot be, of a load whose keys stand at `at`."""
+        return None
+
+    def step(self, diagnostics: Diagnostics, at: Key, part: Mapping[str, Any]) -> tuple[str, ...]:
+        """The command line of a step of `prepare` that is given as `{<kind>: part}`; only for kinds that the schema
+        of steps names."""
+        raise NotImplementedError(f"{self.name} is no step")
+
+    def overlaid(self, settings: Settings, own: Mapping[str, str]) -> Settings:
+        """The load with what a variant changes of it."""
+        return settings
+
+    def check_own(
+        self, diagnostics: Diagnostics, place_of: PlaceOf, own: Mapping[str, str], loads: Sequence[Settings]
+    ) -> None:
+        """Add what a variant may not change like this, of any of its loads of this kind."""
+        return None
+
+    # It is planned.
+
+    def metric_names(self, settings: Settings) -> Sequence[str]:
         """Names that `metrics` will yield, as far as the settings tell, the most telling first."""
-        ...
+        return [quantity.name for quantity in self.quantities]
 
-    def render(self, settings: Mapping[str, object]) -> str | None:
+    def primary(self, settings: Settings) -> Sequence[str]:
+        """What is judged of it where the experiment does not say."""
+        return self.metric_names(settings)[:1]
+
+    def yields(self, settings: Settings, metric: str) -> bool:
+        return metric in self.metric_names(settings)
+
+    def quantity(self, metric: str) -> Quantity | None:
+        return next((quantity for quantity in self.quantities if quantity.name == metric), None)
+
+    def build(self, settings: Settings, program: BuildRequest) -> BuildRequest | None:
+        """What is built for the load beside the target's `program`, if anything."""
+        return None
+
+    def called(self, settings: Settings) -> Sequence[str]:
+        """Programs that the load's own keys name: another machine than this may have them."""
+        return ()
+
+    def seconds(self, settings: Settings) -> float | None:
+        """How long it runs, as far as the settings tell; None where only a run can."""
+        return None
+
+    def closed_loop(self, settings: Settings) -> bool:
+        """Whether the next I/O waits for the one before: then latency tails hide queueing."""
+        return True
+
+    def fixed_rates(self, settings: Settings) -> Mapping[str, float]:
+        """Metric -> the value at which the load was told to keep it: a variant below it did not keep up."""
+        return {}
+
+    def render(self, settings: Settings) -> str | None:
         """The job file, or None where the kind has none. Deterministic: it is part of the spec."""
-        ...
+        return None
 
+    # It runs.
+
+    @abstractmethod
     def run(self, load: Load, context: LoadContext) -> LoadResult:
-        """Run the load to its end, in the foreground, within `load.timeout_s`."""
-        ...
+        """Run the load to its end, in the foreground, within `load.timeout_s` (`running.finish` does that)."""
 
     def verify(self, context: LoadContext, written: bool) -> LoadResult | None:
         """Write data with checksums (`written` False), or read it back after a remount (True); None: no check."""
-        ...
+        return None
 
+    # Its files in the folder of a run are read.
+
+    @abstractmethod
     def metrics(self, run: Path) -> Sequence[Metric]:
-        """The load's own metrics, from the files it left in the run folder."""
-        ...
+        """The load's own metrics."""
 
     def after_drain(self, run: Path, drain_s: float) -> Sequence[Metric]:
         """Metrics that count the time until the unmount had drained."""
-        ...
+        return []
 
-    def traffic(self, run: Path) -> Traffic: ...
+    def traffic(self, run: Path) -> Traffic:
+        return Traffic(operations=0, bytes=0)
+
+    def versions(self, run: Path) -> Mapping[str, str]:
+        """Of the programs that made the load; nothing of a run of another kind."""
+        return {}
+
+    def percentiles(self, run: Path) -> Mapping[str, Sequence[tuple[float, float]]]:
+        """Direction -> (percentile, latency in ns), for the curves in the report; nothing of a run of another kind."""
+        return {}
+
+    def throughput(self, run: Path) -> Sequence[tuple[float, str, float]]:
+        """(ms, direction, bytes/s) over the time of the run; nothing of a run of another kind."""
+        return []
+
+    # It is put into words.
+
+    def described(self, name: str, settings: Settings) -> Sequence[str]:
+        """Sentences of the report's methods about the load `name`."""
+        return []
+
+    def mixes_directions(self, settings: Settings) -> bool:
+        """Whether reads and writes wait for each other, so that the verdict on either does not stand alone."""
+        return False

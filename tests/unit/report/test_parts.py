@@ -14,7 +14,7 @@ from fuselab.report import embed, tables
 from fuselab.report.embed import Carrier
 from fuselab.report.figures import base, runs, stacked
 from fuselab.report.figures.drawing import Drawing, inline
-from fuselab.report.page import blindspots, fio_files, queries
+from fuselab.report.page import blindspots, inside_runs, queries
 from fuselab.report.reading import Results
 
 
@@ -159,7 +159,7 @@ def test_an_axis_of_latencies_has_three_labels_at_least(ends):
 
 
 def test_throughput_counts_from_the_first_entry_of_a_runs_log(results: Results):
-    series = fio_files.throughput(results.runs)
+    series = inside_runs.throughput(results.runs)
     assert set(series.groupby(["variant", "run"])["time_s"].min()) == {0.0}
     assert series["time_s"].max() == pytest.approx(7)
 

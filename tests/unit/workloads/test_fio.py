@@ -119,7 +119,7 @@ def test_one_job_without_a_rate_closes_the_loop():
     ],
 )
 def test_what_a_fixed_rate_asks_for_is_known_where_one_figure_says_it(jobs, asked):
-    assert FIO.asked(settings(**jobs)) == asked
+    assert FIO.fixed_rates(settings(**jobs)) == asked
 
 
 def test_a_tenth_of_the_runtime_is_a_ramp_that_does_not_count():
@@ -137,7 +137,7 @@ def test_a_load_that_ends_with_its_size_is_measured_whole():
 
 def test_a_load_under_a_profiler_has_no_ramp(tmp_path, monkeypatch):
     """What the profiler saw is divided by what fio counted: both must be the whole load."""
-    monkeypatch.setattr(type(FIO), "_fio", lambda *_: Ended(0, False, ""))
+    monkeypatch.setattr("fuselab.workloads.fio.rendering.run_fio", lambda *_: Ended(0, False, ""))
     options = {"runtime": "3s", "ramp_time": "1s"}
     for ramp in (True, False):
         context = LoadContext(tmp_path, (tmp_path,), tmp_path, tmp_path, tmp_path, Path(), ramp=ramp)
@@ -333,7 +333,7 @@ def test_wrong_data_is_called_that_first(tmp_path):
 def verifying(monkeypatch, tmp_path: Path, ended: Ended, error: int = 0) -> str:
     """The reason of a verifying run whose fio ended like that."""
     (tmp_path / "verify.write.json").write_text(json.dumps({"jobs": [{"jobname": "random", "error": error}]}))
-    monkeypatch.setattr(type(FIO), "_fio", lambda *_: ended)
+    monkeypatch.setattr("fuselab.workloads.fio.verifying.run_fio", lambda *_: ended)
     context = LoadContext(tmp_path, (tmp_path,), tmp_path, tmp_path, tmp_path, Path())
     result = FIO.verify(context, False)
     assert result is not None

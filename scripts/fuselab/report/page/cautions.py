@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from fuselab.records.plan import ContrastPlan, PlanFile, WorkloadPlan
 from fuselab.report import words
 from fuselab.report.page import provenance, verdicts
 from fuselab.report.reading import Results
-from fuselab.workloads.fio import timing
+from fuselab.workloads import REGISTRY
 
-_MIXED = ("rw", "randrw", "readwrite")
 _SIDES = ("read.", "write.")
 
 
@@ -53,20 +52,12 @@ def _same_programs(results: Results) -> list[ContrastPlan]:
 
 
 def _mixed(results: Results) -> list[str]:
-    """Workloads in which a job of fio does both, and of which a primary verdict is on either."""
+    """Workloads in which one job does both, and of which a primary verdict is on either."""
     judged = {row.workload for row in verdicts.primary_rows(results) if row.metric.startswith(_SIDES)}
     return [w.name for w in results.plan.workloads if w.name in judged and _mixes(results.plan, w)]
 
 
 def _mixes(plan: PlanFile, workload: WorkloadPlan) -> bool:
-    jobs, shared = workload.settings.get("jobs"), workload.settings.get("global")
-    if workload.kind != "fio" or not isinstance(jobs, Mapping):
-        return False
-    common = shared if isinstance(shared, Mapping) else {}
-    sides = [variant.fio for variant in plan.variants] or [{}]
-    return any(
-        timing.mode({**common, **job, **own}) in _MIXED
-        for job in jobs.values()
-        if isinstance(job, Mapping)
-        for own in sides
-    )
+    kind = REGISTRY[workload.kind]
+    sides = [variant.own.get(workload.kind, {}) for variant in plan.variants] or [{}]
+    return any(kind.mixes_directions(kind.overlaid(workload.settings, own)) for own in sides)

@@ -12,7 +12,7 @@ from fuselab.report.context import FigureGroup, FigureView
 from fuselab.report.embed import data_link
 from fuselab.report.figures import base, runs
 from fuselab.report.figures.drawing import Drawing, inline
-from fuselab.report.page import fio_files
+from fuselab.report.page import inside_runs
 from fuselab.report.reading import Results
 
 _THROUGHPUT = (
@@ -64,15 +64,15 @@ def block_drawings(results: Results) -> Iterator[Drawn]:
 
 
 def run_drawings(results: Results) -> Iterator[Drawn]:
-    """Latency by percentile and throughput over time, for loads that fio made."""
+    """Latency by percentile and throughput over time, for loads that left them."""
     variants = base.places(results.plan.names())
     for workload in results.plan.workloads:
         timed = [run for run in results.runs if run.record.workload == workload.name]
         drawn = []
-        for direction, curves in _by_direction(fio_files.latency_curves(timed)):
+        for direction, curves in _by_direction(inside_runs.latency_curves(timed)):
             name = words.slug("latency", workload.name, direction)
             drawn.append(runs.percentiles(name, curves, variants, words.capital(direction)))
-        for direction, series in _by_direction(fio_files.throughput(timed)):
+        for direction, series in _by_direction(inside_runs.throughput(timed)):
             noun = f"{words.capital(direction)} throughput"
             name = words.slug("throughput", workload.name, direction)
             drawn.append(runs.over_time(name, series, variants, noun, "bytes/s", _SINCE, _THROUGHPUT))

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from fuselab.report.page.fio_files import fio_version
 from fuselab.report.reading import Results
+from fuselab.workloads import REGISTRY
 
 _FIXED = ("kernel", "cpu_model", "cpus", "memory_bytes", "governor", "state_device", "state_fstype")
 """Figures of a run's environment that belong to the machine and not to the moment."""
@@ -34,10 +34,8 @@ def environment(results: Results, checkout: Path) -> dict[str, object]:
 
 def programs(results: Results) -> dict[str, str]:
     """Name -> version of what loaded, recorded and drew, and of the compilers."""
-    found = {}
-    fio = next((said for run in results.runs if (said := fio_version(run))), None)
-    if fio:
-        found["fio"] = fio
+    loads = ((kind, run.folder) for run in results.runs for kind in REGISTRY.values())
+    found = dict(next((said for kind, folder in loads if (said := kind.versions(folder))), {}))
     for processed in results.profiles.values():
         found |= {
             name: said.removeprefix(f"{name} version ")

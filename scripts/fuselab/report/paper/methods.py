@@ -7,6 +7,7 @@ from fuselab.report import counts, words
 from fuselab.report.page import provenance
 from fuselab.report.paper.machine import programs as programs_of
 from fuselab.report.reading import Results
+from fuselab.workloads import REGISTRY
 
 
 def methods(results: Results) -> str:
@@ -32,15 +33,9 @@ def _compared(results: Results) -> list[str]:
 
 
 def _loads(results: Results) -> list[str]:
-    """Of the loads that fio makes: its options as they were given."""
-    said = []
-    for workload in results.plan.workloads:
-        jobs = workload.settings.get("jobs")
-        for name, options in jobs.items() if isinstance(jobs, dict) else ():
-            job = "" if name == workload.name else f", job `{name}`"
-            given = ", ".join(f"{option}={value}" for option, value in options.items())
-            said.append(f"`{workload.name}`{job} is fio with {given}.")
-    return said
+    """Each in the words of its kind."""
+    loads = results.plan.workloads
+    return [said for w in loads for said in REGISTRY[w.kind].described(w.name, w.settings)]
 
 
 def _built(results: Results) -> str:

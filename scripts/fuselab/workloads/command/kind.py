@@ -5,21 +5,30 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 import msgspec
 
 from fuselab.errors import ProgramError
 from fuselab.files import write_json
 from fuselab.records.request import Load
+from fuselab.schema.argvs import check_argv
+from fuselab.schema.diagnostics import Diagnostics
+from fuselab.schema.yaml_source import Key
 from fuselab.targets.model import fill
-from fuselab.workloads.base import LoadContext, LoadResult, Metric, Traffic
-from fuselab.workloads.fio.kind import Fio
+from fuselab.workloads.base import LoadContext, LoadResult, Settings, WorkloadKind
+from fuselab.workloads.metric import Metric, Phrase, Quantity
 from fuselab.workloads.running import finish
 
 OUTPUT = "command.json"
 _NOT_STARTED = 127
 """As a shell's exit code for a program that is not there."""
+_WALL = Quantity(
+    "command.wall_s",
+    "s",
+    "lower",
+    Phrase("wall time of the command", "runs the command", "longer", "shorter"),
+)
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -29,50 +38,34 @@ class Outcome(msgspec.Struct, frozen=True):
     exit_code: int
 
 
-class Command:
+class Command(WorkloadKind):
     """Settings: `{argv, expect_exit}`. `{mountpoint}` in `argv` is where the filesystem is mounted, `{mountpoint2}`
     the second mount.
     """
 
     name = "command"
-    needs_mount = True
-    programs: tuple[str, ...] = ()
+    quantities = (_WALL,)
 
-    def closed_loop(self, settings: Mapping[str, object]) -> bool:
-        return True
+    def read(self, diagnostics: Diagnostics, at: Key, name: str, part: Mapping[str, Any]) -> Settings:
+        check_argv(diagnostics, (*at, "argv"), part.get("argv"))
+        argv = diagnostics.source.words((*at, "argv"), part.get("argv", ()))
+        return {"argv": argv, "expect_exit": part.get("expect_exit", 0)}
 
-    def asked(self, settings: Mapping[str, object]) -> Mapping[str, float]:
-        return {}
-
-    def metric_names(self, settings: Mapping[str, object]) -> Sequence[str]:
-        return ["command.wall_s"]
-
-    def render(self, settings: Mapping[str, object]) -> None:
-        return None
+    def called(self, settings: Settings) -> Sequence[str]:
+        return tuple(settings["argv"][:1])
 
     def run(self, load: Load, context: LoadContext) -> LoadResult:
-        words = cast("Sequence[str]", load.settings["argv"])
-        argv = [fill(str(word), context.values) for word in words]
-        expected = cast("int", load.settings.get("expect_exit", 0))
+        argv = [fill(str(word), context.values) for word in load.settings["argv"]]
         started = time.monotonic()
         try:
             ended = finish(argv, context, cwd=context.directory, log="command.log", timeout_s=load.timeout_s)
         except ProgramError as error:
             return LoadResult(_NOT_STARTED, f"`argv` of the load {load.workload}: {error}")
         write_json(context.out / OUTPUT, Outcome(time.monotonic() - started, ended.exit_code))
-        if ended.timed_out or ended.exit_code != expected:
+        if ended.timed_out or ended.exit_code != load.settings.get("expect_exit", 0):
             return LoadResult(ended.exit_code or 1, f"`{' '.join(argv)}`: {ended.words(load.timeout_s)}")
         return LoadResult(0)
 
-    def verify(self, context: LoadContext, written: bool) -> LoadResult:
-        return Fio().verify(context, written)
-
     def metrics(self, run: Path) -> Sequence[Metric]:
         outcome = msgspec.json.decode((run / OUTPUT).read_bytes(), type=Outcome)
-        return [Metric("command.wall_s", "s", "lower", outcome.wall_s)]
-
-    def after_drain(self, run: Path, drain_s: float) -> Sequence[Metric]:
-        return []
-
-    def traffic(self, run: Path) -> Traffic:
-        return Traffic(operations=0, bytes=0)
+        return [_WALL.of(outcome.wall_s)]

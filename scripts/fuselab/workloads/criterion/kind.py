@@ -6,49 +6,67 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 from fuselab import foreign
+from fuselab.building.request import BuildRequest, bench_path, bench_request
 from fuselab.records.request import Load
-from fuselab.workloads.base import LoadContext, LoadResult, Metric, Traffic
+from fuselab.schema.diagnostics import Diagnostics
+from fuselab.schema.yaml_source import Key
+from fuselab.targets.model import CargoBuild
+from fuselab.workloads.base import CheckContext, LoadContext, LoadResult, Settings, WorkloadKind
+from fuselab.workloads.metric import Metric, Phrase, Quantity
 from fuselab.workloads.running import finish
 
 HOME = "criterion"
 """Folder in the run folder that Criterion writes to."""
-GEOMEAN = "bench.geomean"
-"""The one metric whose name is known before the bench has run: what decides unless the experiment says otherwise."""
+_PREFIX = "bench."
 
 
-class Criterion:
+def _time_of(bench: str) -> Quantity:
+    words = Phrase(f"time of the bench {bench}", f"runs the bench {bench}", "longer", "shorter")
+    return Quantity(_PREFIX + bench, "ns", "lower", words)
+
+
+class Criterion(WorkloadKind):
     """Settings: `{bench, filter, args}`."""
 
     name = "criterion"
+    quantities = (_time_of("geomean"),)
+    """The one that is known before the bench has run: what decides unless the experiment says otherwise."""
     needs_mount = False
-    programs: tuple[str, ...] = ()
+    looks_at = "program"
 
-    def closed_loop(self, settings: Mapping[str, object]) -> bool:
-        return True
+    def read(self, diagnostics: Diagnostics, at: Key, name: str, part: Mapping[str, Any]) -> Settings:
+        args = diagnostics.source.words((*at, "args"), part.get("args", ()))
+        return {"bench": part.get("bench", ""), "filter": part.get("filter", ""), "args": args}
 
-    def asked(self, settings: Mapping[str, object]) -> Mapping[str, float]:
-        return {}
+    def check(self, diagnostics: Diagnostics, at: Key, settings: Settings, context: CheckContext) -> None:
+        bench = str(settings["bench"])
+        for target in context.targets.values():
+            if not isinstance(target.build, CargoBuild):
+                diagnostics.add((*at, "bench"), f"'{target.name}' is not built by cargo: it has no benches")
+            elif bench not in target.build.benches:
+                why = f" of '{target.name}'"
+                diagnostics.unknown((*at, "bench"), "bench", target.build.benches, why=why, name=bench)
 
-    def metric_names(self, settings: Mapping[str, object]) -> Sequence[str]:
-        """The mean over all benches; their own ids are known once they have run."""
-        return [GEOMEAN]
+    def yields(self, settings: Settings, metric: str) -> bool:
+        """The ids of benches are known once they have run."""
+        return metric.startswith(_PREFIX)
 
-    def render(self, settings: Mapping[str, object]) -> None:
-        return None
+    def quantity(self, metric: str) -> Quantity | None:
+        return _time_of(metric.removeprefix(_PREFIX)) if metric.startswith(_PREFIX) else None
+
+    def build(self, settings: Settings, program: BuildRequest) -> BuildRequest:
+        return bench_request(program, str(settings["bench"]))
 
     def run(self, load: Load, context: LoadContext) -> LoadResult:
-        from fuselab.building.request import bench_path
-
         bench = bench_path(context.binary, str(load.settings["bench"]))
         only = str(load.settings.get("filter") or "")
-        args = cast("Sequence[str]", load.settings.get("args", ()))
-        argv = [str(bench), "--bench", "--noplot", *([only] if only else []), *map(str, args)]
+        argv = [str(bench), "--bench", "--noplot", *([only] if only else [])]
         ended = finish(
-            argv, context, cwd=context.scratch, env={"CRITERION_HOME": str(context.out / HOME)}, log="bench.log",
-            timeout_s=load.timeout_s,
+            [*argv, *map(str, load.settings.get("args", ()))], context, cwd=context.scratch,
+            env={"CRITERION_HOME": str(context.out / HOME)}, log="bench.log", timeout_s=load.timeout_s,
         )  # fmt: skip
         if ended.timed_out or ended.exit_code != 0:
             return LoadResult(ended.exit_code or 1, f"the bench {bench.name}: {ended.words(load.timeout_s)}")
@@ -58,30 +76,19 @@ class Criterion:
             )
         return LoadResult(0)
 
-    def verify(self, context: LoadContext, written: bool) -> None:
-        return None
-
     def metrics(self, run: Path) -> Sequence[Metric]:
         """`bench.<id>`, in ns per iteration: the slope, or the mean where Criterion measures no slope; and the
         geometric mean of them all, in which every bench weighs alike whatever its own time. NaN is what was not
         measured: it has no ratio, and the verdict says so."""
-        each = [
-            Metric(f"bench.{_id(path)}", "ns", "lower", _estimate(path))
-            for path in sorted((run / HOME).rglob("new/estimates.json"))
-        ]
+        files = sorted((run / HOME).rglob("new/estimates.json"))
+        each = [_time_of(_id(path)).of(_estimate(path)) for path in files]
         if not each:
             return []
         values = [metric.value for metric in each]
         # Without one of them it would be another figure.
         known = all(value > 0 for value in values)
         mean = math.exp(math.fsum(map(math.log, values)) / len(values)) if known else math.nan
-        return [Metric(GEOMEAN, "ns", "lower", mean), *each]
-
-    def after_drain(self, run: Path, drain_s: float) -> Sequence[Metric]:
-        return []
-
-    def traffic(self, run: Path) -> Traffic:
-        return Traffic(operations=0, bytes=0)
+        return [self.quantities[0].of(mean), *each]
 
 
 def _id(estimates: Path) -> str:

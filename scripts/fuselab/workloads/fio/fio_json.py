@@ -5,18 +5,39 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fuselab.workloads.base import LoadResult, Metric, Traffic
+from fuselab.workloads.base import LoadResult, Traffic
 from fuselab.workloads.fio import timing
+from fuselab.workloads.fio.logs import DIRECTIONS
+from fuselab.workloads.metric import Metric, Phrase, Quantity
 from fuselab.workloads.running import Ended
 
 METRICS = ("bw", "p99", "iops", "lat_mean", "p50", "p999", "drained_bw")
 """By direction; `drained_bw` is computed where the time of the drain is known."""
 _PERCENTILES = {"p50": 50.0, "p99": 99.0, "p999": 99.9}
+
+
+def _quantities(noun: str, verb: str) -> Iterator[Quantity]:
+    """Of one direction, in the order of `METRICS`."""
+    yield Quantity(f"{noun}.bw", "B/s", "higher", Phrase(f"{noun} bandwidth", verb))
+    yield Quantity(f"{noun}.p99", "ns", "lower", Phrase(f"p99 {noun} latency"))
+    yield Quantity(f"{noun}.iops", "1/s", "higher", Phrase(f"{noun} operations per second", verb))
+    yield Quantity(f"{noun}.lat_mean", "ns", "lower", Phrase(f"mean {noun} latency"))
+    yield Quantity(f"{noun}.p50", "ns", "lower", Phrase(f"median {noun} latency"))
+    yield Quantity(f"{noun}.p999", "ns", "lower", Phrase(f"p99.9 {noun} latency"))
+    drained = Phrase(f"drained {noun} bandwidth", f"{verb}, counted until the unmount has drained,")
+    yield Quantity(f"{noun}.drained_bw", "B/s", "higher", drained)
+
+
+QUANTITIES = {
+    quantity.name: quantity
+    for noun, verb in (("write", "writes"), ("read", "reads"), ("trim", "trims"))
+    for quantity in _quantities(noun, verb)
+}
 _SIDES = ("read", "write", "trim", "mixed")
 _INTERRUPTED = 128
 
@@ -65,6 +86,30 @@ def load(path: Path) -> dict[str, Any]:
     return data
 
 
+def seen(path: Path) -> Mapping[str, Any]:
+    """As `load`, for what only shows it: nothing where there is none, or where it cannot be read."""
+    try:
+        return load(path)
+    except (OSError, ValueError):
+        return {}
+
+
+def percentiles(path: Path) -> dict[str, list[tuple[float, float]]]:
+    """Direction -> (percentile, ns) of the job with the most I/Os: percentiles of several jobs cannot be added up."""
+    found = {}
+    for direction in DIRECTIONS:
+        sides = [
+            job[direction] for job in seen(path).get("jobs", ()) if job.get(direction, {}).get("total_ios")
+        ]
+        if sides:
+            side = max(sides, key=lambda side: float(side["total_ios"]))
+            points = (
+                side.get("lat_ns", {}).get("percentile") or side.get("clat_ns", {}).get("percentile") or {}
+            )
+            found[direction] = [(float(percentile), float(ns)) for percentile, ns in points.items()]
+    return found
+
+
 def _group(figures: Mapping[str, Any], stage: int, options: Mapping[str, str]) -> Group:
     lat = figures["lat_ns"]
     listed = lat.get("percentile") or figures["clat_ns"].get("percentile") or {}
@@ -108,13 +153,13 @@ def metrics(
         slope = (slopes or {}).get(direction) if _fixed_time(directions) else None
         if ran_s > 0:
             moved = sum(group.bytes for group in groups)
-            found.append(Metric(f"{direction}.bw", "B/s", "higher", moved / ran_s, slope=slope))
-            found.append(Metric(f"{direction}.iops", "1/s", "higher", operations / ran_s, slope=slope))
-        found.append(Metric(f"{direction}.lat_mean", "ns", "lower", mean, slope=slope))
+            found.append(QUANTITIES[f"{direction}.bw"].of(moved / ran_s, slope=slope))
+            found.append(QUANTITIES[f"{direction}.iops"].of(operations / ran_s, slope=slope))
+        found.append(QUANTITIES[f"{direction}.lat_mean"].of(mean, slope=slope))
         for name, value in (groups[0].percentiles_ns if len(groups) == 1 else {}).items():
             # In thousandths: 99.9 % of 10,000 leaves 10, in binary fractions 9.99.
             beyond = operations * round(1000 * (100 - _PERCENTILES[name])) // 100_000
-            found.append(Metric(f"{direction}.{name}", "ns", "lower", value, beyond, slope))
+            found.append(QUANTITIES[f"{direction}.{name}"].of(value, beyond, slope))
     return found
 
 
@@ -135,7 +180,7 @@ def drained(directions: Mapping[str, Sequence[Group]], drain_s: float) -> list[M
         return []
     share = measured_s / (measured_s + _longest(groups, lambda group: group.ramp_s))
     value = sum(group.bytes for group in groups) / (measured_s + share * drain_s)
-    return [Metric("write.drained_bw", "B/s", "higher", value)]
+    return [QUANTITIES["write.drained_bw"].of(value)]
 
 
 def traffic(directions: Mapping[str, Sequence[Group]]) -> Traffic:

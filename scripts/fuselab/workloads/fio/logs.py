@@ -7,12 +7,13 @@ step. The lines of one job stand together, in order of time, and those of the ne
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
-DIRECTIONS = ("read", "write")
+DIRECTIONS = ("read", "write", "trim")
 """By the number that stands for them in the log."""
 _FEWEST = 4
 """Points of a job, below which nothing is said of its slope."""
@@ -20,34 +21,30 @@ _LARGEST = math.log(1000)
 """A half in which nothing moved at all has no logarithm."""
 
 Point = tuple[float, float]
-"""(ms, KiB/s)."""
+"""(ms, bytes/s)."""
+
+
+def entries(log: Path) -> Iterator[tuple[float, str, float]]:
+    """(ms, direction, bytes/s) of each line; nothing without a log."""
+    for line in log.read_text().splitlines() if log.is_file() else ():
+        with suppress(ValueError, IndexError):  # fio was cut off in this line
+            at_ms, rate, number = (int(word) for word in line.split(",")[:3])
+            yield at_ms, DIRECTIONS[number], 1024.0 * rate
 
 
 def slopes(log: Path) -> dict[str, float]:
     """Direction -> ln(bytes moved in the second half of the logged time / in the first); without a log, nothing."""
-    if not log.is_file():
-        return {}
-    found = {}
-    for direction, jobs in _read(log).items():
-        if all(len(job) >= _FEWEST for job in jobs):
-            found[direction] = _slope(jobs)
-    return found
-
-
-def _read(log: Path) -> dict[str, list[list[Point]]]:
-    """The points of each job, by direction."""
-    found: dict[str, list[list[Point]]] = {}
-    for line in log.read_text().splitlines():
-        try:
-            at_ms, rate, number = (int(word) for word in line.split(",")[:3])
-        except ValueError:  # fio was cut off in this line
-            continue
-        if number < len(DIRECTIONS):
-            jobs = found.setdefault(DIRECTIONS[number], [[]])
-            if jobs[-1] and at_ms < jobs[-1][-1][0]:
-                jobs.append([])
-            jobs[-1].append((at_ms, rate))
-    return found
+    jobs_of: dict[str, list[list[Point]]] = {}
+    for at_ms, direction, rate in entries(log):
+        jobs = jobs_of.setdefault(direction, [[]])
+        if jobs[-1] and at_ms < jobs[-1][-1][0]:
+            jobs.append([])
+        jobs[-1].append((at_ms, rate))
+    return {
+        direction: _slope(jobs)
+        for direction, jobs in jobs_of.items()
+        if all(len(job) >= _FEWEST for job in jobs)
+    }
 
 
 def _slope(jobs: Sequence[Sequence[Point]]) -> float:

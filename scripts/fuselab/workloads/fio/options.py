@@ -12,6 +12,7 @@ from typing import Any
 from fuselab import foreign
 from fuselab.schema.diagnostics import Diagnostics, hint
 from fuselab.schema.yaml_source import Key
+from fuselab.workloads.base import Settings
 from fuselab.workloads.fio import complaints, job_file, meaning, parse_only, rules
 from fuselab.workloads.fio.parse_only import Section
 
@@ -22,12 +23,18 @@ PlaceOf = Callable[[str, str], Key]
 """(section, option as written) -> where it stands in the YAML file."""
 
 
-def complete_jobs(settings: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+def complete_jobs(settings: Settings) -> dict[str, dict[str, str]]:
     """Of a fio load: every job by name, with what `global` says for all."""
-    return {job: {**settings[GLOBAL], **options} for job, options in settings["jobs"].items()}
+    shared = settings.get(GLOBAL, {})
+    return {job: {**shared, **options} for job, options in settings.get("jobs", {}).items()}
 
 
-def fio_load(diagnostics: Diagnostics, at: Key, name: str, part: Mapping[str, Any]) -> dict[str, object]:
+def overlaid(settings: Settings, own: Mapping[str, str]) -> Settings:
+    """With `own` in every job."""
+    return {**settings, "jobs": {job: {**options, **own} for job, options in settings["jobs"].items()}}
+
+
+def read(diagnostics: Diagnostics, at: Key, name: str, part: Mapping[str, Any]) -> dict[str, object]:
     """`{jobs: {section: {option: text}}, global: {option: text}}`, options by fio's own names."""
     own = {key: value for key, value in part.items() if key not in ("jobs", GLOBAL, "file")}
     shared = _options(diagnostics, (*at, GLOBAL), part.get(GLOBAL, {}))
@@ -51,21 +58,16 @@ def fio_load(diagnostics: Diagnostics, at: Key, name: str, part: Mapping[str, An
     }
 
 
-def fio_step(diagnostics: Diagnostics, at: Key, part: Mapping[str, Any]) -> tuple[str, ...]:
+def step(diagnostics: Diagnostics, at: Key, part: Mapping[str, Any]) -> tuple[str, ...]:
     """The command line of a preparation that is given as options of one job."""
     options = _options(diagnostics, at, part)
     for complaint in complaints.of_job(options):
         known = complaint.option is not None and complaint.option in part
         where = (*at, complaint.option) if known and complaint.option else at
         diagnostics.add(where, complaint.message + hint(complaint.suggestion), of_key=True)
-    read = as_fio_reads(diagnostics, {"prepare": options}, lambda _, option: (*at, option))
-    words = (f"--{option}={value}" for option, value in read["prepare"].items())
+    taken = as_fio_reads(diagnostics, {"prepare": options}, lambda _, option: (*at, option))
+    words = (f"--{option}={value}" for option, value in taken["prepare"].items())
     return ("fio", "--name=prepare", "--directory=.", *words)
-
-
-def written(diagnostics: Diagnostics, at: Key, value: object) -> str:
-    """A scalar as it stands in the file: `007` where the data has 7."""
-    return diagnostics.source.texts.get(at, str(value))
 
 
 def _options(diagnostics: Diagnostics, at: Key, part: Mapping[str, Any]) -> dict[str, str]:
@@ -75,7 +77,7 @@ def _options(diagnostics: Diagnostics, at: Key, part: Mapping[str, Any]) -> dict
         if isinstance(value, dict | list):
             diagnostics.add((*at, name), f"'{name}' is not an option of one fio job", of_key=True)
             continue
-        text = str(int(value)) if isinstance(value, bool) else written(diagnostics, (*at, name), value)
+        text = str(int(value)) if isinstance(value, bool) else diagnostics.source.text((*at, name), value)
         if not judged(diagnostics, (*at, name), name, text):
             options[name] = text
     return options

@@ -126,6 +126,7 @@ def _read(stdout: str) -> list[Section]:
 
 def job_text(parts: Mapping[str, Mapping[str, str]]) -> str:
     """Sections as a job file, and nothing beside them."""
-    return "".join(
-        f"[{name}]\n" + "".join(f"{k}={v}\n" for k, v in part.items()) for name, part in parts.items()
+    blocks = (
+        "\n".join((f"[{name}]", *(f"{k}={v}" for k, v in part.items()))) for name, part in parts.items()
     )
+    return "\n\n".join(blocks) + "\n"

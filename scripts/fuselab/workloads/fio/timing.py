@@ -16,6 +16,7 @@ RAMP_LIMIT_S = 5.0
 _LOG_STEPS = 10
 _LOG_STEP_S = (0.05, 1.0)
 """Shortest and longest step of fio's logs: a second, or a tenth of a load that is shorter than ten."""
+_ASYNCHRONOUS = ("libaio", "io_uring", "posixaio")
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -57,9 +58,34 @@ def log_step_ms(jobs: Iterable[Options]) -> int:
     return round(1000 * min(max(shortest / _LOG_STEPS, low), high))
 
 
+def in_stages(jobs: Iterable[Options]) -> float | None:
+    """How long complete `jobs` take: the longest of each stage, which a stonewall begins; None without a runtime."""
+    stages = [0.0]
+    for options in jobs:
+        if "runtime" not in options:
+            return None
+        if options.get("stonewall", "0") != "0":
+            stages.append(0.0)
+        stages[-1] = max(stages[-1], (seconds(options["runtime"]) or 0.0) + ramp_s(options))
+    return sum(stages)
+
+
 def mode(options: Options) -> str:
     """`randwrite` of `rw=randwrite:8`."""
     return options.get("rw", options.get("readwrite", "read")).partition(":")[0]
+
+
+def moves(mode: str, direction: str) -> bool:
+    return mode in ("rw", "readwrite", "randrw", direction, f"rand{direction}") or (
+        mode in ("trimwrite", "randtrimwrite") and direction == "write"
+    )
+
+
+def arrives(job: Options) -> bool:
+    """At random moments, and while others are on their way: a single request in flight holds up the next."""
+    clones, depth = job.get("numjobs", "1"), job.get("iodepth", "1")
+    several = clones != "1" or (depth != "1" and job.get("ioengine") in _ASYNCHRONOUS)
+    return several and "rate_iops" in job and job.get("rate_process") == "poisson"
 
 
 def asked_rates(jobs: Sequence[Options]) -> dict[str, float]:

@@ -1,0 +1,86 @@
+"""What cannot be, of fio loads that are read: what fio does not take, what a read-only target or a variant forbids."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+
+from fuselab.schema.diagnostics import Diagnostics, hint, near
+from fuselab.schema.yaml_source import Key
+from fuselab.targets import placeholders
+from fuselab.workloads.base import CheckContext, PlaceOf, Settings
+from fuselab.workloads.fio.complaints import Complaint, complaints
+from fuselab.workloads.fio.options import as_fio_reads, complete_jobs, judged, overlaid, place
+from fuselab.workloads.fio.timing import Options, mode
+
+_READS = ("read", "randread")
+_MODE = "it decides what is measured; make it a load of its own"
+
+
+def check(diagnostics: Diagnostics, at: Key, settings: Settings, context: CheckContext) -> None:
+    """Every job as fio will get it. What the schema found already is not said again in fio's words."""
+    for target, own in context.by_variant.values():
+        if target.mount.read_only:
+            for job, options in complete_jobs(own).items():
+                _check_reads_only(diagnostics, at, job, options, target.name)
+    jobs = complete_jobs(settings)
+    for job, said in complaints(settings).items():
+        for complaint in said:
+            where = place(diagnostics, at, job, complaint.option)
+            _complain(diagnostics, where, complaint, jobs[job].get(complaint.option or "", ""))
+    if (*at, "file") in diagnostics.source.keys:
+        for options in jobs.values():
+            placeholders.check_load(diagnostics, (*at, "file"), options.get("directory"), context.mounts)
+
+
+def _check_reads_only(diagnostics: Diagnostics, at: Key, job: str, options: Options, target: str) -> None:
+    """A job on a target that can only be read names a file that is there, and only reads it."""
+    workload = str(at[-2])
+    who = f"'{workload}'" if job == workload else f"the job '{job}' of '{workload}'"
+    if mode(options) not in _READS:
+        message = f"{who} writes, and '{target}' is read-only: 'rw' is read or randread here"
+        diagnostics.add(at, message, of_key=True, allowed=_READS)
+    elif "filename" not in options:  # fio then makes its own
+        message = f"{who} names no file, and fio can make none on '{target}', which is read-only: "
+        message += "add 'filename: NAME', a file that the target's 'prepare' makes"
+        diagnostics.add(at, message, of_key=True)
+
+
+def _complain(diagnostics: Diagnostics, where: Key, complaint: Complaint, written: str) -> None:
+    """What fio says of an option whose value is `written`, with the nearest right spelling."""
+    close = near(written, complaint.allowed) if complaint.of_value else complaint.suggestion
+    diagnostics.add(
+        where,
+        complaint.message + hint(close),
+        of_key=not complaint.of_value,
+        allowed=complaint.allowed,
+        suggestion=close if diagnostics.source.keys.get(where) else None,
+    )
+
+
+def check_own(
+    diagnostics: Diagnostics, place_of: PlaceOf, own: Mapping[str, str], loads: Sequence[Settings]
+) -> None:
+    """Options of one variant: taken by fio in every job that they are laid over, and called by fio's own names."""
+    asked = dict(own)
+    for name, text in own.items():
+        if name in ("rw", "readwrite"):
+            diagnostics.add(place_of(name), f"'{name}' cannot be '{text}' here: {_MODE}", of_key=True)
+        if judged(diagnostics, place_of(name), name, text):
+            del asked[name]
+    for settings in loads:
+        for complaint in itertools.chain(*complaints(overlaid(settings, asked)).values()):
+            if complaint.option is not None and complaint.option in asked:
+                _complain(diagnostics, place_of(complaint.option), complaint, asked[complaint.option])
+    if not diagnostics.broken_below(place_of()):
+        _check_names(diagnostics, place_of, asked)
+
+
+def _check_names(diagnostics: Diagnostics, place_of: PlaceOf, own: Mapping[str, str]) -> None:
+    """Options are laid over others by name: fio's own name for each, not an alias of it."""
+    read = as_fio_reads(diagnostics, {"variant": own}, lambda _, option: place_of(option))["variant"]
+    for name in [name for name in own if name not in read]:
+        fios = next((other for other in read if other not in own), None)
+        if fios is not None:
+            message = f"fio's own name for '{name}' is '{fios}': write that"
+            diagnostics.add(place_of(name), message, of_key=True, suggestion=fios)
