@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from fuselab.analysis.symbols.maps import MappedFile
 from fuselab.errors import ProfileError
@@ -36,25 +36,21 @@ class DumpName:
     kind: Kind
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(NamedTuple):
     """Live memory behind sampled counts."""
 
-    objects: float
-    bytes: float
-    variance_bytes2: float
-
-    def __add__(self, other: Estimate) -> Estimate:
-        return Estimate(
-            self.objects + other.objects,
-            self.bytes + other.bytes,
-            self.variance_bytes2 + other.variance_bytes2,
-        )
+    objects: float = 0.0
+    bytes: float = 0.0
+    variance_bytes2: float = 0.0
 
     @property
     def sd_bytes(self) -> float:
         """Standard error of `bytes` that comes from sampling."""
         return math.sqrt(self.variance_bytes2)
+
+    @staticmethod
+    def added(parts: Iterable[Estimate]) -> Estimate:
+        return Estimate(*map(sum, zip(*parts, strict=True)))
 
 
 @dataclass(frozen=True)
@@ -84,7 +80,7 @@ def unbias(objects: int, size: int, mean_sample_bytes: int) -> Estimate:
     Objects of one stack are taken to be of their mean size, as jeprof does.
     """
     if objects == 0:
-        return Estimate(0.0, 0.0, 0.0)
+        return Estimate()
     mean = size / objects
     seen = -math.expm1(-mean / mean_sample_bytes)
     return Estimate(objects / seen, size / seen, objects * (1 - seen) * (mean / seen) ** 2)
@@ -98,15 +94,13 @@ def read_dump(name: DumpName, build_ids: Mapping[str, str] | None = None) -> Hea
     text = name.file.read_text(errors="replace")
     head, _, maps = text.partition("MAPPED_LIBRARIES:\n")
     first, _, body = head.partition("\n")
-    if not (match := _HEADER.match(first)):
-        what = "is empty" if not text else f"does not begin with heap_v2 but with {first[:40]!r}"
+    match = _HEADER.match(first)
+    if match is None or not maps:
+        what = "is cut short: it has no list of mapped libraries"
+        if match is None:
+            what = "is empty" if not text else f"does not begin with heap_v2 but with {first[:40]!r}"
         raise ProfileError(
             f"{name.file.name} {what}.", "Look for a full disk or a killed target in this capture."
-        )
-    if not maps:
-        raise ProfileError(
-            f"{name.file.name} is cut short: it has no list of mapped libraries.",
-            "Look for a full disk or a killed target in this capture.",
         )
     stat = name.file.stat()
     return HeapDump(

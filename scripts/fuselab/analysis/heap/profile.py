@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +21,7 @@ from fuselab.analysis.heap.caveats import (
 )
 from fuselab.analysis.heap.dump import Estimate, HeapDump, Kind, unbias
 from fuselab.analysis.heap.processes import HeapProcess, dumps_in, of_target, read_all, without_inherited
-from fuselab.analysis.heap.stacks import Name, name_stacks
+from fuselab.analysis.heap.stacks import HeapStack, name_stacks
 from fuselab.analysis.quality import Quality, grade
 from fuselab.analysis.symbols.symbolizer import Symbols
 from fuselab.errors import LONGER, ProfileError
@@ -137,7 +138,7 @@ class _Dump:
 
     pid: int
     dump: HeapDump
-    names: Mapping[str, Name]
+    names: Mapping[str, HeapStack]
     estimates: Mapping[str, Estimate]
 
     @property
@@ -145,18 +146,8 @@ class _Dump:
         return self.dump.name.kind == "final"
 
     @cached_property
-    def sums(self) -> tuple[float, float, float]:
-        """Live bytes, live objects, variance of the bytes."""
-        found = self.estimates.values()
-        return (
-            sum(estimate.bytes for estimate in found),
-            sum(estimate.objects for estimate in found),
-            sum(estimate.variance_bytes2 for estimate in found),
-        )
-
-    def live(self) -> Iterator[tuple[tuple[str, ...], Estimate]]:
-        """(folded stack, estimate) of every original stack."""
-        return ((self.names[key].folded, estimate) for key, estimate in self.estimates.items())
+    def total(self) -> Estimate:
+        return Estimate.added(self.estimates.values())
 
 
 def _with_names(processes: Sequence[HeapProcess], symbols: Symbols) -> list[list[_Dump]]:
@@ -166,7 +157,7 @@ def _with_names(processes: Sequence[HeapProcess], symbols: Symbols) -> list[list
     return [[_named(process.pid, *next(named)) for _ in process.dumps] for process in processes]
 
 
-def _named(pid: int, dump: HeapDump, names: Mapping[str, Name]) -> _Dump:
+def _named(pid: int, dump: HeapDump, names: Mapping[str, HeapStack]) -> _Dump:
     estimates = {
         key: unbias(count, size, dump.mean_sample_bytes)
         for key, (count, size) in dump.stacks.items()
@@ -192,9 +183,9 @@ def _moments(processes: Sequence[Sequence[_Dump]]) -> Iterator[tuple[_Dump, tupl
 
 
 def _point(dump: _Dump, running: Sequence[_Dump]) -> HeapPoint:
-    size, objects, variance = (sum(part) for part in zip(*(each.sums for each in running), strict=True))
-    name = dump.dump.name
-    return HeapPoint(dump.pid, name.seq, name.kind, dump.dump.written_ns, size, objects, variance**0.5)
+    live, name = Estimate.added(each.total for each in running), dump.dump.name
+    written_ns = dump.dump.written_ns
+    return HeapPoint(dump.pid, name.seq, name.kind, written_ns, live.bytes, live.objects, live.sd_bytes)
 
 
 def _summed(looked_at: Sequence[HeapProcess], symbols: Symbols, caveats: tuple[str, ...]) -> Heap:
@@ -228,8 +219,8 @@ def _memory(
     first: Sequence[_Dump], fullest: Sequence[_Dump], last: Sequence[_Dump]
 ) -> tuple[StackMemory, ...]:
     """A process with one dump has no first: nothing grew."""
-    before, peak, after = (_added(dumps) for dumps in (first, fullest, last))
-    nothing = Estimate(0.0, 0.0, 0.0)
+    before, peak, after = (_by_stack(dumps) for dumps in (first, fullest, last))
+    nothing = Estimate()
     rows = [
         StackMemory(
             stack=stack,
@@ -244,10 +235,10 @@ def _memory(
     return tuple(sorted(rows, key=lambda row: (-row.peak_bytes, row.stack)))
 
 
-def _added(dumps: Sequence[_Dump]) -> dict[tuple[str, ...], Estimate]:
+def _by_stack(dumps: Sequence[_Dump]) -> dict[tuple[str, ...], Estimate]:
     """Estimates by folded stack."""
-    added: dict[tuple[str, ...], Estimate] = {}
+    parts: defaultdict[tuple[str, ...], list[Estimate]] = defaultdict(list)
     for dump in dumps:
-        for stack, estimate in dump.live():
-            added[stack] = added[stack] + estimate if stack in added else estimate
-    return added
+        for key, estimate in dump.estimates.items():
+            parts[dump.names[key].folded].append(estimate)
+    return {stack: Estimate.added(estimates) for stack, estimates in parts.items()}

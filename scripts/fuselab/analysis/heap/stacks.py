@@ -15,8 +15,8 @@ from fuselab.analysis.symbols.symbolizer import Frames, Symbols
 
 
 @dataclass(frozen=True)
-class Name:
-    """What a stack of addresses is called."""
+class HeapStack:
+    """A stack of a dump, with names."""
 
     whole: NamedStack
     folded: tuple[str, ...]
@@ -28,7 +28,7 @@ class Name:
 Mappings = tuple[MappedFile, ...]
 
 
-def name_stacks(dumps: Sequence[HeapDump], symbols: Symbols) -> list[Mapping[str, Name]]:
+def name_stacks(dumps: Sequence[HeapDump], symbols: Symbols) -> list[Mapping[str, HeapStack]]:
     """For each dump the names of its stacks, all looked up in one batch.
 
     A plugin may be closed and another opened at its address: the same addresses have other names in a later dump.
@@ -53,7 +53,7 @@ def _places(mappings: Mappings, stacks: Mapping[str, Sequence[int]]) -> dict[int
 
 def _name(
     addresses: Sequence[int], places: Mapping[int, Place | None], names: Mapping[Place, Frames]
-) -> Name:
+) -> HeapStack:
     found = [(places[address], *_frames(places[address], names)) for address in reversed(addresses)]
     functions = tuple(name for _, frames, _ in found for name in frames)
     whole = NamedStack(
@@ -63,7 +63,7 @@ def _name(
         nameless=tuple(place.module for place, _, named in found if place and not named),
     )
     modules = [place.module if place else "" for place, *_ in found]
-    return Name(whole, allocator.trim(functions), allocator.startup(functions, modules))
+    return HeapStack(whole, allocator.trim(functions), allocator.startup(functions, modules))
 
 
 def _frames(place: Place | None, names: Mapping[Place, Frames]) -> tuple[Frames, bool]:

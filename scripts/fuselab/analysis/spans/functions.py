@@ -9,8 +9,11 @@ taken too, if no other span has the name.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+from fuselab.analysis.symbols.demangle import as_cast, closing, outermost
 
 _CLOSURE = "::{{closure}}"
 _KERNEL = "_[k]"
@@ -55,62 +58,29 @@ def parse_function(frame: str) -> FunctionPath | None:
 
 def _implemented(path: str) -> FunctionPath | None:
     """`<Type as Trait>::name`."""
-    end = _closing(path)
+    end = closing(path)
     rest = _segments(path[end + 1 :].removeprefix("::"))
     if not rest:
         return None
-    type_ = _split_as(path[1:end])
-    while True:
-        bare = _WRAPPERS.sub("", type_)
-        held = _HOLDERS.match(bare)
-        if held is None:
-            break
-        type_ = held["inner"]
-    parts = _segments(bare)
+    type_ = _WRAPPERS.sub("", as_cast(path[1:end])[0])
+    while held := _HOLDERS.match(type_):
+        type_ = _WRAPPERS.sub("", held["inner"])
+    parts = _segments(type_)
     return FunctionPath(rest[0], ("::".join(parts[:-1]),)) if len(parts) > 1 else None
-
-
-def _closing(path: str) -> int:
-    """Where the bracket that opens the path is closed."""
-    depth = 0
-    for index, char in enumerate(path):
-        depth += (char == "<") - (char == ">" and path[index - 1] != "-")
-        if depth == 0:
-            return index
-    return len(path)
-
-
-def _split_as(inside: str) -> str:
-    """The type in `Type as Trait`, looking at the outermost level only."""
-    depth = 0
-    for index, char in enumerate(inside):
-        depth += (char == "<") - (char == ">" and inside[index - 1] != "-")
-        if depth == 0 and inside.startswith(" as ", index):
-            return inside[:index]
-    return inside
 
 
 def _segments(path: str) -> list[str]:
     """Path segments without their generic arguments."""
-    kept: list[str] = []
-    depth = 0
-    for index, char in enumerate(path):
-        if char == "<":
-            depth += 1
-        elif char == ">" and path[index - 1] != "-":
-            depth -= 1
-        elif depth == 0:
-            kept.append(char)
-    return [part for part in "".join(kept).split("::") if part]
+    return [part for part in outermost(path).split("::") if part]
 
 
 class FunctionIndex:
     """Finds the span of a frame, and of a stack the innermost one."""
 
     def __init__(self, spans: Iterable[SpanKey]) -> None:
-        self._by_name: dict[str, list[SpanKey]] = {}
+        self._by_name: defaultdict[str, list[SpanKey]] = defaultdict(list)
         for key in spans:
-            self._by_name.setdefault(key.name, []).append(key)
+            self._by_name[key.name].append(key)
         self._known: dict[str, SpanKey | None] = {}
 
     def span_of(self, frame: str) -> SpanKey | None:
@@ -120,25 +90,18 @@ class FunctionIndex:
 
     def innermost(self, stack: Sequence[str]) -> SpanKey | None:
         """The span of the last frame (root first) that belongs to one."""
-        for frame in reversed(stack):
-            found = self.span_of(frame)
-            if found is not None:
-                return found
-        return None
+        return next((key for frame in reversed(stack) if (key := self.span_of(frame)) is not None), None)
 
     def _find(self, frame: str) -> SpanKey | None:
         function = parse_function(frame)
-        candidates = self._by_name.get(function.name, []) if function else []
-        if function is None or not candidates:
+        if function is None or function.name not in self._by_name:
             return None
-        for module in function.modules:
-            for key in candidates:
-                if key.target == module:
-                    return key
-        nested = [
-            key for key in candidates if any(_related(key.target, module) for module in function.modules)
-        ]
-        return nested[0] if len(nested) == 1 and len(candidates) == 1 else None
+        candidates = self._by_name[function.name]
+        exact = [key for module in function.modules for key in candidates if key.target == module]
+        if exact or len(candidates) > 1:
+            return exact[0] if exact else None
+        related = any(_related(candidates[0].target, module) for module in function.modules)
+        return candidates[0] if related else None
 
 
 def _related(one: str, other: str) -> bool:

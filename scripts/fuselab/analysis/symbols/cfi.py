@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fuselab.analysis.symbols.elf import ElfImage
-from fuselab.analysis.symbols.symcache import default_folder
 from fuselab.files import write_atomically
 
 _FUNCTION = re.compile(rb"^STACK CFI INIT ([0-9a-f]+) ([0-9a-f]+) (.*)$", re.M)
@@ -82,16 +81,13 @@ class CallFrames:
         return Rule(cfa[1].decode(), int(cfa[2]), int(saved[1]) if saved else None, int(caller[1]))
 
 
-def read_call_frames(image: ElfImage, folder: Path | None = None) -> CallFrames:
+def read_call_frames(image: ElfImage, folder: Path) -> CallFrames:
     """The rules of an ELF file, from disk if they were read before; empty where it has none."""
-    folder = folder or default_folder()
-    folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{image.build_id}.cfi"
-    if file.is_file():
-        return CallFrames(file.read_bytes())
-    text = _extract(image)
-    write_atomically(file, text)
-    return CallFrames(text)
+    if not file.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, _extract(image))
+    return CallFrames(file.read_bytes())
 
 
 def _extract(image: ElfImage) -> bytes:

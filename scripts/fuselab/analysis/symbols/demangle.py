@@ -105,7 +105,7 @@ def _end_of_type(text: str, start: int) -> int:
         char = text[index]
         if depth == 0 and (char in "+,)]" or (char == ">" and text[index - 1] != "-")):
             return index
-        depth += (char in "<([") - (char in ")]" or (char == ">" and text[index - 1] != "-"))
+        depth += _deeper(text, index)
     return len(text)
 
 
@@ -138,6 +138,22 @@ def closing(text: str, start: int = 0) -> int:
         if depth == 0:
             return index
     return len(text)
+
+
+def as_cast(inside: str) -> tuple[str, str]:
+    """Of `Type as Trait`, both; of a type alone, the type and nothing."""
+    depth = 0
+    for index, char in enumerate(inside):
+        depth += _deeper(inside, index)
+        if depth == 0 and char == " " and inside.startswith(" as ", index):
+            return inside[:index], inside[index + 4 :]
+    return inside, ""
+
+
+def _deeper(text: str, index: int) -> int:
+    """1 for a bracket of any kind that opens, -1 for one that closes; the head of an arrow is none."""
+    char = text[index]
+    return (char in "<([") - (char in ")]" or (char == ">" and text[index - 1] != "-"))
 
 
 def outermost(text: str) -> str:

@@ -19,7 +19,6 @@ from pathlib import Path
 
 from fuselab.analysis.symbols.elf import read_image
 from fuselab.analysis.symbols.maps import MIXED
-from fuselab.analysis.symbols.symcache import default_folder
 from fuselab.errors import NotElfError
 from fuselab.files import sha256, write_atomically
 from fuselab.system import procfs
@@ -95,12 +94,12 @@ def own_vdso() -> bytes | None:
     return None
 
 
-def with_running_vdso(kept: Kept, kernel: str, cache: Path | None) -> Kept:
+def with_running_vdso(kept: Kept, kernel: str, folder: Path) -> Kept:
     """`kept` with this machine's vdso, if it has none and was recorded under the kernel (a build id) that runs."""
     if VDSO in kept.build_ids or not kernel or kernel != _running_kernel() or not (image := own_vdso()):
         return kept
-    file = (cache or default_folder()) / f"{kernel}.{VDSO_FILE}"
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{kernel}.{VDSO_FILE}"
+    folder.mkdir(parents=True, exist_ok=True)
     write_atomically(file, image)
     return _with_vdso(kept, file)
 

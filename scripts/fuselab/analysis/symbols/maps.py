@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -50,10 +50,10 @@ class AddressSpace:
     """The executable mappings of one process at one time, by address. Where two overlap, the later one holds."""
 
     mappings: tuple[MappedFile, ...] = ()
-    _starts: tuple[int, ...] = field(init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_starts", tuple(mapping.start for mapping in self.mappings))
+    @cached_property
+    def _starts(self) -> tuple[int, ...]:
+        return tuple(mapping.start for mapping in self.mappings)
 
     def with_mapping(self, new: MappedFile) -> AddressSpace:
         """What is mapped once `new` has taken its place: of older mappings that reach into it, the rest stays."""
@@ -88,6 +88,6 @@ def _around(old: MappedFile, new: MappedFile) -> Iterable[MappedFile]:
     """What is left of `old` below and above `new`."""
     if old.end <= new.start or new.end <= old.start:
         return (old,)
-    below = MappedFile(old.start, new.start, old.offset, old.module, old.build_id)
-    above = MappedFile(new.end, old.end, old.offset + new.end - old.start, old.module, old.build_id)
+    below = replace(old, end=new.start)
+    above = replace(old, start=new.end, offset=old.offset + new.end - old.start)
     return tuple(part for part in (below, above) if part.start < part.end)

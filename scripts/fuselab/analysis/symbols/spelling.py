@@ -18,7 +18,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 
-from fuselab.analysis.symbols.demangle import closing
+from fuselab.analysis.symbols.demangle import as_cast, closing
 
 _WORD = re.compile(
     r"[iu](?:8|16|32|64|128|size)|f(?:16|32|64|128)|bool|char|str|true|false|dyn|mut|const|fn|as|for|unsafe|extern|C|system"
@@ -64,18 +64,8 @@ def _split(name: str) -> tuple[str, str]:
     if not name.startswith("<"):
         return "", without_generics(name)
     end = closing(name)
-    type_, trait = _cast(name[1:end])
+    type_, trait = as_cast(name[1:end])
     return without_generics(type_), without_generics(trait) + without_generics(name[end + 1 :])
-
-
-def _cast(inside: str) -> tuple[str, str]:
-    """Of `Type as Trait`, both; of a type alone, the type and nothing."""
-    depth = 0
-    for index, char in enumerate(inside):
-        depth += (char in "<([") - (char in ")]" or (char == ">" and inside[index - 1] != "-"))
-        if depth == 0 and inside.startswith(" as ", index):
-            return inside[:index], inside[index + 4 :]
-    return inside, ""
 
 
 def without_generics(path: str) -> str:

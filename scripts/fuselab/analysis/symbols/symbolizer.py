@@ -6,7 +6,6 @@ shows none of them. `symbolic` (the library Sentry symbolises with) reads them f
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from fuselab.analysis.symbols.pclntab import GoTable, read_go_table
 from fuselab.analysis.symbols.perf_map import PerfMap, is_perf_map, read_perf_map
 from fuselab.analysis.symbols.symcache import open_symcache
 from fuselab.errors import NoSymbolsError, NotElfError
+from fuselab.paths import cache_folder
 
 if TYPE_CHECKING:
     from symbolic.symcache import SymCache
@@ -38,7 +38,7 @@ class Symbols:
     """
 
     kept: dict[str, Path] = field(default_factory=dict)
-    cache_folder: Path | None = None
+    cache_folder: Path = field(default_factory=lambda: cache_folder() / "symbols")
     debug_roots: tuple[Path, ...] = DEBUG_ROOTS
     problems: dict[str, str] = field(default_factory=dict)
     manglings: set[str] = field(default_factory=set)
@@ -49,16 +49,11 @@ class Symbols:
     def name(self, places: Iterable[Place]) -> dict[Place, Frames]:
         """Frames for every place asked for; an empty tuple where nothing is known of it."""
         wanted = set(places)
-        by_file: dict[tuple[str, str], list[Place]] = defaultdict(list)
-        for place in wanted - self._known.keys():
-            by_file[place.file].append(place)
-        raw: dict[Place, Frames] = {}
-        for group in by_file.values():
-            raw.update(self._look_up(group))
+        raw = {place: self._look_up(place) for place in wanted - self._known.keys()}
         mangled = {name for frames in raw.values() for name in frames}
         plain = demangle(mangled)
         self.manglings |= {said for name in mangled if plain[name] != name and (said := mangling(name))}
-        self._known.update({place: tuple(plain[name] for name in frames) for place, frames in raw.items()})
+        self._known |= {place: tuple(plain[name] for name in frames) for place, frames in raw.items()}
         return {place: self._known[place] for place in wanted}
 
     def image(self, place: Place) -> ElfImage | None:
@@ -66,10 +61,10 @@ class Symbols:
         loaded = self._load(place)
         return loaded.image if isinstance(loaded, _Elf) else None
 
-    def _look_up(self, places: list[Place]) -> dict[Place, Frames]:
-        """Mangled names for places of one file."""
-        loaded = self._load(places[0])
-        return {place: loaded.at(place.offset) if loaded else () for place in places}
+    def _look_up(self, place: Place) -> Frames:
+        """Mangled names."""
+        loaded = self._load(place)
+        return loaded.at(place.offset) if loaded else ()
 
     def _load(self, place: Place) -> _Elf | PerfMap | None:
         if place.file not in self._modules:

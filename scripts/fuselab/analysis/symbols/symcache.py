@@ -9,23 +9,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fuselab.analysis.symbols.elf import DEBUG_ROOTS, ElfImage, debug_file
+from fuselab.analysis.symbols.elf import ElfImage, debug_file
 from fuselab.errors import NoSymbolsError
 from fuselab.files import atomically
 from fuselab.locks import locked
-from fuselab.paths import cache_folder
 
 if TYPE_CHECKING:
     from symbolic.symcache import SymCache
 
 
-def default_folder() -> Path:
-    return cache_folder() / "symbols"
-
-
-def open_symcache(
-    image: ElfImage, folder: Path | None = None, debug_roots: tuple[Path, ...] = DEBUG_ROOTS
-) -> SymCache:
+def open_symcache(image: ElfImage, folder: Path, debug_roots: tuple[Path, ...]) -> SymCache:
     """The symbol cache of a binary, made if it is not there yet.
 
     A separate debug file, if installed, is preferred over the binary's own tables. Raises NoSymbolsError
@@ -33,8 +26,6 @@ def open_symcache(
     """
     from symbolic.symcache import SYMCACHE_LATEST_VERSION
 
-    folder = folder or default_folder()
-    folder.mkdir(parents=True, exist_ok=True)
     separate = debug_file(image.build_id, debug_roots)
     source = separate or image.path
     # `strip` leaves the build id as it is: a file with symbols and one without are told apart by their sizes.
