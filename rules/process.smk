@@ -63,9 +63,7 @@ rule queries:
 
 rule blindspots:
     input:
-        traces=lambda wc: lab.files(wc, profiler="trace-chrome").captures(
-            wc.variant, wc.workload, "trace-chrome"
-        ),
+        traces=lab.traces,
         processed=lambda wc: lab.files(wc).processed_cell(wc.variant, wc.workload),
     output:
         table="results/{experiment}/processed/{variant}/{workload}/blindspots.parquet",

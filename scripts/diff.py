@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from fuselab.jobs.job import job
-from fuselab.jobs.process import diff
+from fuselab.profilers.difference import diff
 
 with job(snakemake) as step:
     diff(Path(step.input.baseline), Path(step.input.variant), Path(step.output[0]))

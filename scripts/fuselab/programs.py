@@ -8,6 +8,7 @@ import re
 import shutil
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from fuselab.errors import MissingProgramError, ProgramError
@@ -25,6 +26,20 @@ _PACKAGES = {
     "unshare": "util-linux",
 }
 """Of programs that are not called as their package is."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program that fuselab calls, in the words of `fuselab doctor`."""
+
+    name: str
+    version: tuple[str, ...]
+    """Arguments that make it print its version; none where it has no such option."""
+    purpose: str
+    needed: bool = True
+    """Whether nothing goes without it."""
+    mend: str = ""
+    """How to get it, if not with apt."""
 
 
 def package(program: str, of: str = "") -> str:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from fuselab.jobs.process import tools
 from fuselab.profilers import REGISTRY
-from fuselab.profilers.base import CaptureFolder
+from fuselab.profilers.capture import CaptureFolder
+from fuselab.profilers.processing import process_captures
 from fuselab.targets.loading import load_target
 from fuselab.targets.model import Installed, Target
 
@@ -98,7 +98,7 @@ def test_what_a_command_built_is_known_when_it_is_there(
     programs: Path, captured, tmp_path: Path, name: str, said: str
 ) -> None:
     """A program that takes no preloaded malloc is no failure: the profiler is unavailable for it."""
-    profile = REGISTRY["jemalloc-heap"].process([captured(programs / name)], tmp_path / "out", tools())
+    profile = process_captures(REGISTRY["jemalloc-heap"], [captured(programs / name)], tmp_path / "out")
     assert profile.status == "unavailable"
     assert f"{Path(name).name} {said}" in profile.notes[0]
     assert "unavailable: why" in profile.fix
@@ -106,7 +106,7 @@ def test_what_a_command_built_is_known_when_it_is_there(
 
 def test_of_a_run_that_failed_the_failure_counts(programs: Path, captured, tmp_path: Path) -> None:
     capture = captured(programs / "static", record="attempt.json")
-    profile = REGISTRY["jemalloc-heap"].process([capture], tmp_path / "out", tools())
+    profile = process_captures(REGISTRY["jemalloc-heap"], [capture], tmp_path / "out")
     assert profile.status == "refused"
     assert "is statically linked" in profile.notes[0]
 
@@ -116,8 +116,8 @@ def test_a_program_that_could_have_been_seen_is_refused(
     programs: Path, captured, tmp_path: Path, name: str, env: dict[str, str]
 ) -> None:
     """A static program may have a jemalloc of its own."""
-    profile = REGISTRY["jemalloc-heap"].process(
-        [captured(programs / name, env=env)], tmp_path / "out", tools()
+    profile = process_captures(
+        REGISTRY["jemalloc-heap"], [captured(programs / name, env=env)], tmp_path / "out"
     )
     assert profile.status == "refused"
     assert "no heap dump of the process that serves the mount (6), only of [25]" in profile.notes[0]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fuselab.profilers.base import CaptureFolder
+from fuselab.profilers.capture import CaptureFolder
 from fuselab.profilers.observing import disagreement_notes, observed_figures, observer_notes
 
 

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from fuselab.files import write_json
-from fuselab.jobs.process import diff, process
+from fuselab.jobs.process import process
+from fuselab.profilers.difference import diff
 from fuselab.records.profile import Profile
 
 FIO_DIED = "fio ended with exit code 1: Transport endpoint is not connected"

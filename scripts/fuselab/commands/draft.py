@@ -16,8 +16,6 @@ from fuselab.targets.placeholders import RUN
 
 MOUNTPOINT = "{mountpoint}"
 STATE = "{state}"
-_LOOKING = ("perf-oncpu", "perf-offcpu", "jemalloc-heap")
-"""Profilers that need nothing of a target."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +121,7 @@ def _profilers(name: str, program: str) -> tuple[tuple[str, ...], tuple[str, ...
     from fuselab import profilers
 
     target = Target(name, Path(), "", Installed(program), MountTemplate(()))
-    found = {each: profilers.REGISTRY[each].capability(target) for each in _LOOKING}
+    found = {profiler.name: profiler.capability(target) for profiler in profilers.from_outside()}
     can = tuple(each for each, capability in found.items() if capability.level != "unavailable")
     return can, tuple(
         f"{each} is left out: {capability.reason}" for each, capability in found.items() if each not in can

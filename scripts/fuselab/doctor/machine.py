@@ -61,28 +61,20 @@ def namespaces() -> Iterator[Line]:
 
 def perf() -> Iterator[Line]:
     """By trying: what may be recorded depends on too many settings to be read off."""
+    from fuselab.profilers import REGISTRY
+
+    events = {name: profiler.perf_event for name, profiler in REGISTRY.items() if profiler.perf_event}
     if not installed("perf"):
-        yield note("perf", "not installed: perf-oncpu and perf-offcpu are missing", apt_install("perf"))
+        yield note("perf", f"not installed: {' and '.join(events)} are missing", apt_install("perf"))
         return
     level = Path("/proc/sys/kernel/perf_event_paranoid")
     paranoid = level.read_text().strip() if level.exists() else "?"
-    wrong = _perf_fails("cpu-clock")
-    if wrong:
-        mend = "sudo sysctl kernel.perf_event_paranoid=1"
-        yield note("perf-oncpu", f"cannot sample (perf_event_paranoid is {paranoid}): {wrong}", mend)
-    else:
-        yield ok("perf-oncpu", "perf can sample where CPU time goes")
-    wrong = _perf_fails("sched:sched_switch")
-    if wrong:
-        from fuselab.profilers.perf_session import PERMIT_ALL
-
-        yield note(
-            "perf-offcpu",
-            f"cannot see the scheduler (perf_event_paranoid is {paranoid}): {wrong}",
-            PERMIT_ALL,
-        )
-    else:
-        yield ok("perf-offcpu", "perf can record when threads leave and regain a CPU")
+    for name, event in events.items():
+        wrong = _perf_fails(event.name)
+        if wrong:
+            yield note(name, f"{event.cannot} (perf_event_paranoid is {paranoid}): {wrong}", event.mend)
+        else:
+            yield ok(name, event.can)
     yield group()
     yield from _pmu()
 

@@ -5,26 +5,13 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from fuselab.doctor.base import Line, bad, note, ok
-from fuselab.programs import apt_install, tool
+from fuselab.programs import Program, apt_install, tool
 from fuselab.workloads import REGISTRY
 
 _VERSION_TIMEOUT_S = 20
-
-
-@dataclass(frozen=True)
-class Program:
-    name: str
-    version: tuple[str, ...]
-    """Arguments that make it print its version; none where it has no such option."""
-    purpose: str
-    needed: bool = True
-    """Whether nothing goes without it."""
-    mend: str = ""
-    """How to get it, if not with apt."""
 
 
 PROGRAMS = (
@@ -44,10 +31,7 @@ PROGRAMS = (
         mend="install rustup (https://rustup.rs)",
     ),
     Program("inferno-flamegraph", (), "draws flamegraphs", needed=False, mend="make setup"),
-    Program("fuselab-spans", (), "reads traces of spans", needed=False, mend="make setup"),
     Program("fuselab-names", (), "spells mangled Rust names", needed=False, mend="make setup"),
-    Program("jeprof", ("--version",), "reads heap profiles", needed=False),
-    Program("dot", ("-V",), "draws the heap graph", needed=False),
 )
 _JEMALLOC = (
     "/usr/lib/*-linux-gnu/libjemalloc.so.2",
@@ -57,7 +41,11 @@ _JEMALLOC = (
 
 
 def programs() -> Iterator[Line]:
-    for program in PROGRAMS:
+    """Those of all experiments, then those of profilers. What perf may do is tried (`machine.perf`)."""
+    from fuselab import profilers
+
+    looking = (program for p in profilers.REGISTRY.values() if not p.perf_event for program in p.programs)
+    for program in (*PROGRAMS, *dict.fromkeys(looking)):
         yield _line(program)
 
 

@@ -14,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from fuselab import workloads
+from fuselab import profilers, workloads
 from fuselab.building.request import BuildRequest
 from fuselab.compare.schedule import LOOKS
 from fuselab.experiment.model import Contrast, Experiment, Workload
@@ -103,8 +103,8 @@ class Plan:
         for workload in self.experiment.workloads:
             runs = {(variant.name, NONE) for variant in self.experiment.variants}
             runs |= {(c.variant, c.profiler) for c in self.captures if c.workload == workload.name}
-            for variant, profilers in sorted(runs):
-                program = self.build_of(variant, profilers)
+            for variant, looking in sorted(runs):
+                program = self.build_of(variant, looking)
                 if program and (own := workload.behaviour.build(workload.settings, program)):
                     found[own.folder] = own
         return found
@@ -177,7 +177,12 @@ class Plan:
 
     def has_spans(self, variant: str, workload: str) -> bool:
         """Whether the ready-made queries, all of them over spans, can be asked."""
-        return (variant, workload, "trace-chrome") in self.processed()
+        return (variant, workload, self.spans_by(variant, workload)) in self.processed()
+
+    def spans_by(self, variant: str, workload: str) -> str:
+        """The profiler that records the spans of a cell; where none does, one that could."""
+        names = profilers.giving("spans")
+        return next((n for n in names if (variant, workload, n) in self.processed()), names[0])
 
     def capture_of(self, variant: str, workload: str, profiler: str) -> Capture:
         return next(

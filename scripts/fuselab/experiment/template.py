@@ -9,8 +9,6 @@ from fuselab.schema.diagnostics import flow
 from fuselab.targets.model import CargoBuild, CommandBuild, NoBuild, Target
 
 _SCHEMA = "# yaml-language-server: $schema=../scripts/fuselab/schema/experiment.schema.json"
-_FIRST_LOOK = ("perf-oncpu", "perf-offcpu", "jemalloc-heap")
-"""What is taken without being asked for, where the target can have it and it costs no build of its own."""
 
 
 def experiment_text(name: str, target: Target) -> str:
@@ -111,7 +109,9 @@ def _profilers(target: Target) -> list[str]:
     able = [name for name in able if "mount" in profilers.REGISTRY[name].looks_at]
     if not able:
         return ["# No profiler: there is no program to look at."]
-    first = [name for name in _FIRST_LOOK if name in able and _free(target, name)] or able[:1]
+    # Without being asked for: what costs no build of its own.
+    outside = [profiler.name for profiler in profilers.from_outside()]
+    first = [name for name in outside if name in able and _free(target, name)] or able[:1]
     others = [name for name in able if name not in first]
     more = [f"# Also possible: {', '.join(others)}."] if others else []
     lines = ["# Ways to look: each gets a run of its own, which is never timed.", *more]

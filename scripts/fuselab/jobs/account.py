@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
+from fuselab import profilers
 from fuselab.analysis.account.captures import Captures, FioSide, Polled, Sampled
 from fuselab.analysis.account.rows import Account, Row, account
 from fuselab.analysis.account.table import write_rows
@@ -16,35 +17,36 @@ from fuselab.analysis.folded import read_folded
 from fuselab.analysis.spans.flame import FlameFrame
 from fuselab.analysis.spans.totals import read_totals
 from fuselab.files import write_json
-from fuselab.jobs.process import read_profile
+from fuselab.profilers.base import Part
 from fuselab.records.derived import AccountWords
+from fuselab.records.places import PROFILE
+from fuselab.records.profile import Profile, read_profile
 from fuselab.workloads import reading
-
-_SHOWN = ("ok", "limited")
 
 
 def write_account(cell: Path, trace_capture: Path, kind: str) -> None:
     """Set the captures of `cell` (`processed/<variant>/<workload>`) side by side, as far as there are any.
 
-    `trace_capture` is the folder of the first trace-chrome capture: its load is what all others are brought to.
+    `trace_capture` is the folder of the first capture with spans: its load is what all others are brought to.
     A trace that was refused leaves an account that says so and has no rows.
     """
-    trace = read_profile(cell / "trace-chrome")
-    if trace.status not in _SHOWN:
-        _write(cell, (), AccountWords("", (f"There is no trace: {' '.join(trace.notes)}",)))
+    trace, spans = _given(cell, "spans")
+    if trace is None or not trace.has_picture:
+        why = trace.notes if trace else ()
+        _write(cell, (), AccountWords("", (f"There is no trace: {' '.join(why)}",)))
         return
     with duckdb.connect() as connection:
-        connection.read_parquet(str(cell / "trace-chrome/spans.parquet")).create_view("spans")
+        connection.read_parquet(str(spans)).create_view("spans")
         totals = read_totals(connection)
     traffic = reading.traffic(kind, trace_capture)
     captures = Captures(
         trace=totals,
         operations=traffic.operations,
-        polled=_polled(cell / "trace-flame"),
-        on_cpu=_sampled(cell / "perf-oncpu", "folded.txt"),
-        blocked=_sampled(cell / "perf-offcpu", "folded.txt"),
-        idle=_sampled(cell / "perf-offcpu", "idle.txt"),
-        preempted=_sampled(cell / "perf-offcpu", "preempted.txt"),
+        polled=_polled(cell),
+        on_cpu=_sampled(cell, "on CPU"),
+        blocked=_sampled(cell, "blocked"),
+        idle=_sampled(cell, "idle"),
+        preempted=_sampled(cell, "preempted"),
         fio=tuple(
             FioSide(direction, operations, traffic.latency_ns[direction])
             for direction, (operations, _) in traffic.by_direction.items()
@@ -56,7 +58,11 @@ def write_account(cell: Path, trace_capture: Path, kind: str) -> None:
 
 def write(cell: Path, captures: Captures, made: Account) -> None:
     """blindspots.parquet and blindspots.json (headline, notes) in `cell`."""
-    _write(cell, made.rows, AccountWords(headline(made), tuple(notes(captures, made))))
+    _write(
+        cell,
+        made.rows,
+        AccountWords(headline(made, " or ".join(profilers.giving("polled"))), tuple(notes(captures, made))),
+    )
 
 
 def _write(cell: Path, rows: Sequence[Row], words: AccountWords) -> None:
@@ -64,19 +70,26 @@ def _write(cell: Path, rows: Sequence[Row], words: AccountWords) -> None:
     write_json(cell / "blindspots.json", words)
 
 
-def _polled(folder: Path) -> Polled | None:
+def _given(cell: Path, part: Part) -> tuple[Profile | None, Path]:
+    """The profile of the first profiler that gives `part` and looked here, and the file that has the part."""
+    for name in profilers.giving(part):
+        if (cell / name / PROFILE).is_file():
+            return read_profile(cell / name), cell / name / profilers.REGISTRY[name].accounts[part]
+    return None, cell
+
+
+def _polled(cell: Path) -> Polled | None:
     """Of the first capture: the one whose trace is read."""
-    if not (folder / "profile.json").is_file() or read_profile(folder).status not in _SHOWN:
+    profile, frames = _given(cell, "polled")
+    if profile is None or not profile.has_picture:
         return None
-    rows = pq.read_table(folder / "frames.parquet").to_pylist()
-    return Polled([FlameFrame(**row) for row in rows], read_profile(folder).operations_by_capture[0])
+    rows = pq.read_table(frames).to_pylist()
+    return Polled([FlameFrame(**row) for row in rows], profile.operations_by_capture[0])
 
 
-def _sampled(folder: Path, name: str) -> Sampled | None:
+def _sampled(cell: Path, part: Part) -> Sampled | None:
     """All captures together, with the operations of all of them."""
-    if not (folder / "profile.json").is_file():
+    profile, stacks = _given(cell, part)
+    if profile is None or not profile.has_picture:
         return None
-    profile = read_profile(folder)
-    if profile.status not in _SHOWN:
-        return None
-    return Sampled(read_folded(folder / name, profile.unit), profile.operations)
+    return Sampled(read_folded(stacks, profile.unit), profile.operations)

@@ -1,8 +1,10 @@
-"""Ways to look, behind one registry. Adding one: a module here, and its entry below."""
+"""Ways to look, behind one registry. Adding one: a module here and its entry below, or a package of its own with an
+entry point in the group `fuselab.profilers`."""
 
 from __future__ import annotations
 
-from fuselab.profilers.base import Profiler
+from fuselab.plugins import registry
+from fuselab.profilers.base import Part, Profiler
 from fuselab.profilers.criterion_flamegraph import CriterionFlamegraph
 from fuselab.profilers.jemalloc_heap import JemallocHeap
 from fuselab.profilers.perf_offcpu import PerfOffCpu
@@ -11,15 +13,28 @@ from fuselab.profilers.tokio_console import TokioConsole
 from fuselab.profilers.trace_chrome import TraceChrome
 from fuselab.profilers.trace_flame import TraceFlame
 
-_ALL: tuple[Profiler, ...] = (
-    TraceChrome(),
-    TraceFlame(),
-    TokioConsole(),
-    JemallocHeap(),
-    PerfOnCpu(),
-    PerfOffCpu(),
-    CriterionFlamegraph(),
+REGISTRY: dict[str, Profiler] = registry(
+    __name__,
+    Profiler,  # type: ignore[type-abstract]  # its subclasses are not
+    (
+        TraceChrome(),
+        TraceFlame(),
+        TokioConsole(),
+        JemallocHeap(),
+        PerfOnCpu(),
+        PerfOffCpu(),
+        CriterionFlamegraph(),
+    ),
 )
-
-REGISTRY: dict[str, Profiler] = {profiler.name: profiler for profiler in _ALL}
 """By the name that stands in experiments, paths and reports."""
+
+
+def from_outside() -> list[Profiler]:
+    """Those that need nothing of a target, what leaves it alone first."""
+    looking = (profiler for profiler in REGISTRY.values() if profiler.from_outside)
+    return sorted(looking, key=lambda profiler: profiler.written_by_target)
+
+
+def giving(part: Part) -> tuple[str, ...]:
+    """Names of the profilers that give `part` to the account of where the time is."""
+    return tuple(name for name, profiler in REGISTRY.items() if part in profiler.accounts)

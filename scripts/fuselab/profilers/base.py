@@ -1,25 +1,37 @@
-"""The contract between fuselab and one way to look.
+"""One way to look: what a profiler is, and how it behaves unless it says otherwise.
 
-A profiler has a *capture* side, which lives in the rig and imports nothing heavy, and a *process* side, which
-turns the raw files of one or more captures into folded stacks and a table. Nothing outside its module may ask
-for a profiler by name: what differs between profilers is an attribute here.
+A profiler is one module with a subclass of `Profiler`, and one entry: in `fuselab.profilers`, or in the entry point
+group of that name. It must have the names and `read`; all else has a default. Nothing outside its module may ask for a
+profiler by name: what differs between profilers is an attribute here.
+
+The rig and `fuselab check` import these modules: what is heavy (pyarrow, duckdb) is imported inside the methods.
 """
 
 from __future__ import annotations
 
-import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
-from fuselab.records.profile import Profile
-from fuselab.records.run import OUTCOMES
-from fuselab.system.process import ended_words
-from fuselab.targets.model import ProfilerSupport, Target
+from fuselab.analysis.folded import Stacks
+from fuselab.profilers.capture import CaptureFolder
+from fuselab.programs import Program
+from fuselab.targets.model import Installed, NoBuild, ProfilerSupport, Target
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Level = Literal["ok", "limited", "unavailable"]
+Looked = Literal["mount", "program"]
+"""What a load gives to look at: the filesystem that serves it, or a program of its own (a bench)."""
+KindOfTime = Literal["on CPU", "blocked in the kernel", "awaiting", "FUSE queue and kernel"]
+KINDS_OF_TIME: tuple[KindOfTime, ...] = get_args(KindOfTime)
+Part = Literal["spans", "polled", "on CPU", "blocked", "idle", "preempted"]
+"""Of the account of where the time is: a table of spans, a table of frames with their poll time, or folded stacks."""
+Figures = Mapping[str, float | int | str]
 
 
 @dataclass(frozen=True)
@@ -28,15 +40,6 @@ class Capability:
 
     level: Level
     reason: str = ""
-
-
-@dataclass(frozen=True)
-class Tools:
-    """Programs that processing calls, resolved to paths."""
-
-    inferno_flamegraph: str
-    perf: str
-    jeprof: str
 
 
 @dataclass(frozen=True)
@@ -79,121 +82,131 @@ class WholeRun:
 
 
 @dataclass(frozen=True)
-class CaptureFolder:
-    """One finished capture: raw files beside its run.json."""
-
-    folder: Path
-    repeat: int
-    binary: Path
-    operations: int
-    """I/O operations of the load in this capture; 0 if it has none."""
-    bytes: int
-    """Bytes the load moved in this capture."""
-
-    def raw(self, name: str) -> Path:
-        """The raw file `name`; the path where it should be if it is not there."""
-        return next(iter(sorted(self.folder.rglob(name))), self.folder / name)
-
-    def left_by(self, profiler: str) -> list[Path]:
-        """The raw files that target.yaml says `profiler` leaves, as far as they are there."""
-        request = json.loads((self.folder / "request.json").read_bytes())
-        patterns = [p for s in request["mount"]["profilers"] if s["name"] == profiler for p in s["files"]]
-        return sorted({path for pattern in patterns for path in self.folder.rglob(pattern) if path.is_file()})
-
-    def log(self) -> str:
-        """What the target wrote to its own log, as far as it was kept."""
-        return "".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("target*.log")))
-
-    def ending(self) -> str:
-        """How a target of this run ended that did not end in order; "" if all did."""
-        codes = self._record()["exit_codes"].items()
-        ended = {name: code for name, code in codes if name.startswith("target") and code != 0}
-        return ", ".join(f"{name} {ended_words(code)}" for name, code in ended.items())
-
-    def target_pid(self) -> int | None:
-        """Of the process that served the mount, as it saw itself; None without a mount."""
-        pid: int | None = self._record()["pids"].get("target")
-        return pid
-
-    def family(self) -> frozenset[int]:
-        """Pids of all processes of the target that lived before or after the load, as they saw themselves."""
-        return frozenset(self._record().get("family", ()))
-
-    def target_cpu_s(self) -> float | None:
-        """What all processes of the target used while the load ran; None without a target or an end of the load."""
-        used = self._record().get("target")
-        return None if used is None else float(used["cpu_s"])
-
-    def observers_s(self) -> Mapping[str, float]:
-        """CPU time while the load ran of each profiler that has processes of its own."""
-        used: dict[str, float] = self._record().get("observers_s", {})
-        return used
-
-    def environment(self) -> Mapping[str, str]:
-        """What the target was started with."""
-        env: dict[str, str] = self._record()["env"]
-        return env
-
-    def hung(self) -> bool:
-        """Whether the run was ended because it stood still."""
-        return self._record().get("fault") == "hung"
-
-    def ended_in_order(self) -> bool:
-        """Whether the run came to its end, and every target ended as it should."""
-        return (self.folder / OUTCOMES[0]).is_file() and not self.ending()
-
-    def window_ns(self) -> tuple[int, int] | None:
-        """Start and end of the load on CLOCK_MONOTONIC; None where the run broke off before its end."""
-        window = self._record()["load_window_s"]
-        return None if window is None else (round(window[0] * 1e9), round(window[1] * 1e9))
-
-    def _record(self) -> dict[str, Any]:
-        """run.json, or what a failed run left instead."""
-        path = next(path for name in OUTCOMES if (path := self.folder / name).is_file())
-        record: dict[str, Any] = json.loads(path.read_bytes())
-        return record
-
-
-class Profiler(Protocol):
-    """One way to look. `process` imports what it needs inside itself: this module is read by the rig."""
+class PerfEvent:
+    """What perf must be permitted to record, in the words of `fuselab doctor`."""
 
     name: str
+    can: str
+    cannot: str
+    mend: str
+
+
+@dataclass(frozen=True)
+class ProcessedTable:
+    """A table for SQL: a Parquet file in every processed folder of its profiler."""
+
+    about: str
+    columns: Mapping[str, str]
+    """Name -> type of DuckDB; `variant` and `workload` come before them."""
+    file: str
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one capture says."""
+
+    stacks: Stacks
+    sources: Sequence[Path]
+    """The raw files it was read from."""
+    figures: Figures = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    """Caveats: a reading with any is *limited*."""
+    remarks: tuple[str, ...] = ()
+    """What a reader should know that takes nothing from the picture."""
+    sample_value: float = 0.0
+    """What one sample stands for, in the profiler's unit; 0 where everything is counted."""
+    nothing: str = ""
+    """What it means that no capture has a stack; "" where that cannot be true, and is refused."""
+    detail: Any = None
+    """Whatever the profiler's own `add` wants to see of it again."""
+
+
+@dataclass(frozen=True)
+class Addition:
+    """What a profiler adds to the common files. Titles -> file names in the processed folder."""
+
+    pictures: Mapping[str, str] = field(default_factory=dict)
+    tables: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    """Caveats that hold for all captures together."""
+    table: pa.Table | None = None
+    """Replaces the table of functions as table.parquet."""
+
+
+class Profiler(ABC):
+    """One way to look. A subclass has at least the five words and `read`."""
+
+    name: str
+    """As it stands in experiments and paths."""
     title: str
     unit: str
+    """Of its folded stacks: `ns on CPU`, `bytes`."""
     sees: str
-    """One sentence for the report: what it shows."""
+    """Half a sentence for the report: what it shows."""
     blind_to: str
-    """One sentence: what it cannot show."""
-    grows_with_load: bool
-    """Whether twice the load gives twice the value: true of times, false of live memory."""
-    needs_target_support: bool
-    """True if target.yaml must describe it; False for those that work on any native binary."""
-    looks_at: frozenset[str]
-    """`mount`, `program`: which of what a load gives to look at (`WorkloadKind.looks_at`)."""
-    written_by_target: bool
-    """Whether the target itself writes its files, and completes them only when it ends in order."""
+    """And what it cannot show."""
 
-    def capability(self, target: Target) -> Capability: ...
+    looks_at: frozenset[Looked] = frozenset({"mount"})
+    from_outside: bool = False
+    """Whether it looks at any native program; else target.yaml must describe what the program does for it."""
+    written_by_target: bool = False
+    """Whether the target itself writes its files, and completes them only when it ends in order."""
+    grows_with_load: bool = True
+    """Whether twice the load gives twice the value: true of times, false of live memory."""
+    programs: tuple[Program, ...] = ()
+    """What it calls beyond what all profilers do (`fuselab doctor` lists them)."""
+    perf_event: PerfEvent | None = None
+    """What it has perf record."""
+    shows: Mapping[KindOfTime, str] = {}
+    """How it shows a kind of time: `yes`, `in poll time`; kinds that are missing it does not. Empty: it is about no
+    time of a mounted target."""
+    accounts: Mapping[Part, str] = {}
+    """What it gives to the account of where the time is -> the file in its processed folder."""
+    tables: Mapping[str, ProcessedTable] = {}
+    """What it gives to SQL, by the table's name."""
+    of_first_capture: tuple[str, ...] = ()
+    """Files that `read` leaves for each capture, by `CaptureFolder.numbered`: the first one's is there under its plain
+    name too."""
+
+    def __init__(self) -> None:
+        for word in ("name", "title", "unit", "sees", "blind_to"):
+            if not isinstance(getattr(self, word, None), str):
+                raise TypeError(f"{type(self).__name__} has no `{word}`")
+
+    def capability(self, target: Target) -> Capability:
+        """What it can do for `target`, judged from target.yaml before anything is built."""
+        support = target.profilers.get(self.name)
+        if support is None and not self.from_outside:
+            return Capability("unavailable", f"target.yaml of {target.name} does not describe it")
+        if support is not None and support.unavailable is not None:
+            return Capability("unavailable", support.unavailable)
+        if self.from_outside and isinstance(target.build, NoBuild):
+            return Capability("unavailable", f"{target.name} has no program to look at")
+        if self.from_outside and isinstance(target.build, Installed):
+            return Capability(
+                "limited",
+                "an installed program: distribution packages are built without frame pointers, stacks may be broken",
+            )
+        return Capability("ok")
 
     def environment(self, support: ProfilerSupport) -> Mapping[str, str]:
         """Variables beyond the target's own, as templates with `{capture}`; part of the mount config."""
-        ...
+        return {}
 
-    def equip(self, folder: Path) -> None:
+    def equip(self, folder: Path) -> None:  # noqa: B027  most need nothing
         """Called before the target starts: puts into `{capture}` what its environment names there, if anything."""
-        ...
 
     def attach(self, context: CaptureContext) -> AbstractContextManager[Window]:
         """Entered when the mount is ready, left after the load and before the unmount."""
-        ...
+        return nullcontext(WholeRun())
 
-    def process(self, captures: Sequence[CaptureFolder], out: Path, tools: Tools) -> Profile:
-        """Write folded.txt, folded.<repeat>.txt for each capture, flamegraph.svg and table.parquet into `out`.
+    @abstractmethod
+    def read(self, capture: CaptureFolder, out: Path) -> Reading:
+        """What one capture says; may leave files of its own in `out`.
 
-        Never raises for what a capture holds: a capture that says nothing is a `refused` profile.
+        Raises ProfileError for a capture that says nothing: there is no picture then, and the profile says why.
         """
-        ...
 
-
-def whole_run() -> AbstractContextManager[Window]:
-    return nullcontext(WholeRun())
+    def add(self, captures: Sequence[CaptureFolder], readings: Sequence[Reading], out: Path) -> Addition:
+        """What stands in `out` beside the common files. Called once, after the last reading; raises as `read` does."""
+        return Addition()

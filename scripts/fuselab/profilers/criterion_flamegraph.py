@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fuselab.profilers.base import (
-    Capability,
-    CaptureContext,
-    CaptureFolder,
-    Tools,
-    Window,
-    whole_run,
-)
-from fuselab.profilers.capability import described
-from fuselab.records.profile import Profile
-from fuselab.targets.model import ProfilerSupport, Target
+from fuselab.analysis.folded import Picture, Stacks
+from fuselab.profilers.base import Addition, Profiler, Reading
+from fuselab.profilers.capture import CaptureFolder
 from fuselab.workloads.criterion.kind import HOME
 
+if TYPE_CHECKING:
+    from fuselab.analysis.symbols.demangle import Mangling
 
-class CriterionFlamegraph:
+
+class CriterionFlamegraph(Profiler):
     """CPU samples of a bench."""
 
     name = "criterion-flamegraph"
@@ -28,56 +23,33 @@ class CriterionFlamegraph:
     unit = "ns on CPU"
     sees = "where the bench burns CPU"
     blind_to = "every wait, and all that only a mounted filesystem does"
-    grows_with_load = True
-    needs_target_support = True
     looks_at = frozenset({"program"})
-    written_by_target = False
 
-    def capability(self, target: Target) -> Capability:
-        return described(self.name, target)
+    def read(self, capture: CaptureFolder, out: Path) -> Reading:
+        from fuselab.analysis.criterion import read_profiles, spelled
+        from fuselab.profilers.processing import mangling_figure
 
-    def environment(self, support: ProfilerSupport) -> Mapping[str, str]:
-        return {}
+        profiles = read_profiles(capture.folder / HOME)
+        stacks: Stacks = {}
+        manglings: set[Mangling] = set()
+        for profile in profiles:
+            if profile.folded is not None:
+                folded, said = spelled(profile.folded)
+                manglings |= said
+                stacks |= {(profile.name, *stack): value for stack, value in folded.stacks.items()}
+        sources = tuple(profile.flamegraph for profile in profiles if profile.flamegraph is not None)
+        remarks = tuple(f"{profile.name}: {profile.reason}" for profile in profiles if profile.reason)
+        figures = {"benches": len(profiles), **mangling_figure(manglings)}
+        return Reading(stacks, sources, figures, remarks=remarks, detail=profiles)
 
-    def equip(self, folder: Path) -> None:
-        return None
+    def add(self, captures: Sequence[CaptureFolder], readings: Sequence[Reading], out: Path) -> Addition:
+        """One picture for each bench. The bench's own SVG is somebody else's program: it stays in the capture."""
+        from fuselab.profilers.processing import draw
 
-    def attach(self, context: CaptureContext) -> AbstractContextManager[Window]:
-        return whole_run()
-
-    def process(self, captures: Sequence[CaptureFolder], out: Path, tools: Tools) -> Profile:
-        from fuselab.analysis.criterion import BenchProfile, read_profiles, spelled
-        from fuselab.analysis.folded import Picture, Stacks, flamegraph
-        from fuselab.analysis.symbols.demangle import Mangling
-        from fuselab.profilers.output import Extras, Reading, mangling_figure, profile_of
-
-        found: list[BenchProfile] = []
-
-        def read(capture: CaptureFolder) -> Reading:
-            profiles = read_profiles(capture.folder / HOME)
-            found.extend(profiles)
-            stacks: Stacks = {}
-            manglings: set[Mangling] = set()
-            for profile in profiles:
-                if profile.folded is not None:
-                    folded, said = spelled(profile.folded)
-                    manglings |= said
-                    stacks |= {(profile.name, *stack): value for stack, value in folded.stacks.items()}
-            sources = tuple(profile.flamegraph for profile in profiles if profile.flamegraph is not None)
-            remarks = tuple(f"{profile.name}: {profile.reason}" for profile in profiles if profile.reason)
-            figures = {"benches": len(profiles), **mangling_figure(manglings)}
-            return Reading(stacks, sources, figures, remarks=remarks)
-
-        def extras() -> Extras:
-            """One picture for each bench. The bench's own SVG is somebody else's program: it stays in the capture."""
-            pictures = {}
-            drawn = {profile.name: profile.folded for profile in reversed(found) if profile.folded}
-            for number, (name, folded) in enumerate(sorted(drawn.items()), 1):
-                file = f"bench.{number:03d}.svg"
-                flamegraph(
-                    tools.inferno_flamegraph, folded, out / file, Picture(title=f"{self.title}: {name}")
-                )
-                pictures[f"One bench: {name}"] = file
-            return Extras(pictures=pictures)
-
-        return profile_of(self, captures, out, tools, read, extras)
+        every = [profile for reading in readings for profile in reading.detail if profile.folded]
+        pictures = {}
+        drawn = {profile.name: profile.folded for profile in reversed(every)}
+        for number, (name, folded) in enumerate(sorted(drawn.items()), 1):
+            pictures[f"One bench: {name}"] = file = f"bench.{number:03d}.svg"
+            draw(folded, out / file, Picture(title=f"{self.title}: {name}"))
+        return Addition(pictures=pictures)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from fuselab.analysis.heap.profile import Heap
 
@@ -26,23 +24,18 @@ def memory_table(heap: Heap) -> pa.Table:
 
 def timeline_table(heaps: Sequence[Heap]) -> pa.Table:
     """One row per dump: capture (from 1), seconds since the first dump, live bytes with their error."""
-    rows = [
-        (number, point.seq, point.kind, (point.written_ns - heap.timeline[0].written_ns) / 1e9, point)
-        for number, heap in enumerate(heaps, 1)
-        for point in heap.timeline
-    ]
-    return pa.table(
-        {
-            "capture": [row[0] for row in rows],
-            "dump": [row[1] for row in rows],
-            "kind": [row[2] for row in rows],
-            "time_s": [row[3] for row in rows],
-            "live_bytes": [row[4].live_bytes for row in rows],
-            "live_objects": [row[4].live_objects for row in rows],
-            "sampling_sd_bytes": [row[4].sd_bytes for row in rows],
-        }
-    )
-
-
-def write_table(table: pa.Table, path: Path) -> None:
-    pq.write_table(table, path)
+    rows: list[dict[str, object]] = []
+    for number, heap in enumerate(heaps, 1):
+        for point in heap.timeline:
+            rows.append(
+                {
+                    "capture": number,
+                    "dump": point.seq,
+                    "kind": point.kind,
+                    "time_s": (point.written_ns - heap.timeline[0].written_ns) / 1e9,
+                    "live_bytes": point.live_bytes,
+                    "live_objects": point.live_objects,
+                    "sampling_sd_bytes": point.sd_bytes,
+                }
+            )
+    return pa.Table.from_pylist(rows)

@@ -7,24 +7,17 @@ dump at each new peak.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 from fuselab.errors import RigError
-from fuselab.profilers.base import (
-    Capability,
-    CaptureContext,
-    CaptureFolder,
-    Tools,
-    Window,
-    whole_run,
-)
-from fuselab.profilers.capability import native, no_preload, preload
-from fuselab.programs import tool
-from fuselab.records.profile import Profile
-from fuselab.targets.model import ProfilerSupport, Target
+from fuselab.profilers.base import Addition, Capability, ProcessedTable, Profiler, Reading
+from fuselab.profilers.capture import CaptureFolder
+from fuselab.profilers.preload import no_preload
+from fuselab.programs import Program, tool
+from fuselab.targets.model import Installed, ProfilerSupport, Target
 
 LIBRARY = "libjemalloc.so.2"
 """Debian's libjemalloc2, found by the dynamic linker."""
@@ -40,9 +33,10 @@ _CONF = (
     "prof:true,prof_active:true,prof_final:true,lg_prof_interval:27,lg_prof_sample:11,"
     "prof_prefix:{capture}/jeprof"
 )
+_JEPROF = Program("jeprof", ("--version",), "reads heap profiles", needed=False)
 
 
-class JemallocHeap:
+class JemallocHeap(Profiler):
     """Live bytes by allocating stack."""
 
     name = "jemalloc-heap"
@@ -50,15 +44,33 @@ class JemallocHeap:
     unit = "bytes"
     sees = "which stacks allocated the memory that is still live, sampled"
     blind_to = "CPU, waits and I/O, and memory that is not allocated through malloc"
-    grows_with_load = False
-    needs_target_support = False
-    looks_at = frozenset({"mount"})
+    from_outside = True
     written_by_target = True
+    grows_with_load = False
+    programs = (_JEPROF, Program("dot", ("-V",), "draws the heap graph", needed=False))
+    tables: Mapping[str, ProcessedTable] = {
+        "heap": ProcessedTable(
+            "live memory by allocating stack",
+            {"stack": "VARCHAR", "live_bytes": "DOUBLE", "live_objects": "DOUBLE"}
+            | {"sampling_sd_bytes": "DOUBLE", "growth_bytes": "DOUBLE"},
+            "table.parquet",
+        )
+    }
 
     def capability(self, target: Target) -> Capability:
-        if self.name in target.profilers:
-            return native(self.name, target)
-        return preload(self.name, target)
+        known = super().capability(target)
+        if known.level == "unavailable" or self.name in target.profilers:
+            return known
+        if not isinstance(target.build, Installed):
+            return known
+        path = shutil.which(target.build.binary)
+        obstacle = no_preload(Path(path)) if path is not None else None
+        if obstacle:
+            return Capability("unavailable", f"{target.build.binary} {obstacle}")
+        return Capability(
+            "limited",
+            "malloc is replaced by jemalloc for the capture (LD_PRELOAD): not the heap that was timed",
+        )
 
     def environment(self, support: ProfilerSupport) -> Mapping[str, str]:
         peaks = f"{{capture}}/{_PEAKS_LIBRARY}"
@@ -72,75 +84,56 @@ class JemallocHeap:
         if done.returncode != 0:
             raise RigError(f"{_PEAKS} does not compile: {done.stderr.strip()[-500:]}")
 
-    def attach(self, context: CaptureContext) -> AbstractContextManager[Window]:
-        return whole_run()
-
-    def process(self, captures: Sequence[CaptureFolder], out: Path, tools: Tools) -> Profile:
-        from fuselab.analysis.heap import jeprof
-        from fuselab.analysis.heap.profile import Heap, read_heap
+    def read(self, capture: CaptureFolder, out: Path) -> Reading:
+        from fuselab.analysis.heap.profile import read_heap
         from fuselab.analysis.quality import UNWIND_TABLES
         from fuselab.analysis.symbols.kept import read_kept
         from fuselab.analysis.symbols.symbolizer import Symbols
         from fuselab.errors import ProfileError, UnavailableError
-        from fuselab.profilers.heap_tables import memory_table, timeline_table, write_table
-        from fuselab.profilers.output import Extras, Reading, profile_of, quality_figures
+        from fuselab.profilers.processing import quality_figures
 
-        symbols = Symbols()
-        heaps: list[Heap] = []
-
-        def read(capture: CaptureFolder) -> Reading:
-            dumps = sorted(capture.folder.rglob("*.heap"))
-            try:
-                heap = read_heap(
-                    dumps,
-                    symbols,
-                    capture.target_pid(),
-                    capture.family(),
-                    capture.binary,
-                    read_kept(capture.folder).build_ids,
-                    capture.log(),
-                )
-            except ProfileError as refusal:
-                if obstacle := _obstacle(capture):
-                    # Of a run that failed the failure is said first, and this beside it.
-                    say = (
-                        UnavailableError if all(each.ended_in_order() for each in captures) else ProfileError
-                    )
-                    raise say(f"{capture.binary.name} {obstacle}.", _LEAVE_OUT) from refusal
-                raise
-            heaps.append(heap)
-            figures = {
-                **quality_figures(heap.quality, symbols.manglings),
-                "dumps": len(heap.timeline),
-                "peak_live_bytes": heap.peak.live_bytes,
-                "last_live_bytes": heap.last_bytes,
-                "sampling_error": heap.relative_error,
-            }
-            limits = heap.quality.limits(UNWIND_TABLES)
-            remarks = tuple(note for note in limits if "names from" in note)
-            notes = tuple(note for note in limits if note not in remarks) + _thin(heap.relative_error)
-            return Reading(
-                heap.stacks,
-                tuple(dumps),
-                figures,
-                (*heap.caveats, *notes),
-                (*heap.remarks, *remarks),
-                heap.mean_sample_bytes,
+        dumps, symbols = sorted(capture.folder.rglob("*.heap")), Symbols()
+        kept, log = read_kept(capture.folder).build_ids, capture.log()
+        try:
+            heap = read_heap(
+                dumps, symbols, capture.target_pid(), capture.family(), capture.binary, kept, log
             )
+        except ProfileError as error:
+            if obstacle := _obstacle(capture):
+                raise UnavailableError(f"{capture.binary.name} {obstacle}.", _LEAVE_OUT) from error
+            raise
+        figures = {
+            **quality_figures(heap.quality, symbols.manglings),
+            "dumps": len(heap.timeline),
+            "peak_live_bytes": heap.peak.live_bytes,
+            "last_live_bytes": heap.last_bytes,
+            "sampling_error": heap.relative_error,
+        }
+        limits = heap.quality.limits(UNWIND_TABLES)
+        remarks = tuple(note for note in limits if "names from" in note)
+        notes = tuple(note for note in limits if note not in remarks) + _thin(heap.relative_error)
+        return Reading(
+            heap.stacks, dumps, figures, (*heap.caveats, *notes), (*heap.remarks, *remarks),
+            heap.mean_sample_bytes, detail=heap,
+        )  # fmt: skip
 
-        def extras() -> Extras:
-            profile = out / "symbolised.heap"
-            jeprof.write_symbolised(heaps[0], profile)
-            (out / "jeprof.txt").write_text(jeprof.text(tools.jeprof, profile))
-            (out / "jeprof.svg").write_text(jeprof.svg(tools.jeprof, profile))
-            write_table(timeline_table(heaps), out / "timeline.parquet")
-            return Extras(
-                pictures={"jeprof: who called whom": "jeprof.svg"},
-                tables={"Live heap over time": "timeline.parquet"},
-                table=memory_table(heaps[0]),
-            )
+    def add(self, captures: Sequence[CaptureFolder], readings: Sequence[Reading], out: Path) -> Addition:
+        import pyarrow.parquet as pq
 
-        return profile_of(self, captures, out, tools, read, extras)
+        from fuselab.analysis.heap import jeprof
+        from fuselab.profilers.heap_tables import memory_table, timeline_table
+
+        heaps = [reading.detail for reading in readings]
+        program, profile = tool(_JEPROF.name), out / "symbolised.heap"
+        jeprof.write_symbolised(heaps[0], profile)
+        (out / "jeprof.txt").write_text(jeprof.text(program, profile))
+        (out / "jeprof.svg").write_text(jeprof.svg(program, profile))
+        pq.write_table(timeline_table(heaps), out / "timeline.parquet")
+        return Addition(
+            pictures={"jeprof: who called whom": "jeprof.svg"},
+            tables={"Live heap over time": "timeline.parquet"},
+            table=memory_table(heaps[0]),
+        )
 
 
 def _thin(error: float) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import sqrt
 
-from fuselab.profilers.base import CaptureFolder
+from fuselab.profilers.capture import CaptureFolder
 from fuselab.profilers.perf_session import DATA
 
 FREE_CORE_SHARE = 0.05

@@ -6,15 +6,22 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from fuselab.profilers.base import Capability, CaptureContext, CaptureFolder, Tools, Window
-from fuselab.profilers.capability import native
+from fuselab.profilers.base import (
+    Addition,
+    CaptureContext,
+    KindOfTime,
+    Part,
+    PerfEvent,
+    Profiler,
+    Reading,
+    Window,
+)
+from fuselab.profilers.capture import CaptureFolder
 from fuselab.profilers.observing import disagreement_notes
-from fuselab.profilers.perf_session import DATA, recording
-from fuselab.records.profile import Profile
-from fuselab.targets.model import ProfilerSupport, Target
+from fuselab.profilers.perf_session import DATA, PERF, recording
 
 
-class PerfOnCpu:
+class PerfOnCpu(Profiler):
     """Samples of CPU time."""
 
     name = "perf-oncpu"
@@ -22,53 +29,46 @@ class PerfOnCpu:
     unit = "ns on CPU"
     sees = "where threads run, in the program, its libraries and the kernel"
     blind_to = "every wait: a thread or task that does not run is never sampled"
-    grows_with_load = True
-    needs_target_support = False
-    looks_at = frozenset({"mount"})
-    written_by_target = False
-
-    def capability(self, target: Target) -> Capability:
-        return native(self.name, target)
-
-    def environment(self, support: ProfilerSupport) -> Mapping[str, str]:
-        return {}
-
-    def equip(self, folder: Path) -> None:
-        return None
+    from_outside = True
+    programs = (PERF,)
+    perf_event = PerfEvent(
+        "cpu-clock",
+        can="perf can sample where CPU time goes",
+        cannot="cannot sample",
+        mend="sudo sysctl kernel.perf_event_paranoid=1",
+    )
+    shows: Mapping[KindOfTime, str] = {"on CPU": "yes", "FUSE queue and kernel": "in part"}
+    accounts: Mapping[Part, str] = {"on CPU": "folded.txt"}
 
     def attach(self, context: CaptureContext) -> AbstractContextManager[Window]:
         from fuselab.analysis.perf.command_line import oncpu_record_argv
 
         return recording(context, oncpu_record_argv)
 
-    def process(self, captures: Sequence[CaptureFolder], out: Path, tools: Tools) -> Profile:
+    def read(self, capture: CaptureFolder, out: Path) -> Reading:
         from fuselab.analysis.perf.interpreter import interpreter_notes
-        from fuselab.analysis.perf.oncpu import OnCpu, read_oncpu
+        from fuselab.analysis.perf.oncpu import read_oncpu
         from fuselab.analysis.symbols.symbolizer import Symbols
-        from fuselab.profilers.output import Extras, Reading, profile_of, quality_figures
+        from fuselab.profilers.processing import quality_figures
+        from fuselab.programs import tool
 
-        symbols = Symbols()
-        seen: list[OnCpu] = []
+        data, symbols = capture.raw(DATA), Symbols()
+        on = read_oncpu(tool(PERF.name), data, symbols)
+        figures = {
+            **quality_figures(on.quality, symbols.manglings),
+            "samples": on.samples,
+            "lost_samples": on.lost,
+            "kernel_ns": on.kernel_ns,
+            "event": on.event,
+        }
+        notes = (
+            *interpreter_notes(capture.binary, data, capture.family() or None),
+            *on.quality.limits(),
+        )
+        return Reading(
+            on.stacks, (data,), figures, notes, sample_value=on.total_ns / on.samples, detail=on.total_ns
+        )
 
-        def read(capture: CaptureFolder) -> Reading:
-            data = capture.raw(DATA)
-            found = read_oncpu(tools.perf, data, symbols)
-            seen.append(found)
-            figures = {
-                **quality_figures(found.quality, symbols.manglings),
-                "samples": found.samples,
-                "lost_samples": found.lost,
-                "kernel_ns": found.kernel_ns,
-                "event": found.event,
-            }
-            notes = (
-                *interpreter_notes(capture.binary, data, capture.family() or None),
-                *found.quality.limits(),
-            )
-            return Reading(found.stacks, (data,), figures, notes, sample_value=found.total_ns / found.samples)
-
-        def extras() -> Extras:
-            totals, samples = [found.total_ns for found in seen], [found.samples for found in seen]
-            return Extras(notes=disagreement_notes(captures, totals, samples))
-
-        return profile_of(self, captures, out, tools, read, extras)
+    def add(self, captures: Sequence[CaptureFolder], readings: Sequence[Reading], out: Path) -> Addition:
+        samples = [int(reading.figures["samples"]) for reading in readings]
+        return Addition(notes=disagreement_notes(captures, [reading.detail for reading in readings], samples))

@@ -15,11 +15,12 @@ from pathlib import Path
 from fuselab.analysis.perf.command_line import Watched
 from fuselab.errors import NotPermittedError, RigError
 from fuselab.profilers.base import CaptureContext
-from fuselab.programs import tool
+from fuselab.programs import Program, tool
 from fuselab.system import procfs
 from fuselab.system.process import exit_words
 
 DATA = "perf.data"
+PERF = Program("perf", ("--version",), "records where threads run and block", needed=False)
 RecordArgv = Callable[[str, Watched, Path], list[str]]
 """(perf, whom, output) -> the argument list of one of the recordings in `fuselab.analysis.perf`."""
 PERMIT_ALL = (
@@ -104,7 +105,7 @@ def recording(context: CaptureContext, record_argv: RecordArgv) -> Iterator[Perf
     # Both ends in one descriptor: neither perf nor we ever block on opening.
     control, acknowledge = (os.open(fifo, os.O_RDWR | os.O_NONBLOCK) for fifo in fifos)
     log = folder / "perf.log"
-    argv = record_argv(tool("perf"), Watched(context.pids, context.group), folder / DATA)
+    argv = record_argv(tool(PERF.name), Watched(context.pids, context.group), folder / DATA)
     argv += ["--delay", "-1", "--control", f"fifo:{fifos[0]},{fifos[1]}"]
     try:
         with log.open("wb") as output:

@@ -11,19 +11,22 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from fuselab.profilers.base import (
-    Capability,
+    Addition,
     CaptureContext,
-    CaptureFolder,
-    Tools,
+    KindOfTime,
+    ProcessedTable,
+    Profiler,
+    Reading,
     Window,
 )
-from fuselab.profilers.capability import described
+from fuselab.profilers.capture import CaptureFolder
 from fuselab.profilers.console_live import PROMPT, REASON, STATE, asked_at_the_end
-from fuselab.records.profile import Profile
-from fuselab.targets.model import ProfilerSupport, Target
+from fuselab.targets.model import ProfilerSupport
+
+TASKS = "tasks.parquet"
 
 
-class TokioConsole:
+class TokioConsole(Profiler):
     """Busy, scheduled and idle time of tasks."""
 
     name = "tokio-console"
@@ -31,60 +34,61 @@ class TokioConsole:
     unit = "ns of task time"
     sees = "for each task: polls, busy, scheduled and idle time, wakes"
     blind_to = "what a task does inside a poll, and anything outside the runtime"
-    grows_with_load = True
-    needs_target_support = True
-    looks_at = frozenset({"mount"})
     written_by_target = True
-
-    def capability(self, target: Target) -> Capability:
-        return described(self.name, target)
+    shows: Mapping[KindOfTime, str] = {
+        "on CPU": "as busy",
+        "blocked in the kernel": "as busy",
+        "awaiting": "as idle",
+    }
+    tables: Mapping[str, ProcessedTable] = {
+        "tasks": ProcessedTable(
+            "tokio tasks and what they waited for; times in ns",
+            {"label": "VARCHAR", "id": "UBIGINT", "spawned_us": "DOUBLE"}
+            | dict.fromkeys(("kind", "name", "location", "function"), "VARCHAR")
+            | dict.fromkeys(
+                ("size_bytes", "polls", "busy_ns", "scheduled_ns", "idle_ns", "total_ns"), "BIGINT"
+            )
+            | dict.fromkeys(("longest_poll_ns", "first_poll_after_ns", "wakes", "self_wakes"), "BIGINT")
+            | {"dropped": "BOOLEAN", "lints": "VARCHAR"},
+            TASKS,
+        )
+    }
+    of_first_capture = (TASKS,)
 
     def environment(self, support: ProfilerSupport) -> Mapping[str, str]:
         return PROMPT
 
-    def equip(self, folder: Path) -> None:
-        return None
-
     def attach(self, context: CaptureContext) -> AbstractContextManager[Window]:
         return asked_at_the_end(context)
 
-    def process(self, captures: Sequence[CaptureFolder], out: Path, tools: Tools) -> Profile:
-        import pyarrow.parquet as pq
-
+    def read(self, capture: CaptureFolder, out: Path) -> Reading:
         from fuselab.analysis.tokio.state import read_state
         from fuselab.analysis.tokio.tasks import never_woken, read_recordings, task_stacks, write_tasks
-        from fuselab.profilers.output import Extras, Reading, files_of, profile_of
 
-        def read(capture: CaptureFolder) -> Reading:
-            recordings = files_of(capture, self.name)
-            live = capture.raw(STATE)
-            state = read_state(live) if live.is_file() else None
-            found = read_recordings(recordings, state)
-            write_tasks(out / f"tasks.{capture.repeat:03d}.parquet", found.tasks)
-            figures = {
-                "tasks": len(found.tasks),
-                "polls": sum(task.polls for task in found.tasks),
-                "wakes": sum(task.wakes for task in found.tasks),
-                "self_wakes": sum(task.self_wakes for task in found.tasks),
-                "recording_bytes": sum(path.stat().st_size for path in recordings),
-            }
-            lints = sorted({lint for task in found.tasks for lint in task.lints.split(",") if lint})
-            remarks = tuple(
-                f"Lint {lint}: {sum(lint in task.lints.split(',') for task in found.tasks)} tasks."
-                for lint in lints
-            )
-            if capture.hung():
-                remarks += (never_woken(found.waiting),)
-            remarks += state.remarks() if state else (_no_state(capture),)
-            sources = (*recordings, live) if state else recordings
-            return Reading(task_stacks(found.tasks).stacks, sources, figures, found.notes(), remarks)
+        recordings = capture.files_of(self.name)
+        live = capture.raw(STATE)
+        state = read_state(live) if live.is_file() else None
+        recorded = read_recordings(recordings, state)
+        write_tasks(out / capture.numbered(TASKS), recorded.tasks)
+        figures = {
+            "tasks": len(recorded.tasks),
+            "polls": sum(task.polls for task in recorded.tasks),
+            "wakes": sum(task.wakes for task in recorded.tasks),
+            "self_wakes": sum(task.self_wakes for task in recorded.tasks),
+            "recording_bytes": sum(path.stat().st_size for path in recordings),
+        }
+        lints = [lint for task in recorded.tasks for lint in set(task.lints.split(",")) if lint]
+        remarks = tuple(f"Lint {lint}: {lints.count(lint)} tasks." for lint in sorted(set(lints)))
+        if capture.hung():
+            remarks += (never_woken(recorded.waiting),)
+        remarks += state.remarks() if state else (_no_state(capture),)
+        sources = (*recordings, live) if state else recordings
+        return Reading(task_stacks(recorded.tasks).stacks, sources, figures, recorded.notes(), remarks)
 
-        def extras() -> Extras:
-            # What queries read: the first capture's.
-            (out / "tasks.parquet").hardlink_to(out / f"tasks.{captures[0].repeat:03d}.parquet")
-            return Extras(table=pq.read_table(out / "tasks.parquet"))
+    def add(self, captures: Sequence[CaptureFolder], readings: Sequence[Reading], out: Path) -> Addition:
+        import pyarrow.parquet as pq
 
-        return profile_of(self, captures, out, tools, read, extras)
+        return Addition(table=pq.read_table(out / TASKS))
 
 
 def _no_state(capture: CaptureFolder) -> str:

@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fuselab.profilers.base import (
-    Capability,
-    CaptureContext,
-    CaptureFolder,
-    Tools,
-    Window,
-    whole_run,
-)
-from fuselab.profilers.capability import described
-from fuselab.records.profile import Profile
-from fuselab.targets.model import ProfilerSupport, Target
+from fuselab.profilers.base import Addition, Figures, KindOfTime, Part, ProcessedTable, Profiler, Reading
+from fuselab.profilers.capture import CaptureFolder
+from fuselab.profilers.trace_flame import TraceFlame
+from fuselab.programs import Program
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+SPANS = "spans.parquet"
 _SEVERAL = (
     "{} traces were read: each counts time from its own start, and a span lies in those of its own trace."
 )
 
 
-class TraceChrome:
+class TraceChrome(Profiler):
     """Wall time of spans."""
 
     name = "trace-chrome"
@@ -35,55 +28,54 @@ class TraceChrome:
     unit = "ns of span wall time"
     sees = "every span with its start and end, waits and queueing included"
     blind_to = "anything that the program does not wrap in a span"
-    grows_with_load = True
-    needs_target_support = True
     looks_at = frozenset({"mount", "program"})
     written_by_target = True
+    programs = (Program("fuselab-spans", (), "reads traces of spans", needed=False, mend="make setup"),)
+    shows: Mapping[KindOfTime, str] = {
+        "on CPU": "in wall time",
+        "blocked in the kernel": "in wall time",
+        "awaiting": "in wall time",
+    }
+    accounts: Mapping[Part, str] = {"spans": SPANS}
+    tables: Mapping[str, ProcessedTable] = {
+        "spans": ProcessedTable(
+            "every span of the trace-chrome captures; times in us",
+            dict.fromkeys(("id", "parent", "root"), "BIGINT")
+            | dict.fromkeys(("target", "name", "file"), "VARCHAR")
+            | {"line": "INTEGER", "thread": "VARCHAR", "tid": "INTEGER"}
+            | dict.fromkeys(("start_us", "dur_us", "self_us"), "DOUBLE")
+            | {"depth": "INTEGER", "path": "VARCHAR", "closed": "BOOLEAN", "args": "VARCHAR"},
+            SPANS,
+        )
+    }
+    of_first_capture = (SPANS,)
 
-    def capability(self, target: Target) -> Capability:
-        return described(self.name, target)
-
-    def environment(self, support: ProfilerSupport) -> Mapping[str, str]:
-        return {}
-
-    def equip(self, folder: Path) -> None:
-        return None
-
-    def attach(self, context: CaptureContext) -> AbstractContextManager[Window]:
-        return whole_run()
-
-    def process(self, captures: Sequence[CaptureFolder], out: Path, tools: Tools) -> Profile:
+    def read(self, capture: CaptureFolder, out: Path) -> Reading:
         import duckdb
 
         from fuselab.analysis.spans.flame import read_flame
         from fuselab.analysis.spans.trace import read_traces, wall_stacks
-        from fuselab.profilers.output import Extras, Reading, files_of, profile_of
 
-        def read(capture: CaptureFolder) -> Reading:
-            traces = files_of(capture, self.name)
-            # Where tracing-flame shared the run, its stacks tell nested calls from concurrent ones.
-            flames = capture.left_by("trace-flame")
-            edges = read_flame(*flames).edges if any(flame.stat().st_size for flame in flames) else None
-            spans = out / f"spans.{capture.repeat:03d}.parquet"
-            summary = read_traces(traces, spans, edges or None, scratch=out)
-            with duckdb.connect() as connection:
-                connection.read_parquet(str(spans)).create_view("spans")
-                folded = wall_stacks(connection)
-            figures: dict[str, float | int | str] = {
-                "spans": summary.spans,
-                "unclosed_spans": summary.unclosed,
-                "trace_bytes": sum(trace.stat().st_size for trace in traces),
-                "style": summary.style,
-            }
-            remarks = (_SEVERAL.format(len(traces)),) if len(traces) > 1 else ()
-            return Reading(folded.stacks, traces, figures, summary.notes(), remarks)
+        traces = capture.files_of(self.name)
+        # Where tracing-flame shared the run, its stacks tell nested calls from concurrent ones.
+        flames = capture.left_by(TraceFlame.name)
+        edges = read_flame(*flames).edges if any(flame.stat().st_size for flame in flames) else None
+        spans = out / capture.numbered(SPANS)
+        summary = read_traces(traces, spans, edges or None, scratch=out)
+        with duckdb.connect() as connection:
+            connection.read_parquet(str(spans)).create_view("spans")
+            folded = wall_stacks(connection)
+        figures: Figures = {
+            "spans": summary.spans,
+            "unclosed_spans": summary.unclosed,
+            "trace_bytes": sum(trace.stat().st_size for trace in traces),
+            "style": summary.style,
+        }
+        remarks = (_SEVERAL.format(len(traces)),) if len(traces) > 1 else ()
+        return Reading(folded.stacks, traces, figures, summary.notes(), remarks)
 
-        def extras() -> Extras:
-            # What queries and the blind-spot table read: the first capture's.
-            (out / "spans.parquet").hardlink_to(out / f"spans.{captures[0].repeat:03d}.parquet")
-            return Extras(table=span_summary(out / "spans.parquet"))
-
-        return profile_of(self, captures, out, tools, read, extras)
+    def add(self, captures: Sequence[CaptureFolder], readings: Sequence[Reading], out: Path) -> Addition:
+        return Addition(table=span_summary(out / SPANS))
 
 
 def span_summary(spans: Path) -> pa.Table:

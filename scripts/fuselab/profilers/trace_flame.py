@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from pathlib import Path
 
-from fuselab.profilers.base import (
-    Capability,
-    CaptureContext,
-    CaptureFolder,
-    Tools,
-    Window,
-    whole_run,
-)
-from fuselab.profilers.capability import described
-from fuselab.records.profile import Profile
-from fuselab.targets.model import ProfilerSupport, Target
+from fuselab.profilers.base import KindOfTime, Part, Profiler, Reading
+from fuselab.profilers.capture import CaptureFolder
+
+FRAMES = "frames.parquet"
 
 
-class TraceFlame:
+class TraceFlame(Profiler):
     """Poll time of spans."""
 
     name = "trace-flame"
@@ -27,40 +19,19 @@ class TraceFlame:
     unit = "ns of poll time"
     sees = "time a thread spent inside each span"
     blind_to = "time suspended at an await: no thread is inside the span then"
-    grows_with_load = True
-    needs_target_support = True
-    looks_at = frozenset({"mount"})
     written_by_target = True
+    shows: Mapping[KindOfTime, str] = {"on CPU": "in poll time", "blocked in the kernel": "in poll time"}
+    accounts: Mapping[Part, str] = {"polled": FRAMES}
+    of_first_capture = (FRAMES,)
 
-    def capability(self, target: Target) -> Capability:
-        return described(self.name, target)
-
-    def environment(self, support: ProfilerSupport) -> Mapping[str, str]:
-        return {}
-
-    def equip(self, folder: Path) -> None:
-        return None
-
-    def attach(self, context: CaptureContext) -> AbstractContextManager[Window]:
-        return whole_run()
-
-    def process(self, captures: Sequence[CaptureFolder], out: Path, tools: Tools) -> Profile:
+    def read(self, capture: CaptureFolder, out: Path) -> Reading:
         from fuselab.analysis.spans.flame import read_flame, write_frames
-        from fuselab.profilers.output import Extras, Reading, files_of, profile_of
 
-        def read(capture: CaptureFolder) -> Reading:
-            recordings = files_of(capture, self.name)
-            flame = read_flame(*recordings)
-            write_frames(out / f"frames.{capture.repeat:03d}.parquet", flame.frames)
-            figures = {
-                "outside_ns": flame.outside_ns,
-                "recording_bytes": sum(path.stat().st_size for path in recordings),
-            }
-            return Reading(flame.folded.stacks, recordings, figures, flame.notes())
-
-        def extras() -> Extras:
-            # What the blind-spot table reads: the first capture's.
-            (out / "frames.parquet").hardlink_to(out / f"frames.{captures[0].repeat:03d}.parquet")
-            return Extras()
-
-        return profile_of(self, captures, out, tools, read, extras)
+        recordings = capture.files_of(self.name)
+        flame = read_flame(*recordings)
+        write_frames(out / capture.numbered(FRAMES), flame.frames)
+        figures = {
+            "outside_ns": flame.outside_ns,
+            "recording_bytes": sum(path.stat().st_size for path in recordings),
+        }
+        return Reading(flame.folded.stacks, recordings, figures, flame.notes())

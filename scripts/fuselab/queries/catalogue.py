@@ -12,13 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fuselab import profilers
 from fuselab.errors import QueryError
 from fuselab.queries.asking import MEMORY, Query, lock, run
 from fuselab.records.derived import QueryAnswer
+from fuselab.records.places import Home
 
 if TYPE_CHECKING:
     import duckdb
 
+HOME = Home(Path())
 _PLACE = {"variant": "VARCHAR", "workload": "VARCHAR"}
 """First columns of every table: whose row it is."""
 
@@ -36,55 +39,34 @@ class SqlTable:
     """Whose captures it is made from."""
 
 
+def _processed() -> Iterator[tuple[str, SqlTable]]:
+    """What profilers give to SQL."""
+    for name, profiler in profilers.REGISTRY.items():
+        for table, given in profiler.tables.items():
+            pattern = str(HOME.processed("*", "*", name) / given.file)
+            yield table, SqlTable(given.about, {**_PLACE, **given.columns}, pattern, name)
+
+
 TABLES: Mapping[str, SqlTable] = {
-    "spans": SqlTable(
-        "every span of the trace-chrome captures; times in us",
-        _PLACE
-        | dict.fromkeys(("id", "parent", "root"), "BIGINT")
-        | dict.fromkeys(("target", "name", "file"), "VARCHAR")
-        | {"line": "INTEGER", "thread": "VARCHAR", "tid": "INTEGER"}
-        | dict.fromkeys(("start_us", "dur_us", "self_us"), "DOUBLE")
-        | {"depth": "INTEGER", "path": "VARCHAR", "closed": "BOOLEAN", "args": "VARCHAR"},
-        "processed/*/*/trace-chrome/spans.parquet",
-        "trace-chrome",
-    ),
-    "heap": SqlTable(
-        "live memory by allocating stack",
-        _PLACE
-        | {"stack": "VARCHAR", "live_bytes": "DOUBLE", "live_objects": "DOUBLE"}
-        | {"sampling_sd_bytes": "DOUBLE", "growth_bytes": "DOUBLE"},
-        "processed/*/*/jemalloc-heap/table.parquet",
-        "jemalloc-heap",
-    ),
-    "tasks": SqlTable(
-        "tokio tasks and what they waited for; times in ns",
-        _PLACE
-        | {"label": "VARCHAR", "id": "UBIGINT", "spawned_us": "DOUBLE"}
-        | dict.fromkeys(("kind", "name", "location", "function"), "VARCHAR")
-        | dict.fromkeys(("size_bytes", "polls", "busy_ns", "scheduled_ns", "idle_ns", "total_ns"), "BIGINT")
-        | dict.fromkeys(("longest_poll_ns", "first_poll_after_ns", "wakes", "self_wakes"), "BIGINT")
-        | {"dropped": "BOOLEAN", "lints": "VARCHAR"},
-        "processed/*/*/tokio-console/tasks.parquet",
-        "tokio-console",
-    ),
+    **dict(_processed()),
     "stacks": SqlTable(
         "the folded stacks of every profiler, each in its own unit",
         _PLACE | {"profiler": "VARCHAR", "stack": "VARCHAR", "value": "BIGINT"},
-        "processed/*/*/*/folded.txt",
+        str(HOME.processed("*", "*", "*") / "folded.txt"),
     ),
     "metrics": SqlTable(
         "every figure of every timed run",
         {"experiment": "VARCHAR", "workload": "VARCHAR", "block": "INTEGER", "variant": "VARCHAR"}
         | {"metric": "VARCHAR", "unit": "VARCHAR", "value": "DOUBLE", "better": "VARCHAR"}
         | {"tail_ios": "BIGINT", "slope": "DOUBLE", "noisy": "INTEGER", "busy_start": "INTEGER"},
-        "metrics.csv",
+        str(HOME.metrics),
     ),
     "comparisons": SqlTable(
         "the verdicts",
         {"experiment": "VARCHAR", "workload": "VARCHAR", "baseline": "VARCHAR", "variant": "VARCHAR"}
         | {"metric": "VARCHAR", "unit": "VARCHAR", "better": "VARCHAR", "blocks": "INTEGER"}
         | {"ratio": "DOUBLE", "ratio_low": "DOUBLE", "ratio_high": "DOUBLE", "verdict": "VARCHAR"},
-        "comparisons.csv",
+        str(HOME.comparisons),
     ),
 }
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
+
+from fuselab.files import read_json
+from fuselab.records.places import PROFILE
+
+Status = Literal["ok", "limited", "refused", "unavailable"]
 
 
 @dataclass(frozen=True)
@@ -17,7 +23,7 @@ class Profile:
     """
 
     profiler: str
-    status: Literal["ok", "limited", "refused", "unavailable"]
+    status: Status
     unit: str
     """Of `folded.txt`: `ns on CPU`, `ns off CPU`, `ns of span wall time`, `ns of poll time`, `bytes`, ..."""
     total: int
@@ -39,3 +45,11 @@ class Profile:
     """Title -> file in the processed folder, beyond flamegraph.svg (jeprof graph, ...)."""
     tables: Mapping[str, str] = field(default_factory=dict)
     """Title -> Parquet file in the processed folder, beyond table.parquet."""
+
+    @property
+    def has_picture(self) -> bool:
+        return self.status in ("ok", "limited")
+
+
+def read_profile(folder: Path) -> Profile:
+    return read_json(folder / PROFILE, Profile)

@@ -123,6 +123,12 @@ class Workflow:
     def files(self, wildcards: Any, **more: str) -> Layout:
         return Layout(self.asked(wildcards, **more))
 
+    def traces(self, wildcards: Any) -> list[str]:
+        """Folders of the captures whose spans the account of a cell is made of."""
+        cell = wildcards.variant, wildcards.workload
+        profiler = self.asked(wildcards).spans_by(*cell)
+        return self.files(wildcards, profiler=profiler).captures(*cell, profiler)
+
     def tasks(self, wildcards: Any) -> Tasks:
         return Tasks(self.asked(wildcards))
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from fuselab.jobs.process import tools
 from fuselab.profilers import REGISTRY
-from fuselab.profilers.base import CaptureFolder
+from fuselab.profilers.capture import CaptureFolder
+from fuselab.profilers.processing import process_captures
 from fuselab.records.profile import Profile
 from fuselab.targets.model import ProfilerSupport
 
@@ -29,7 +29,7 @@ def looked_at(rig: Rig, argv: tuple[str, ...], binary: Path) -> Profile:
     record, out = rig.run(argv=argv, env=env, binary=str(binary), load=load, profilers=(support,))
     assert record.status == "ok", record.reason
     (out / "processed").mkdir()
-    return HEAP.process([CaptureFolder(out, 1, binary, 0, 0)], out / "processed", tools())
+    return process_captures(HEAP, [CaptureFolder(out, 1, binary, 0, 0)], out / "processed")
 
 
 def figure(profile: Profile, name: str) -> float:

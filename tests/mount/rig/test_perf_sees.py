@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from tests.conftest import CHECKOUT
 
-from fuselab.jobs.process import tools
 from fuselab.profilers import REGISTRY
-from fuselab.profilers.base import CaptureFolder
+from fuselab.profilers.capture import CaptureFolder
+from fuselab.profilers.processing import process_captures
 from fuselab.records.profile import Profile
 from fuselab.records.request import Load
 from fuselab.targets.model import ProfilerSupport
@@ -33,7 +33,7 @@ def looked_at(rig, profiler: str, argv: tuple[str, ...], binary: Path, load: Loa
     processed = out / "processed"
     processed.mkdir()
     capture = CaptureFolder(out, 1, binary, 0, 0)
-    return record, out, REGISTRY[profiler].process([capture], processed, tools())
+    return record, out, process_captures(REGISTRY[profiler], [capture], processed)
 
 
 def writes(**options: str) -> Load:

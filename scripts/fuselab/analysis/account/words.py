@@ -51,12 +51,15 @@ def largest_wait(account: Account) -> Wait | None:
     )
 
 
-def headline(account: Account) -> str:
-    """One sentence or two: where the largest wait is that no on-CPU profile shows, and what shows in its place."""
+def headline(account: Account, polled_by: str = "a profiler of it") -> str:
+    """One sentence or two: where the largest wait is that no on-CPU profile shows, and what shows in its place.
+
+    `polled_by` is who captures poll time.
+    """
     wait = largest_wait(account)
     if wait is None:
         return (
-            "Poll time was not captured, so waits cannot be told from work: that takes trace-flame in the trace's "
+            f"Poll time was not captured, so waits cannot be told from work: that takes {polled_by} in the trace's "
             "capture, which looks at mounts and not at benches."
         )
     if min(wait.share, wait.share_of_all) < WORTH_SAYING:
