@@ -44,7 +44,7 @@ rule diff:
 rule queries:
     input:
         processed=lambda wc: lab.files(wc).processed_cell(wc.variant, wc.workload),
-        tables=lambda wc: lab.files(wc).asked_tables,
+        tables=lambda wc: lab.files(wc).queried_tables,
     output:
         "results/{experiment}/processed/{variant}/{workload}/queries.json",
     log:

@@ -179,13 +179,14 @@ def _short(content: bytes) -> str:
 
 def _store() -> Path:
     """Where what was parsed is kept for the next process, as Python keeps what it compiles."""
-    return PACKAGE / "__pycache__" / f"code.{_short(Path(__file__).read_bytes())}.json"
+    return PACKAGE / "__pycache__" / "code.msgpack"
 
 
 @cache
 def _kept() -> dict[str, Module]:
     with suppress(OSError, msgspec.MsgspecError):
-        return msgspec.json.decode(_store().read_bytes(), type=dict[str, Module])
+        made_by, modules = msgspec.msgpack.decode(_store().read_bytes(), type=tuple[str, dict[str, Module]])
+        return modules if made_by == _myself() else {}
     return {}
 
 
@@ -196,5 +197,9 @@ def _keep() -> None:
         half = _store().with_suffix(f".{os.getpid()}.half")
         with suppress(OSError):
             half.parent.mkdir(exist_ok=True)
-            half.write_bytes(msgspec.json.encode(known))
+            half.write_bytes(msgspec.msgpack.encode((_myself(), known)))
             half.replace(_store())
+
+
+def _myself() -> str:
+    return _short(Path(__file__).read_bytes())

@@ -156,9 +156,6 @@ class Plan:
         deciding = [RIG_VERSION, e.seed, e.state, mounts, self.loads[workload], self.jobs.get(workload)]
         return _short([*deciding, own] if own else deciding)
 
-    def blocks(self, count: int) -> list[str]:
-        return [f"{number:03d}" for number in range(1, count + 1)]
-
     @property
     def block_count(self) -> int:
         """How many blocks are wanted at the first look."""

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from fuselab.errors import Fault
+from fuselab.records.places import ATTEMPT, RUN
 from fuselab.records.request import Purpose
 from fuselab.system.mountinfo import MountRecord
 
-OUTCOMES = ("run.json", "attempt.json")
+OUTCOMES = (RUN, ATTEMPT)
 """One of the two is there: the second is what a failed run leaves."""
 Status = Literal["ok", "failed", "void"]
 

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from fuselab.experiment.plan import Plan
 from fuselab.measuring.anew import ANEW
+from fuselab.records import places
+from fuselab.records.places import Results
 from fuselab.rig import state
 from fuselab.system import mountinfo
 from fuselab.workflow.layout import Layout
@@ -45,62 +47,64 @@ def size_bytes(path: Path) -> int:
 
 def stale(plan: Plan, root: Path) -> list[Leftover]:
     """Measurements of one experiment that its file does not ask for (any more): another spec, name or profiler."""
-    home = root / "results" / plan.experiment.name
+    home = Results().experiment(plan.experiment.name)
     named = named_paths(plan)
-    found = []
-    for pattern in ("blocks/*/*", "captures/*/*/*/*", "costs/*/*", "looks/*/*", "verify/*/*"):
-        for path in _own(home, pattern, root):
-            if _SPEC.fullmatch(path.name) and path.is_dir() and path.relative_to(root) not in named:
-                found.append(_leftover(path, root, "the experiment no longer asks for it"))
-    for path in [*_own(home, "processed/*/*/*", root), *_own(home, "diffs/*/*/*", root)]:
-        if path.is_dir() and path.relative_to(root) not in named:
-            found.append(_leftover(path, root, "made from what the experiment no longer asks for"))
-    return found
+    measured = (home.blocks, home.cost_blocks, home.looks, home.verified)
+    patterns = [folder("*", "*") for folder in measured] + [home.captures("*", "*", "*", "*")]
+    found = [
+        _leftover(path, root, "the experiment no longer asks for it")
+        for pattern in patterns
+        for path in _own(root, pattern)
+        if _SPEC.fullmatch(path.name) and path.is_dir() and path.relative_to(root) not in named
+    ]
+    return found + [
+        _leftover(path, root, "made from what the experiment no longer asks for")
+        for pattern in (home.processed("*", "*", "*"), home.diff("*", "*", "*", "*"))
+        for path in _own(root, pattern)
+        if path.is_dir() and path.relative_to(root) not in named
+    ]
 
 
 def named_paths(plan: Plan) -> set[Path]:
     """Folders of specs, processed profiles and differences that belong to the experiment as it is."""
-    e = plan.experiment
-    home = Path("results") / e.name
-    paths = {
-        home / kind / w.name / plan.timed_spec(w.name) for w in e.workloads for kind in ("blocks", "looks")
-    }
-    paths |= {Path(block).parent for block in Layout(plan).cost_blocks}
-    paths |= {home / "captures" / c.variant / c.workload / c.profiler / c.spec for c in plan.captures}
-    paths |= {home / "processed" / v / w / p for v, w, p in plan.processed()}
-    paths |= {home / "diffs" / f"{c.variant}-vs-{c.baseline}" / w / p for c, w, p in plan.diffs()}
-    return paths | {home / "verify" / name / plan.verify_spec(name) for name in plan.verified}
+    layout = Layout(plan)
+    specs = {w.name: plan.timed_spec(w.name) for w in plan.experiment.workloads}
+    paths = {place(*spec) for place in (layout.home.blocks, layout.home.looks) for spec in specs.items()}
+    paths |= {Path(block).parent for block in layout.cost_blocks}
+    paths |= {layout.home.captures(c.variant, c.workload, c.profiler, c.spec) for c in plan.captures}
+    return paths | set(map(Path, (*layout.processed, *layout.diffs, *layout.verified())))
 
 
 def every_leftover(plans: Mapping[str, Plan], broken: Mapping[str, str], root: Path) -> list[Leftover]:
     """All that `fuselab clean` may remove. `plans` by experiment; of `broken` ones everything is kept."""
-    results = root / "results"
+    results = Results(root)
     found = [leftover for plan in plans.values() for leftover in stale(plan, root)]
     for name in plans:
-        for path in _own(results / name, "attempts/*", root):
+        home = Results().experiment(name)
+        for path in _own(root, home.attempts_of("*")):
             if any(path.glob(f"*/{ANEW}")):
                 continue  # the next call puts back what is good in it
             if path.is_dir() and all(_NUMBER.fullmatch(entry) for entry in os.listdir(path)):
                 found.append(_leftover(path, root, "an attempt that failed, or was killed"))
-        for path in _own(results / name, "held/*/*", root):
+        for path in _own(root, home.held("*") / "*"):
             if _HELD.fullmatch(path.name):
                 found.append(_leftover(path, root, "a mount that was held by hand"))
     if not broken:  # a broken file may name any build
         used = {folder for plan in plans.values() for folder in (*plan.builds, *plan.bench_builds)}
-        for path in _own(results, "builds/*/*", root):
-            if _is_build(path) and str(path.relative_to(results / "builds")) not in used:
+        for path in _own(root, Results().build("*/*")):
+            if _is_build(path) and str(path.relative_to(results.builds)) not in used:
                 found.append(_leftover(path, root, "a build that no experiment asks for"))
-    for name in state.dead(results / "state"):
-        found.append(_leftover(results / "state" / name, root, "the state of a run that was killed"))
+    for name in state.dead(results.state):
+        found.append(_leftover(results.state / name, root, "the state of a run that was killed"))
     for path in _halves(results):
         found.append(_leftover(path, root, "a file that was never finished"))
     return found
 
 
-def _halves(results: Path) -> Iterator[Path]:
+def _halves(results: Results) -> Iterator[Path]:
     """Files that a killed job had begun to write. What living runs have in their state is none of ours."""
-    for folder, below, names in os.walk(results):
-        below[:] = sorted(below) if folder != str(results) else sorted({*below} - {"state"})
+    for folder, below, names in os.walk(results.folder):
+        below[:] = sorted(name for name in below if Path(folder, name) != results.state)
         for path in (Path(folder, name) for name in sorted(names) if _HALF.fullmatch(name)):
             if path.is_file() and not path.is_symlink():
                 yield path
@@ -108,16 +112,16 @@ def _halves(results: Path) -> Iterator[Path]:
 
 def unmarked_states(root: Path) -> list[Path]:
     """Folders that look like the state of runs of before there were marks: nobody but their owner can know."""
-    folders = _own(root / "results" / "state", "*/lock", root)
-    return [lock.parent.relative_to(root) for lock in folders if _OLD_STATE.fullmatch(lock.parent.name)]
+    locks = _own(root, Results().state / "*" / "lock")
+    return [lock.parent.relative_to(root) for lock in locks if _OLD_STATE.fullmatch(lock.parent.name)]
 
 
-def _own(home: Path, pattern: str, root: Path) -> list[Path]:
-    """What of `pattern` lies below `home` itself: `results` may be a link to another disk, nothing below it."""
-    top = root / "results"
+def _own(root: Path, pattern: Path) -> list[Path]:
+    """What of `pattern` lies below `root` itself: `results` may be a link to another disk, nothing below it."""
+    top = Results(root).folder
     return sorted(
         path
-        for path in home.glob(pattern)
+        for path in root.glob(str(pattern))
         if not any(
             part.is_symlink() for part in (path, *path.parents) if part.is_relative_to(top) and part != top
         )
@@ -126,7 +130,7 @@ def _own(home: Path, pattern: str, root: Path) -> list[Path]:
 
 def _is_build(path: Path) -> bool:
     """One with a record, or what a killed build left: an empty folder."""
-    return path.is_dir() and ((path / "build.json").is_file() or not any(path.iterdir()))
+    return path.is_dir() and ((path / places.BUILD).is_file() or not any(path.iterdir()))
 
 
 def _leftover(path: Path, root: Path, why: str) -> Leftover:
@@ -147,7 +151,7 @@ def remove(leftovers: list[Leftover], root: Path) -> Iterator[Leftover]:
         else:
             path.unlink(missing_ok=True)
         for parent in path.parents:
-            if parent == root / "results" or not parent.is_dir() or any(parent.iterdir()):
+            if parent == Results(root).folder or not parent.is_dir() or any(parent.iterdir()):
                 break
             parent.rmdir()
         yield leftover

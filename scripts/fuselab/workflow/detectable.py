@@ -13,6 +13,7 @@ from fuselab.compare.power import NOISY, QUIET, smallest_effect
 from fuselab.experiment.checks import yields
 from fuselab.experiment.model import Experiment
 from fuselab.experiment.plan import Plan
+from fuselab.records.places import BLOCK, Home, Results
 
 _ENOUGH = 6
 """Blocks from which on their scatter says something."""
@@ -52,23 +53,22 @@ def family(experiment: Experiment) -> int:
     return max(1, contrasts * primary)
 
 
-def _is_read(metrics: Path, home: Path, plan: Plan, workload: str) -> bool:
-    """Whether there are blocks of the workload as it is now, and `metrics` was made after the last of them."""
-    blocks = (home / "blocks" / workload / plan.timed_spec(workload)).glob("*/block.json")
+def _is_read(home: Home, plan: Plan, workload: str) -> bool:
+    """Whether there are blocks of the workload as it is now, and the metrics were made after the last of them."""
+    blocks = home.blocks(workload, plan.timed_spec(workload)).glob(f"*/{BLOCK}")
     newest = max((block.stat().st_mtime_ns for block in blocks), default=None)
-    return newest is not None and metrics.stat().st_mtime_ns >= newest
+    return newest is not None and home.metrics.stat().st_mtime_ns >= newest
 
 
 def _differences(plan: Plan, root: Path) -> dict[str, Sequence[float]]:
     """`workload metric` -> ln(variant / baseline) by block: of an A/A control, or else of the first contrast."""
-    home = root / "results" / plan.experiment.name
-    path = home / "metrics.csv"
-    if not path.exists():
+    home = Results(root).experiment(plan.experiment.name)
+    if not home.metrics.exists():
         return {}
     # Figures of a load that has been edited since say nothing of the new one.
-    current = {w.name for w in plan.experiment.workloads if _is_read(path, home, plan, w.name)}
+    current = {w.name for w in plan.experiment.workloads if _is_read(home, plan, w.name)}
     values: dict[tuple[str, str, str], dict[str, float]] = {}
-    with path.open(newline="") as file:
+    with home.metrics.open(newline="") as file:
         for row in csv.DictReader(file):
             if row["metric"] in plan.experiment.compare.primary and row["workload"] in current:
                 by_block = values.setdefault((row["workload"], row["metric"], row["variant"]), {})

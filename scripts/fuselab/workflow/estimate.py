@@ -18,6 +18,8 @@ import msgspec
 from fuselab.compare.schedule import LOOKS
 from fuselab.experiment.model import Workload
 from fuselab.experiment.plan import Plan
+from fuselab.records import places
+from fuselab.records.places import Results
 from fuselab.workflow.cleanup import Leftover, size_bytes, stale
 from fuselab.workflow.detectable import Findable, findable
 from fuselab.workflow.layout import Layout
@@ -81,15 +83,15 @@ def forecast(plan: Plan, root: Path) -> Forecast:
 
 def _builds(plan: Plan, root: Path) -> Iterator[Part]:
     for folder, spec in {**plan.builds, **plan.bench_builds}.items():
-        path = root / "results" / "builds" / folder
+        path = Results(root).build(folder)
         seconds = 1.0 if spec.kind == "installed" else _build_seconds(root, spec.target)
-        there = path / "build.json"
+        there = path / places.BUILD
         yield Part("build", folder, int(there.exists()), 1, seconds, _size_near(path), seconds is not None)
 
 
 def _build_seconds(root: Path, target: str) -> float | None:
     """The longest of the target's builds: which part of the next is shared with them is not known."""
-    known = (_job_seconds(root, path) for path in (root / "results" / "builds" / target).glob("*"))
+    known = (_job_seconds(root, path) for path in Results(root).build(target).glob("*"))
     return max((seconds for seconds in known if seconds is not None), default=None)
 
 
@@ -104,31 +106,31 @@ def _job_seconds(root: Path, output: Path) -> float | None:
 
 
 def _verifies(plan: Plan, root: Path) -> Iterator[Part]:
-    home = root / "results" / plan.experiment.name / "verify"
+    everywhere = Results().experiment("*").verified("*", "*") / places.RUN
     for name in plan.verified:
-        path = home / name / plan.verify_spec(name)
-        seconds = _mean_seconds(root.glob("results/*/verify/*/*/run.json"))
+        path = Results(root).experiment(plan.experiment.name).verified(name, plan.verify_spec(name))
+        seconds = _mean_seconds(root.glob(str(everywhere)))
         yield Part("verify", name, int(path.is_dir()), 1, seconds or 10.0, 0, seconds is not None)
 
 
 def _blocks(plan: Plan, root: Path) -> Iterator[Part]:
     experiment = plan.experiment
     for workload in experiment.workloads:
-        spec = plan.timed_spec(workload.name)
-        home = root / "results" / experiment.name / "blocks" / workload.name
-        done = len(list((home / spec).glob("*/block.json")))
+        home = Results(root).experiment(experiment.name).blocks(workload.name, plan.timed_spec(workload.name))
+        done = len(list(home.glob(f"*/{places.BLOCK}")))
         wanted = _last_look(plan, workload.name, root) if experiment.blocks == "auto" else experiment.blocks
-        each = _mean_seconds((home / spec).glob("*/*/run.json")) or _mean_seconds(home.glob("*/*/*/run.json"))
+        runs = f"*/*/{places.RUN}"
+        each = _mean_seconds(home.glob(runs)) or _mean_seconds(home.parent.glob(f"*/{runs}"))
         guess = each or _load_seconds(workload)
         seconds = None if guess is None else guess * len(experiment.variants)
-        example = next((home / spec).glob("*"), None)
+        example = next(home.glob("*"), None)
         size = size_bytes(example) if example else 100_000 * len(experiment.variants)
         yield Part("blocks", workload.name, min(done, wanted), wanted, seconds, size, each is not None)
 
 
 def _last_look(plan: Plan, workload: str, root: Path) -> int:
     """Blocks at which the looks have stopped; those of the last look where they have not."""
-    looks = root / "results" / plan.experiment.name / "looks" / workload / plan.timed_spec(workload)
+    looks = Results(root).experiment(plan.experiment.name).looks(workload, plan.timed_spec(workload))
     for look in looks.glob("*.json"):
         if json.loads(look.read_text())["next"] is None:
             return int(look.stem)
@@ -136,15 +138,15 @@ def _last_look(plan: Plan, workload: str, root: Path) -> int:
 
 
 def _captures(plan: Plan, root: Path) -> Iterator[Part]:
-    home = root / "results" / plan.experiment.name / "captures"
+    home = Results(root).experiment(plan.experiment.name)
     for capture in plan.captures:
-        base = home / capture.variant / capture.workload / capture.profiler
-        done = len(list((base / capture.spec).glob("*/capture.json")))
-        each = _mean_seconds(base.glob("*/*/run.json"))
+        mine = home.captures(capture.variant, capture.workload, capture.profiler, capture.spec)
+        done = len(list(mine.glob(f"*/{places.CAPTURE}")))
+        each = _mean_seconds(mine.parent.glob(f"*/*/{places.RUN}"))
         workload = plan.experiment.workload(capture.workload)
         seconds = each or _load_seconds(workload)
         name = f"{capture.variant}, {capture.workload}: {capture.profiler}"
-        example = next(base.glob("*/*"), None)
+        example = next(mine.parent.glob("*/*"), None)
         size = size_bytes(example) if example else None
         yield Part(
             "captures", name, min(done, capture.repeats), capture.repeats, seconds, size, each is not None
@@ -159,8 +161,8 @@ def _cost_blocks(plan: Plan, root: Path) -> Iterator[Part]:
         folders.setdefault(path.parent, []).append(path)
     for home, blocks in folders.items():
         workload = plan.experiment.workload(home.parent.name)
-        done = sum((block / "block.json").exists() for block in blocks)
-        each = _mean_seconds(home.glob("*/*/run.json"))
+        done = sum((block / places.BLOCK).exists() for block in blocks)
+        each = _mean_seconds(home.glob(f"*/*/{places.RUN}"))
         guess = each or _load_seconds(workload)
         seconds = None if guess is None else guess * len(plan.cost_mounts)
         example = next(home.glob("*"), None)

@@ -1,8 +1,9 @@
-"""Where everything of one experiment lies, below `results/`: what the rules name as inputs. Holds no logic of jobs."""
+"""What an experiment has below `results/`: what the rules name as inputs. Holds no logic of jobs."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from fuselab.compare.schedule import LOOKS
 from fuselab.experiment.plan import NONE, Plan
 from fuselab.measuring.aside import Group
 from fuselab.queries.catalogue import whole_tables
+from fuselab.records.places import Home, Results, numbered
 
 COST_BLOCKS = 8
 """Blocks that measure what profiling costs: two more than an interval needs."""
@@ -24,8 +26,8 @@ class Layout:
     plan: Plan
 
     @property
-    def base(self) -> str:
-        return f"results/{self.plan.experiment.name}"
+    def home(self) -> Home:
+        return Results().experiment(self.plan.experiment.name)
 
     @property
     def _variants(self) -> list[str]:
@@ -39,10 +41,10 @@ class Layout:
             spec = self.plan.build_of(variant, profilers)
             if spec is None:
                 continue
-            folders.add(f"results/builds/{spec.folder}")
+            folders.add(spec.folder)
             if load and (own := load.behaviour.build(load.settings, spec)):
-                folders.add(f"results/builds/{own.folder}")
-        return sorted(folders)
+                folders.add(own.folder)
+        return _builds(folders)
 
     def timed_builds(self, workload: str) -> list[str]:
         return self.builds(self._variants, workload=workload)
@@ -57,24 +59,24 @@ class Layout:
 
     @property
     def cost_builds(self) -> list[str]:
-        return sorted({f"results/builds/{m.build}" for m in self.plan.cost_mounts.values() if m.build})
+        return _builds({m.build for m in self.plan.cost_mounts.values() if m.build})
 
     @property
     def all_builds(self) -> list[str]:
-        return [f"results/builds/{folder}" for folder in self.plan.all_builds]
+        return _builds(self.plan.all_builds)
 
     @property
     def mounts(self) -> list[str]:
-        return [f"{self.base}/mounts/{variant}.{profilers}.json" for variant, profilers in self.plan.mounts]
+        return [str(self.home.mount(*mount)) for mount in self.plan.mounts]
 
     @property
     def jobs(self) -> list[str]:
-        return [f"{self.base}/loads/{workload}.fio" for workload in self.plan.jobs]
+        return [str(self.home.load(load)) for load in self.plan.jobs]
 
     def verified(self, variant: str | None = None) -> list[str]:
         """Folders of the verifying runs, of all variants or of one."""
         names = [name for name in self.plan.verified if variant in (None, name)]
-        return [f"{self.base}/verify/{name}/{self.plan.verify_spec(name)}" for name in names]
+        return [str(self.home.verified(name, self.plan.verify_spec(name))) for name in names]
 
     def blocks(self, checkpoints: Any = None) -> list[str]:
         """Folders of the timed blocks, as many as the looks have asked for so far.
@@ -89,18 +91,18 @@ class Layout:
                     experiment=self.plan.experiment.name,
                     workload=workload.name,
                     spec=spec,
-                    number=f"{count:03d}",
+                    number=numbered(count),
                 )
                 wanted = _wanted(Path(look.output[0]))
                 if wanted is None:
                     break
                 count = wanted
-            found += self._blocks("blocks", workload.name, spec, count)
+            found += _numbered(self.home.blocks(workload.name, spec), count)
         return found
 
     def first_blocks(self, workload: str, number: str) -> list[str]:
         """Folders of the blocks that the look after block `number` is taken at."""
-        return self._blocks("blocks", workload, self.plan.timed_spec(workload), int(number))
+        return _numbered(self.home.blocks(workload, self.plan.timed_spec(workload)), int(number))
 
     @property
     def cost_blocks(self) -> list[str]:
@@ -108,11 +110,8 @@ class Layout:
         if len(self.plan.cost_mounts) < 2:
             return []
         mounted = [w for w in self.plan.experiment.workloads if w.behaviour.needs_mount]
-        return [
-            folder
-            for w in mounted
-            for folder in self._blocks("costs", w.name, self.plan.cost_spec(w.name), COST_BLOCKS)
-        ]
+        folders = [self.home.cost_blocks(w.name, self.plan.cost_spec(w.name)) for w in mounted]
+        return [block for folder in folders for block in _numbered(folder, COST_BLOCKS)]
 
     def finished(self) -> list[str]:
         """Folders of all that may be measured or built by now, also of blocks beyond the first look."""
@@ -125,7 +124,7 @@ class Layout:
         for w in self.plan.experiment.workloads:
             spec, count = self.plan.timed_spec(w.name), self.plan.block_count
             there = LOOKS[-1] if self.plan.experiment.blocks == "auto" else count
-            folders = self._blocks("blocks", w.name, spec, there)
+            folders = _numbered(self.home.blocks(w.name, spec), there)
             timed.append(Group(tuple(folders), tuple(folders[:count]), measuring_code("timed")))
         captured: dict[tuple[str, str], list[str]] = {}
         for c in self.plan.captures:
@@ -134,60 +133,61 @@ class Layout:
         made = [*captured.values(), self.cost_blocks]
         return timed + [Group(tuple(f), tuple(f), measuring_code("capture")) for f in made if f]
 
-    def _blocks(self, kind: str, workload: str, spec: str, count: int) -> list[str]:
-        return [f"{self.base}/{kind}/{workload}/{spec}/{number}" for number in self.plan.blocks(count)]
-
     @property
     def costs(self) -> list[str]:
         """costs.csv, if the experiment asks for it."""
-        return [f"{self.base}/costs.csv"] if self.cost_blocks else []
+        return [str(self.home.costs)] if self.cost_blocks else []
 
     def captures(self, variant: str, workload: str, profiler: str) -> list[str]:
         """Folders of every capture that `profiler` took part in."""
         capture = self.plan.capture_of(variant, workload, profiler)
-        base = f"{self.base}/captures/{variant}/{workload}/{capture.profiler}/{capture.spec}"
-        return [f"{base}/{number:03d}" for number in range(1, capture.repeats + 1)]
+        return _numbered(
+            self.home.captures(variant, workload, capture.profiler, capture.spec), capture.repeats
+        )
 
     @property
     def processed(self) -> list[str]:
-        return [f"{self.base}/processed/{v}/{w}/{p}" for v, w, p in self.plan.processed()]
+        return [str(self.home.processed(*of)) for of in self.plan.processed()]
 
     def processed_cell(self, variant: str, workload: str) -> list[str]:
-        base = f"{self.base}/processed/{variant}/{workload}/"
-        return [folder for folder in self.processed if folder.startswith(base)]
+        mine = (of for of in self.plan.processed() if of[:2] == (variant, workload))
+        return [str(self.home.processed(*of)) for of in mine]
 
     @property
     def queries(self) -> list[str]:
         """Answers of every cell that has something to ask and to be asked of."""
         asks = bool(self.plan.experiment.queries)
         cells = self._cells
-        if self.asked_tables:  # which are there without any profiler
+        if self.queried_tables:  # which are there without any profiler
             cells = [(v, w.name) for v in self._variants for w in self.plan.experiment.workloads]
-        return self._of_cells("queries.json", [c for c in cells if asks or self.plan.has_spans(*c)])
+        return [str(self.home.queries(*c)) for c in cells if asks or self.plan.has_spans(*c)]
 
     @property
-    def asked_tables(self) -> list[str]:
+    def queried_tables(self) -> list[str]:
         """metrics.csv and comparisons.csv, if a query of the experiment reads them."""
-        return [f"{self.base}/{name}" for name in whole_tables(self.plan.experiment.queries)]
+        return [str(self.home.folder / name) for name in whole_tables(self.plan.experiment.queries)]
 
     @property
     def blindspots(self) -> list[str]:
         """Accounts of every cell that has spans."""
-        return self._of_cells("blindspots.parquet", [c for c in self._cells if self.plan.has_spans(*c)])
+        return [str(self.home.blindspots(*c)) for c in self._cells if self.plan.has_spans(*c)]
 
     @property
     def _cells(self) -> list[tuple[str, str]]:
         return sorted({(variant, workload) for variant, workload, _ in self.plan.processed()})
 
-    def _of_cells(self, name: str, cells: list[tuple[str, str]]) -> list[str]:
-        return [f"{self.base}/processed/{variant}/{workload}/{name}" for variant, workload in cells]
-
     @property
     def diffs(self) -> list[str]:
-        return [
-            f"{self.base}/diffs/{c.variant}-vs-{c.baseline}/{workload}/{profiler}"
-            for c, workload, profiler in self.plan.diffs()
-        ]
+        return [str(self.home.diff(c.variant, c.baseline, *of)) for c, *of in self.plan.diffs()]
+
+
+def _builds(folders: Iterable[str]) -> list[str]:
+    return sorted(str(Results().build(folder)) for folder in folders)
+
+
+def _numbered(folder: Path, count: int) -> list[str]:
+    """Of measurements from 1 to `count`."""
+    return [str(folder / numbered(number)) for number in range(1, count + 1)]
 
 
 def _wanted(look: Path) -> int | None:

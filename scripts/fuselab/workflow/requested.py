@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fuselab.experiment.plan import NONE, Plan
+from fuselab.records.places import Results
 from fuselab.schema.diagnostics import hint, near
 
 
@@ -43,7 +44,7 @@ class Known:
         if spec and (variant, workload, profilers, spec) not in plan.specs:
             return (
                 f"{file} does not stand for '{spec}' (any more): it has been edited since. "
-                f"Ask for results/{plan.experiment.name}/report.html"
+                f"Ask for {Results().experiment(plan.experiment.name).report}"
             )
         if variant and workload and profiler and (variant, workload, profiler) not in self._cells:
             return self._unseen(variant, profiler, f"under `{workload}`")

@@ -27,6 +27,7 @@ from fuselab.experiment.planning import make_plan
 from fuselab.files import unusable
 from fuselab.measuring.anew import failed
 from fuselab.measuring.aside import doubtful, mixed, set_aside
+from fuselab.records.places import Home, Results
 from fuselab.schema.errors import ExperimentErrors
 from fuselab.system.namespaces import PARENT
 from fuselab.targets.model import Target
@@ -105,7 +106,7 @@ class Workflow:
             if self._dry():
                 print(f"{aside.reason}: the next call that makes something sets it aside", file=sys.stderr)
             else:
-                set_aside(aside, Path(layout.base) / "attempts")
+                set_aside(aside, layout.home.attempts)
 
     def asked(self, wildcards: Any, **more: str) -> Plan:
         """The plan of the experiment that a job's wildcards name. Ends Snakemake if it has nothing by the others.
@@ -159,7 +160,7 @@ class Workflow:
         return good, broken
 
     def reports(self) -> list[str]:
-        return [f"results/{name}/report.html" for name in self._readable[0]]
+        return [str(Results().experiment(name).report) for name in self._readable[0]]
 
     def bundle(self, experiment: str, given: str | None) -> str:
         """The bundle to hold this experiment against. Ends Snakemake, saying where to put it, if it is not there."""
@@ -174,22 +175,20 @@ class Workflow:
     @property
     def without_tonight(self) -> str:
         """Pattern of the experiments that tonight is not kept of: what is kept is never made again."""
-        kept = [
-            path.parents[2].name for path in self.root.glob(f"results/*/history/{self.night}/summary.json")
-        ]
+        tonight = Results().experiment("*").night(str(self.night)).summary
+        kept = [path.parents[2].name for path in self.root.glob(str(tonight))]
         names = "|".join(map(re.escape, kept))
         return rf"(?!(?:{names})/)[A-Za-z0-9][A-Za-z0-9_.-]*" if kept else r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 
     def nights(self, experiment: str) -> list[str]:
         """Folders of all nights there will be, tonight's with them. Ends Snakemake if there would be none."""
         self.plan(experiment)
-        names = {
-            path.parent.name for path in self.root.glob(f"results/{experiment}/history/{NIGHT}/summary.json")
-        }
+        home = Results().experiment(experiment)
+        names = {path.parent.name for path in self.root.glob(str(home.night(NIGHT).summary))}
         names |= {self.night} if self.night else set()
         if not names:
             raise SystemExit(f"\n{experiment} has no night yet: add --config night=$(date -I) to measure one")
-        return [f"results/{experiment}/history/{name}" for name in sorted(names)]
+        return [str(home.night(name).folder) for name in sorted(names)]
 
     def by_hand(self) -> dict[str, str]:
         """Experiments that are not listed but have a report -> what its verdicts go by.
@@ -198,8 +197,8 @@ class Workflow:
         """
         return {
             path.parent.name: hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-            for path in sorted(self.root.glob("results/*/summary.json"))
-            if path.parent.name not in self.listed and path.with_name("report.html").exists()
+            for path in sorted(self.root.glob(str(Results().experiment("*").summary)))
+            if path.parent.name not in self.listed and Home(path.parent).report.exists()
         }
 
     def broken(self) -> dict[str, str]:

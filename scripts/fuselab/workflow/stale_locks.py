@@ -15,6 +15,7 @@ from snakemake import exceptions
 
 from fuselab.checksums import SUMS
 from fuselab.locks import holders, open_lock, share_lock, try_lock
+from fuselab.records.places import Results
 
 _SCRIPT = re.compile(r"tmp[a-z0-9_]{8}\.[a-z_]+\.py")
 
@@ -102,14 +103,14 @@ def _remove_what_is_half(root: Path, marks: Path) -> None:
     input: the call would end well without what was asked. A mark is Snakemake's own word that a job of this checkout
     was making the file; only what lies below `results/` is believed to be one, and no link is followed.
     """
-    results = (root / "results").resolve()
+    results = Results(root).folder.resolve()
     for mark in _files(marks):
         try:
             name = Path(_marked(mark.relative_to(marks)))
         except ValueError:  # no mark: what a network filesystem leaves, say
             continue
         output = root / name
-        if name.parts[:1] != ("results",) or ".." in name.parts or len(name.parts) < 2:
+        if not name.is_relative_to(Results().folder) or ".." in name.parts or len(name.parts) < 2:
             continue
         if output.parent.resolve() != results / Path(*name.parts[1:-1]):
             continue  # a link on the way leads elsewhere
