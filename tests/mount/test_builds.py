@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from fuselab.building.build import cargo_env, make_build, missing
+from fuselab.building.build import make_build, missing
+from fuselab.building.cargo import cargo_env
 from fuselab.building.request import BuildRequest, build_request
 from fuselab.building.source import stamp
 from fuselab.errors import BuildError

@@ -23,7 +23,8 @@ from pathlib import Path
 
 import pytest
 
-from fuselab.building.build import cargo_env, make_build
+from fuselab.building.build import make_build
+from fuselab.building.cargo import cargo_env
 from fuselab.building.request import BuildRequest, build_request
 from fuselab.experiment.model import Variant
 from fuselab.targets.loading import load_target

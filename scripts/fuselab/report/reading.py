@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
-from fuselab.building.build import BuildRecord
 from fuselab.files import read_json
 from fuselab.records.block import BlockRecord, read_block
+from fuselab.records.build import BuildRecord
 from fuselab.records.comparison import Comparison, CostComparison
 from fuselab.records.derived import AccountWords, DifferenceNote, QueryAnswer
 from fuselab.records.metrics import Sample

@@ -19,8 +19,8 @@ from pathlib import Path
 import msgspec
 import pandas as pd
 
-from fuselab.building.build import BuildRecord
 from fuselab.programs import tool
+from fuselab.records.build import BuildRecord
 from fuselab.records.plan import (
     CapturePlan,
     ContrastPlan,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from fuselab.building.build import BuildRecord
+from fuselab.records.build import BuildRecord
 from fuselab.records.plan import PlanFile
 from fuselab.report import words
 from fuselab.report.reading import Results
