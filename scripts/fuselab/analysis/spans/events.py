@@ -15,16 +15,15 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from fuselab import foreign
-from fuselab.analysis.spans.arrow_arrays import joined, numbers, texts
-from fuselab.analysis.spans.pairs import Events, Ints, Keys, Rows
+from fuselab.analysis.spans.columns import Ints, Keys, Rows, Sites, joined, numbers, texts
+from fuselab.analysis.spans.pairs import Events
 from fuselab.analysis.spans.trace_file import TraceFile
 from fuselab.errors import ProfileError
 from fuselab.programs import tool
 
-Sites = NDArray[np.int32]
 _BATCH = 1 << 17
 
 
@@ -158,9 +157,13 @@ def read_events(trace: TraceFile, scratch: Path) -> RawSpans:
             "Write it with tracing-chrome.",
         )
     meanings = json.loads(done.stdout)
+    place, time = np.int32, np.int64
+    paired = _columns(scratch, "spans", group=np.uint64, site=place, tid=place, start_ns=time, end_ns=time)
+    events = _columns(scratch, "left", group=np.uint64, site=place, key=np.uint64, ts_ns=time, opens=np.bool_)
+    tids = _columns(scratch, "left", tid=place)
     return RawSpans(
-        paired=_paired(scratch),
-        left=_left(scratch),
+        paired=PairedSpans(**paired, spool=_spool(scratch, "spans")),
+        left=LeftEvents(Events(**events), **tids, spool=_spool(scratch, "left")),
         sites=tuple(_site(**site) for site in meanings["sites"]),
         threads={int(tid): foreign.name(name) for tid, name in meanings["threads"].items()},
         threaded=meanings["threaded"],
@@ -171,26 +174,9 @@ def _site(name: str, target: str, file: str, line: int) -> Site:
     return Site(foreign.name(name), foreign.name(target), foreign.name(file), line)
 
 
-def _paired(folder: Path) -> PairedSpans:
-    return PairedSpans(
-        group=np.fromfile(folder / "spans.group", dtype=np.uint64),
-        site=np.fromfile(folder / "spans.site", dtype=np.int32),
-        tid=np.fromfile(folder / "spans.tid", dtype=np.int32),
-        start_ns=np.fromfile(folder / "spans.start_ns", dtype=np.int64),
-        end_ns=np.fromfile(folder / "spans.end_ns", dtype=np.int64),
-        spool=Spool(folder / "spans.args", folder / "spans.args_end"),
-    )
+def _columns(folder: Path, kind: str, **types: DTypeLike) -> dict[str, NDArray[Any]]:
+    return {name: np.fromfile(folder / f"{kind}.{name}", dtype=type_) for name, type_ in types.items()}
 
 
-def _left(folder: Path) -> LeftEvents:
-    return LeftEvents(
-        events=Events(
-            group=np.fromfile(folder / "left.group", dtype=np.uint64),
-            site=np.fromfile(folder / "left.site", dtype=np.int32),
-            key=np.fromfile(folder / "left.key", dtype=np.uint64),
-            ts_ns=np.fromfile(folder / "left.ts_ns", dtype=np.int64),
-            opens=np.fromfile(folder / "left.opens", dtype=np.bool_),
-        ),
-        tid=np.fromfile(folder / "left.tid", dtype=np.int32),
-        spool=Spool(folder / "left.args", folder / "left.args_end"),
-    )
+def _spool(folder: Path, kind: str) -> Spool:
+    return Spool(folder / f"{kind}.args", folder / f"{kind}.args_end")

@@ -11,15 +11,14 @@ time and shows the excess.
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 
 from fuselab import foreign
-from fuselab.analysis.folded import Folded, safe_frame
-from fuselab.analysis.spans.trace import Edge, Place
+from fuselab.analysis.folded import Folded, functions, safe_frame
 from fuselab.analysis.symbols.labels import thread_frame
 from fuselab.errors import ProfileError
 
@@ -30,6 +29,23 @@ _FLUSHED = (
     "The program must drop tracing-flame's guard: let it leave through `main` after SIGINT or SIGTERM, without "
     "process::exit. RUST_LOG must let its spans through (`<target>=trace`)."
 )
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where a span is opened, as tracing-flame writes it: the path ends in the span's name."""
+
+    path: str
+    file: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Edge:
+    """One place directly inside another, as tracing-flame's stacks show it."""
+
+    parent: Location
+    child: Location
 
 
 @dataclass(frozen=True)
@@ -87,14 +103,13 @@ def read_flame(*recordings: Path) -> Flame:
         raise ProfileError(
             f"The recording {names} has 0 bytes: it was never flushed, or no span came through.", _FLUSHED
         )
-    lines = _Lines()
-    for path in recordings:
-        lines.read(path)
-    if not lines.sums:
+    raw: Counter[bytes] = Counter()
+    cut, unreadable = map(sum, zip(*(_read_lines(path, raw) for path in recordings), strict=True))
+    if not raw:
         raise ProfileError(f"{names} holds no folded line.", "Write it with tracing-flame.")
     sums: Counter[str] = Counter()
-    for raw, value in lines.sums.items():
-        sums[foreign.name(raw.decode(errors="replace"))] += value
+    for line, value in raw.items():
+        sums[foreign.name(line.decode(errors="replace"))] += value
     located = any(_LOCATED.search(stack) for stack in sums)
     stacks: Counter[tuple[str, ...]] = Counter()
     outside_ns = 0
@@ -114,8 +129,8 @@ def read_flame(*recordings: Path) -> Flame:
         frames=_frames(stacks),
         edges=frozenset(_edges(stacks)) if located else frozenset(),
         outside_ns=outside_ns,
-        cut=lines.cut,
-        unreadable=lines.unreadable,
+        cut=cut > 0,
+        unreadable=unreadable,
         empty=empty,
     )
 
@@ -125,42 +140,35 @@ def write_frames(path: Path, frames: Sequence[FlameFrame]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    columns = zip(*map(astuple, frames), strict=True)
-    names = [field.name for field in fields(FlameFrame)]
-    pq.write_table(pa.table(dict(zip(names, map(list, columns), strict=True))), path)
+    pq.write_table(pa.Table.from_pylist([asdict(frame) for frame in frames]), path)
 
 
-def parse_frame(frame: str) -> Place:
+def parse_frame(frame: str) -> Location:
     """`module::name:file:line` -> place; line 0 and no file if there is no location."""
     found = _FRAME.match(frame)
     if found is None:
-        return Place(frame, "", 0)
-    return Place(found["path"], found["file"], int(found["line"]))
+        return Location(frame, "", 0)
+    return Location(found["path"], found["file"], int(found["line"]))
 
 
-class _Lines:
-    """Lines of recordings added up by stack: there is one for every enter and exit, but few different stacks."""
+def _read_lines(recording: Path, sums: Counter[bytes]) -> tuple[int, int]:
+    """Add up a recording by the text of stacks: it has a line for every enter and exit, but few different stacks.
 
-    def __init__(self) -> None:
-        self.sums: Counter[bytes] = Counter()
-        """Text of a stack -> ns."""
-        self.cut = False
-        self.unreadable = 0
-
-    def read(self, recording: Path) -> None:
-        """Bytes, not text: a line ends at its line break alone, and may be as long and strange as it likes."""
-        sums = self.sums
-        with recording.open("rb") as file:
-            for line in file:
-                stack, _, value = line.rpartition(b" ")
-                number = value[:-1]
-                if value[-1:] != b"\n":
-                    # The number of a cut line may have lost its last digits.
-                    self.cut = True
-                elif stack and number.isdigit():
-                    sums[stack] += int(number)
-                else:
-                    self.unreadable += bool(line.strip())
+    Returns how many lines are cut (at most the last), and how many are no folded ones. Bytes, not text: a line ends at
+    its line break alone, and may be as long and strange as it likes.
+    """
+    cut = unreadable = 0
+    with recording.open("rb") as file:
+        for line in file:
+            stack, _, value = line.rpartition(b" ")
+            number = value[:-1]
+            if value[-1:] != b"\n":
+                cut += 1  # its number may have lost its last digits
+            elif stack and number.isdigit():
+                sums[stack] += int(number)
+            else:
+                unreadable += bool(line.strip())
+    return cut, unreadable
 
 
 def _split(stack: str, located: bool) -> list[str]:
@@ -186,16 +194,15 @@ def _named(stacks: Mapping[tuple[str, ...], int]) -> Folded:
 
 
 def _frames(stacks: Mapping[tuple[str, ...], int]) -> tuple[FlameFrame, ...]:
-    own: defaultdict[str, int] = defaultdict(int)
-    total: defaultdict[str, int] = defaultdict(int)
+    threadless: Counter[tuple[str, ...]] = Counter()
     for (_, *frames), value in stacks.items():
-        own[frames[-1]] += value
-        for frame in set(frames):
-            total[frame] += value
-    places = {frame: parse_frame(frame) for frame in total}
+        threadless[tuple(frames)] += value
+    found = sorted(functions(Folded(dict(threadless), POLL_UNIT)).items())
     return tuple(
-        FlameFrame(p.path, p.path.rpartition("::")[2], p.file, p.line, own[frame], total[frame])
-        for frame, p in sorted(places.items())
+        FlameFrame(
+            at.path, at.path.rpartition("::")[2], at.file, at.line, share.self_value, share.total_value
+        )
+        for at, share in ((parse_frame(frame), share) for frame, share in found)
     )
 
 

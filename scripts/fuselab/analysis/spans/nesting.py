@@ -24,14 +24,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fuselab.analysis.spans.arrow_arrays import ranks
-from fuselab.analysis.spans.pairs import Bools, Ints, Keys, Rows
+from fuselab.analysis.spans.columns import Bools, Ints, Keys, Rows, Sites, ranks, rows_of, starts
 
 SIBLING_SHARE = 0.05
 RECURSION_SPANS = 50
 NONE = -1
-
-Sites = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -86,10 +83,9 @@ def containers(spans: Spans) -> Rows:
     """The span that contains each and began last. (For sorted starts: the previous one with a later end.)"""
     count = len(spans.start_ns)
     found = np.arange(-1, count - 1, dtype=np.int32)
-    first = np.ones(count, dtype=np.bool_)
-    first[1:] = spans.group[1:] != spans.group[:-1]
+    first = starts(spans.group)
     found[first] = NONE
-    todo = _rows(~first)
+    todo = rows_of(~first)
     while len(todo):
         # All between found[x] and x end before x does, so x may skip whatever found[x] could skip.
         candidate = found[todo]
@@ -102,7 +98,7 @@ def siblings(spans: Spans, around: Rows, sites: int) -> Bools:
     """sites x sites: whether a span of the one place is never the parent of one of the other."""
     crossed = np.zeros(sites * sites, dtype=np.int64)
     nested = np.zeros_like(crossed)
-    child = _rows(around != NONE)
+    child = rows_of(around != NONE)
     other = child - 1
     while len(child):
         # Walk the earlier spans that end before this one does; those that end after its start cross it.
@@ -119,10 +115,6 @@ def siblings(spans: Spans, around: Rows, sites: int) -> Bools:
     return never.reshape(sites, sites)
 
 
-def _rows(chosen: Bools) -> Rows:
-    return np.flatnonzero(chosen).astype(np.int32)
-
-
 def _counts(spans: Spans, one: Rows, other: Rows, sites: int) -> Ints:
     """How often each pair of places meets, flat."""
     pair = spans.site[one].astype(np.int64) * sites + spans.site[other]
@@ -131,7 +123,7 @@ def _counts(spans: Spans, one: Rows, other: Rows, sites: int) -> Ints:
 
 def _ancestors(around: Rows) -> Iterator[tuple[Rows, Rows]]:
     """(ancestors, spans): first every span with its container, then with that one's, until none is left."""
-    child = _rows(around != NONE)
+    child = rows_of(around != NONE)
     ancestor = around[child]
     while len(child):
         yield ancestor, child
@@ -147,9 +139,7 @@ def _suspects(spans: Spans, around: Rows, rules: _Rules) -> Bools:
     for ancestor, child in _ancestors(around):
         bad[child] |= table[spans.site[ancestor], spans.site[child]]
         table = rules.around
-    first = np.ones(len(around), dtype=np.bool_)
-    first[1:] = spans.group[1:] != spans.group[:-1]
-    number = np.cumsum(first) - 1
+    number = np.cumsum(starts(spans.group)) - 1
     groups = np.zeros(number[-1] + 1 if len(number) else 0, dtype=np.bool_)
     groups[number[bad]] = True
     found: Bools = groups[number]
@@ -165,7 +155,7 @@ def _resolve(spans: Spans, around: Rows, rules: _Rules, suspect: Bools) -> Rows:
     parent = around.copy()
     settled = ~suspect | (around == NONE)
     candidate = around.copy()
-    pending = _rows(~settled)
+    pending = rows_of(~settled)
     while len(pending):
         ready = pending[settled[candidate[pending]]]
         chosen = candidate[ready]
@@ -201,7 +191,7 @@ def _next_container(spans: Spans, around: Rows, child: Rows, current: Rows) -> R
 def self_times(spans: Spans, parent: Rows) -> Ints:
     """Duration minus the union of the children, ns."""
     own = spans.end_ns - spans.start_ns
-    child = _rows(parent != NONE)
+    child = rows_of(parent != NONE)
     child = child[np.argsort(parent[child], kind="stable")]  # by parent, starts in order
     above, start, reach = parent[child], spans.start_ns[child], spans.end_ns[child].copy()
     shift = 1
@@ -226,10 +216,10 @@ def paths(spans: Spans, parent: Rows) -> tuple[Sites, list[tuple[int, int]], NDA
     number = np.full(len(parent), NONE, dtype=np.int32)
     depth = np.zeros(len(parent), dtype=np.int16)
     known: list[tuple[int, int]] = []
-    rows = _rows(parent == NONE)
+    rows = rows_of(parent == NONE)
     level = 0
     sites = int(spans.site.max(initial=0)) + 1
-    below = _rows(parent != NONE)
+    below = rows_of(parent != NONE)
     while len(rows):
         above = (
             np.full(len(rows), NONE, dtype=np.int64) if level == 0 else number[parent[rows]].astype(np.int64)

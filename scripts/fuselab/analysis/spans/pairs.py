@@ -19,13 +19,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
-Keys = NDArray[np.uint64]
-Bools = NDArray[np.bool_]
-Rows = NDArray[np.int32]
-"""Numbers of events or spans: half the room of int64, and enough for 2 ** 31."""
+from fuselab.analysis.spans.columns import Bools, Ints, Keys, Rows, Sites, rows_of, starts
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _WORKER_BITS = 1
@@ -38,7 +33,7 @@ class Events:
 
     group: Keys
     """Root span id (async style) or thread (threaded style)."""
-    site: NDArray[np.int32]
+    site: Sites
     """Number of the place: name, target, file and line."""
     key: Keys
     """Hash of group, place and arguments."""
@@ -70,7 +65,7 @@ def pair(events: Events, first_arguments: FirstArguments) -> Pairs:
     sorts without holding the interpreter's lock.
     """
     share = (events.group * _MIX) >> np.uint64(64 - _WORKER_BITS)
-    parts = [_rows(share == number) for number in range(1 << _WORKER_BITS)]
+    parts = [rows_of(share == number) for number in range(1 << _WORKER_BITS)]
     del share
     with ThreadPoolExecutor(len(parts)) as pool:
         done = list(pool.map(lambda rows: _pair(events, rows, first_arguments), parts))
@@ -99,7 +94,7 @@ def _pair(events: Events, left: Rows, first_arguments: FirstArguments) -> tuple[
     return np.concatenate([begins for begins, _ in found]), np.concatenate([ends for _, ends in found]), left
 
 
-def _mixed(one: Keys, other: NDArray[np.int32] | Keys) -> Keys:
+def _mixed(one: Keys, other: Sites | Keys) -> Keys:
     """One key from two, each spread over 64 bits: a collision among a million is a one in 10^7 chance."""
     mixed = one * _MIX
     mixed ^= mixed >> np.uint64(29)
@@ -107,21 +102,6 @@ def _mixed(one: Keys, other: NDArray[np.int32] | Keys) -> Keys:
     mixed *= _MIX
     mixed ^= mixed >> np.uint64(32)
     return mixed
-
-
-def _rows(chosen: Bools) -> Rows:
-    return np.flatnonzero(chosen).astype(np.int32)
-
-
-def _starts(*columns: NDArray[np.generic]) -> Bools:
-    """Where a sorted run of equal values begins."""
-    length = len(columns[0])
-    new = np.zeros(length, dtype=np.bool_)
-    if length:
-        new[0] = True
-        for column in columns:
-            new[1:] |= column[1:] != column[:-1]
-    return new
 
 
 def _match(events: Events, rows: Rows, key: Keys, overlapping: bool = True) -> tuple[Rows, Rows, Rows]:
@@ -132,10 +112,10 @@ def _match(events: Events, rows: Rows, key: Keys, overlapping: bool = True) -> t
     order = np.argsort(key)
     ordered, sorted_key = rows[order], key[order]
     del order
-    new = np.append(_starts(sorted_key), True)
+    new = np.append(starts(sorted_key), True)
     # Nearly every key has one begin and one end, or is alone: those need no order in time.
     alone = new[:-1] & new[1:]
-    first = _rows(new[:-2] & ~new[1:-1] & new[2:])
+    first = rows_of(new[:-2] & ~new[1:-1] & new[2:])
     a, b = ordered[first], ordered[first + 1]
     early, late = np.where(events.opens[a], a, b), np.where(events.opens[a], b, a)
     fits = (events.opens[a] != events.opens[b]) & (events.ts_ns[early] <= events.ts_ns[late])
@@ -155,13 +135,13 @@ def _match_stacks(events: Events, rows: Rows, key: Keys, overlapping: bool) -> t
         return rows, rows, rows
     order = np.lexsort((~events.opens[rows], events.ts_ns[rows], key))
     rows, key = rows[order], key[order]
-    level = _levels(events.opens[rows], _starts(key))
+    level = _levels(events.opens[rows], starts(key))
     order = np.lexsort((level, key))  # stable: time stays the order within a level
     opens = events.opens[rows[order]]
-    hit = opens[:-1] & ~opens[1:] & ~_starts(key[order], level[order])[1:]
+    hit = opens[:-1] & ~opens[1:] & ~starts(key[order], level[order])[1:]
     if not overlapping:
-        hit &= ~_busy(level, _starts(key))[order][:-1]
-    at = _rows(hit)
+        hit &= ~_busy(level, starts(key))[order][:-1]
+    at = rows_of(hit)
     rows = rows[order]
     left = np.ones(len(rows), dtype=np.bool_)
     left[at] = left[at + 1] = False

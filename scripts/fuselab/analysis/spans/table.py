@@ -20,10 +20,9 @@ from numpy.typing import NDArray
 
 from fuselab.analysis.folded import safe_frame
 from fuselab.analysis.spans import nesting
-from fuselab.analysis.spans.arrow_arrays import encoded, numbers, texts
+from fuselab.analysis.spans.columns import Bools, Ints, Rows, Sites, encoded, numbers, texts
 from fuselab.analysis.spans.events import RawSpans, Site, Spool
-from fuselab.analysis.spans.nesting import Sites
-from fuselab.analysis.spans.pairs import Bools, Ints, Pairs, Rows
+from fuselab.analysis.spans.pairs import Pairs
 
 _ROW_GROUP = 1 << 17
 _TEXTS = ["target", "name", "file", "thread", "path"]
@@ -83,8 +82,8 @@ def opened(raw: RawSpans, pairs: Pairs) -> OpenedSpans:
     )
 
 
-def write(table: OpenedSpans, allowed: Bools | None, out: Path) -> int:
-    """Find parents, paths and self times, write everything to `out`; the number of roots. See spans.read_trace."""
+def write(table: OpenedSpans, allowed: Bools | None, out: Path) -> None:
+    """Find parents, paths and self times, write everything to `out`. See `trace.read_trace`."""
     tree = _Tree.grown(table, allowed)
     columns = _Columns(table, tree)
     span_of = np.full(table.carriers, -1, dtype=np.int32)
@@ -103,7 +102,6 @@ def write(table: OpenedSpans, allowed: Bools | None, out: Path) -> int:
             written = pool.submit(writer.write_batch, batch, row_group_size=_ROW_GROUP)
         if written is not None:
             written.result()
-    return int((tree.parent == nesting.NONE).sum())
 
 
 def join(parts: Sequence[Path], out: Path) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fuselab.analysis.spans.functions import SpanKey
 
@@ -43,43 +43,32 @@ class TraceTotals:
 
 def read_totals(connection: duckdb.DuckDBPyConnection) -> TraceTotals:
     """Totals of the table or view `spans`. Spans that the trace ends in are left out."""
-    query = connection.execute
-    places: defaultdict[SpanKey, set[tuple[str, int]]] = defaultdict(set)
-    calls: Counter[SpanKey] = Counter()
+
+    def by_span(columns: str, joins: str = "", where: str = "s.closed") -> Iterator[tuple[SpanKey, Any]]:
+        """(span, values of the columns) of spans `s`, grouped."""
+        sql = f"select s.target, s.name, {columns} from spans s {joins} where {where} group by all"
+        for target, name, *values in connection.execute(sql).fetchall():
+            yield SpanKey(target, name), values
+
     under: defaultdict[SpanKey, dict[SpanKey, int]] = defaultdict(dict)
+    self_ns = "r.target, r.name, round(sum(s.self_us) * 1000)::bigint"
+    for key, (target, name, wall_ns) in by_span(self_ns, "join spans r on s.root = r.id"):
+        under[key][SpanKey(target, name)] = wall_ns
     inside: defaultdict[SpanKey, Counter[SpanKey | None]] = defaultdict(Counter)
-    rows = query(
-        "select target, name, coalesce(file, ''), coalesce(line, 0) from spans where closed group by all"
-    )
-    for target, name, file, line in rows.fetchall():
-        places[SpanKey(target, name)].add((file, line))
-    rows = query(
-        "select s.target, s.name, r.target, r.name, count(*), round(sum(s.self_us) * 1000)::bigint "
-        "from spans s join spans r on s.root = r.id where s.closed group by all"
-    )
-    for target, name, root_target, root_name, count, self_ns in rows.fetchall():
-        calls[SpanKey(target, name)] += count
-        under[SpanKey(target, name)][SpanKey(root_target, root_name)] = self_ns
-    rows = query(
-        "select s.target, s.name, p.target, p.name, count(*) "
-        "from spans s left join spans p on s.parent = p.id where s.closed group by all"
-    )
-    for target, name, parent_target, parent_name, count in rows.fetchall():
-        parent = None if parent_name is None else SpanKey(parent_target, parent_name)
-        if parent != SpanKey(target, name):  # recursion says nothing about what is around
-            inside[SpanKey(target, name)][parent] += count
-    rows = query(
-        "select target, name, count(*), round(sum(dur_us) * 1000)::bigint "
-        "from spans where parent is null and closed group by all"
-    )
-    roots = {SpanKey(target, name): (count, wall) for target, name, count, wall in rows.fetchall()}
+    for key, (target, name, count) in by_span(
+        "p.target, p.name, count(*)", "left join spans p on s.parent = p.id"
+    ):
+        parent = None if name is None else SpanKey(target, name)
+        if parent != key:  # recursion says nothing about what is around
+            inside[key][parent] += count
+    calls = by_span("count(*), list(distinct (coalesce(s.file, ''), coalesce(s.line, 0)))")
     spans = [
-        SpanTotal(
-            key, frozenset(places[key]), count, sum(under[key].values()), _usual(inside[key]), under[key]
-        )
-        for key, count in sorted(calls.items())
+        SpanTotal(key, frozenset(places), count, sum(under[key].values()), _usual(inside[key]), under[key])
+        for key, (count, places) in sorted(calls)
     ]
-    return TraceTotals(spans, roots)
+    whole = "count(*), round(sum(s.dur_us) * 1000)::bigint"
+    roots = by_span(whole, where="s.closed and s.parent is null")
+    return TraceTotals(spans, {key: (count, wall_ns) for key, (count, wall_ns) in roots})
 
 
 def _usual(parents: Counter[SpanKey | None]) -> SpanKey | None:

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,8 +33,10 @@ import numpy as np
 
 from fuselab.analysis.folded import Folded
 from fuselab.analysis.spans import table
+from fuselab.analysis.spans.columns import Bools, Ints
 from fuselab.analysis.spans.events import Site, read_events
-from fuselab.analysis.spans.pairs import Bools, Ints, pair
+from fuselab.analysis.spans.flame import Edge, Location
+from fuselab.analysis.spans.pairs import pair
 from fuselab.analysis.spans.table import OpenedSpans
 from fuselab.analysis.spans.trace_file import TraceFile
 from fuselab.errors import ProfileError
@@ -46,28 +48,10 @@ WALL_UNIT = "ns of span wall time"
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a span is opened, as tracing-flame writes it: the path ends in the span's name."""
-
-    path: str
-    file: str
-    line: int
-
-
-@dataclass(frozen=True)
-class Edge:
-    """One place directly inside another, as tracing-flame's stacks show it."""
-
-    parent: Place
-    child: Place
-
-
-@dataclass(frozen=True)
 class TraceSummary:
     """What a trace held, for profile.json."""
 
     spans: int
-    roots: int
     unclosed: int
     """Spans that the trace ends in."""
     orphan_ends: int
@@ -110,9 +94,9 @@ def read_trace(
     with tempfile.TemporaryDirectory(prefix="fuselab-spans-", dir=scratch) as folder:
         opened, summary = _opened(trace, Path(folder))
         draft = out.with_name(f".{out.name}.draft")
-        roots = table.write(opened, _allowed(opened.sites, edges), draft)
+        table.write(opened, _allowed(opened.sites, edges), draft)
         draft.replace(out)
-    return replace(summary, roots=roots)
+    return summary
 
 
 def read_traces(
@@ -126,31 +110,29 @@ def read_traces(
     """
     if len(traces) == 1:
         return read_trace(traces[0], out, edges, scratch)
-    refusals: list[ProfileError] = []
-    summaries: list[TraceSummary] = []
+    unread: list[ProfileError] = []
+    parts: dict[Path, TraceSummary] = {}
     with tempfile.TemporaryDirectory(prefix="fuselab-traces-", dir=scratch) as folder:
-        parts: list[Path] = []
         for number, trace in enumerate(traces):
             part = Path(folder) / f"{number}.parquet"
             try:
-                summaries.append(read_trace(trace, part, edges, scratch))
-                parts.append(part)
-            except ProfileError as refusal:
-                refusals.append(refusal)
+                parts[part] = read_trace(trace, part, edges, scratch)
+            except ProfileError as error:
+                unread.append(error)
         if not parts:
-            raise refusals[0]
+            raise unread[0]
         draft = out.with_name(f".{out.name}.draft")
-        table.join(parts, draft)
+        table.join(list(parts), draft)
         draft.replace(out)
+    read = parts.values()
     return TraceSummary(
-        spans=sum(summary.spans for summary in summaries),
-        roots=sum(summary.roots for summary in summaries),
-        unclosed=sum(summary.unclosed for summary in summaries),
-        orphan_ends=sum(summary.orphan_ends for summary in summaries),
-        cut=any(summary.cut for summary in summaries),
-        style=max(summary.style for summary in summaries),
-        duration_us=max(summary.duration_us for summary in summaries),
-        unread=tuple(refusal.reason for refusal in refusals),
+        spans=sum(one.spans for one in read),
+        unclosed=sum(one.unclosed for one in read),
+        orphan_ends=sum(one.orphan_ends for one in read),
+        cut=any(one.cut for one in read),
+        style=max(one.style for one in read),
+        duration_us=max(one.duration_us for one in read),
+        unread=tuple(error.reason for error in unread),
     )
 
 
@@ -172,7 +154,6 @@ def _opened(trace: Path, scratch: Path) -> tuple[OpenedSpans, TraceSummary]:
         )
     return table.opened(raw, pairs), TraceSummary(
         spans=spans,
-        roots=0,
         unclosed=len(pairs.unclosed),
         orphan_ends=pairs.orphans,
         cut=file.cut,
@@ -208,5 +189,5 @@ def _allowed(sites: Sequence[Site], edges: Collection[Edge] | None) -> Bools | N
     return allowed
 
 
-def _same(place: Place, site: Site) -> bool:
+def _same(place: Location, site: Site) -> bool:
     return (place.file, place.line) == (site.file, site.line) and f"::{place.path}".endswith(f"::{site.name}")

@@ -8,8 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from fuselab.analysis.spans.flame import Flame, parse_frame, read_flame, write_frames
-from fuselab.analysis.spans.trace import Place
+from fuselab.analysis.spans.flame import Flame, Location, parse_frame, read_flame, write_frames
 from fuselab.errors import ProfileError
 
 MS = 1_000_000
@@ -103,12 +102,12 @@ def test_the_table_has_a_row_for_each_frame(flame: Flame, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        ("a::b::write:src/fs.rs:22", Place("a::b::write", "src/fs.rs", 22)),
-        ("a::stage: two:src/fs.rs:3", Place("a::stage: two", "src/fs.rs", 3)),
-        ("write", Place("write", "", 0)),
+        ("a::b::write:src/fs.rs:22", Location("a::b::write", "src/fs.rs", 22)),
+        ("a::stage: two:src/fs.rs:3", Location("a::stage: two", "src/fs.rs", 3)),
+        ("write", Location("write", "", 0)),
     ],
 )
-def test_a_frame_is_taken_apart(text: str, place: Place) -> None:
+def test_a_frame_is_taken_apart(text: str, place: Location) -> None:
     assert parse_frame(text) == place
 
 

@@ -13,8 +13,8 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from fuselab.analysis.spans.flame import read_flame
-from fuselab.analysis.spans.trace import Edge, Place, TraceSummary, read_trace, read_traces, wall_stacks
+from fuselab.analysis.spans.flame import Edge, Location, read_flame
+from fuselab.analysis.spans.trace import TraceSummary, read_trace, read_traces, wall_stacks
 from fuselab.errors import ProfileError
 
 Spans = list[dict[str, Any]]
@@ -313,7 +313,7 @@ def test_flame_tells_apart_what_times_cannot(tmp_path: Path) -> None:
     truth = {s.number: s.parent for r in roots for s in r.all()}
 
     def edge(parent: str, child: str) -> Edge:
-        places = [Place(f"m::{name}", "m.rs", len(name)) for name in (parent, child)]
+        places = [Location(f"m::{name}", "m.rs", len(name)) for name in (parent, child)]
         return Edge(*places)
 
     edges = frozenset({edge("write", "data"), edge("write", "metadata")})

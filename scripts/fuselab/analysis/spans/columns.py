@@ -1,4 +1,4 @@
-"""Arrow arrays around numpy's memory, and back.
+"""Columns of events and spans: numpy's arrays, and Arrow arrays around their memory.
 
 `pyarrow.array` and `to_numpy` would do, but import pandas: a second that nothing here needs.
 """
@@ -12,10 +12,29 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-Mask = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+Keys = NDArray[np.uint64]
+Bools = NDArray[np.bool_]
+Sites = NDArray[np.int32]
+"""Numbers of places: name, target, file and line."""
+Rows = NDArray[np.int32]
+"""Numbers of events or spans: half the room of int64, and enough for 2 ** 31."""
 
 
-def numbers(values: NDArray[Any], missing: Mask | None = None) -> Any:
+def rows_of(chosen: Bools) -> Rows:
+    return np.flatnonzero(chosen).astype(np.int32)
+
+
+def starts(*columns: NDArray[np.generic]) -> Bools:
+    """Where a sorted run of equal values begins."""
+    new = np.zeros(len(columns[0]), dtype=np.bool_)
+    new[:1] = True
+    for column in columns:
+        new[1:] |= column[1:] != column[:-1]
+    return new
+
+
+def numbers(values: NDArray[Any], missing: Bools | None = None) -> Any:
     """Booleans or numbers of any width, null where `missing`."""
     if values.dtype == np.bool_:
         return pa.Array.from_buffers(pa.bool_(), len(values), [_valid(missing), _bits(values)])
@@ -30,13 +49,13 @@ def texts(values: Sequence[str | None]) -> pa.StringArray:
     return joined(b"".join(encoded), ends, np.array([value is None for value in values], dtype=np.bool_))
 
 
-def joined(data: bytes, ends: NDArray[np.int32], missing: Mask) -> pa.StringArray:
+def joined(data: bytes, ends: NDArray[np.int32], missing: Bools) -> pa.StringArray:
     """Texts that lie end to end, given where each ends; null where `missing`."""
     offsets = _buffer(np.concatenate([np.zeros(1, dtype=np.int32), ends]))
     return pa.StringArray.from_buffers(len(ends), offsets, pa.py_buffer(data), _valid(missing))
 
 
-def encoded(codes: NDArray[Any], words: pa.StringArray, missing: Mask | None = None) -> Any:
+def encoded(codes: NDArray[Any], words: pa.StringArray, missing: Bools | None = None) -> Any:
     """`words` by their numbers: written out as a dictionary, read back as texts."""
     return pa.DictionaryArray.from_arrays(numbers(codes.astype(np.int32, copy=False), missing), words)
 
@@ -47,11 +66,11 @@ def ranks(values: NDArray[Any]) -> NDArray[np.int32]:
     return np.frombuffer(indices.buffers()[1], dtype=np.int32, count=len(values))
 
 
-def _valid(missing: Mask | None) -> pa.Buffer | None:
+def _valid(missing: Bools | None) -> pa.Buffer | None:
     return None if missing is None or not missing.any() else _bits(~missing)
 
 
-def _bits(values: Mask) -> pa.Buffer:
+def _bits(values: Bools) -> pa.Buffer:
     return _buffer(np.packbits(values, bitorder="little"))
 
 
