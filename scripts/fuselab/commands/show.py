@@ -15,8 +15,6 @@ from fuselab.words import duration, figure, size
 if TYPE_CHECKING:
     from fuselab.records.run import RunRecord
 
-RECORDS = ("run.json", "attempt.json")
-
 
 @click.command("show")
 @click.argument("run", metavar="RUN")
@@ -29,11 +27,10 @@ def command(run: str, as_json: bool) -> None:
     found = records(run)
     if not found:
         fail(f"there is no run at {run}: a run is a folder with a run.json (or attempt.json, if it failed)")
-    import msgspec
-
+    from fuselab.files import read_json
     from fuselab.records.run import RunRecord
 
-    read = [msgspec.json.decode(path.read_bytes(), type=RunRecord) for path in found]
+    read = [read_json(path, RunRecord) for path in found]
     if as_json:
         print_json(read[0] if len(read) == 1 else read)
     elif len(read) == 1:
@@ -44,13 +41,15 @@ def command(run: str, as_json: bool) -> None:
 
 def records(written: str) -> list[Path]:
     """Record files at, or below, a path as it is written."""
+    from fuselab.records.run import OUTCOMES
+
     for base in (Path.cwd(), repository(), repository() / "results"):
         path = base / written
         if path.is_file():
             return [path]
         if path.is_dir():
-            here = [path / name for name in RECORDS if (path / name).is_file()]
-            return here or sorted(inner for name in RECORDS for inner in path.rglob(name))
+            here = [path / name for name in OUTCOMES if (path / name).is_file()]
+            return here or sorted(inner for name in OUTCOMES for inner in path.rglob(name))
     return []
 
 

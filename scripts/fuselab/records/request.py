@@ -22,6 +22,8 @@ NOT_FRESH = "the target is not told {state}: unless it keeps its data in memory,
 REQUEST = "request.json"
 
 Purpose = Literal["timed", "capture", "cost", "verify"]
+COMPARED = frozenset({"timed", "cost"})
+"""Purposes whose figures are compared: their load warms up first, and a busy machine voids them."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from fuselab.errors import Fault
@@ -133,3 +134,8 @@ class RunRecord:
     """Things a reader should know: gate given up, log capped, service killed late, ..."""
     fault: Fault | None = None
     """What kind of failure it is; None unless the status is `failed`."""
+
+
+def outcome_of(folder: Path) -> Path | None:
+    """The record that a run has left in its `folder`; None until it has."""
+    return next((path for name in OUTCOMES if (path := folder / name).is_file()), None)

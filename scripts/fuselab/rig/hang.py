@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from fuselab.foreign import name as plain_name
 from fuselab.rig.mount import MountedTarget
 from fuselab.system import kernel, procfs
+from fuselab.system.procfs import text
 
 FILE = "hang.json"
 _SYSTEM_CALL = re.compile(r"(?:__(?:x64|arm64|riscv|s390x|do|se)_sys|ksys)_(\w+)")
@@ -86,26 +84,22 @@ def see(
 
 def _threads(pids: Iterable[int]) -> Iterable[Waiting]:
     for pid in sorted(pids):
-        process = _text(f"/proc/{pid}/comm")
-        with suppress(OSError):
-            for tid in sorted(map(int, os.listdir(f"/proc/{pid}/task"))):
-                yield _thread(process, pid, tid)
+        process = text(f"/proc/{pid}/comm")
+        yield from (_thread(process, pid, tid) for tid in procfs.threads(pid))
 
 
 def _thread(process: str, pid: int, tid: int) -> Waiting:
     at = f"/proc/{pid}/task/{tid}"
-    stack = tuple(
-        line.partition("] ")[2].partition("+")[0] for line in _text(f"{at}/stack").splitlines()
-    )  # fmt: skip
+    stack = tuple(line.partition("] ")[2].partition("+")[0] for line in text(f"{at}/stack").splitlines())
     call = next((match[1] for frame in stack if (match := _SYSTEM_CALL.match(frame))), "")
     return Waiting(
         process=plain_name(process),
         pid=pid,
         tid=tid,
-        name=plain_name(_text(f"{at}/comm")),
+        name=plain_name(text(f"{at}/comm")),
         state=procfs.thread_state(tid),
-        call=call or _text(f"{at}/syscall").split(" ")[0],
-        wchan=_text(f"{at}/wchan").strip("0"),
+        call=call or text(f"{at}/syscall").split(" ")[0],
+        wchan=procfs.waits_in(tid),
         fuse=next((f for f in stack if f.startswith("fuse_") and not _PLUMBING.match(f)), ""),
         stack=stack,
     )
@@ -125,9 +119,3 @@ def _places(threads: Sequence[Waiting], place: Callable[[Waiting], str]) -> str:
     named = [f"{where} ({count})" if count > 1 else where for where, count in counted[:_MOST_PLACES]]
     left = sum(count for _, count in counted[_MOST_PLACES:])
     return ", ".join([*named, *([f"{left} elsewhere"] if left else [])]) or "an unknown place"
-
-
-def _text(path: str) -> str:
-    with suppress(OSError):
-        return Path(path).read_text(errors="replace").strip()
-    return ""

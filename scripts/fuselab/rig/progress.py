@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -55,20 +54,17 @@ class Progress:
         """Whether the load has stood still for as long as it may. `load`, `serving`: pids in `table`."""
         if not self._targets or in_flight(self._targets) == 0:
             return self._begin(None)
-        now = Figures(
-            {pid: _moved_bytes(pid) for pid in load}, _cpu_s(table, load), _cpu_s(table, serving)
-        )  # fmt: skip
+        moved = {pid: _moved_bytes(pid) for pid in load}
+        now = Figures(moved, _cpu_s(table, load), _cpu_s(table, serving))
         if self._then is None or not _still(self._then, now, now_s - self._since_s):
             self._since_s = now_s
             return self._begin(now)
         waits = threads(load)
-        self._waits = (
-            {tid: n for tid, n in self._waits.items() if waits.get(tid) == n} if self._waits else waits
-        )  # fmt: skip
+        self._waits = dict(self._waits.items() & waits.items()) if self._waits else waits
         self.still_s = now_s - self._since_s
         if self.still_s < self._patience_s:
             return False
-        stuck = any(_IN_FILESYSTEM.search(waits_in(tid)) for tid in self._waits)
+        stuck = any(_IN_FILESYSTEM.search(procfs.waits_in(tid)) for tid in self._waits)
         return (stuck and not _at_work(serving)) or self._begin(None)
 
     def _begin(self, now: Figures | None) -> bool:
@@ -87,18 +83,10 @@ def threads(pids: set[int]) -> dict[int, int]:
     """How often each thread of `pids` has begun to wait: as long as that stays the same, it is one wait."""
     found = {}
     for pid in pids:
-        with suppress(OSError):
-            for tid in os.listdir(f"/proc/{pid}/task"):
-                status = Path(f"/proc/{pid}/task/{tid}/status").read_text(errors="replace")
-                found[int(tid)] = int(status.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+        for tid in procfs.threads(pid):
+            with suppress(OSError):
+                found[tid] = int(procfs.field(tid, "voluntary_ctxt_switches")[0])
     return found
-
-
-def waits_in(tid: int) -> str:
-    """The function of the kernel that a thread waits in; "" if it is gone, or that is not for us to know."""
-    with suppress(OSError):
-        return Path(f"/proc/{tid}/wchan").read_text().strip("0\n")
-    return ""
 
 
 def _still(then: Figures, now: Figures, seconds: float) -> bool:
@@ -116,7 +104,7 @@ def _still(then: Figures, now: Figures, seconds: float) -> bool:
 def _at_work(pids: set[int]) -> bool:
     """Whether a thread waits for a disk, which is work, and not for a FUSE mount, its own perhaps."""
     return any(
-        procfs.thread_state(tid) == _AT_WORK and not re.search("fuse|request_wait", waits_in(tid))
+        procfs.thread_state(tid) == _AT_WORK and not re.search("fuse|request_wait", procfs.waits_in(tid))
         for tid in threads(pids)
     )
 

@@ -15,13 +15,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
-import msgspec
-
 from fuselab.errors import RigError
-from fuselab.files import write_json
+from fuselab.files import read_json, write_json
 from fuselab.programs import package, program
 from fuselab.records.request import REQUEST, RunRequest
-from fuselab.records.run import OUTCOMES, RunRecord
+from fuselab.records.run import RunRecord, outcome_of
 from fuselab.rig import state
 from fuselab.rig.hidden import hidden_of
 from fuselab.rig.recorder import binary_path
@@ -170,10 +168,8 @@ def _passing_on(control: socket.socket) -> Iterator[list[int]]:
 
 def _outcome(request: RunRequest, code: int, said: str, in_time: bool) -> RunRecord:
     out = Path(request.out)
-    if code == 0:
-        for name in OUTCOMES:
-            if (out / name).exists():
-                return msgspec.json.decode((out / name).read_bytes(), type=RunRecord)
+    if code == 0 and (path := outcome_of(out)) is not None:
+        return read_json(path, RunRecord)
     if code == FORBIDDEN:
         raise RigError(said)
     if not in_time:

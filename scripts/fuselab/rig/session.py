@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fuselab.errors import TargetError
+from fuselab.records.request import COMPARED
 from fuselab.rig.family import Family
 from fuselab.rig.mount import MountedTarget, mounted
 from fuselab.rig.recorder import Recorder, binary_path
@@ -22,8 +23,6 @@ from fuselab.workloads import REGISTRY
 from fuselab.workloads.base import LoadContext
 
 _OWN_NETWORK = "; a run has a network of its own: `network: host` reaches servers elsewhere"
-RAMPED = frozenset({"timed", "cost"})
-"""Purposes whose load warms up before its figures count."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +170,7 @@ def _context(place: Place, targets: Sequence[MountedTarget]) -> LoadContext:
         repository=Path(recorder.request.repository),
         binary=place.binary,
         env={} if targets else {k: v for k, v in recorder.env.items() if k not in place.env},
-        ramp=recorder.request.purpose in RAMPED,
+        ramp=recorder.request.purpose in COMPARED,
     )
 
 

@@ -18,7 +18,8 @@ import msgspec
 from fuselab.code import measuring_code
 from fuselab.errors import FuselabError, Interrupted, RigError, TargetError
 from fuselab.files import unusable, write_json
-from fuselab.records.request import NOT_FRESH, RunRequest
+from fuselab.records.places import ATTEMPT, RUN
+from fuselab.records.request import COMPARED, NOT_FRESH, RunRequest
 from fuselab.records.run import RunRecord
 from fuselab.rig import disturbance, environment
 from fuselab.rig.family import Family
@@ -37,9 +38,8 @@ from fuselab.workloads.base import LoadContext, LoadResult
 DONE, FORBIDDEN, INTERRUPTED, BROKEN = 0, 3, 4, 5
 """Exit codes: a record was written; a RigError; asked to end; a fault of fuselab's own."""
 PREPARE_TIMEOUT_S = 600.0
-GATED = frozenset({"timed", "cost", "capture"})
-VOIDED = frozenset({"timed", "cost"})
-"""Purposes whose runs do not count on a busy machine."""
+GATED = COMPARED | {"capture"}
+"""Purposes whose runs wait for a quiet machine."""
 _FULL_BYTES = 16 << 20
 
 
@@ -98,15 +98,14 @@ def make(request: RunRequest, proc: int, family: Family) -> RunRecord:
         )
     try:
         _run(recorder, proc, family, started_s, pressure)
-        void = recorder.noise if request.purpose in VOIDED else None
+        void = recorder.noise if request.purpose in COMPARED else None
         if recorder.noise and not void:
             recorder.mark(recorder.noise)
         record = recorder.record("void" if void else "ok", void)
     except TargetError as error:
         record = recorder.record("failed", str(error), error.fault)
     recorder.say(record.status + (f": {record.reason}" if record.reason else ""))
-    name = "attempt.json" if record.status == "failed" else "run.json"
-    write_json(Path(request.out) / name, record)
+    write_json(Path(request.out, ATTEMPT if record.status == "failed" else RUN), record)
     return record
 
 

@@ -101,16 +101,40 @@ def family(root: int) -> set[int]:
 def inner_pid(pid: int) -> int | None:
     """The number that a process has for itself, in the innermost of its pid namespaces; None if it is gone."""
     with suppress(OSError):
-        return int(_field(pid, "NSpid")[-1])
+        return int(field(pid, "NSpid")[-1])
     return None
+
+
+def threads(pid: int) -> list[int]:
+    """Of a process, by number; none if it is gone."""
+    with suppress(OSError):
+        return sorted(map(int, os.listdir(f"/proc/{pid}/task")))
+    return []
+
+
+def waits_in(tid: int) -> str:
+    """The function of the kernel that a thread waits in; "" if it is gone, or that is not for us to know."""
+    return text(f"/proc/{tid}/wchan").strip("0")
+
+
+def text(path: str) -> str:
+    """What a file of the kernel says now; "" if there is none, or it is not for us to know."""
+    with suppress(OSError):
+        return Path(path).read_text(errors="replace").strip()
+    return ""
+
+
+def field(pid: int, name: str) -> list[str]:
+    """Words of a line of proc_pid_status(5), of a thread too. Raises OSError if it is gone, or has no such line."""
+    for line in Path(f"/proc/{pid}/status").read_text(errors="replace").splitlines():
+        if line.startswith(f"{name}:"):
+            return line.split()[1:]
+    raise ProcessLookupError(name)
 
 
 def thread_state(tid: int) -> str:
     """One letter of proc_pid_stat(5); "" if it is gone."""
-    with suppress(OSError):
-        stat = Path(f"/proc/{tid}/stat").read_text(errors="replace")
-        return stat[stat.rindex(")") + 2]
-    return ""
+    return text(f"/proc/{tid}/stat").rpartition(")")[2][1:2]
 
 
 def cpu_clock_s(pid: int) -> float:
@@ -146,17 +170,16 @@ def memory_bytes() -> dict[str, int]:
 
 def rss_peak_bytes(pid: int) -> int | None:
     with suppress(OSError, ValueError):
-        return int(_field(pid, "VmHWM")[0]) * 1024
+        return int(field(pid, "VmHWM")[0]) * 1024
     return None
 
 
 def cpu_model() -> str | None:
     """As the first CPU calls itself; not every architecture has a name for it."""
-    with suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            name, _, value = line.partition(":")
-            if name.strip() in ("model name", "cpu model", "uarch"):
-                return value.strip() or None
+    for line in text("/proc/cpuinfo").splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() in ("model name", "cpu model", "uarch"):
+            return value.strip() or None
     return None
 
 
@@ -167,23 +190,13 @@ def frequency_hz() -> float | None:
 
 
 def governor() -> str | None:
-    with suppress(OSError):
-        return Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").read_text().strip()
-    return None
+    return text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor") or None
 
 
 def temperature_c() -> float | None:
     """Of the hottest zone."""
     found = _numbers("/sys/class/thermal", "thermal_zone*/temp")
     return max(found) / 1000 if found else None
-
-
-def _field(pid: int, name: str) -> list[str]:
-    """Words of a line of proc_pid_status(5). Raises OSError if the process is gone, or has no such line."""
-    for line in Path(f"/proc/{pid}/status").read_text(errors="replace").splitlines():
-        if line.startswith(f"{name}:"):
-            return line.split()[1:]
-    raise ProcessLookupError(name)
 
 
 def _numbers(folder: str, pattern: str) -> list[int]:
