@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from fuselab.errors import ProfileError
-from fuselab.records.places import numbered
-from fuselab.records.run import OUTCOMES
+from fuselab.records.places import RUN, numbered
+from fuselab.records.run import outcome_of
 from fuselab.system.process import ended_words
 
 
@@ -93,7 +93,7 @@ class CaptureFolder:
 
     def ended_in_order(self) -> bool:
         """Whether the run came to its end, and every target ended as it should."""
-        return (self.folder / OUTCOMES[0]).is_file() and not self.ending()
+        return (self.folder / RUN).is_file() and not self.ending()
 
     def window_ns(self) -> tuple[int, int] | None:
         """Start and end of the load on CLOCK_MONOTONIC; None where the run broke off before its end."""
@@ -102,6 +102,7 @@ class CaptureFolder:
 
     def _record(self) -> dict[str, Any]:
         """run.json, or what a failed run left instead."""
-        path = next(path for name in OUTCOMES if (path := self.folder / name).is_file())
+        path = outcome_of(self.folder)
+        assert path is not None, self.folder
         record: dict[str, Any] = json.loads(path.read_bytes())
         return record
