@@ -58,10 +58,15 @@ def tool(name: str) -> str:
 
     Raises MissingProgramError if it is nowhere.
     """
-    found = shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)
+    found = tool_path(name)
     if found is None:
         raise MissingProgramError(f"the program `{name}` is not installed: `make setup` installs it")
     return found
+
+
+def tool_path(name: str) -> str | None:
+    """As `tool`; None if it is nowhere."""
+    return shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)
 
 
 def program(name: str, env: Mapping[str, str]) -> str:

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from fuselab import profilers
 from fuselab.building.build import missing
 from fuselab.doctor.base import Line, note
-from fuselab.programs import installed
+from fuselab.programs import installed, tool_path
 from fuselab.targets.model import Installed, Target
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ def missing_programs(loaded: Loaded) -> list[Line]:
         called = workload.behaviour.called(workload.settings)
         lines += _lines(what, [*(argv[0] for argv in workload.prepare if argv), *called])
         lines += _unasked(what, workload.behaviour.programs)
+    for name in dict.fromkeys(name for names in loaded.experiment.profilers for name in names):
+        programs = [program.name for program in profilers.REGISTRY[name].programs]
+        lines += _lines(f"profiler {name}", [program for program in programs if not tool_path(program)])
     return lines
 
 

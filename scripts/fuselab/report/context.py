@@ -228,6 +228,8 @@ class Page:
     distributions: tuple[FigureGroup, ...]
     blindspots: tuple[BlindSpotView, ...]
     sight: Table | None
+    span_recorders: str
+    """What an experiment says below `profilers` to be accounted by operation."""
     profilers: tuple[ProfilerView, ...]
     queries: tuple[QueryView, ...]
     costs: FigureView | None

@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import pandas as pd
 
+from fuselab import profilers
+from fuselab.profilers.base import KINDS_OF_TIME, Profiler
 from fuselab.report import tables, words
 from fuselab.report.context import BlindSpotView, Cell, Column, Table
 from fuselab.report.embed import data_link
@@ -100,22 +102,24 @@ def _table(key: str, variant: str, table: pd.DataFrame) -> Table:
     return replace(made, more=" ".join(filter(None, (made.more, _EXCEEDED)))) if exceeded else made
 
 
-_PROFILERS = ("trace-chrome", "trace-flame", "perf-oncpu", "perf-offcpu", "tokio-console")
-_SIGHT = {
-    "on CPU": ("in wall time", "in poll time", "yes", "no", "as busy"),
-    "blocked in the kernel": ("in wall time", "in poll time", "no", "yes", "as busy"),
-    "awaiting": ("in wall time", "no", "no", "no", "as idle"),
-    "FUSE queue and kernel": ("no", "no", "in part", "no", "no"),
-}
-"""Kind of time -> how each of `_PROFILERS` shows it."""
-
-
 def sight(results: Results) -> Table | None:
-    """Which profiler of this experiment sees which kind of time."""
-    asked = {plan.name for plan in results.plan.profilers}
-    kept = [i for i, name in enumerate(_PROFILERS) if name in asked]
-    if not kept:
+    """Which profiler of this experiment sees which kind of time: those that the account is made from first."""
+    asked = [profilers.REGISTRY[p.name] for p in results.plan.profilers if p.name in profilers.REGISTRY]
+    looking = sorted((p for p in asked if p.shows), key=_place)
+    if not looking:
         return None
-    rows = tuple((Cell(kind, strong=True), *(Cell(seen[i]) for i in kept)) for kind, seen in _SIGHT.items())
-    columns = (Column("kind of time"), *(Column(_PROFILERS[i]) for i in kept))
+    rows = tuple(
+        (Cell(kind, strong=True), *(Cell(profiler.shows.get(kind, "no")) for profiler in looking))
+        for kind in KINDS_OF_TIME
+    )
+    columns = (Column("kind of time"), *(Column(profiler.name) for profiler in looking))
     return Table("sight", "Which profiler sees which kind of time.", columns, rows)
+
+
+def _place(profiler: Profiler) -> tuple[bool, int]:
+    return not profiler.accounts, list(profilers.REGISTRY).index(profiler.name)
+
+
+def recorders() -> str:
+    """What an experiment says below `profilers` to be accounted by operation: `trace-chrome, trace-flame`."""
+    return ", ".join((*profilers.giving("spans"), *profilers.giving("polled")))

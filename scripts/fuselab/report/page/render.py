@@ -90,6 +90,7 @@ def page(inputs: ReportInputs, out: Path) -> Page:
         distributions=distributions.distributions(results),
         blindspots=spots,
         sight=blindspots.sight(results),
+        span_recorders=blindspots.recorders(),
         profilers=views,
         queries=queries.queries(results, carrier),
         costs=costs.figure(results),
