@@ -16,7 +16,7 @@ rule capture:
     resources:
         rig=1,
     params:
-        run=lambda wc: Told(lab.tasks(wc).capture(wc.variant, wc.workload, wc.profilers)),
+        run=lambda wc: Told(lab.parameters(wc).capture(wc.variant, wc.workload, wc.profilers)),
     message:
         "{wildcards.experiment}: capture {wildcards.profilers} of {wildcards.variant} under {wildcards.workload} ({wildcards.number})"
     script:

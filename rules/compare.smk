@@ -18,7 +18,7 @@ rule metrics:
         "../envs/environment.yaml"
     params:
         code=lambda wc: lab.code("metrics"),
-        kinds=lambda wc: lab.tasks(wc).kinds,
+        kinds=lambda wc: lab.parameters(wc).kinds,
     message:
         "{wildcards.experiment}: read the metrics of all blocks"
     script:
@@ -44,7 +44,7 @@ rule compare:
         "../envs/environment.yaml"
     params:
         code=lambda wc: lab.code("compare"),
-        design=lambda wc: lab.tasks(wc).design,
+        design=lambda wc: lab.parameters(wc).design,
     message:
         "{wildcards.experiment}: judge every contrast"
     script:
@@ -64,8 +64,8 @@ checkpoint look:
         "../envs/environment.yaml"
     params:
         code=lambda wc: lab.code("look"),
-        kinds=lambda wc: lab.tasks(wc).kinds,
-        design=lambda wc: lab.tasks(wc).design,
+        kinds=lambda wc: lab.parameters(wc).kinds,
+        design=lambda wc: lab.parameters(wc).design,
     message:
         "{wildcards.experiment}: look at {wildcards.workload} after block {wildcards.number}"
     script:
@@ -84,9 +84,9 @@ rule costs:
         "../envs/environment.yaml"
     params:
         code=lambda wc: lab.code("costs"),
-        kinds=lambda wc: lab.tasks(wc).kinds,
-        design=lambda wc: lab.tasks(wc).design,
-        steps=lambda wc: lab.tasks(wc).cost_steps,
+        kinds=lambda wc: lab.parameters(wc).kinds,
+        design=lambda wc: lab.parameters(wc).design,
+        steps=lambda wc: lab.parameters(wc).cost_steps,
     message:
         "{wildcards.experiment}: judge what profiling costs"
     script:

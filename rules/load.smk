@@ -9,7 +9,7 @@ rule fio_job:
     conda:
         "../envs/environment.yaml"
     params:
-        job=lambda wc: lab.asked(wc).jobs[wc.load],
+        job=lambda wc: lab.requested(wc).jobs[wc.load],
     message:
         "{wildcards.experiment}: write the fio job of {wildcards.load}"
     script:

@@ -18,7 +18,7 @@ rule verify:
     resources:
         rig=1,
     params:
-        run=lambda wc: Told(lab.tasks(wc).verify(wc.variant)),
+        run=lambda wc: Told(lab.parameters(wc).verify(wc.variant)),
     message:
         "{wildcards.experiment}: verify that {wildcards.variant} reads back what was written to it"
     script:
@@ -40,7 +40,7 @@ rule time_block:
     resources:
         rig=1,
     params:
-        run=lambda wc: Told(lab.tasks(wc).block(wc.workload, wc.number)),
+        run=lambda wc: Told(lab.parameters(wc).block(wc.workload, wc.number)),
     message:
         "{wildcards.experiment}: time block {wildcards.number} of {wildcards.workload}"
     script:
@@ -62,7 +62,7 @@ rule cost_block:
     resources:
         rig=1,
     params:
-        run=lambda wc: Told(lab.tasks(wc).cost_block(wc.workload, wc.number)),
+        run=lambda wc: Told(lab.parameters(wc).cost_block(wc.workload, wc.number)),
     message:
         "{wildcards.experiment}: time block {wildcards.number} of what profiling costs under {wildcards.workload}"
     script:

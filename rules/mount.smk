@@ -9,7 +9,7 @@ rule mount_config:
     conda:
         "../envs/environment.yaml"
     params:
-        config=lambda wc: lab.tasks(wc).mount(wc.variant, wc.profilers),
+        config=lambda wc: lab.parameters(wc).mount(wc.variant, wc.profilers),
     message:
         "{wildcards.experiment}: write the mount of {wildcards.variant} for {wildcards.profilers}"
     script:

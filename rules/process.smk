@@ -16,7 +16,7 @@ rule process:
     params:
         code=lambda wc: lab.code("process"),
         binary=lambda wc: lab.files(wc).profiled_binary(wc.variant, wc.workload, wc.profiler),
-        kind=lambda wc: lab.tasks(wc).kind(wc.workload),
+        kind=lambda wc: lab.parameters(wc).kind(wc.workload),
     message:
         "{wildcards.experiment}: process {wildcards.profiler} of {wildcards.variant} under {wildcards.workload}"
     script:
@@ -53,8 +53,8 @@ rule queries:
         "../envs/environment.yaml"
     params:
         code=lambda wc: lab.code("queries"),
-        questions=lambda wc: lab.tasks(wc).questions,
-        has_spans=lambda wc: lab.asked(wc).has_spans(wc.variant, wc.workload),
+        questions=lambda wc: lab.parameters(wc).questions,
+        has_spans=lambda wc: lab.requested(wc).has_spans(wc.variant, wc.workload),
     message:
         "{wildcards.experiment}: ask SQL of {wildcards.variant} under {wildcards.workload}"
     script:
@@ -74,7 +74,7 @@ rule blindspots:
         "../envs/environment.yaml"
     params:
         code=lambda wc: lab.code("blindspots"),
-        kind=lambda wc: lab.tasks(wc).kind(wc.workload),
+        kind=lambda wc: lab.parameters(wc).kind(wc.workload),
     message:
         "{wildcards.experiment}: where the time of {wildcards.variant} under {wildcards.workload} is"
     script:

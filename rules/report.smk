@@ -9,7 +9,7 @@ rule plan:
     conda:
         "../envs/environment.yaml"
     params:
-        plan=lambda wc: lab.tasks(wc).description,
+        plan=lambda wc: lab.parameters(wc).description,
     message:
         "{wildcards.experiment}: write down the plan"
     script:

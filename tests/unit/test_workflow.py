@@ -142,9 +142,9 @@ def test_a_checkout_whose_path_cannot_be_taken_is_refused_in_words(tmp_path: Pat
 def test_a_checkout_that_may_not_be_written_is_said_in_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def take_over(root: Path) -> None:
+    def clear_up(root: Path) -> None:
         raise OSError(errno.EROFS, "Read-only file system", str(root / ".snakemake"))
 
-    monkeypatch.setattr(snakefile, "take_over", take_over)
+    monkeypatch.setattr(snakefile, "clear_up", clear_up)
     with pytest.raises(SystemExit, match=r"^\n.*/.snakemake is on a disk that is mounted read-only: "):
         Workflow(tmp_path, is_main=True, listed=[])

@@ -25,7 +25,7 @@ def command(yes: bool, as_json: bool) -> None:
 
     Measurements of experiments whose file is broken or gone are kept.
     """
-    from fuselab.workflow.cleanup import every_leftover, remove, unmarked_states
+    from fuselab.workflow.cleanup import all_leftovers, remove, unmarked_states
     from fuselab.workflow.stale_locks import alone
 
     root = repository()
@@ -35,7 +35,7 @@ def command(yes: bool, as_json: bool) -> None:
             fail(
                 "a snakemake is running here: what looks left over may be in use; try again when it has ended"
             )
-        found = every_leftover(plans, broken, root)
+        found = all_leftovers(plans, broken, root)
         if as_json:
             print_json(found)
         else:

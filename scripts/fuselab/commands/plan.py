@@ -13,7 +13,7 @@ from fuselab.commands.common import console, errors_end_here, experiment_path, p
 if TYPE_CHECKING:
     from fuselab.experiment.loading import Loaded
     from fuselab.experiment.plan import Plan
-    from fuselab.workflow.estimate import Forecast
+    from fuselab.workflow.estimate import Estimate
 
 
 @click.command("plan")
@@ -23,14 +23,14 @@ def command(file: str, as_json: bool) -> None:
     """Say what an experiment has, what it still takes, and what size of change it can find. Runs nothing."""
     from fuselab.commands.missing import missing_programs, shown
     from fuselab.experiment.loading import load_experiment
-    from fuselab.workflow.estimate import forecast
+    from fuselab.workflow.estimate import estimate
 
     path = experiment_path(file)
     root = repository(path)
     with errors_end_here():
         loaded = load_experiment(path, root)
         plan = plan_of(loaded)
-    found = forecast(plan, root)
+    found = estimate(plan, root)
     notes = missing_programs(loaded)
     if as_json:
         totals = {"seconds": found.seconds, "bytes": found.bytes}
@@ -54,7 +54,7 @@ def plan_of(loaded: Loaded) -> Plan:
     return make_plan(loaded.experiment, loaded.targets, loaded.services)
 
 
-def _show(plan: Plan, found: Forecast) -> None:
+def _show(plan: Plan, found: Estimate) -> None:
     from rich.table import Table
     from rich.text import Text
 

@@ -75,7 +75,7 @@ def named_paths(plan: Plan) -> set[Path]:
     return paths | set(map(Path, (*layout.processed, *layout.diffs, *layout.verified())))
 
 
-def every_leftover(plans: Mapping[str, Plan], broken: Mapping[str, str], root: Path) -> list[Leftover]:
+def all_leftovers(plans: Mapping[str, Plan], broken: Mapping[str, str], root: Path) -> list[Leftover]:
     """All that `fuselab clean` may remove. `plans` by experiment; of `broken` ones everything is kept."""
     results = Results(root)
     found = [leftover for plan in plans.values() for leftover in stale(plan, root)]

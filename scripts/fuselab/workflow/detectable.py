@@ -20,14 +20,14 @@ _ENOUGH = 6
 
 
 @dataclass(frozen=True)
-class Findable:
+class Detectable:
     """The smallest change that four of five experiments of this design find; None: no change is."""
 
     machine: str
     change: float | None
 
 
-def findable(plan: Plan, root: Path) -> Iterator[Findable]:
+def detectable(plan: Plan, root: Path) -> Iterator[Detectable]:
     """From the scatter of the blocks that are there; before any, for a quiet and a noisy machine."""
     e = plan.experiment
     design: dict[str, Any] = {
@@ -39,10 +39,10 @@ def findable(plan: Plan, root: Path) -> Iterator[Findable]:
         return
     measured = _differences(plan, root)
     for name, differences in measured.items():
-        yield Findable(f"here, {name}", smallest_effect(e.blocks, differences, **design))
+        yield Detectable(f"here, {name}", smallest_effect(e.blocks, differences, **design))
     if not measured:
-        yield Findable("on a quiet machine", smallest_effect(e.blocks, QUIET, **design))
-        yield Findable("on a noisy machine", smallest_effect(e.blocks, NOISY, **design))
+        yield Detectable("on a quiet machine", smallest_effect(e.blocks, QUIET, **design))
+        yield Detectable("on a noisy machine", smallest_effect(e.blocks, NOISY, **design))
 
 
 def family(experiment: Experiment) -> int:

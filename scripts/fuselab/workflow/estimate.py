@@ -21,7 +21,7 @@ from fuselab.experiment.plan import Plan
 from fuselab.records import places
 from fuselab.records.places import Results
 from fuselab.workflow.cleanup import Leftover, size_bytes, stale
-from fuselab.workflow.detectable import Findable, findable
+from fuselab.workflow.detectable import Detectable, detectable
 from fuselab.workflow.layout import Layout
 
 _OVERHEAD_S = 2.0
@@ -49,11 +49,11 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Forecast:
+class Estimate:
     experiment: str
     parts: tuple[Part, ...]
     stale: tuple[Leftover, ...]
-    findable: tuple[Findable, ...]
+    findable: tuple[Detectable, ...]
 
     @property
     def seconds(self) -> float:
@@ -74,11 +74,11 @@ class _Ran(msgspec.Struct):
     phases: dict[str, float] | None
 
 
-def forecast(plan: Plan, root: Path) -> Forecast:
+def estimate(plan: Plan, root: Path) -> Estimate:
     """Of one experiment, from its plan and what lies below `root/results`."""
     kinds = (_builds, _verifies, _blocks, _captures, _cost_blocks)
     parts = tuple(part for kind in kinds for part in kind(plan, root))
-    return Forecast(plan.experiment.name, parts, tuple(stale(plan, root)), tuple(findable(plan, root)))
+    return Estimate(plan.experiment.name, parts, tuple(stale(plan, root)), tuple(detectable(plan, root)))
 
 
 def _builds(plan: Plan, root: Path) -> Iterator[Part]:

@@ -20,7 +20,7 @@ from fuselab.workflow.description import describe
 
 
 @dataclass(frozen=True)
-class Tasks:
+class Parameters:
     """Each is what the dataclass of the same name in `measure` or `judging` is made from."""
 
     plan: Plan

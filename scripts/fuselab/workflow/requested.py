@@ -9,7 +9,7 @@ from fuselab.records.places import Results
 from fuselab.schema.diagnostics import hint, near
 
 
-class Known:
+class Requested:
     """What `plan` has, by wildcard. Made once for each plan: every input of every job asks it."""
 
     def __init__(self, plan: Plan) -> None:

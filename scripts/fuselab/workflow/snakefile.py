@@ -32,10 +32,10 @@ from fuselab.schema.errors import ExperimentErrors
 from fuselab.system.namespaces import PARENT
 from fuselab.targets.model import Target
 from fuselab.workflow.layout import Layout
-from fuselab.workflow.parameters import Building, Tasks
-from fuselab.workflow.requested import Known
+from fuselab.workflow.parameters import Building, Parameters
+from fuselab.workflow.requested import Requested
 from fuselab.workflow.signals import pass_on_signals
-from fuselab.workflow.stale_locks import take_over
+from fuselab.workflow.stale_locks import clear_up
 
 
 class Workflow:
@@ -69,7 +69,7 @@ class Workflow:
         if is_main:
             sys.excepthook = _told_in_words
             with _disk_faults_in_words():
-                self._guard = take_over(root)
+                self._guard = clear_up(root)
             pass_on_signals()
 
     def plan(self, experiment: str) -> Plan:
@@ -108,30 +108,30 @@ class Workflow:
             else:
                 set_aside(aside, layout.home.attempts)
 
-    def asked(self, wildcards: Any, **more: str) -> Plan:
+    def requested(self, wildcards: Any, **more: str) -> Plan:
         """The plan of the experiment that a job's wildcards name. Ends Snakemake if it has nothing by the others.
 
         `more` are names that the job's path does not spell.
         """
-        if fault := self._known(wildcards.experiment).fault({**dict(wildcards.items()), **more}):
+        if fault := self._requested(wildcards.experiment).fault({**dict(wildcards.items()), **more}):
             raise SystemExit(f"\n{fault}")
         return self.plan(wildcards.experiment)
 
     @cache  # noqa: B019  one object, as long as Snakemake lives
-    def _known(self, experiment: str) -> Known:
-        return Known(self.plan(experiment))
+    def _requested(self, experiment: str) -> Requested:
+        return Requested(self.plan(experiment))
 
     def files(self, wildcards: Any, **more: str) -> Layout:
-        return Layout(self.asked(wildcards, **more))
+        return Layout(self.requested(wildcards, **more))
 
     def traces(self, wildcards: Any) -> list[str]:
         """Folders of the captures whose spans the account of a cell is made of."""
         cell = wildcards.variant, wildcards.workload
-        profiler = self.asked(wildcards).spans_by(*cell)
+        profiler = self.requested(wildcards).spans_by(*cell)
         return self.files(wildcards, profiler=profiler).captures(*cell, profiler)
 
-    def tasks(self, wildcards: Any) -> Tasks:
-        return Tasks(self.asked(wildcards))
+    def parameters(self, wildcards: Any) -> Parameters:
+        return Parameters(self.requested(wildcards))
 
     def build(self, folder: str) -> Building:
         """What `<target>/<build>` is made by, from whichever experiment asks for it."""

@@ -32,7 +32,7 @@ class Guard:
         os.close(self.descriptor)
 
 
-def take_over(root: Path) -> Guard:
+def clear_up(root: Path) -> Guard:
     """Clear up behind a Snakemake that was killed in `root`, if none lives there; what marks this one as living.
 
     Every main process holds a shared flock on one file; whoever can take it exclusively is alone. The kernel drops a

@@ -18,7 +18,7 @@ from fuselab.records.run import Phases, RunRecord
 from fuselab.records.table import columns
 from fuselab.rig.state import state_folder
 from fuselab.schema import schemas
-from fuselab.workflow.cleanup import every_leftover, named_paths
+from fuselab.workflow.cleanup import all_leftovers, named_paths
 from fuselab.workflow.stale_locks import alone
 
 
@@ -300,7 +300,7 @@ class TestClean:
     def test_yes_removes_what_no_experiment_asks_for(self, fuselab, results: Path, repository: Path):
         plan = read_plan(repository / "experiments" / "trial.yaml", repository)
         assert fuselab("clean", "--yes").exit_code == 0
-        assert every_leftover({"trial": plan}, {}, repository) == []
+        assert all_leftovers({"trial": plan}, {}, repository) == []
         assert all((repository / path).is_dir() for path in named_paths(plan))
         assert all((results / "builds" / folder).is_dir() for folder in plan.builds)
         assert not (results / "trial" / "attempts").exists()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fuselab.workflow.stale_locks import take_over
+from fuselab.workflow.stale_locks import clear_up
 
 BLOCK = f"results/e/blocks/{'long-name' * 20}/0123456789ab/001"
 
@@ -19,9 +19,9 @@ def test_locks_of_the_dead_are_released_and_those_of_the_living_are_not(tmp_path
     (locks / "0.output.lock").touch()
     with (tmp_path / ".snakemake/fuselab.flock").open("a") as living:
         fcntl.flock(living, fcntl.LOCK_SH)
-        take_over(tmp_path).close()
+        clear_up(tmp_path).close()
         assert list(locks.iterdir())
-    take_over(tmp_path).close()
+    clear_up(tmp_path).close()
     assert not list(locks.iterdir())
 
 
@@ -39,7 +39,7 @@ def test_a_block_that_is_in_its_place_is_not_made_again(tmp_path: Path) -> None:
     whole = marked(tmp_path, BLOCK)
     (tmp_path / BLOCK).mkdir(parents=True)
     (tmp_path / BLOCK / "SHA256SUMS").touch()
-    take_over(tmp_path).close()
+    clear_up(tmp_path).close()
     assert not whole.exists()
     assert (tmp_path / BLOCK / "SHA256SUMS").exists()
 
@@ -51,7 +51,7 @@ def test_what_was_half_made_is_missing_and_no_more_than_that(tmp_path: Path, out
     mark, half = marked(tmp_path, output), tmp_path / output
     half.mkdir(parents=True)
     (half / "demofs").touch()
-    take_over(tmp_path).close()
+    clear_up(tmp_path).close()
     assert not mark.exists()
     assert not half.exists()
 
@@ -61,7 +61,7 @@ def test_a_file_that_was_half_written_is_gone_and_its_neighbours_are_not(tmp_pat
     (tmp_path / "results/e").mkdir(parents=True)
     for name in ("metrics.csv", "plan.json"):
         (tmp_path / "results/e" / name).touch()
-    take_over(tmp_path).close()
+    clear_up(tmp_path).close()
     assert [path.name for path in (tmp_path / "results/e").iterdir()] == ["plan.json"]
 
 
@@ -74,7 +74,7 @@ def test_a_mark_for_anything_else_deletes_nothing(tmp_path: Path, output: str) -
     if output.endswith(".yaml"):
         precious.touch()
     marked(root, output)
-    take_over(root).close()
+    clear_up(root).close()
     assert precious.exists()
 
 
@@ -83,7 +83,7 @@ def test_a_link_below_results_leads_to_no_deletion_elsewhere(tmp_path: Path) -> 
     (tmp_path / "results").mkdir()
     (tmp_path / "results/e").symlink_to("../elsewhere")
     marked(tmp_path, "results/e/v")
-    take_over(tmp_path).close()
+    clear_up(tmp_path).close()
     assert (tmp_path / "elsewhere/v").is_dir()
 
 
@@ -93,7 +93,7 @@ def test_half_work_of_a_snakemake_that_lives_is_not_touched(tmp_path: Path) -> N
         fcntl.flock(living, fcntl.LOCK_SH)
         marked(tmp_path, BLOCK)
         (tmp_path / BLOCK).mkdir(parents=True)
-        take_over(tmp_path).close()
+        clear_up(tmp_path).close()
     assert (tmp_path / BLOCK).is_dir()
 
 
@@ -105,6 +105,6 @@ def test_scripts_of_killed_jobs_are_gone_and_nothing_else_is(tmp_path: Path) -> 
     left.touch()
     link.symlink_to(tmp_path / "mine.py")
     (scripts / "mine.py").touch()
-    take_over(tmp_path).close()
+    clear_up(tmp_path).close()
     assert sorted(scripts.iterdir()) == [scripts / "mine.py", link]
     assert (tmp_path / "mine.py").exists()

@@ -9,8 +9,8 @@ import pytest
 from fuselab.experiment.loading import load_experiment
 from fuselab.experiment.plan import Plan
 from fuselab.experiment.planning import make_plan
-from fuselab.workflow.detectable import family, findable
-from fuselab.workflow.estimate import Part, forecast
+from fuselab.workflow.detectable import detectable, family
+from fuselab.workflow.estimate import Part, estimate
 from fuselab.workflow.layout import COST_BLOCKS
 
 AUTO = """
@@ -34,7 +34,7 @@ def tour(checkout: Path) -> Plan:
 
 
 def parts(plan: Plan, root: Path, what: str) -> list[Part]:
-    return [part for part in forecast(plan, root).parts if part.what == what]
+    return [part for part in estimate(plan, root).parts if part.what == what]
 
 
 def test_builds_of_benches_are_counted(tour: Plan, tmp_path: Path) -> None:
@@ -96,8 +96,8 @@ def test_figures_of_a_load_that_was_edited_since_say_nothing_of_the_new_one(
         for variant, value in (("baseline", 100), ("other", 100 + block % 3))
     )
     (home / "metrics.csv").write_text("\n".join(["workload,block,variant,metric,value", *rows]))
-    assert [found.machine for found in findable(before, tmp_path)] == ["here, w write.bw"]
-    assert "here" not in {found.machine.split(",")[0] for found in findable(after, tmp_path)}
+    assert [found.machine for found in detectable(before, tmp_path)] == ["here, w write.bw"]
+    assert "here" not in {found.machine.split(",")[0] for found in detectable(after, tmp_path)}
 
 
 def test_stages_one_after_the_other_take_their_times_together(tmp_path: Path, checkout: Path) -> None:
