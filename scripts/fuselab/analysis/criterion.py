@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -134,37 +135,31 @@ def stacks_of_flamegraph(svg: Path) -> Folded:
     root = max(frames, key=lambda frame: (frame.width, frame.name == _ROOT))
     # The root is at the bottom of a flamegraph and at the top of an icicle graph.
     levels = sorted(by_height, key=lambda height: abs(height - root.height))[1:]
-    stacks: Counter[tuple[str, ...]] = Counter()
-    level: list[tuple[_Frame, tuple[str, ...]]] = [(root, ())]
+    stacks: Counter[tuple[str, ...]] = Counter({(): root.width})
+    below: list[tuple[_Frame, tuple[str, ...]]] = [(root, ())]
     for height in levels:
-        level = _peel(level, by_height[height], stacks, svg)
-    _peel(level, [], stacks, svg)
+        below = [(frame, _stacked(frame, below, stacks, svg)) for frame in by_height[height]]
+    if wide := next((stack for stack, value in stacks.items() if value < 0), None):
+        raise ValueError(f"{svg.name}: the frames over {(wide or (_ROOT,))[-1]!r} are wider than it is")
     return Folded({stack: value for stack, value in stacks.items() if value and stack}, SAMPLES_UNIT)
 
 
-def _peel(
-    level: Sequence[tuple[_Frame, tuple[str, ...]]],
-    children: Sequence[_Frame],
+def _stacked(
+    frame: _Frame,
+    below: Sequence[tuple[_Frame, tuple[str, ...]]],
     stacks: Counter[tuple[str, ...]],
     svg: Path,
-) -> list[tuple[_Frame, tuple[str, ...]]]:
-    """Give each frame of a level what its children do not cover; the children with their stacks."""
-    found: list[tuple[_Frame, tuple[str, ...]]] = []
-    waiting = list(reversed(children))
-    for frame, stack in level:
-        own = frame.width
-        while waiting and waiting[-1].start < frame.end:
-            child = waiting.pop()
-            if child.start < frame.start or child.end > frame.end:
-                raise ValueError(f"{svg.name}: the frame {child.name!r} lies over two others")
-            own -= child.width
-            found.append((child, (*stack, safe_frame(child.name))))
-        if own < 0:
-            raise ValueError(f"{svg.name}: the frames over {frame.name!r} are wider than it is")
-        stacks[stack] += own
-    if waiting:
-        raise ValueError(f"{svg.name}: the frame {waiting[-1].name!r} lies over nothing")
-    return found
+) -> tuple[str, ...]:
+    """The stack of a frame, which takes its samples from the one below that spans it."""
+    at = bisect_right(below, frame.start, key=lambda item: item[0].start) - 1
+    parent, stack = below[max(at, 0)]
+    if at < 0 or frame.start >= parent.end:
+        raise ValueError(f"{svg.name}: the frame {frame.name!r} lies over nothing")
+    if frame.end > parent.end:
+        raise ValueError(f"{svg.name}: the frame {frame.name!r} lies over two others")
+    stacks[stack] -= frame.width
+    stacks[*stack, safe_frame(frame.name)] += frame.width
+    return (*stack, safe_frame(frame.name))
 
 
 def _frames(svg: Path) -> list[_Frame]:

@@ -48,7 +48,6 @@ class OffCpu:
     """The same for threads that had nothing to do."""
     preempted: Stacks
     """The same for time in which the thread could have run."""
-    event: str
     switches: int
     """Times a thread left the CPU."""
     lost: int
@@ -66,9 +65,6 @@ class OffCpu:
     silent_threads: int
     """Threads that neither left nor entered a CPU in the window: off it all the time, or on it all the
     time."""
-    start_ns: int
-    """CLOCK_MONOTONIC of the window."""
-    end_ns: int
     quality: Quality
 
 
@@ -91,7 +87,6 @@ class _Ledger:
     blocked: Counter[tuple[str, RawStack]] = field(default_factory=Counter)
     preempted: Counter[tuple[str, RawStack]] = field(default_factory=Counter)
     threads: defaultdict[int, _Thread] = field(default_factory=lambda: defaultdict(_Thread))
-    events: Counter[str] = field(default_factory=Counter)
     outs: int = 0
     before_window_ns: int = 0
     open_ns: int = 0
@@ -100,8 +95,7 @@ class _Ledger:
 
     def sample(self, header: script.Header, stack: RawStack) -> None:
         """A thread is about to leave the CPU."""
-        _, event, fields = header.event()
-        self.events[event] += 1
+        *_, fields = header.event()
         thread = self._touch(header)
         thread.stack = stack
         match = _STATE.search(fields)
@@ -182,12 +176,11 @@ def read_offcpu(
             "was never enabled.",
             f"{LONGER} perf.log beside the capture says what perf made of it.",
         )
-    start, end = window_ns or (ledger.first_ns, ledger.last_ns)
-    ledger.finish(end)
-    return _fold(ledger, lost, (start, end), symbols)
+    ledger.finish(window_ns[1] if window_ns else ledger.last_ns)
+    return _fold(ledger, lost, symbols)
 
 
-def _fold(ledger: _Ledger, lost: int, window: tuple[int, int], symbols: Symbols) -> OffCpu:
+def _fold(ledger: _Ledger, lost: int, symbols: Symbols) -> OffCpu:
     waits = [*ledger.blocked.items(), *ledger.preempted.items()]
     named = name_stacks({raw for (_, raw), _ in waits}, symbols)
     named[_NO_STACK] = NamedStack(("[no stack]",), 0, 1)
@@ -206,7 +199,6 @@ def _fold(ledger: _Ledger, lost: int, window: tuple[int, int], symbols: Symbols)
         blocked=fold(blocked),
         idle=fold(idle),
         preempted=fold(ledger.preempted),
-        event=ledger.events.most_common(1)[0][0] if ledger.events else "sched:sched_switch",
         switches=ledger.outs,
         lost=lost,
         blocked_ns=sum(blocked.values()),
@@ -217,7 +209,5 @@ def _fold(ledger: _Ledger, lost: int, window: tuple[int, int], symbols: Symbols)
         open_ns=ledger.open_ns,
         threads=len(ledger.threads),
         silent_threads=sum(not thread.seen for thread in ledger.threads.values()),
-        start_ns=window[0],
-        end_ns=window[1],
         quality=grade([(named[raw], time_ns) for (_, raw), time_ns in shown], symbols.problems),
     )

@@ -35,15 +35,11 @@ class Point(msgspec.Struct, frozen=True):
     at: Moment
 
 
-class Spawn(msgspec.Struct, frozen=True):
-    id: int
-    at: Moment
+class Spawn(Point, frozen=True):
     fields: list[Field]
 
 
-class Waker(msgspec.Struct, frozen=True):
-    id: int
-    at: Moment
+class Waker(Point, frozen=True):
     op: str | dict[str, dict[str, bool]]
     """`Clone`, `Drop`, or `{"Wake": {"self_wake": bool}}`, `{"WakeByRef": {...}}`."""
 
