@@ -13,8 +13,8 @@ import pytest
 
 from fuselab.building.build import make_build, missing
 from fuselab.building.cargo import cargo_env
-from fuselab.building.request import BuildRequest, build_request
-from fuselab.building.source import stamp
+from fuselab.building.request import BuildRequest, _rustc_version, build_request
+from fuselab.building.source import stamp, state
 from fuselab.errors import BuildError
 from fuselab.experiment.model import Variant
 from fuselab.locks import locked
@@ -321,3 +321,111 @@ def test_a_program_that_lies_in_its_source_is_no_cause_to_build_again(tmp_path: 
     (source / "made").write_text("left by a build by hand")
     stamp.cache_clear()
     assert build_request(target, variant) == first
+
+
+def host() -> str:
+    said = subprocess.run(["rustc", "-vV"], check=True, capture_output=True, text=True).stdout
+    return next(line.split()[1] for line in said.splitlines() if line.startswith("host: "))
+
+
+@pytest.mark.parametrize("how", ["a target", "a manifest elsewhere"])
+def test_no_argument_of_cargo_brings_another_checkouts_program(
+    target: Target, source: Path, tmp_path: Path, how: str
+) -> None:
+    other = tmp_path / "elsewhere"
+    for folder in (source, other) if how == "a target" else (source / "inner", other / "inner"):
+        (folder / "src").mkdir(parents=True, exist_ok=True)
+        (folder / "Cargo.toml").write_text(MANIFEST)
+        (folder / "src/main.rs").write_text(
+            MAIN.replace("quiet", "other") if other in folder.parents or folder == other else MAIN
+        )
+        for path in (folder / "Cargo.toml", folder / "src/main.rs"):
+            os.utime(path, (time.time() - 1000,) * 2)
+    if how != "a target":
+        (source / "Cargo.toml").unlink()
+    args = ("--target", host()) if how == "a target" else ("--manifest-path=inner/Cargo.toml",)
+    made = [
+        make(
+            replace(target, build=CargoBuild(folder, binary="tiny", args=args)),
+            Variant("v", "tiny", "none"),
+            tmp_path / f"out-{number}",
+        )
+        for number, folder in enumerate((source, other) * 2)
+    ]
+    assert [said(binary) for binary in made] == ["quiet", "other"] * 2
+
+
+def test_a_cargo_lock_that_the_build_made_is_no_edit_and_one_that_is_changed_is(
+    target: Target, source: Path, tmp_path: Path
+) -> None:
+    variant = Variant("v", "tiny", "none")
+    first = build_request(target, variant)
+    make(target, variant, tmp_path / "out")
+    stamp.cache_clear()
+    assert (source / "Cargo.lock").is_file()
+    assert build_request(target, variant) == first
+    (source / "Cargo.lock").write_text((source / "Cargo.lock").read_text() + "# mine\n")
+    stamp.cache_clear()
+    assert build_request(target, variant) != first
+
+
+@pytest.mark.parametrize("name", [b"new.txt", b"n\xe9w.txt", "größe.txt".encode()])
+def test_what_is_in_a_new_file_counts_whatever_its_name_is(target: Target, source: Path, name: bytes) -> None:
+    names = set()
+    for text in ("one", "two"):
+        with open(os.path.join(os.fsencode(source), name), "w") as file:
+            file.write(text)
+        stamp.cache_clear()
+        request = build_request(target, Variant("v", "tiny", "none"))
+        assert request is not None
+        names.add(request.name)
+    assert len(names) == 2
+    assert target.build.kind == "cargo"
+    assert "two" in state(target.build, "worktree").diff
+
+
+def test_a_package_beside_the_source_that_it_refers_to_is_part_of_it(
+    target: Target, source: Path, tmp_path: Path
+) -> None:
+    beside = tmp_path / "beside"
+    (beside / "src").mkdir(parents=True)
+    (beside / "Cargo.toml").write_text(
+        MANIFEST.replace("tiny", "beside") + '[dev-dependencies]\ntiny = { path = "../checkout" }\n'
+    )
+    (beside / "src/lib.rs").write_text('pub const WORD: &str = "one";\n')
+    (source / "Cargo.toml").write_text(MANIFEST + '[dependencies]\nbeside = { path = "../beside" }\n')
+    names = set()
+    for word in ("one", "two"):
+        (beside / "src/lib.rs").write_text(f'pub const WORD: &str = "{word}";\n')
+        stamp.cache_clear()
+        request = build_request(target, Variant("v", "tiny", "none"))
+        assert request is not None
+        names.add(request.name)
+    assert len(names) == 2
+
+
+def test_the_toolchain_that_the_source_chooses_stands_in_the_builds_name(
+    target: Target, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A `rustc` that says what the nearest rust-toolchain.toml does, as rustup's would."""
+    program = tmp_path / "bin/rustc"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\ncat rust-toolchain.toml 2>/dev/null || echo default\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+
+    def toolchain(rev: str) -> str:
+        _rustc_version.cache_clear()
+        request = build_request(target, Variant("v", "tiny", "none", rev=rev))
+        assert request is not None
+        return request.toolchain
+
+    before = git(source, "rev-parse", "HEAD").strip()
+    (source / "rust-toolchain.toml").write_text("old")
+    git(source, "add", ".")
+    git(source, "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "choose")
+    chosen = git(source, "rev-parse", "HEAD").strip()
+    (source / "rust-toolchain.toml").write_text("new")
+    assert [toolchain(rev) for rev in (before, chosen, "worktree")] == ["default", "old", "new"]
+    monkeypatch.undo()
+    _rustc_version.cache_clear()

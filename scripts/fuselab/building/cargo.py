@@ -14,6 +14,7 @@ from fuselab.building.cargo_cache import forget_other_sources
 from fuselab.building.checkout import at_revision, require_unedited
 from fuselab.building.request import DEBUG, BuildRequest
 from fuselab.building.running import Made, run
+from fuselab.building.source import cargo_locks, note_locks
 from fuselab.errors import BuildError
 from fuselab.locks import locked
 from fuselab.paths import cache_folder
@@ -41,8 +42,12 @@ def compiled(request: BuildRequest, build: CargoBuild) -> Iterator[Made]:
     wait = partial(on_screen, f"{request.folder}: waiting for a build of another checkout (in {target_dir})")
     with locked(target_dir / "fuselab.lock", waiting=wait):
         require_unedited(request, build)
-        forget_other_sources(folder, argv, env, target_dir)
-        messages = run(argv, folder, env, f"building {request.folder}")
+        locks = cargo_locks(folder)
+        try:
+            forget_other_sources(folder, argv, env, target_dir)
+            messages = run(argv, folder, env, f"building {request.folder}")
+        finally:
+            note_locks(cargo_locks(folder) - locks)
         programs = [m["executable"] for m in messages if m.get("executable") and m["target"]["name"] == name]
         if not programs:
             raise BuildError(

@@ -11,14 +11,17 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from fuselab.building.source import WORKTREE, stamp_now
 
 _FOLDER = "fuselab-sources"
 """Below the target folder: a file for each local package, with path and stamp of what it was last compiled from."""
-_HANDED_ON = frozenset({"--locked", "--frozen", "--offline"})
+_ALONE = frozenset({"--locked", "--frozen", "--offline"})
+_WITH_VALUE = frozenset({"--manifest-path", "--config"})
+"""What decides which packages a build is of: cargo's other commands are told the same."""
 _LIMIT_S = 600.0
 
 
@@ -29,33 +32,37 @@ def forget_other_sources(folder: Path, argv: Sequence[str], env: Mapping[str, st
     packages nothing is done: it will not build them either, and says why.
     """
     cargo = [argv[0], *(word for word in argv[1:2] if word.startswith("+"))]
-    flags = [word for word in argv if word in _HANDED_ON]
-    packages = _local_packages([*cargo, "metadata", "--format-version", "1", *flags], folder, env)
+    told = [*(word for word in argv if word in _ALONE), *_options(argv, _WITH_VALUE)]
+    done = _quiet([*cargo, "metadata", "--format-version", "1", *told], folder, env)
+    if done.returncode != 0:
+        return
     known = target_dir / _FOLDER
-    now = {name: f"{path}\n{stamp_now(Path(path), WORKTREE, frozenset())}" for name, path in packages.items()}
-    others = [name for name in packages if _read(known / name) != now[name]]
+    local = {
+        p["name"]: Path(p["manifest_path"]).parent
+        for p in json.loads(done.stdout)["packages"]
+        if p["source"] is None
+    }
+    now = {name: f"{path}\n{stamp_now(path, WORKTREE, frozenset())}" for name, path in local.items()}
+    others = [name for name in local if _read(known / name) != now[name]]
     if not others:
         return
-    chosen = [word for name in others for word in ("--package", name)]
+    told += [*_options(argv, {"--target"}), *(word for name in others for word in ("--package", name))]
     # Once for each folder that a profile has: without --profile, cargo looks into that of `dev` alone.
-    for profile in ("dev", "release", *_profile(argv)):
-        _quiet([*cargo, "clean", "--profile", profile, *flags, *chosen], folder, env)
+    for profile in dict.fromkeys(("dev", "release", *_options(argv, {"--profile"})[1:])):
+        _quiet([*cargo, "clean", "--profile", profile, *told], folder, env)
     known.mkdir(parents=True, exist_ok=True)
     for name in others:
         (known / name).write_text(now[name])
 
 
-def _local_packages(argv: Sequence[str], folder: Path, env: Mapping[str, str]) -> dict[str, str]:
-    """Name -> folder of every package that comes from a path: the workspace's, and those it refers to by path."""
-    done = _quiet(argv, folder, env)
-    if done.returncode != 0:
-        return {}
-    found = json.loads(done.stdout)["packages"]
-    return {p["name"]: str(Path(p["manifest_path"]).parent) for p in found if p["source"] is None}
-
-
-def _profile(argv: Sequence[str]) -> list[str]:
-    return [argv[i + 1] for i, word in enumerate(argv[:-1]) if word == "--profile"]
+def _options(argv: Sequence[str], names: Collection[str]) -> list[str]:
+    """Those of `names` that stand in `argv`, each with its value behind it."""
+    found = []
+    for word, after in pairwise(argv):
+        name, equals, value = word.partition("=")
+        if name in names:
+            found += [name, value if equals else after]
+    return found
 
 
 def _quiet(argv: Sequence[str], folder: Path, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:

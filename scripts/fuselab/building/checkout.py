@@ -41,13 +41,9 @@ def _checkout(request: BuildRequest, build: CargoBuild | CommandBuild) -> Path:
 
 
 def require_unedited(request: BuildRequest, build: CargoBuild | CommandBuild) -> None:
-    """Raise BuildError if the source is not what it was when the build got its name.
-
-    A Cargo.lock where there was none is no edit: cargo writes it.
-    """
+    """Raise BuildError if the source is not what it was when the build got its name."""
     assert build.source is not None
-    parts = [frozenset(request.ignored), frozenset({*request.ignored, "Cargo.lock"})]
-    if request.stamp not in (source.stamp_now(build.source, request.rev, ignored) for ignored in parts):
+    if request.stamp != source.stamp_now(build.source, request.rev, frozenset(request.ignored)):
         raise BuildError(
             f"the source of target {request.target}, {build.source}, was edited after this call began, and what was "
             f"compiled may be neither of before nor of now: call again"

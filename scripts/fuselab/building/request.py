@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache
@@ -13,7 +14,8 @@ from typing import Protocol
 
 import msgspec
 
-from fuselab.building.source import WORKTREE, stamp
+from fuselab.building.source import WORKTREE, git, stamp
+from fuselab.files import sha256
 from fuselab.targets.model import CargoBuild, CommandBuild, Installed, NoBuild, ProfilerSupport, Target
 
 FRAME_POINTERS = ("-C", "force-frame-pointers=yes")
@@ -72,9 +74,9 @@ class BuildRequest:
         return self.binary if self.kind == "installed" else f"results/builds/{self.folder}/{self.binary}"
 
 
-def bench_request(spec: BuildRequest, bench: str) -> BuildRequest:
-    """The build of a Criterion bench with everything else as in `spec`: a folder beside it."""
-    return replace(spec, name=f"{spec.name}-bench-{bench}", binary=bench, bench=bench)
+def bench_request(request: BuildRequest, bench: str) -> BuildRequest:
+    """The build of a Criterion bench with everything else as in `request`: a folder beside it."""
+    return replace(request, name=f"{request.name}-bench-{bench}", binary=bench, bench=bench)
 
 
 def bench_path(binary: Path, bench: str) -> Path:
@@ -93,26 +95,22 @@ def build_request(
             return None
         case Installed():
             path = shutil.which(build.binary) or build.binary
-            digest = _short(path, _sha256(path))
+            digest = _short(path, sha256(Path(path)) if Path(path).is_file() else "missing")
             return BuildRequest(target.name, f"installed-{digest}", "installed", path, stamp=digest)
-        case CommandBuild():
-            digest = _short(*build.argv, *map(str, build.env), _stamp(target, build, variant.rev))
-            name = f"{_revision(variant.rev)}-command-{digest}"
-            return BuildRequest(
-                target.name,
-                name,
-                "command",
-                Path(build.binary).name,
-                variant.rev,
-                stamp=_stamp(target, build, variant.rev),
-                ignored=_ignored(target, build),
-            )
-        case CargoBuild():
-            return _cargo_spec(target, build, variant, tuple(supports))
+    ignored = _ignored(target, build)
+    unset = f"unset-{build.source_env}"
+    request = BuildRequest(
+        target.name, "", build.kind, Path(build.binary).name, variant.rev, ignored=ignored,
+        stamp=unset if build.source is None else stamp(build.source, variant.rev, frozenset(ignored)),
+    )  # fmt: skip
+    if isinstance(build, CargoBuild):
+        return _cargo_request(request, build, variant, tuple(supports))
+    digest = _short(*build.argv, *map(str, build.env), request.stamp)
+    return replace(request, name=f"{_revision(variant.rev)}-command-{digest}")
 
 
-def _cargo_spec(
-    target: Target, build: CargoBuild, variant: Customization, supports: tuple[ProfilerSupport, ...]
+def _cargo_request(
+    request: BuildRequest, build: CargoBuild, variant: Customization, supports: tuple[ProfilerSupport, ...]
 ) -> BuildRequest:
     features = tuple(
         sorted({*build.features, *variant.features, *(f for support in supports for f in support.features)})
@@ -121,19 +119,17 @@ def _cargo_spec(
         FRAME_POINTERS, BUILD_ID, variant.rustflags, *(support.rustflags for support in supports)
     )
     profile = variant.profile or build.profile
-    source = _stamp(target, build, variant.rev)
-    toolchain = _rustc_version(build.toolchain)
+    toolchain = _rustc_version(build.toolchain, build.source, variant.rev)
     digest = _short(
-        source, *features, "|", *rustflags, "|", profile, DEBUG, toolchain, str(build.default_features), *build.args,
-        build.package or "", build.binary,
+        request.stamp, *features, "|", *rustflags, "|", profile, DEBUG, toolchain, str(build.default_features),
+        *build.args, build.package or "", build.binary,
     )  # fmt: skip
-    unstable = ["tokio_unstable"] if "tokio_unstable" in rustflags else []
-    words = [_revision(variant.rev), *(features or ["plain"]), *unstable]
-    if profile != "release":
-        words.append(profile)
-    return BuildRequest(
-        target.name, f"{'-'.join(words)}-{digest}", "cargo", build.binary, variant.rev, features, rustflags, profile,
-        source, toolchain, ignored=_ignored(target, build),
+    words = [_revision(variant.rev), *(features or ["plain"])]
+    words += [flag for flag in ("tokio_unstable",) if flag in rustflags]
+    words += [profile] if profile != "release" else []
+    return replace(
+        request, name=f"{'-'.join(words)}-{digest}", features=features, rustflags=rustflags, profile=profile,
+        toolchain=toolchain,
     )  # fmt: skip
 
 
@@ -146,14 +142,11 @@ def _flags(*parts: tuple[str, ...]) -> tuple[str, ...]:
     return flags
 
 
+_FETCH_LIMIT_S = 600.0
+
+
 def _revision(rev: str) -> str:
     return rev if rev == WORKTREE else rev[:10]
-
-
-def _stamp(target: Target, build: CargoBuild | CommandBuild, rev: str) -> str:
-    if build.source is None:
-        return f"unset-{build.source_env}"
-    return stamp(build.source, rev, frozenset(_ignored(target, build)))
 
 
 def _ignored(target: Target, build: CargoBuild | CommandBuild) -> tuple[str, ...]:
@@ -163,22 +156,37 @@ def _ignored(target: Target, build: CargoBuild | CommandBuild) -> tuple[str, ...
     return (*own, *([build.binary] if isinstance(build, CommandBuild) else []))
 
 
-def _sha256(path: str) -> str:
-    try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    except OSError:
-        return "missing"
-
-
 @cache
-def _rustc_version(toolchain: str | None) -> str:
-    """What would compile; "" without a toolchain: the build says so when it is asked for."""
+def _rustc_version(toolchain: str | None, source: Path | None, rev: str) -> str:
+    """What would compile, as `rust-toolchain.toml` in the source may choose; "" without Rust: the build says so."""
     rustc = shutil.which("rustc")
     if rustc is None:
         return ""
     argv = [rustc, *([f"+{toolchain}"] if toolchain else []), "--version"]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
+    with tempfile.TemporaryDirectory() as folder:
+        inside = Path(folder)
+        if source is not None and source.is_dir():
+            if rev == WORKTREE:
+                inside = source
+            else:
+                _bring_choice(source, rev, inside)
+        # rustup may have to fetch what is chosen; what is known of it before and after would be two names.
+        done = subprocess.run(
+            argv, cwd=inside, capture_output=True, text=True, timeout=_FETCH_LIMIT_S, check=False
+        )
     return done.stdout.strip()
+
+
+def _bring_choice(source: Path, rev: str, folder: Path) -> None:
+    """Into `folder`: the file of `rev` that chooses a toolchain, the nearest one as rustup looks for it."""
+    top = git(source, "rev-parse", "--show-toplevel") or ""
+    for place in (source.resolve(), *source.resolve().parents):
+        for name in ("rust-toolchain", "rust-toolchain.toml"):
+            if (text := git(place, "show", f"{rev}:./{name}")) is not None:
+                (folder / name).write_text(text)
+                return
+        if str(place) == top.removesuffix("\n"):
+            return
 
 
 def _short(*words: str) -> str:

@@ -125,6 +125,10 @@ def _check(diagnostics: Diagnostics, target: Target, data: Mapping[str, Any]) ->
         example = 'mount:\n  argv: ["{binary}", "{mountpoint}"]'
         message = "the key 'mount' is missing: a target with a program says how it is mounted"
         diagnostics.add(("mount",), message, of_key=True, corrected=example)
+    for i, word in enumerate(data.get("build", {}).get("cargo", {}).get("args", ())):
+        if str(word).partition("=")[0] == "--target-dir":
+            message = "'--target-dir' cannot stand here: fuselab chooses cargo's target folder"
+            diagnostics.add(("build", "cargo", "args", i), message)
     placeholders.check(diagnostics, data)
     mount, command = data.get("mount", {}), data.get("build", {}).get("command", {})
     check_argv(diagnostics, ("mount", "argv"), mount.get("argv"))

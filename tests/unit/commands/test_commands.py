@@ -291,7 +291,7 @@ class TestClean:
     def test_without_the_compiler_nothing_that_it_makes_is_called_left_over(
         self, fuselab, results: Path, monkeypatch: pytest.MonkeyPatch
     ):
-        monkeypatch.setattr("fuselab.building.request._rustc_version", lambda toolchain: "")
+        monkeypatch.setattr("fuselab.building.request._rustc_version", lambda *_: "")
         said = fuselab("clean", "--yes").output
         assert "experiments/trial.yaml is compiled with rustc, which is not found here: its results" in said
         assert (results / "trial/blocks/w/0123456789ab/001").is_dir()
