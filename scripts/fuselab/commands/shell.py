@@ -112,7 +112,7 @@ def _request(plan: Plan, variant: str, profiler: str, root: Path, out: Path, fif
         mount=plan.mounts[variant, profiler],
         load=load,
         out=str(out),
-        state_root=str(Path(plan.experiment.state or root / "results" / "state").expanduser().resolve()),
+        state_root=str(Results(root).state_of(plan.experiment.state)),
         repository=str(root),
         gate_limit_s=0.0,
     )

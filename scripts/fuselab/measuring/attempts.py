@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from fuselab.checksums import write_sums
-from fuselab.files import next_numbered, read_json, rename
+from fuselab.files import next_numbered, read_json, rename, write_json
 from fuselab.measuring import anew
 from fuselab.records.design import Pair
 from fuselab.records.failures import Failure
@@ -28,7 +28,6 @@ NO_PATIENCE = "FUSELAB_NO_PATIENCE"
 """Set in the environment: runs start at once, and blocks are kept at their first attempt, marked where the machine was
 busy. For machines that are never quiet, where all waiting is in vain."""
 _NO_GATE_S = 0.1
-STATE_ROOT = "results/state"
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ def run(
         mount=config,
         load=load,
         out=str(out.resolve()),
-        state_root=str(Path(task.state or STATE_ROOT).expanduser().resolve()),
+        state_root=str(Results().state_of(task.state)),
         repository=str(Path.cwd()),
         block=block,
         repeat=repeat,
@@ -110,11 +109,6 @@ def before(out: Path, name: str, kind: type[T]) -> T | None:
     return None if kept is None else read_json(kept / name, kind)
 
 
-def put_away(out: Path) -> None:
-    if (kept := anew.kept(out)) is not None:
-        anew.done(kept)
-
-
 def new_attempt(experiment: str, *words: str) -> Path:
     """A new, numbered folder for one attempt; earlier ones stay."""
     folder = next_numbered(Results().experiment(experiment).attempts_of(*words))
@@ -122,11 +116,16 @@ def new_attempt(experiment: str, *words: str) -> Path:
     return folder
 
 
-def settle(attempt: Path, out: Path) -> None:
-    """Move a whole attempt to its place in one step, where nothing is or an empty folder: summed, and on the disk."""
+def settle(attempt: Path, name: str, record: object, out: Path) -> None:
+    """Move a whole attempt to its place in one step, where nothing is or an empty folder: with its `record` in the
+    file `name`, summed, and on the disk. What was set aside of it has been tried anew.
+    """
+    write_json(attempt / name, record)
     write_sums(attempt)
     out.parent.mkdir(parents=True, exist_ok=True)
     rename(attempt, out)
     for folder in (attempt.parent, attempt.parent.parent):
         if folder.name != "attempts" and folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
+    if (kept := anew.kept(out)) is not None:
+        anew.done(kept)

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from fuselab.checksums import fault
-from fuselab.files import write_json
 from fuselab.measuring import anew
 from fuselab.measuring.attempts import (
     NO_PATIENCE,
@@ -16,7 +15,6 @@ from fuselab.measuring.attempts import (
     before,
     failure_of,
     new_attempt,
-    put_away,
     run,
     say,
     settle,
@@ -32,7 +30,7 @@ from fuselab.records.block import (
     read_block,
     standing,
 )
-from fuselab.records.places import BLOCK
+from fuselab.records.places import BLOCK, numbered
 from fuselab.records.run import RunRecord
 from fuselab.records.verified import Verified, read_verified
 
@@ -72,16 +70,16 @@ class Block:
         kept = self._kept()
         if kept is not None and self._old is not None and self._failed_again(self._old):
             anew.done(kept)
-            self._finish(kept, self._old.noisy)
+            settle(kept, BLOCK, self._record(self._old.noisy), self._out)
             return
         while True:
             attempt = self._attempt()
-            keep = self._busy() >= _patience(self._out)
-            void, noisy = self._once(attempt, keep_noisy=keep)
+            busy = sum(void.cause == "environment" for void in self._voided)
+            void, noisy = self._once(attempt, keep_noisy=busy >= _patience(self._out))
             if void is None:
                 break
             self._note(void)
-        self._finish(attempt, noisy)
+        settle(attempt, BLOCK, self._record(noisy), self._out)
 
     def _kept(self) -> Path | None:
         """The block that was set aside, if it can stand: this code has measured it, and it is as it was recorded.
@@ -108,9 +106,6 @@ class Block:
     def _order(self) -> list[str]:
         return needed(self._task.order, self._task.pairs, self._lost)
 
-    def _busy(self) -> int:
-        return sum(void.cause == "environment" for void in self._voided)
-
     def _once(self, attempt: Path, keep_noisy: bool) -> tuple[Void | None, bool]:
         """One attempt of a block: what voided it, None if its runs count; and whether any was noisy."""
         noisy = False
@@ -129,10 +124,10 @@ class Block:
         load = replace(task.own_loads.get(name, task.load), randseed=task.randseed)
         # Only timed runs count as part of a block for whoever reads run.json: cost runs may carry a profiler.
         number = int(self._out.name)
-        numbered = {"block": number} if task.purpose == "timed" else {"repeat": number}
+        counted = {"block": number} if task.purpose == "timed" else {"repeat": number}
         while True:
             folder = attempt / name
-            record = run(task.purpose, task, task.mounts[name], load, folder, **numbered)
+            record = run(task.purpose, task, task.mounts[name], load, folder, **counted)
             if record.status != "failed":
                 return record
             os.rename(folder, self._attempt() / name)
@@ -150,11 +145,6 @@ class Block:
     def _note(self, void: Void) -> None:
         self._voided.append(void)
         say(f"attempt {void.attempt}: {void.variant}: {void.reason}")
-
-    def _finish(self, folder: Path, noisy: bool) -> None:
-        write_json(folder / BLOCK, self._record(noisy))
-        settle(folder, self._out)
-        put_away(self._out)
 
     def _record(self, noisy: bool) -> BlockRecord:
         task, ran = self._task, set(self._order())
@@ -189,7 +179,7 @@ def _patience(out: Path) -> int:
     if NO_PATIENCE in os.environ:
         return 0
     number = int(out.name)
-    before = out.with_name(f"{number - 1:03d}") / BLOCK
+    before = out.with_name(numbered(number - 1)) / BLOCK
     if number % 4 == 1 or not before.is_file():
         return QUIET_ATTEMPTS
     return 0 if read_block(before.parent).noisy else QUIET_ATTEMPTS

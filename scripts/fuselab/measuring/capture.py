@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
-from fuselab.files import write_json
-from fuselab.measuring.attempts import CaptureTask, failure_of, new_attempt, put_away, run, say, settle
+from fuselab.measuring.attempts import CaptureTask, failure_of, new_attempt, run, say, settle
 from fuselab.measuring.retries import again
 from fuselab.records.capture import CaptureRecord
 from fuselab.records.failures import Failure
@@ -39,12 +39,6 @@ def capture(task: CaptureTask, verified: Sequence[Path], out: Path) -> None:
                 break
             say(f"capture failed: {record.reason}")
             folder = new_attempt(task.experiment, *words) / "run"
-        outcome = CaptureRecord(
-            "failed" if record.status == "failed" else "ok",
-            record.reason,
-            task.code,
-            len(failures) + (record.status != "failed"),
-        )
-    write_json(folder / CAPTURE, outcome)
-    settle(folder, out)
-    put_away(out)
+        status: Literal["ok", "failed"] = "failed" if record.status == "failed" else "ok"
+        outcome = CaptureRecord(status, record.reason, task.code, len(failures) + (status == "ok"))
+    settle(folder, CAPTURE, outcome, out)

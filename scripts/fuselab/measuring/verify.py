@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from fuselab.errors import JobError
-from fuselab.files import write_json
-from fuselab.measuring.attempts import VerifyTask, before, failure_of, new_attempt, put_away, run, say, settle
+from fuselab.measuring.attempts import VerifyTask, before, failure_of, new_attempt, run, say, settle
 from fuselab.measuring.retries import passed, verified_enough
 from fuselab.records.failures import Failure
 from fuselab.records.places import VERIFY
@@ -42,6 +41,4 @@ def verify(task: VerifyTask, out: Path) -> None:
     if status == "failed" and task.baseline:
         raise JobError(f"the baseline, `{config.variant}`, {verified.rate}:\n{reason}")
     settled = good if good is not None and status == "ok" else attempt
-    write_json(settled / "run" / VERIFY, verified)
-    settle(settled / "run", out)
-    put_away(out)
+    settle(settled / "run", VERIFY, verified, out)

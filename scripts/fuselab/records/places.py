@@ -175,6 +175,10 @@ class Results:
         """Where runs keep what they mount, unless the experiment names another folder."""
         return self.folder / "state"
 
+    def state_of(self, named: str | None) -> Path:
+        """Where runs keep what they mount, absolute: the folder that the experiment has `named`, or our own."""
+        return (Path(named).expanduser() if named else self.state).resolve()
+
     @property
     def builds(self) -> Path:
         return self.folder / "builds"

@@ -38,7 +38,6 @@ def contained(
     network: Network = "host",
     cwd: str | Path | None = None,
     env: Mapping[str, str] | None = None,
-    stdin: int | IO[bytes] | None = subprocess.DEVNULL,
     stdout: int | IO[bytes] | None = None,
     stderr: int | IO[bytes] | None = None,
     pass_fds: Sequence[int] = (),
@@ -60,7 +59,7 @@ def contained(
         command,
         cwd=cwd,
         env=env,
-        stdin=stdin,
+        stdin=subprocess.DEVNULL,
         stdout=stdout,
         stderr=stderr,
         pass_fds=tuple(pass_fds),
@@ -72,7 +71,7 @@ def contained(
         if child.poll() is None:
             child.kill()
             child.wait(_KILL_WAIT_S)
-        for stream in (child.stdin, child.stdout, child.stderr):
+        for stream in (child.stdout, child.stderr):
             if stream is not None:
                 stream.close()
 

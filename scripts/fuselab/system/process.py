@@ -116,12 +116,12 @@ class Process:
 
 @contextmanager
 def running(
-    name: str, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Log, stdout: int | None = None
+    name: str, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Log
 ) -> Iterator[Process]:
     """Start `argv` in a session of its own; kill it at the end if it still runs.
 
-    Signals meant for us do not reach it, so teardown keeps its order. `stdout` (a descriptor) replaces the log
-    for standard output. Raises ProgramError if the program cannot be started at all.
+    Signals meant for us do not reach it, so teardown keeps its order. Raises ProgramError if the program cannot be
+    started at all.
     """
     words = [program(argv[0], env), *argv[1:]]
     try:
@@ -130,7 +130,7 @@ def running(
             env=dict(env),
             cwd=cwd,
             stdin=subprocess.DEVNULL,
-            stdout=log.write_end if stdout is None else stdout,
+            stdout=log.write_end,
             stderr=log.write_end,
             start_new_session=True,
         )
