@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -15,10 +16,9 @@ from fuselab.history.series import Change, Level, Point, Series, all_series
 from fuselab.records.summary import SummaryRow
 from fuselab.report import words
 from fuselab.report.context import Cell, Column, FigureView, Link, Table
-from fuselab.report.figures import base
-from fuselab.report.figures.drawing import Drawing
+from fuselab.report.embed import in_both_widths
 from fuselab.report.figures.over_nights import over_nights
-from fuselab.report.page.distributions import view
+from fuselab.report.templating import rendered
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,11 @@ class HistoryPage:
 
 def write_history(nights: tuple[Night, ...], faults: tuple[str, ...], page: Path, csv: Path) -> None:
     """Write both files. `nights` are those of one experiment, at least one, the oldest first."""
-    from fuselab.report.page.render import templates
-
     found = all_series(nights)
     table = pd.concat([frame(series) for series in found]) if found else pd.DataFrame()
     write_atomically(csv, table.to_csv(index=False))
     made = _page(nights, faults, found)
-    write_atomically(page, templates().get_template("history.html.j2").render(page=made))
+    write_atomically(page, rendered("history.html.j2", page=made))
 
 
 def history_page(nights: tuple[Night, ...], faults: tuple[str, ...] = ()) -> HistoryPage:
@@ -208,11 +206,8 @@ def _figure(key: str, series: Series, title: str, threshold: float) -> FigureVie
         for _, level in series.changes
         if (c := level.change) is not None
     ]
-
-    def drawn(name: str, width_in: float) -> Drawing:
-        return over_nights(name, data, title, threshold, eras, changes, width_in)
-
-    return view(drawn(key, base.WIDE_IN), drawn(f"{key}-narrow", base.NARROW_IN))
+    draws = partial(over_nights, nights=data, noun=title, threshold=threshold, starts=eras, changes=changes)
+    return in_both_widths(key, draws)
 
 
 def _table(key: str, series: Series) -> Table:

@@ -1,4 +1,4 @@
-"""What a page carries inside itself: data behind a link, pictures for frames, within a budget of bytes."""
+"""What a page carries inside itself: figures, data behind a link, pictures for frames, within a budget of bytes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ import gzip
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import quote
+
+from markupsafe import Markup
 
 from fuselab import foreign
 from fuselab.report import words
-from fuselab.report.context import Embed, Link, Picture
+from fuselab.report.context import Embed, FigureView, Link, Picture
+from fuselab.report.figures.base import NARROW_IN, WIDE_IN
+from fuselab.report.figures.drawing import Drawing, inline
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,9 +44,31 @@ def data_link(data: pd.DataFrame, name: str) -> Link | None:
     """A link that saves `data` as `<name>.csv`, carried by the page so that it works wherever the file goes."""
     if len(data) > _DATA_ROWS:
         return None
-    text = csv_text(data)
+    return _link(csv_text(data), "data (CSV)", name)
+
+
+def _link(text: str, label: str, name: str) -> Link:
     packed = base64.b64encode(text.encode()).decode()
-    return Link(f"data:text/csv;charset=utf-8;base64,{packed}", "data (CSV)", f"{name}.csv")
+    return Link(f"data:text/csv;charset=utf-8;base64,{packed}", label, f"{name}.csv")
+
+
+class Draws(Protocol):
+    """Draws a figure that is called `name`, in a width."""
+
+    def __call__(self, name: str, *, width_in: float) -> Drawing: ...
+
+
+def in_both_widths(name: str, draws: Draws) -> FigureView:
+    """The figure for the page and for a phone."""
+    return view(draws(name, width_in=WIDE_IN), draws(f"{name}-narrow", width_in=NARROW_IN))
+
+
+def view(drawing: Drawing, narrow: Drawing | None = None) -> FigureView:
+    """`drawing` for the page: its SVG, its caption, its data."""
+    link = data_link(drawing.data, drawing.name)
+    small = Markup(inline(narrow, narrow.name)) if narrow is not None else None
+    links = (link,) if link else ()
+    return FigureView(drawing.name, Markup(inline(drawing, drawing.name)), small, drawing.caption, links)
 
 
 def is_flamegraph(path: Path) -> bool:
@@ -65,13 +92,12 @@ class Carrier:
 
     def href(self, path: Path) -> str:
         """`path` as a link from the page."""
-        from urllib.parse import quote
-
         return quote(os.path.relpath(path, self._folder))
 
     def picture(self, path: Path, title: str, caption: str = "", data: Path | None = None) -> Picture:
         """The SVG at `path`, carried if it fits; `data` is the file it was drawn from."""
         content = path.read_bytes()
+        stacks = [Link(self.href(data), "its stacks (text)")] if data is not None and data.is_file() else []
         payload = base64.b64encode(gzip.compress(content, 9, mtime=0)).decode()
         match = _HEIGHT.search(content[:4000].decode(errors="replace"))
         height = float(match[1]) * (96 / 72 if match[2] == "pt" else 1) if match else 600
@@ -84,14 +110,7 @@ class Carrier:
             title=title,
             embed=key,
             height_px=round(height),
-            links=(
-                Link(self.href(path), "open alone"),
-                *(
-                    [Link(self.href(data), "its stacks (text)")]
-                    if data is not None and data.is_file()
-                    else []
-                ),
-            ),
+            links=(Link(self.href(path), "open alone"), *stacks),
             interactive=is_flamegraph(path),
             size=words.quantity(len(content), "bytes"),
             caption=caption,
@@ -104,11 +123,11 @@ class Carrier:
         is, and the file `beside` it."""
         text = csv_text(data)
         kept = text[: text.rindex("\n", 0, _TABLE_BYTES) + 1] if len(text) > _TABLE_BYTES else text
-        packed = base64.b64encode(kept.encode()).decode()
         others = () if beside is None else (Link(self.href(beside), beside.name),)
-        if len(packed) > self._left_for_tables:
-            return others
-        self._left_for_tables -= len(packed)
         rows = len(data) if kept == text else max(1, round(len(data) * len(kept) / len(text)))
         label = "data (CSV)" if kept == text and rows == total else f"data (CSV, about the first {rows} rows)"
-        return (Link(f"data:text/csv;charset=utf-8;base64,{packed}", label, f"{name}.csv"), *others)
+        link = _link(kept, label, name)
+        if len(link.href) > self._left_for_tables:
+            return others
+        self._left_for_tables -= len(link.href)
+        return (link, *others)

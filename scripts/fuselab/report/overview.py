@@ -15,6 +15,7 @@ from fuselab.report.context import VerdictView
 from fuselab.report.inputs import find
 from fuselab.report.page import provenance, verdicts
 from fuselab.report.reading import Results
+from fuselab.report.templating import rendered
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,12 @@ def write_overview(
     by_hand: Sequence[str] = (),
 ) -> None:
     """`experiments` and `by_hand` name those that have a report; `broken` maps a file's name to its errors."""
-    from fuselab.report.page.render import templates
-
     page = Overview(
         cards=tuple(_card(results, name, out) for name in experiments),
         by_hand=tuple(_card(results, name, out) for name in by_hand),
         broken=tuple(Card(name, name, None, (), error=text) for name, text in broken.items()),
     )
-    write_atomically(out, templates().get_template("overview.html.j2").render(page=page))
+    write_atomically(out, rendered("overview.html.j2", page=page))
 
 
 def _card(results: Path, name: str, out: Path) -> Card:

@@ -12,6 +12,7 @@ from fuselab.report import counts, words
 from fuselab.report.inputs import ReportInputs
 from fuselab.report.page import provenance, verdicts
 from fuselab.report.reading import Results
+from fuselab.report.templating import rendered
 
 
 def summarise(results: Results) -> Summary:
@@ -67,10 +68,8 @@ def write_summary(inputs: ReportInputs, markdown: Path, json: Path) -> None:
 
 
 def summary_markdown(summary: Summary) -> str:
-    from fuselab.report.page.render import templates
-
     rows = [_cells(row) for row in summary.comparisons]
-    return templates().get_template("summary.md.j2").render(summary=summary, rows=rows)
+    return rendered("summary.md.j2", summary=summary, rows=rows)
 
 
 def _row(results: Results, row: Comparison) -> SummaryRow:

@@ -12,6 +12,7 @@ NBSP = "\N{NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
 TIMES = "\N{MULTIPLICATION SIGN}"
 
+_CODE = re.compile(r"`([^`]+)`")
 _UNSAFE = re.compile(r"[^A-Za-z0-9]+")
 _TIME = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
 _BYTES = ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"), (1, "B"))
@@ -207,6 +208,11 @@ def magnitude(ratio: float, low: float, high: float) -> tuple[str, str]:
     if ratio < 1:
         return percent(1 - ratio), _span(1 - high, 1 - low)
     return percent(ratio - 1), _span(low - 1, high - 1)
+
+
+def pieces(text: str) -> list[tuple[str, bool]]:
+    """`text` in turn as prose and as what stands between backticks; whether a piece is the latter."""
+    return [(piece, bool(i % 2)) for i, piece in enumerate(_CODE.split(text))]
 
 
 def markdown(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import pandas as pd
 
@@ -11,10 +12,9 @@ from fuselab import profilers
 from fuselab.profilers.base import KINDS_OF_TIME, Profiler
 from fuselab.report import tables, words
 from fuselab.report.context import BlindSpotView, Cell, Column, Table
-from fuselab.report.embed import data_link
+from fuselab.report.embed import Draws, data_link, in_both_widths
 from fuselab.report.figures import base, stacked
 from fuselab.report.figures.drawing import Drawing
-from fuselab.report.page.distributions import view
 from fuselab.report.reading import Results
 
 SHOWN = 12
@@ -36,7 +36,7 @@ def blind_spots(results: Results) -> tuple[BlindSpotView, ...]:
 def drawings(results: Results) -> Iterator[Drawing]:
     """Every figure, wide."""
     for workload, found in _present(results):
-        yield from _drawings(workload, found, base.WIDE_IN, "blindspots")
+        yield from (draws(name, width_in=base.WIDE_IN) for name, draws in _draws(workload, found))
 
 
 def _present(results: Results) -> Iterator[tuple[str, dict[str, pd.DataFrame]]]:
@@ -48,23 +48,22 @@ def _present(results: Results) -> Iterator[tuple[str, dict[str, pd.DataFrame]]]:
             yield workload.name, found
 
 
-def _drawings(
-    workload: str, found: dict[str, pd.DataFrame], width_in: float, prefix: str
-) -> Iterator[Drawing]:
+def _draws(workload: str, found: dict[str, pd.DataFrame]) -> Iterator[tuple[str, Draws]]:
     drawn = {name: table for name, table in found.items() if totals(table).sum() > 0}
     longest_ns = max((float(totals(table).max()) for table in drawn.values()), default=0.0)
     for name, table in drawn.items():
-        yield drawing(words.slug(prefix, workload, name), name, table, longest_ns, width_in)
+        yield (
+            words.slug("blindspots", workload, name),
+            partial(drawing, variant=name, table=table, longest_ns=longest_ns),
+        )
 
 
 def _view(results: Results, workload: str, found: dict[str, pd.DataFrame]) -> BlindSpotView:
     notes = {name: results.blindspots[name, workload][1] for name in found}
-    wide = _drawings(workload, found, base.WIDE_IN, "blindspots")
-    narrow = _drawings(workload, found, base.NARROW_IN, "narrow-blindspots")
     return BlindSpotView(
         workload=workload,
         headlines=tuple(_together({name: (said.headline,) for name, said in notes.items() if said.headline})),
-        figures=tuple(view(large, small) for large, small in zip(wide, narrow, strict=True)),
+        figures=tuple(in_both_widths(name, draws) for name, draws in _draws(workload, found)),
         tables=tuple(
             _table(words.slug("blindspots-table", workload, name), name, table)
             for name, table in found.items()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from fuselab.records.comparison import CostComparison
 from fuselab.report import words
-from fuselab.report.context import Cell, Column, FigureView, Link, Table
-from fuselab.report.figures import base, intervals
-from fuselab.report.figures.drawing import Drawing
+from fuselab.report.context import Cell, Column, Link, Table
+from fuselab.report.embed import Draws
+from fuselab.report.figures import intervals
 from fuselab.report.page import verdict_table
-from fuselab.report.page.distributions import view
 from fuselab.report.reading import Results
 
 _CAPTION = (
@@ -19,20 +20,15 @@ _COLUMNS = ("profiler", "step", "workload", "metric", "change", "interval", "lev
 _NUMERIC = {"change", "blocks"}
 
 
-def drawing(results: Results, width_in: float, name: str) -> Drawing | None:
+def draws(results: Results) -> Draws | None:
     rows = [row for row in results.costs if row.has_interval and _is_shown(results, row)]
     if not rows:
         return None
     labels = [(f"{row.profiler}: {row.step}", row) for row in rows]
     names = list(dict.fromkeys(row.profiler for row in rows))
     positions = {row.variant: names.index(row.profiler) + 1 for row in rows}
-    return intervals.ratios(name, labels, positions, results.plan.threshold, width_in, _CAPTION)
-
-
-def figure(results: Results) -> FigureView | None:
-    wide = drawing(results, base.WIDE_IN, "costs")
-    narrow = drawing(results, base.NARROW_IN, "costs-narrow")
-    return view(wide, narrow) if wide is not None else None
+    threshold = results.plan.threshold
+    return partial(intervals.ratios, rows=labels, variants=positions, threshold=threshold, caption=_CAPTION)
 
 
 def table(results: Results, links: tuple[Link, ...]) -> Table | None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pandas as pd
-from markupsafe import Markup
 
 from fuselab.report import words
-from fuselab.report.context import FigureGroup, FigureView
-from fuselab.report.embed import data_link
+from fuselab.report.context import FigureGroup
+from fuselab.report.embed import view
 from fuselab.report.figures import base, runs
-from fuselab.report.figures.drawing import Drawing, inline
+from fuselab.report.figures.drawing import Drawing
 from fuselab.report.page import inside_runs
 from fuselab.report.reading import Results
 
@@ -23,14 +22,6 @@ _SINCE = "the first entry of the log"
 
 Drawn = tuple[str, list[Drawing]]
 """A heading, and what stands below it."""
-
-
-def view(drawing: Drawing, narrow: Drawing | None = None) -> FigureView:
-    """`drawing` for the page: its SVG, its caption, its data."""
-    link = data_link(drawing.data, drawing.name)
-    small = Markup(inline(narrow, narrow.name)) if narrow is not None else None
-    links = (link,) if link else ()
-    return FigureView(drawing.name, Markup(inline(drawing, drawing.name)), small, drawing.caption, links)
 
 
 def distributions(results: Results) -> tuple[FigureGroup, ...]:

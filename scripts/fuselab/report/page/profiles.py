@@ -17,9 +17,8 @@ from fuselab.report.context import (
     Tab,
     Table,
 )
-from fuselab.report.embed import Carrier, is_flamegraph
+from fuselab.report.embed import Carrier, is_flamegraph, view
 from fuselab.report.page import over_time
-from fuselab.report.page.distributions import view
 from fuselab.report.reading import Results
 from fuselab.report.records import Processed
 

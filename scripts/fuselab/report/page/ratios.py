@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from fuselab.report import words
-from fuselab.report.context import FigureView
+from fuselab.report.embed import Draws
 from fuselab.report.figures import base, intervals
-from fuselab.report.figures.drawing import Drawing
 from fuselab.report.page import verdicts
-from fuselab.report.page.distributions import view
 from fuselab.report.reading import Results
 
 _CAPTION = (
@@ -16,7 +16,7 @@ _CAPTION = (
 )
 
 
-def drawing(results: Results, width_in: float, name: str) -> Drawing | None:
+def draws(results: Results) -> Draws | None:
     """None where no row has an interval: everything failed, or there are too few blocks."""
     plan = results.plan
     rows = sorted(verdicts.primary_rows(results), key=lambda row: verdicts.is_control(plan, row))
@@ -28,10 +28,5 @@ def drawing(results: Results, width_in: float, name: str) -> Drawing | None:
     ]
     if not labels:
         return None
-    return intervals.ratios(name, labels, base.places(plan.names()), plan.threshold, width_in, _CAPTION)
-
-
-def figure(results: Results) -> FigureView | None:
-    wide = drawing(results, base.WIDE_IN, "ratios")
-    narrow = drawing(results, base.NARROW_IN, "ratios-narrow")
-    return view(wide, narrow) if wide is not None else None
+    places = base.places(plan.names())
+    return partial(intervals.ratios, rows=labels, variants=places, threshold=plan.threshold, caption=_CAPTION)

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
 
 from fuselab.files import write_atomically
 from fuselab.report import counts, words
-from fuselab.report.context import Link, Page, Section
-from fuselab.report.embed import Carrier
-from fuselab.report.figures import palette
+from fuselab.report.context import FigureView, Link, Page, Section
+from fuselab.report.embed import Carrier, Draws, in_both_widths
 from fuselab.report.inputs import ReportInputs
 from fuselab.report.page import (
     blindspots,
@@ -27,42 +22,12 @@ from fuselab.report.page import (
     verdicts,
 )
 from fuselab.report.reading import Results
-
-_TICKS = re.compile(r"`([^`]+)`")
+from fuselab.report.templating import rendered
 
 
 def write_report(inputs: ReportInputs, out: Path) -> None:
     """Write the page of one experiment. Links in it are relative to `out`'s folder."""
-    write_atomically(out, templates().get_template("report.html.j2").render(page=page(inputs, out)))
-
-
-def templates() -> Environment:
-    loader = PackageLoader("fuselab.report")
-    environment = Environment(
-        loader=loader,
-        autoescape=True,  # whatever the file's ending: names and SQL results are text
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["ticks"] = ticks
-    environment.filters["percent"] = words.percent
-    environment.filters["period"] = words.period
-    environment.filters["counted"] = counts.counted
-    environment.filters["markdown"] = words.markdown
-    environment.globals["include_raw"] = lambda name: Markup(loader.get_source(environment, name)[0])
-    environment.globals["palette_light"] = Markup(palette.css(dark=False))
-    environment.globals["palette_dark"] = Markup(palette.css(dark=True))
-    return environment
-
-
-def ticks(text: str) -> Markup:
-    """Prose escaped, with what stands between backticks as code, as it is."""
-    parts = _TICKS.split(text)  # prose and code in turn
-    return Markup("").join(
-        Markup("<code>{}</code>").format(part) if i % 2 else escape(words.percents(part))
-        for i, part in enumerate(parts)
-    )
+    write_atomically(out, rendered("report.html.j2", page=page(inputs, out)))
 
 
 def page(inputs: ReportInputs, out: Path) -> Page:
@@ -84,7 +49,7 @@ def page(inputs: ReportInputs, out: Path) -> Page:
         warnings=(*shared, *cautions.cautions(results)),
         verdicts=judged,
         many=len(judged) > verdicts.MANY,
-        ratios=ratios.figure(results),
+        ratios=_figure("ratios", ratios.draws(results)),
         comparisons=verdict_table.comparison_table(results, (comparisons,)),
         reading=verdict_table.reading(plan),
         distributions=distributions.distributions(results),
@@ -93,7 +58,7 @@ def page(inputs: ReportInputs, out: Path) -> Page:
         span_recorders=blindspots.recorders(),
         profilers=views,
         queries=queries.queries(results, carrier),
-        costs=costs.figure(results),
+        costs=_figure("costs", costs.draws(results)),
         cost_table=costs.table(results, cost_links),
         cost_text=costs.text(results),
         provenance=provenance.provenance(results, carrier),
@@ -102,6 +67,10 @@ def page(inputs: ReportInputs, out: Path) -> Page:
         notes=plan.notes,
         overview=Link(carrier.href(inputs.folder.parent / "report.html"), "All experiments"),
     )
+
+
+def _figure(name: str, draws: Draws | None) -> FigureView | None:
+    return in_both_widths(name, draws) if draws else None
 
 
 _SECTIONS = (

@@ -19,7 +19,6 @@ from fuselab.report.embed import Carrier, csv_text
 from fuselab.report.figures.drawing import RC, Drawing, svg
 from fuselab.report.inputs import ReportInputs
 from fuselab.report.page import blindspots, provenance, verdict_table
-from fuselab.report.page.render import templates
 from fuselab.report.paper import crate, latex
 from fuselab.report.paper.gallery import as_pdf, gallery, pictures
 from fuselab.report.paper.machine import environment, fuselab_version
@@ -27,6 +26,7 @@ from fuselab.report.paper.methods import methods
 from fuselab.report.paper.uncommitted import Wanted, uncommitted
 from fuselab.report.reading import Results
 from fuselab.report.summary import summarise, summary_markdown
+from fuselab.report.templating import rendered
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """A zip's own first moment: the same files make the same bundle."""
@@ -57,11 +57,10 @@ def _files(inputs: ReportInputs, checkout: Path, out: Path, diffs: Wanted) -> It
     results = Results(inputs)
     drawings, tables = list(gallery(results)), list(_tables(results, Carrier(out)))
     drawn = list(pictures(results))
-    page = templates().get_template("bundle.md.j2")
     changed = [changes for path in inputs.builds if (changes := uncommitted(path))]
     left_out = [changes.build for changes in changed if not changes.packed(diffs)]
-    readme = page.render(
-        plan=results.plan, drawings=drawings, pictures=drawn, tables=tables, left_out=left_out
+    readme = rendered(
+        "bundle.md.j2", plan=results.plan, drawings=drawings, pictures=drawn, tables=tables, left_out=left_out
     )
     yield "README.md", readme.encode()
     yield "experiment.yaml", inputs.experiment.read_bytes()

@@ -28,18 +28,16 @@ class PictureFile:
 
 def gallery(results: Results) -> Iterator[Drawing]:
     """In the order of the page."""
-    verdicts = ratios.drawing(results, WIDE_IN, "ratios")
-    if verdicts is not None:
-        yield verdicts
+    if draws := ratios.draws(results):
+        yield draws("ratios", width_in=WIDE_IN)
     for _, drawings in (*distributions.block_drawings(results), *distributions.run_drawings(results)):
         yield from drawings
     yield from blindspots.drawings(results)
     for profiler in results.plan.profilers:
         for workload in results.plan.workloads:
             yield from over_time.drawings(results, profiler.name, workload.name)
-    cost = costs.drawing(results, WIDE_IN, "costs")
-    if cost is not None:
-        yield cost
+    if draws := costs.draws(results):
+        yield draws("costs", width_in=WIDE_IN)
 
 
 def pictures(results: Results) -> Iterator[PictureFile]:

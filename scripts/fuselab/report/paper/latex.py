@@ -8,6 +8,7 @@ import re
 
 from fuselab import foreign
 from fuselab.report.context import Column, Table
+from fuselab.report.words import pieces
 
 _SIGNS = {
     "\\": r"\textbackslash{}",
@@ -36,9 +37,11 @@ _SIGN = re.compile("|".join(map(re.escape, _SIGNS)))
 
 def escaped(text: str) -> str:
     """`text` as text in LaTeX. Code between backticks is set in typewriter."""
-    parts = re.split(r"`([^`]+)`", text)
-    safe = [_SIGN.sub(lambda sign: _SIGNS[sign[0]], part).replace("\n", " ") for part in parts]
-    return "".join(rf"\texttt{{{part}}}" if i % 2 else part for i, part in enumerate(safe))
+    safe = (
+        (_SIGN.sub(lambda sign: _SIGNS[sign[0]], part).replace("\n", " "), code)
+        for part, code in pieces(text)
+    )
+    return "".join(rf"\texttt{{{part}}}" if is_code else part for part, is_code in safe)
 
 
 LONGEST = 40

@@ -6,6 +6,7 @@ import io
 import zipfile
 import zlib
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -16,13 +17,13 @@ from fuselab.records.summary import Summary
 from fuselab.records.table import parse_rows
 from fuselab.report import counts, words
 from fuselab.report.context import Cell, Column, Fact, FigureView, Table
-from fuselab.report.figures import base, intervals
-from fuselab.report.figures.drawing import Drawing
+from fuselab.report.embed import in_both_widths
+from fuselab.report.figures import intervals
 from fuselab.report.inputs import ReportInputs
-from fuselab.report.page.distributions import view
 from fuselab.report.reading import Results
 from fuselab.report.reproduction.divergence import divergence
 from fuselab.report.summary import summarise
+from fuselab.report.templating import rendered
 
 _THERE, _HERE = "there", "here"
 _OPEN = ("inconclusive", "failed")
@@ -63,10 +64,8 @@ def write_reproduced(bundle: Path, inputs: ReportInputs, checkout: Path, out: Pa
 
     Raises ValueError if `bundle` is no bundle of this experiment.
     """
-    from fuselab.report.page.render import templates
-
     context = reproduction(bundle, inputs, checkout)
-    write_atomically(out, templates().get_template("reproduced.html.j2").render(page=context))
+    write_atomically(out, rendered("reproduced.html.j2", page=context))
 
 
 def reproduction(bundle: Path, inputs: ReportInputs, checkout: Path) -> Reproduction:
@@ -164,11 +163,8 @@ def _figure(pairs: list[Pair], threshold: float) -> FigureView | None:
     if not rows:
         return None
     places = {_THERE: 0, _HERE: 2}
-
-    def drawn(name: str, width_in: float) -> Drawing:
-        return intervals.ratios(name, rows, places, threshold, width_in, _CAPTION)
-
-    return view(drawn("reproduced", base.WIDE_IN), drawn("reproduced-narrow", base.NARROW_IN))
+    draws = partial(intervals.ratios, rows=rows, variants=places, threshold=threshold, caption=_CAPTION)
+    return in_both_widths("reproduced", draws)
 
 
 def _table(pairs: list[Pair]) -> Table:
