@@ -10,17 +10,12 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 
 from fuselab.errors import ChangedError
 from fuselab.files import flush, sha256, write_atomically
 
 SUMS = "SHA256SUMS"
-_DEPTHS = {"blocks": 3, "captures": 5, "costs": 3, "verify": 2}
-"""How deep below these folders of `results/<experiment>` a finished folder lies."""
-
-
 _SMALL_BYTES = 64 << 10
 
 
@@ -72,42 +67,23 @@ def quick_fault(folder: Path) -> str | None:
     return None
 
 
-def check_inputs(paths: Iterable[str]) -> None:
-    """Raise ChangedError if one of `paths`, relative to the repository, was measured or built and has changed since.
+def require_unchanged(folders: Iterable[Path]) -> None:
+    """Raise ChangedError if something in one of `folders` has changed since it was summed, or was not there then.
 
     What has changed is doubted from then on: the next call finds it by its date, however it was changed.
     """
-    for path in map(Path, dict.fromkeys(paths)):
-        if has_sums(path) and (found := _fault_once(path) or _stranger(path)):
-            raise ChangedError(found)
-
-
-def has_sums(path: Path) -> bool:
-    """Whether `path`, relative to the repository, is a folder that was finished with sums."""
-    match path.parts:
-        case ("results", "builds", _, _):
-            return True
-        case ("results", _, kind, *rest):
-            return len(rest) == _DEPTHS.get(kind)
-    return False
-
-
-@cache
-def _fault_once(folder: Path) -> str | None:
-    found = fault(folder)
-    if found is None:
-        return None
-    with suppress(OSError):
-        os.utime(folder / SUMS, (0, 0))
-    return f"{found}.\nNothing is made from it. The next call sets {folder} aside, and makes it again."
-
-
-def _stranger(folder: Path) -> str | None:
-    known = _read(folder) or {}
-    for path in sorted(_files(folder)):
-        if str(path.relative_to(folder)) not in known:
-            return f"{path} was not there when {folder} was finished, and would be read with it: move it elsewhere"
-    return None
+    for folder in folders:
+        if reason := fault(folder):
+            with suppress(OSError):
+                os.utime(folder / SUMS, (0, 0))
+            mend = f"Nothing is made from it. The next call sets {folder} aside, and makes it again."
+            raise ChangedError(f"{reason}.\n{mend}")
+        known = _read(folder) or {}
+        for path in sorted(_files(folder)):
+            if str(path.relative_to(folder)) not in known:
+                raise ChangedError(
+                    f"{path} was not there when {folder} was finished, and would be read with it: move it elsewhere"
+                )
 
 
 def _files(folder: Path) -> Iterator[Path]:

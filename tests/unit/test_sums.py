@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from fuselab import checksums
-from fuselab.checksums import SUMS, check_inputs, fault, has_sums, quick_fault, write_sums
+from fuselab.checksums import SUMS, fault, quick_fault, require_unchanged, write_sums
 from fuselab.errors import ChangedError
+from fuselab.records.places import is_summed
 
 FOLDER = "results/e/blocks/seq/0123456789ab/001"
 
@@ -20,7 +20,6 @@ FOLDER = "results/e/blocks/seq/0123456789ab/001"
 @pytest.fixture
 def block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    checksums._fault_once.cache_clear()
     folder = Path(FOLDER)
     (folder / "baseline").mkdir(parents=True)
     (folder / "block.json").write_text('{"block": 1}')
@@ -36,7 +35,7 @@ def test_sha256sum_says_the_same(block: Path) -> None:
     assert subprocess.run(argv, cwd=block, check=False, capture_output=True).returncode == 0
     assert fault(block) is None
     assert quick_fault(block) is None
-    check_inputs([FOLDER])
+    require_unchanged([Path(FOLDER)])
 
 
 def edited(path: Path) -> None:
@@ -72,7 +71,7 @@ def test_every_change_of_every_file_is_named(block: Path, name: str, change: Cal
     assert found is not None
     assert str(victim) in found or name == SUMS
     with pytest.raises(ChangedError, match="next call"):
-        check_inputs([FOLDER])
+        require_unchanged([Path(FOLDER)])
 
 
 def test_a_change_that_keeps_its_date_is_found_when_it_is_read_and_by_every_call_after_that(
@@ -86,7 +85,7 @@ def test_a_change_that_keeps_its_date_is_found_when_it_is_read_and_by_every_call
     os.utime(victim, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert quick_fault(block) is None
     with pytest.raises(ChangedError, match=r"baseline/perf\.data"):
-        check_inputs([FOLDER])
+        require_unchanged([Path(FOLDER)])
     assert "perf.data" in (quick_fault(block) or "")
 
 
@@ -107,7 +106,7 @@ def test_a_copy_with_new_dates_is_as_good(block: Path) -> None:
 def test_a_file_that_came_later_is_not_read_as_one_that_was_measured(block: Path) -> None:
     (block / "baseline/jeprof.9.heap").touch()
     with pytest.raises(ChangedError, match=r"jeprof\.9\.heap was not there"):
-        check_inputs([FOLDER])
+        require_unchanged([Path(FOLDER)])
     assert quick_fault(block) is None, "what was measured is still good"
 
 
@@ -125,4 +124,4 @@ def test_a_file_that_came_later_is_not_read_as_one_that_was_measured(block: Path
     ],
 )
 def test_what_carries_sums_is_known_by_its_path(path: str, finished: bool) -> None:
-    assert has_sums(Path(path)) == finished
+    assert is_summed(Path(path)) == finished

@@ -17,6 +17,7 @@ from fuselab.checksums import write_sums
 from fuselab.errors import BuildError
 from fuselab.files import sha256, write_json
 from fuselab.records.build import BuildRecord
+from fuselab.records.places import BUILD
 from fuselab.targets.model import Build, CargoBuild, CommandBuild, Installed, NoBuild
 
 
@@ -41,7 +42,7 @@ def make_build(request: BuildRequest, build: Build, out: Path, others: Sequence[
         case NoBuild():
             raise BuildError(f"target {request.target} has no program to build")
     _require_different(record, others)
-    write_json(out / "build.json", record)
+    write_json(out / BUILD, record)
     write_sums(out)
     return record
 
@@ -68,7 +69,7 @@ def _require_needs(request: BuildRequest, build: Build) -> None:
 
 
 def _require_different(record: BuildRecord, others: Sequence[Path]) -> None:
-    for other in (folder / "build.json" for folder in others):
+    for other in (folder / BUILD for folder in others):
         if not other.is_file():
             continue
         theirs = msgspec.json.decode(other.read_bytes(), type=BuildRecord)

@@ -16,6 +16,7 @@ import msgspec
 
 from fuselab.building.source import WORKTREE, git, stamp
 from fuselab.files import sha256
+from fuselab.records.places import Results
 from fuselab.targets.model import CargoBuild, CommandBuild, Installed, NoBuild, ProfilerSupport, Target
 
 FRAME_POINTERS = ("-C", "force-frame-pointers=yes")
@@ -71,7 +72,7 @@ class BuildRequest:
 
     def path(self) -> str:
         """Of the program, relative to the repository; absolute for installed ones."""
-        return self.binary if self.kind == "installed" else f"results/builds/{self.folder}/{self.binary}"
+        return self.binary if self.kind == "installed" else str(Results().build(self.folder) / self.binary)
 
 
 def bench_request(request: BuildRequest, bench: str) -> BuildRequest:

@@ -34,11 +34,14 @@ def command(file: str, sql: str | None, as_json: bool) -> None:
     from fuselab.errors import QueryError
     from fuselab.queries import catalogue
     from fuselab.queries.asking import run
+    from fuselab.records.places import Results
 
     path = experiment_path(file)
-    home = repository(path) / "results" / path.stem
+    home = Results(repository(path)).experiment(path.stem).folder
     if not home.is_dir():
-        fail(f"{path.stem} has no results yet: snakemake --cores all results/{path.stem}/report.html")
+        fail(
+            f"{path.stem} has no results yet: snakemake --cores all {Results().experiment(path.stem).report}"
+        )
     if sql is None:
         with catalogue.connect(home) as database:
             _tables(database, as_json)

@@ -69,7 +69,7 @@ def build(plan: Plan, loaded: Loaded, variant: str, profiler: str, root: Path) -
     spec = plan.build_of(variant, profiler)
     if spec is None:
         return
-    out = root / "results" / "builds" / spec.folder
+    out = Results(root).build(spec.folder)
     if quick_fault(out):  # not there, or changed since
         make_build(spec, loaded.targets[spec.target].build, out)
 

@@ -41,9 +41,10 @@ def command(run: str, as_json: bool) -> None:
 
 def records(written: str) -> list[Path]:
     """Record files at, or below, a path as it is written."""
+    from fuselab.records.places import Results
     from fuselab.records.run import OUTCOMES
 
-    for base in (Path.cwd(), repository(), repository() / "results"):
+    for base in (Path.cwd(), repository(), Results(repository()).folder):
         path = base / written
         if path.is_file():
             return [path]

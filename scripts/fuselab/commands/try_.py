@@ -57,6 +57,7 @@ def command(
     from fuselab.commands.draft import from_here, make_trial, notes
     from fuselab.errors import TrialError
     from fuselab.experiment.loading import load_experiment
+    from fuselab.records.places import Results
 
     root = repository()
     argv = from_here(argv)
@@ -72,12 +73,12 @@ def command(
         click.echo(f"note: {note}")
     with errors_end_here():
         load_experiment(root / trial.experiment, root)
-    report = f"results/{trial.name}/report.html"
+    home = Results().experiment(trial.name)
     if only_write:
-        click.echo(f"next: snakemake --cores all {report}")
+        click.echo(f"next: snakemake --cores all {home.report}")
         return
     try:
-        code = run_to_the_end([sys.executable, "-m", "snakemake", "--cores", "all", report], root)
+        code = run_to_the_end([sys.executable, "-m", "snakemake", "--cores", "all", str(home.report)], root)
     except Stopped as stopped:
         fail(f"stopped by {stopped}; the same call goes on from here", 128 + stopped.number)
     look = (
@@ -85,8 +86,8 @@ def command(
     )
     if code != 0:
         fail(f"the experiment did not finish. {look}")
-    click.echo(f"the report: {root / report}")
-    reasons = _failures(root / "results" / trial.name / "comparisons.csv")
+    click.echo(f"the report: {root / home.report}")
+    reasons = _failures(root / home.comparisons)
     if reasons:
         fail("\n".join([*reasons, look]))
 

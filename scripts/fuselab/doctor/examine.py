@@ -9,6 +9,7 @@ from fuselab.doctor import machine, noise, tools
 from fuselab.doctor.base import Line
 from fuselab.experiment.loading import Loaded
 from fuselab.paths import cache_folder
+from fuselab.records.places import Results
 
 
 def examine(root: Path, loaded: Loaded | None) -> Iterator[Line]:
@@ -22,9 +23,7 @@ def examine(root: Path, loaded: Loaded | None) -> Iterator[Line]:
     yield from noise.governor()
     yield from noise.load()
     own = loaded.experiment.state if loaded else None
-    yield from noise.disk(
-        "results and the state of runs", Path(own or root / "results" / "state").expanduser(), "fuselab clean"
-    )
+    yield from noise.disk("results and the state of runs", Results(root).state_of(own), "fuselab clean")
     # All of it is made again when it is needed.
     yield from noise.disk("builds and caches", cache_folder(), f"rm -r {cache_folder()}")
     if loaded is not None:

@@ -7,11 +7,13 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from fuselab.checksums import check_inputs
+from fuselab.checksums import require_unchanged
 from fuselab.errors import FuselabError
 from fuselab.files import unusable
+from fuselab.records.places import is_summed
 from fuselab.screen import keep_screen, on_screen
 from fuselab.system.namespaces import PARENT, follow_parent
 
@@ -34,7 +36,7 @@ def job(snakemake: Any) -> Iterator[Any]:
         keep_screen()
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
-        check_inputs(snakemake.input)
+        require_unchanged(filter(is_summed, map(Path, dict.fromkeys(snakemake.input))))
         yield snakemake
     except FuselabError as error:
         print(f"\n{error}", file=sys.stderr, flush=True)

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from fuselab.errors import UnreadableError
-from fuselab.measuring.aside import Aside, home_of
+from fuselab.measuring.aside import Aside, place_aside
 from fuselab.records.block import BlockRecord, read_block, standing
 from fuselab.records.capture import read_capture
 from fuselab.records.places import BLOCK, VERIFY
@@ -57,7 +57,7 @@ def _status(folder: Path) -> str:
 
 def kept(out: Path) -> Path | None:
     """What was set aside, because of a failure, of the measurement at `out` (results/<experiment>/...)."""
-    found = home_of(out).glob(f"*/{ANEW}")
+    found = place_aside(out).glob(f"*/{ANEW}")
     return max((path.parent for path in found), key=lambda path: int(path.name), default=None)
 
 

@@ -14,7 +14,7 @@ from fuselab.checksums import SUMS, quick_fault
 from fuselab.files import next_numbered, rename, write_atomically
 from fuselab.records.block import read_block
 from fuselab.records.capture import read_capture
-from fuselab.records.places import BLOCK
+from fuselab.records.places import BLOCK, home_of
 
 REASON = "set-aside.txt"
 Doubt = Callable[[Path], str | None]
@@ -68,16 +68,16 @@ def _code(folder: Path) -> str:
     return (read_block(folder) if (folder / BLOCK).is_file() else read_capture(folder)).code
 
 
-def home_of(folder: Path, attempts: Path | None = None) -> Path:
+def place_aside(folder: Path, attempts: Path | None = None) -> Path:
     """Where below `attempts` (of its own experiment, if none is given) `folder` is moved when it is set aside."""
-    results, experiment, *rest = folder.parts
-    attempts = attempts or Path(results, experiment, "attempts")
+    _, experiment, *rest = folder.parts
+    attempts = attempts or home_of(folder).attempts
     return attempts / ".".join(rest if experiment == attempts.parent.name else (experiment, *rest))
 
 
 def set_aside(aside: Aside, attempts: Path) -> Path:
     """Move the folder below `attempts`, where `fuselab clean` finds it; where it is now."""
-    place = next_numbered(home_of(aside.folder, attempts))
+    place = next_numbered(place_aside(aside.folder, attempts))
     rename(aside.folder, place)
     write_atomically(place / aside.note, f"{aside.reason}\n")
     print(f"{aside.reason}: it is made again, and what was there is in {place}", file=sys.stderr)

@@ -17,7 +17,7 @@ from fuselab.files import next_numbered, read_json, rename, write_json
 from fuselab.measuring import anew
 from fuselab.records.design import Pair
 from fuselab.records.failures import Failure
-from fuselab.records.places import Results
+from fuselab.records.places import Results, home_of
 from fuselab.records.request import Load, MountConfig, Purpose, RunRequest
 from fuselab.records.run import RunRecord
 from fuselab.rig.run import execute
@@ -125,7 +125,7 @@ def settle(attempt: Path, name: str, record: object, out: Path) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     rename(attempt, out)
     for folder in (attempt.parent, attempt.parent.parent):
-        if folder.name != "attempts" and folder.is_dir() and not any(folder.iterdir()):
+        if folder != home_of(out).attempts and folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
     if (kept := anew.kept(out)) is not None:
         anew.done(kept)

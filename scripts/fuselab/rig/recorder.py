@@ -18,6 +18,7 @@ from fuselab import foreign
 from fuselab.code import measuring_code
 from fuselab.errors import Fault
 from fuselab.files import sha256
+from fuselab.records.places import BUILD
 from fuselab.records.request import REQUEST, RIG_VERSION, RunRequest
 from fuselab.records.run import (
     OUTCOMES,
@@ -146,7 +147,7 @@ def _binary_sha256(request: RunRequest) -> str | None:
         return None
     if request.mount.build is not None:
         try:
-            noted = msgspec.json.decode(binary.with_name("build.json").read_bytes(), type=dict[str, object])
+            noted = msgspec.json.decode(binary.with_name(BUILD).read_bytes(), type=dict[str, object])
             return str(noted["sha256"])
         except (OSError, KeyError, msgspec.DecodeError):
             pass

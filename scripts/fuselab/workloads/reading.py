@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from fuselab import workloads
+from fuselab.records.places import RUN
 from fuselab.workloads.base import Metric, Traffic
 
 UNREAD = "fuselab cannot read what the load wrote"
@@ -43,7 +44,7 @@ def traffic(kind: str, run: Path) -> Traffic:
 
 
 def _unread(run: Path) -> bool:
-    record = run / "run.json"
+    record = run / RUN
     if not record.is_file():
         return False
     marks = msgspec.json.decode(record.read_bytes(), type=_Marked).marks
