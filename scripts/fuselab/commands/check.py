@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from fuselab.commands.common import experiment_path, print_json, repository, shorter
-from fuselab.commands.missing import missing_of_target, missing_programs, shown
 from fuselab.doctor.base import Line
+from fuselab.doctor.missing import notes as notes_of
+from fuselab.doctor.missing import shown
 from fuselab.schema.errors import ExperimentErrors, Problem
 
 
@@ -57,6 +58,7 @@ def look_at(path: Path) -> tuple[tuple[Problem, ...], list[Line]]:
     """
     from fuselab import profilers
     from fuselab.experiment.loading import load_experiment
+    from fuselab.experiment.needs import needs_of, needs_of_target
     from fuselab.targets.loading import load_target
     from fuselab.targets.services import load_service
 
@@ -64,10 +66,11 @@ def look_at(path: Path) -> tuple[tuple[Problem, ...], list[Line]]:
     place = path.resolve()
     try:
         if place.name == "target.yaml":
-            return (), missing_of_target(load_target(place.parent.name, place.parents[2], profilers.REGISTRY))
+            target = load_target(place.parent.name, place.parents[2], profilers.REGISTRY)
+            return (), notes_of(needs_of_target(target))
         if place.parent == root / "services":
             load_service(place.stem, root)
             return (), []
-        return (), missing_programs(load_experiment(path, root))
+        return (), notes_of(needs_of(load_experiment(path, root)))
     except ExperimentErrors as errors:
         return errors.problems, []

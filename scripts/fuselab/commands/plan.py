@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print the forecast as JSON.")
 def command(file: str, as_json: bool) -> None:
     """Say what an experiment has, what it still takes, and what size of change it can find. Runs nothing."""
-    from fuselab.commands.missing import missing_programs, shown
+    from fuselab.doctor.missing import notes as notes_of
+    from fuselab.doctor.missing import shown
     from fuselab.experiment.loading import load_experiment
+    from fuselab.experiment.needs import needs_of
     from fuselab.workflow.estimate import estimate
 
     path = experiment_path(file)
@@ -31,7 +33,7 @@ def command(file: str, as_json: bool) -> None:
         loaded = load_experiment(path, root)
         plan = plan_of(loaded)
     found = estimate(plan, root)
-    notes = missing_programs(loaded)
+    notes = notes_of(needs_of(loaded))
     if as_json:
         totals = {"seconds": found.seconds, "bytes": found.bytes}
         print_json({"forecast": found, **totals, "skipped": plan.skipped, "notes": notes})

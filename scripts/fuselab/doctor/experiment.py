@@ -1,51 +1,47 @@
-"""What one experiment needs beyond what all do: its targets' programs and sources, services, profilers."""
+"""What one experiment needs beyond what all do: programs, sources, what profilers can see."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fuselab.building.build import missing
+from fuselab import profilers
 from fuselab.doctor.base import Line, bad, note, ok
 from fuselab.doctor.tools import version_of
 from fuselab.experiment.loading import Loaded
-from fuselab.programs import apt_install, installed
-from fuselab.targets.model import CargoBuild, CommandBuild, Installed, Target
+from fuselab.experiment.needs import Need, needs_of
+from fuselab.programs import installed
+from fuselab.targets.model import CargoBuild, CommandBuild, Target
 
 
 def needs(loaded: Loaded) -> Iterator[Line]:
+    # Programs that fuselab itself calls have their lines already.
+    yield from (_program(need) for need in needs_of(loaded) if need.role in ("built with", "called"))
     for target in loaded.targets.values():
-        yield from _target(target)
-    for name, service in loaded.services.items():
-        argvs = (service.argv, *service.prepare, *((service.ready_argv,) if service.ready_argv else ()))
-        for program in dict.fromkeys(argv[0] for argv in argvs):
-            if installed(program):
-                yield ok(f"service {name}", program)
-            else:
-                yield bad(f"service {name}", f"`{program}` is not installed", apt_install(program, of=name))
+        yield from _source(target)
     yield from _profilers(loaded)
-    yield from _network(loaded)
-
-
-def _target(target: Target) -> Iterator[Line]:
-    build = target.build
-    what = f"target {target.name}"
-    for name, package in missing(build).items():
-        yield bad(
-            what, f"it is built with `{name}`, which is not installed", f"sudo apt-get install {package}"
+    if loaded.experiment.network == "host":
+        yield note(
+            "network", "host: ports are shared with this machine, and other traffic is not kept out of runs"
         )
+
+
+def _program(need: Need) -> Line:
+    if need.here:
+        return ok(need.of, (version_of(need.version) if need.version else None) or need.program)
+    if need.role == "built with":
+        return bad(need.of, f"it is built with `{need.program}`, which is not installed", need.mend)
+    return bad(need.of, f"`{need.program}` is not installed", need.mend)
+
+
+def _source(target: Target) -> Iterator[Line]:
+    build, what = target.build, f"target {target.name}"
     match build:
-        case Installed():
-            if not installed(build.binary):
-                yield bad(what, f"`{build.binary}` is not installed", apt_install(build.binary))
-            else:
-                yield ok(what, (version_of(build.version) if build.version else None) or build.binary)
         case CargoBuild():
-            if not installed("cargo"):
-                yield bad(
-                    what, "it is built by cargo, which is not installed", "install rustup (https://rustup.rs)"
-                )
-            else:
+            if installed("cargo"):
                 yield ok(what, f"source in {build.source}")
+            else:
+                mend = "install rustup (https://rustup.rs)"
+                yield bad(what, "it is built by cargo, which is not installed", mend)
         case CommandBuild():
             if installed(build.argv[0]) or (build.source and (build.source / build.argv[0]).exists()):
                 yield ok(what, f"source in {build.source}, built by {build.argv[0]}")
@@ -54,17 +50,8 @@ def _target(target: Target) -> Iterator[Line]:
 
 
 def _profilers(loaded: Loaded) -> Iterator[Line]:
-    from fuselab.profilers import REGISTRY
-
     for name in dict.fromkeys(name for names in loaded.experiment.profilers for name in names):
         for target in loaded.targets.values():
-            capability = REGISTRY[name].capability(target)
+            capability = profilers.REGISTRY[name].capability(target)
             if capability.level != "ok":
                 yield note(f"{name}, {target.name}", f"{capability.level}: {capability.reason}")
-
-
-def _network(loaded: Loaded) -> Iterator[Line]:
-    if loaded.experiment.network == "host":
-        yield note(
-            "network", "host: ports are shared with this machine, and other traffic is not kept out of runs"
-        )

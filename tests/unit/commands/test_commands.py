@@ -111,6 +111,14 @@ class TestMissingPrograms:
             "note: load w: `nosuchtool` is not on PATH here: the machine that measures needs it",
         ]
 
+    def test_the_doctor_looks_at_steps_and_commands_too(self, fuselab, repository: Path):
+        self.write(repository)
+        done = fuselab("doctor", "gone", "--json")
+        assert done.exit_code == 1
+        lines = {line["text"]: line for line in json.loads(done.output) if line["level"] == "bad"}
+        for program in ("nosuchfs", "nosuchmkfs", "nosuchtool"):
+            assert lines[f"`{program}` is not installed"]["mend"] == f"sudo apt-get install {program}"
+
     def test_a_target_by_itself_has_its_own(self, fuselab, repository: Path):
         self.write(repository)
         assert fuselab("check", "targets/gone").output.count("note: target gone") == 2
