@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fuselab.analysis.captured import each_readable
 from fuselab.analysis.folded import Folded
 from fuselab.analysis.spans import table
 from fuselab.analysis.spans.columns import Bools, Ints
@@ -110,29 +111,25 @@ def read_traces(
     """
     if len(traces) == 1:
         return read_trace(traces[0], out, edges, scratch)
-    unread: list[ProfileError] = []
-    parts: dict[Path, TraceSummary] = {}
     with tempfile.TemporaryDirectory(prefix="fuselab-traces-", dir=scratch) as folder:
-        for number, trace in enumerate(traces):
-            part = Path(folder) / f"{number}.parquet"
-            try:
-                parts[part] = read_trace(trace, part, edges, scratch)
-            except ProfileError as error:
-                unread.append(error)
-        if not parts:
-            raise unread[0]
+
+        def read_part(trace: Path) -> tuple[Path, TraceSummary]:
+            part = Path(folder) / f"{traces.index(trace)}.parquet"
+            return part, read_trace(trace, part, edges, scratch)
+
+        read, unread = each_readable(traces, read_part)
         draft = out.with_name(f".{out.name}.draft")
-        table.join(list(parts), draft)
+        table.join([part for part, _ in read], draft)
         draft.replace(out)
-    read = parts.values()
+    summaries = [summary for _, summary in read]
     return TraceSummary(
-        spans=sum(one.spans for one in read),
-        unclosed=sum(one.unclosed for one in read),
-        orphan_ends=sum(one.orphan_ends for one in read),
-        cut=any(one.cut for one in read),
-        style=max(one.style for one in read),
-        duration_us=max(one.duration_us for one in read),
-        unread=tuple(error.reason for error in unread),
+        spans=sum(summary.spans for summary in summaries),
+        unclosed=sum(summary.unclosed for summary in summaries),
+        orphan_ends=sum(summary.orphan_ends for summary in summaries),
+        cut=any(summary.cut for summary in summaries),
+        style=max(summary.style for summary in summaries),
+        duration_us=max(summary.duration_us for summary in summaries),
+        unread=unread,
     )
 
 

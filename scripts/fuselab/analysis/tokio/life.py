@@ -46,8 +46,9 @@ class Life:
         if self._depth > 1:
             return
         if self._enters:
-            self._busy_before_ns += self._stop_ns - self._start_ns
-            self._longest_before_ns = max(self._longest_before_ns, self._stop_ns - self._start_ns)
+            last_ns = self._stop_ns - self._start_ns
+            self._busy_before_ns += last_ns
+            self._longest_before_ns = max(self._longest_before_ns, last_ns)
             self._scheduled_before_ns += self._scheduled_last_ns
             woken = self._wake_ns >= self._start_ns
             self._scheduled_last_ns = max(0, at_ns - max(self._wake_ns, self._stop_ns)) if woken else 0
@@ -137,16 +138,25 @@ class Lives:
         event = line.Enter or line.Exit or line.Waker or line.Spawn or line.Close
         if event is None:
             return
-        found = None if line.Spawn is not None else self._open.get(event.id)
-        at_ns = self._steady(event.at.ns, None if line.Waker is not None else found)
+        life = None if line.Spawn else self._open.get(event.id)
+        at_ns = self._steady(event.at.ns, None if line.Waker else life)
         self.events += 1
         self.first_ns = min(self.first_ns or at_ns, at_ns)
         self.last_ns = max(self.last_ns, at_ns)
-        if line.Spawn is not None:
+        if line.Spawn:
             life = self._open[event.id] = Life(event.id, at_ns, line.Spawn.fields)
             self.all.append(life)
-        elif found is not None:
-            self._happen(found, line, at_ns)
+        elif life is None:
+            return
+        elif line.Enter:
+            life.enter(at_ns)
+        elif line.Exit:
+            life.exit(at_ns)
+        elif line.Waker:
+            life.waker(line.Waker, at_ns)
+        else:
+            life.closed_ns = at_ns
+            del self._open[life.id]
 
     def _steady(self, at_ns: int, polled: Life | None) -> int:
         """The recording has the time of day, which may be set back. It then goes on from the last moment before.
@@ -158,14 +168,3 @@ class Lives:
             self.stepped_ns += self.last_ns - at_ns
             return self.last_ns
         return at_ns
-
-    def _happen(self, life: Life, line: Line, at_ns: int) -> None:
-        if line.Enter is not None:
-            life.enter(at_ns)
-        elif line.Exit is not None:
-            life.exit(at_ns)
-        elif line.Waker is not None:
-            life.waker(line.Waker, at_ns)
-        else:
-            life.closed_ns = at_ns
-            del self._open[life.id]

@@ -78,11 +78,10 @@ def read_state(path: Path) -> State:
     by_id: dict[int, str] = {}
     places: defaultdict[Sort, set[str]] = defaultdict(set)
     for task in update.task_update.new_tasks:
-        fields = {field.str_name: _value(field) for field in task.fields}
-        place = _place(task.location)
+        fields = {field.str_name: field.u64_val or field.str_val or field.debug_val for field in task.fields}
         task_id = fields.get("task.id")
-        if place and isinstance(task_id, int):
-            by_id[task_id] = place
+        if task.location.file and isinstance(task_id, int):
+            place = by_id[task_id] = short_place(task.location.file, task.location.line)
             places[_sort(fields)].add(place)
     return State(
         by_id=by_id,
@@ -98,14 +97,6 @@ def short_place(file: str, line: int) -> str:
 
 def _sort(fields: Mapping[str, object]) -> Sort:
     return tuple(fields.get(name) or "" for name in _SORT)
-
-
-def _value(field: Any) -> object:
-    return field.u64_val or field.str_val or field.debug_val
-
-
-def _place(location: Any) -> str:
-    return short_place(location.file, location.line) if location.file else ""
 
 
 @cache

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from fuselab import foreign
+from fuselab.analysis.captured import each_readable
 from fuselab.analysis.folded import Folded, safe_frame
 from fuselab.analysis.symbols.labels import of_instance
 from fuselab.analysis.tokio.events import Reader
@@ -74,11 +75,11 @@ class Task:
     @property
     def label(self) -> str:
         """What stands for tasks of one sort: their common name, their kind and function, or where they were spawned."""
-        if self.name or self.function or not self.location:
-            return (self.name and of_instance(self.name)) or ": ".join(
-                filter(None, (self.kind, self.function))
-            )
-        return f"{self.kind} at {self.location}"
+        if self.name:
+            return of_instance(self.name)
+        if self.location and not self.function:
+            return f"{self.kind} at {self.location}"
+        return ": ".join(filter(None, (self.kind, self.function)))
 
 
 @dataclass(frozen=True)
@@ -119,23 +120,16 @@ def read_tasks(recording: Path, state: State | None = None) -> Recording:
         reader = Reader(file)
         for line in reader:
             lives.take(line)
-    if not lives.events:
-        raise ProfileError(
-            f"The recording {recording.name} has 0 events: no task reached the console.", _CONSOLE_FILTER
-        )
     if not lives.all:
-        raise ProfileError(
-            f"The recording {recording.name} has {lives.events} events but no task.", _CONSOLE_FILTER
-        )
-    tasks = tuple(_task(life, lives.first_ns, lives.last_ns, state) for life in lives.all)
-    waiting = tuple(
+        events = "events but no task" if lives.events else "events: no task reached the console"
+        raise ProfileError(f"The recording {recording.name} has {lives.events} {events}.", _CONSOLE_FILTER)
+    tasks = [_task(life, lives.first_ns, lives.last_ns, state) for life in lives.all]
+    waiting = (
         task.label
         for task, life in zip(tasks, lives.all, strict=True)
         if task.kind in WOKEN_KINDS and life.waits() and not task.function.startswith(_RUNTIME)
     )
-    return Recording(
-        tasks, cut=reader.cut, skipped=reader.skipped, stepped_ns=lives.stepped_ns, waiting=waiting
-    )
+    return Recording(tuple(tasks), reader.cut, reader.skipped, lives.stepped_ns, waiting=tuple(waiting))
 
 
 def read_recordings(recordings: Sequence[Path], state: State | None = None) -> Recording:
@@ -146,21 +140,14 @@ def read_recordings(recordings: Sequence[Path], state: State | None = None) -> R
     """
     if len(recordings) == 1:
         return read_tasks(recordings[0], state)
-    read: list[Recording] = []
-    refusals: list[ProfileError] = []
-    for path in recordings:
-        try:
-            read.append(read_tasks(path, replace(state, by_id={}) if state else None))
-        except ProfileError as refusal:
-            refusals.append(refusal)
-    if not read:
-        raise refusals[0]
+    shared = replace(state, by_id={}) if state else None
+    read, unread = each_readable(recordings, lambda path: read_tasks(path, shared))
     return Recording(
         tasks=tuple(task for one in read for task in one.tasks),
         cut=any(one.cut for one in read),
         skipped=sum(one.skipped for one in read),
         stepped_ns=max(one.stepped_ns for one in read),
-        unread=tuple(refusal.reason for refusal in refusals),
+        unread=unread,
         waiting=tuple(label for one in read for label in one.waiting),
     )
 
@@ -169,23 +156,20 @@ def task_stacks(tasks: Iterable[Task]) -> Folded:
     """`label; busy | scheduled | idle`, summed over the tasks of one label. The runtime's own workers are left out."""
     sums: Counter[tuple[str, ...]] = Counter()
     for task in tasks:
-        if task.function.startswith(_RUNTIME):
-            continue
-        label = safe_frame(task.label)
-        sums[label, "busy"] += task.busy_ns
-        sums[label, "scheduled"] += task.scheduled_ns or 0
-        sums[label, "idle"] += task.idle_ns
-    return Folded({stack: value for stack, value in sums.items() if value}, TASK_UNIT)
+        if not task.function.startswith(_RUNTIME):
+            label = safe_frame(task.label)
+            sums[label, "busy"] += task.busy_ns
+            sums[label, "scheduled"] += task.scheduled_ns or 0
+            sums[label, "idle"] += task.idle_ns
+    return Folded(dict(+sums), TASK_UNIT)
 
 
 def never_woken(labels: Sequence[str]) -> str:
     """`12 tasks: flush (10), compact (2)`: what a run that hung waited for, as far as tasks show it."""
-    counted = [f"{label} ({count})" for label, count in Counter(labels).most_common(_MOST_LABELS)]
-    return (
-        f"The run hung, and {len(labels)} tasks had not been woken since their last poll: {', '.join(counted)}."
-        if labels
-        else "The run hung, and every task had been woken since its last poll: none waits for another."
-    )
+    if not labels:
+        return "The run hung, and every task had been woken since its last poll: none waits for another."
+    counted = ", ".join(f"{label} ({count})" for label, count in Counter(labels).most_common(_MOST_LABELS))
+    return f"The run hung, and {len(labels)} tasks had not been woken since their last poll: {counted}."
 
 
 def write_tasks(path: Path, tasks: Sequence[Task]) -> None:
