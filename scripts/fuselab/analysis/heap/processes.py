@@ -57,14 +57,16 @@ def read_all(names: Iterable[DumpName], build_ids: Mapping[str, str]) -> tuple[l
         except ProfileError as refusal:
             broken.append(refusal)
         else:
-            found[name.pid, _image(dump)].append(replace(dump, stacks=_as_asked(dump)))
+            image = next(((mapped.start, mapped.module) for mapped in dump.mappings), None)
+            found[name.pid, image].append(replace(dump, stacks=_as_asked(dump)))
     if broken and not found:
         raise broken[-1]
     processes = [
         HeapProcess(pid, image, tuple(sorted(dumps, key=lambda dump: dump.name.seq)))
         for (pid, image), dumps in found.items()
     ]
-    return sorted(processes, key=_size), [refusal.reason for refusal in broken]
+    processes.sort(key=lambda process: (-len(process.dumps), process.pid))
+    return processes, [refusal.reason for refusal in broken]
 
 
 def _as_asked(dump: HeapDump) -> Mapping[str, tuple[int, int]]:
@@ -92,14 +94,6 @@ def _as_asked(dump: HeapDump) -> Mapping[str, tuple[int, int]]:
 _SAME_CLASS = 0.001
 _ROUNDED = 0.79
 """The smallest share of a size class that a block in it asks for: anything below is a file that was cut."""
-
-
-def _size(process: HeapProcess) -> tuple[int, int]:
-    return -len(process.dumps), process.pid
-
-
-def _image(dump: HeapDump) -> Image | None:
-    return next(((mapped.start, mapped.module) for mapped in dump.mappings), None)
 
 
 def of_target(

@@ -136,14 +136,16 @@ def read_heap(
 class _Dump:
     """A dump with names, without what the runtime allocated before the program began."""
 
-    pid: int
     dump: HeapDump
     names: Mapping[str, HeapStack]
-    estimates: Mapping[str, Estimate]
 
-    @property
-    def at_exit(self) -> bool:
-        return self.dump.name.kind == "final"
+    @cached_property
+    def estimates(self) -> Mapping[str, Estimate]:
+        return {
+            key: unbias(count, size, self.dump.mean_sample_bytes)
+            for key, (count, size) in self.dump.stacks.items()
+            if not self.names[key].startup
+        }
 
     @cached_property
     def total(self) -> Estimate:
@@ -154,16 +156,7 @@ def _with_names(processes: Sequence[HeapProcess], symbols: Symbols) -> list[list
     """The dumps of each process, in their order."""
     dumps = [dump for process in processes for dump in process.dumps]
     named = iter(zip(dumps, name_stacks(dumps, symbols), strict=True))
-    return [[_named(process.pid, *next(named)) for _ in process.dumps] for process in processes]
-
-
-def _named(pid: int, dump: HeapDump, names: Mapping[str, HeapStack]) -> _Dump:
-    estimates = {
-        key: unbias(count, size, dump.mean_sample_bytes)
-        for key, (count, size) in dump.stacks.items()
-        if not names[key].startup
-    }
-    return _Dump(pid, dump, names, estimates)
+    return [[_Dump(*next(named)) for _ in process.dumps] for process in processes]
 
 
 def _moments(processes: Sequence[Sequence[_Dump]]) -> Iterator[tuple[_Dump, tuple[_Dump, ...]]]:
@@ -176,16 +169,16 @@ def _moments(processes: Sequence[Sequence[_Dump]]) -> Iterator[tuple[_Dump, tupl
         for clock, dumps in zip(clocks, processes, strict=True)
     )
     for _, dump in heapq.merge(*timed, key=lambda item: item[0]):
-        running[dump.pid] = dump
+        running[dump.dump.name.pid] = dump
         yield dump, tuple(running.values())
-        if dump.at_exit:
-            del running[dump.pid]
+        if dump.dump.name.kind == "final":
+            del running[dump.dump.name.pid]
 
 
 def _point(dump: _Dump, running: Sequence[_Dump]) -> HeapPoint:
     live, name = Estimate.added(each.total for each in running), dump.dump.name
     written_ns = dump.dump.written_ns
-    return HeapPoint(dump.pid, name.seq, name.kind, written_ns, live.bytes, live.objects, live.sd_bytes)
+    return HeapPoint(name.pid, name.seq, name.kind, written_ns, live.bytes, live.objects, live.sd_bytes)
 
 
 def _summed(looked_at: Sequence[HeapProcess], symbols: Symbols, caveats: tuple[str, ...]) -> Heap:

@@ -37,18 +37,17 @@ def name_stacks(dumps: Sequence[HeapDump], symbols: Symbols) -> list[Mapping[str
     for dump in dumps:
         known = stacks[dump.mappings]
         known.update({stack: addresses_of(stack) for stack in dump.stacks if stack not in known})
-    places = {mappings: _places(mappings, group) for mappings, group in stacks.items()}
+    places = {
+        mappings: {address: space.locate(address) for stack in group.values() for address in stack}
+        for mappings, group in stacks.items()
+        if (space := AddressSpace(mappings))
+    }
     names = symbols.name(place for group in places.values() for place in group.values() if place)
     named = {
         mappings: {stack: _name(addresses, places[mappings], names) for stack, addresses in group.items()}
         for mappings, group in stacks.items()
     }
     return [named[dump.mappings] for dump in dumps]
-
-
-def _places(mappings: Mappings, stacks: Mapping[str, Sequence[int]]) -> dict[int, Place | None]:
-    space = AddressSpace(mappings)
-    return {address: space.locate(address) for stack in stacks.values() for address in stack}
 
 
 def _name(

@@ -29,14 +29,10 @@ _GO_LOOKS, _GO_POLLS = "runtime.findRunnable", "runtime.netpoll"
 
 def is_idle(functions: Sequence[str]) -> bool:
     """Whether a thread that left the CPU with this stack, root first, waits for something to do."""
+    innermost = next((name for name in reversed(functions) if not _SWITCH.match(name)), "")
     return (
-        _waits_for_request(functions)
+        _NEXT_REQUEST.match(innermost) is not None
         or any(_LOOKS_FOR_WORK.match(name) for name in functions)
         or (_GO_LOOKS, _GO_POLLS) in pairwise(functions)
         or any(_POOL.match(outer) and _WAITS_FOR_JOB.search(inner) for outer, inner in pairwise(functions))
     )
-
-
-def _waits_for_request(functions: Sequence[str]) -> bool:
-    innermost = next((name for name in reversed(functions) if not _SWITCH.match(name)), "")
-    return _NEXT_REQUEST.match(innermost) is not None

@@ -7,31 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fuselab.analysis.perf.data import (
-    ADDR,
-    BRANCH_STACK,
-    CALLCHAIN,
-    CPU,
-    ID,
-    IDENTIFIER,
-    IP,
-    PERIOD,
-    RAW,
-    READ,
-    REGS_USER,
-    STACK_USER,
-    STREAM_ID,
-    TID,
-    TIME,
-    PerfData,
-    opened,
-)
+from fuselab.analysis.perf import data as layout
+from fuselab.analysis.perf.data import PerfData, opened
 
 _SAMPLE = 9
 _REGS_ABI_64 = 2
 _BP, _SP, _PC = 6, 7, 8
 """Numbers of rbp, rsp and rip among the registers of x86 (asm/perf_regs.h)."""
-_WANTED = IDENTIFIER | TID | TIME | REGS_USER | STACK_USER
+_WANTED = layout.IDENTIFIER | layout.TID | layout.TIME | layout.REGS_USER | layout.STACK_USER
 _Layout = tuple[int, list[int]]
 """What one event writes into its samples: its sample_type, and the user registers in their order."""
 
@@ -57,8 +40,8 @@ def read_stack_tops(data: Path) -> Iterator[StackTop]:
     with opened(data) as file:
         layouts = _layouts(file)
         for kind, _, at, size in file.records() if layouts else ():
-            layout = layouts.get(file.word(at + 8)) if kind == _SAMPLE else None
-            if layout and (top := _sample(file.content[at + 16 : at + size], *layout)):
+            written = layouts.get(file.word(at + 8)) if kind == _SAMPLE else None
+            if written and (top := _sample(file.content[at + 16 : at + size], *written)):
                 yield top
 
 
@@ -68,7 +51,7 @@ def _layouts(file: PerfData) -> dict[int, _Layout]:
     for entry in file.attributes:
         sample_type, mask = file.word(entry + 24), file.word(entry + 80)
         # READ and BRANCH_STACK have a size that depends on more than this; fuselab records neither.
-        if sample_type & (_WANTED | READ | BRANCH_STACK) == _WANTED:
+        if sample_type & (_WANTED | layout.READ | layout.BRANCH_STACK) == _WANTED:
             registers = [bit for bit in range(mask.bit_length()) if mask >> bit & 1]
             ids, size = struct.unpack_from("<QQ", file.content, entry + file.entry_bytes - 16)
             layouts |= {file.word(at): (sample_type, registers) for at in range(ids, ids + size, 8)}
@@ -81,12 +64,15 @@ def _sample(body: bytes, kind: int, registers: list[int]) -> StackTop | None:
     def word(at: int) -> int:
         return int.from_bytes(body[at : at + 8], "little")
 
-    at = 8 if kind & IP else 0
+    at = 8 if kind & layout.IP else 0
     pid, tid, time_ns = struct.unpack_from("<IIQ", body, at)
-    at += 16 + 8 * (kind & (ADDR | ID | STREAM_ID | CPU | PERIOD)).bit_count()
-    if kind & CALLCHAIN:
+    at += (
+        16
+        + 8 * (kind & (layout.ADDR | layout.ID | layout.STREAM_ID | layout.CPU | layout.PERIOD)).bit_count()
+    )
+    if kind & layout.CALLCHAIN:
         at += 8 + 8 * word(at)
-    if kind & RAW:
+    if kind & layout.RAW:
         at += 4 + int.from_bytes(body[at : at + 4], "little")
     if word(at) != _REGS_ABI_64:
         return None

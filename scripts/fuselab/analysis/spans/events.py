@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ from numpy.typing import DTypeLike, NDArray
 from fuselab import foreign
 from fuselab.analysis.spans.columns import Ints, Keys, Rows, Sites, joined, numbers, texts
 from fuselab.analysis.spans.pairs import Events
-from fuselab.analysis.spans.trace_file import TraceFile
 from fuselab.errors import ProfileError
 from fuselab.programs import tool
 
@@ -142,18 +141,21 @@ class RawSpans:
     threaded: bool
 
 
-def read_events(trace: TraceFile, scratch: Path) -> RawSpans:
-    """Parse a trace into files in `scratch`. Raises ProfileError where it is no JSON, with the parser's own words."""
+def read_events(trace: Path, slices: Iterable[tuple[int, int]], scratch: Path) -> RawSpans:
+    """Parse the slices of a trace into files in `scratch`.
+
+    Raises ProfileError where it is no JSON, with the parser's own words.
+    """
     done = subprocess.run(
-        [tool("fuselab-spans"), str(trace.path), str(scratch)],
-        input="".join(f"{start} {end}\n" for start, end in trace.slices()),
+        [tool("fuselab-spans"), str(trace), str(scratch)],
+        input="".join(f"{start} {end}\n" for start, end in slices),
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode != 0:
         raise ProfileError(
-            f"The trace {trace.path.name} is no valid JSON: {done.stderr.strip()[:300]}",
+            f"The trace {trace.name} is no valid JSON: {done.stderr.strip()[:300]}",
             "Write it with tracing-chrome.",
         )
     meanings = json.loads(done.stdout)
@@ -164,14 +166,18 @@ def read_events(trace: TraceFile, scratch: Path) -> RawSpans:
     return RawSpans(
         paired=PairedSpans(**paired, spool=_spool(scratch, "spans")),
         left=LeftEvents(Events(**events), **tids, spool=_spool(scratch, "left")),
-        sites=tuple(_site(**site) for site in meanings["sites"]),
+        sites=tuple(
+            Site(
+                foreign.name(site["name"]),
+                foreign.name(site["target"]),
+                foreign.name(site["file"]),
+                site["line"],
+            )
+            for site in meanings["sites"]
+        ),
         threads={int(tid): foreign.name(name) for tid, name in meanings["threads"].items()},
         threaded=meanings["threaded"],
     )
-
-
-def _site(name: str, target: str, file: str, line: int) -> Site:
-    return Site(foreign.name(name), foreign.name(target), foreign.name(file), line)
 
 
 def _columns(folder: Path, kind: str, **types: DTypeLike) -> dict[str, NDArray[Any]]:

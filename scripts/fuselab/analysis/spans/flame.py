@@ -127,7 +127,7 @@ def read_flame(*recordings: Path) -> Flame:
     return Flame(
         folded=_named(stacks),
         frames=_frames(stacks),
-        edges=frozenset(_edges(stacks)) if located else frozenset(),
+        edges=frozenset(_edges(stacks) if located else ()),
         outside_ns=outside_ns,
         cut=cut > 0,
         unreadable=unreadable,

@@ -16,11 +16,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from fuselab.analysis.folded import safe_frame
 from fuselab.analysis.spans import nesting
-from fuselab.analysis.spans.columns import Bools, Ints, Rows, Sites, encoded, numbers, texts
+from fuselab.analysis.spans.columns import Bools, Rows, Sites, encoded, numbers, texts
 from fuselab.analysis.spans.events import RawSpans, Site, Spool
 from fuselab.analysis.spans.pairs import Pairs
 
@@ -84,8 +83,7 @@ def opened(raw: RawSpans, pairs: Pairs) -> OpenedSpans:
 
 def write(table: OpenedSpans, allowed: Bools | None, out: Path) -> None:
     """Find parents, paths and self times, write everything to `out`. See `trace.read_trace`."""
-    tree = _Tree.grown(table, allowed)
-    columns = _Columns(table, tree)
+    columns = _Columns(table, allowed)
     span_of = np.full(table.carriers, -1, dtype=np.int32)
     span_of[table.carrier] = np.arange(len(table.carrier), dtype=np.int32)
     # Parquet is encoded outside of Python: one batch is written while the next is put together.
@@ -118,39 +116,6 @@ def join(parts: Sequence[Path], out: Path) -> None:
             first += file.metadata.num_rows
 
 
-@dataclass(frozen=True)
-class _Tree:
-    """What follows from the order of spans, one entry per span."""
-
-    parent: Rows
-    root: Rows
-    self_ns: Ints
-    depth: NDArray[np.int16]
-    path: Sites
-    texts: Sequence[str]
-    """Of each path."""
-
-    @staticmethod
-    def grown(table: OpenedSpans, allowed: Bools | None) -> _Tree:
-        spans = table.spans
-        parent = _parents(table, allowed)
-        path, known, depth = nesting.paths(spans, parent)
-        return _Tree(
-            parent=parent,
-            root=nesting.roots(parent),
-            self_ns=nesting.self_times(spans, parent),
-            depth=depth,
-            path=path,
-            texts=_path_texts(known, table.sites),
-        )
-
-
-def _parents(table: OpenedSpans, allowed: Bools | None) -> Rows:
-    if table.threaded:  # a thread does one thing at a time; a request need not
-        return nesting.containers(table.spans)
-    return nesting.parents(table.spans, len(table.sites), allowed)
-
-
 def _path_texts(known: Sequence[tuple[int, int]], sites: Sequence[Site]) -> list[str]:
     texts: list[str] = []
     for above, site in known:
@@ -160,32 +125,35 @@ def _path_texts(known: Sequence[tuple[int, int]], sites: Sequence[Site]) -> list
 
 
 class _Columns:
-    """Arrow columns for any choice of spans."""
+    """Arrow columns for any choice of spans, with what follows from their order: parents, paths, self times."""
 
-    def __init__(self, table: OpenedSpans, tree: _Tree) -> None:
+    def __init__(self, table: OpenedSpans, allowed: Bools | None) -> None:
         self._table = table
-        self._tree = tree
-        sites = table.sites
+        spans, sites = table.spans, table.sites
+        # A thread does one thing at a time; a request need not.
+        self._parent = (
+            nesting.containers(spans) if table.threaded else nesting.parents(spans, len(sites), allowed)
+        )
+        self._root, self._self_ns = nesting.roots(self._parent), nesting.self_times(spans, self._parent)
+        self._path, known, self._depth = nesting.paths(spans, self._parent)
+        self._paths = texts(_path_texts(known, sites))
         self._texts = {
-            "target": texts([site.target for site in sites]),
-            "name": texts([site.name for site in sites]),
-            "file": texts([site.file for site in sites]),
+            name: texts([getattr(site, name) for site in sites]) for name in ("target", "name", "file")
         }
         self._lines = np.array([site.line for site in sites], dtype=np.int32)
-        self._paths = texts(tree.texts)
         self._tids = np.unique(table.tid)
         self._threads = texts([table.threads.get(tid, str(tid)) for tid in self._tids.tolist()])
         self.schema = self.batch(np.zeros(0, dtype=np.int32), texts([])).schema
 
     def batch(self, rows: Rows, args: pa.StringArray) -> pa.RecordBatch:
-        table, tree = self._table, self._tree
-        site, tid, parent = table.spans.site[rows], table.tid[rows], tree.parent[rows]
+        table = self._table
+        site, tid, parent = table.spans.site[rows], table.tid[rows], self._parent[rows]
         start_ns = table.spans.start_ns[rows]
         line = self._lines[site]
         columns = {
             "id": numbers(rows + np.int64(1)),
             "parent": numbers(parent + np.int64(1), missing=parent == nesting.NONE),
-            "root": numbers(tree.root[rows] + np.int64(1)),
+            "root": numbers(self._root[rows] + np.int64(1)),
             "target": encoded(site, self._texts["target"]),
             "name": encoded(site, self._texts["name"]),
             "file": encoded(site, self._texts["file"], missing=line == 0),
@@ -194,9 +162,9 @@ class _Columns:
             "tid": numbers(tid),
             "start_us": numbers(start_ns / 1000),
             "dur_us": numbers((table.spans.end_ns[rows] - start_ns) / 1000),
-            "self_us": numbers(tree.self_ns[rows] / 1000),
-            "depth": numbers(tree.depth[rows]),
-            "path": encoded(tree.path[rows], self._paths),
+            "self_us": numbers(self._self_ns[rows] / 1000),
+            "depth": numbers(self._depth[rows]),
+            "path": encoded(self._path[rows], self._paths),
             "closed": numbers(table.closed[rows]),
             "args": args,
         }

@@ -61,15 +61,11 @@ def read_totals(connection: duckdb.DuckDBPyConnection) -> TraceTotals:
         parent = None if name is None else SpanKey(target, name)
         if parent != key:  # recursion says nothing about what is around
             inside[key][parent] += count
+    spans = []
     calls = by_span("count(*), list(distinct (coalesce(s.file, ''), coalesce(s.line, 0)))")
-    spans = [
-        SpanTotal(key, frozenset(places), count, sum(under[key].values()), _usual(inside[key]), under[key])
-        for key, (count, places) in sorted(calls)
-    ]
+    for key, (count, places) in sorted(calls):
+        ((usual, _),) = inside[key].most_common(1) or [(None, 0)]
+        spans.append(SpanTotal(key, frozenset(places), count, sum(under[key].values()), usual, under[key]))
     whole = "count(*), round(sum(s.dur_us) * 1000)::bigint"
     roots = by_span(whole, where="s.closed and s.parent is null")
     return TraceTotals(spans, {key: (count, wall_ns) for key, (count, wall_ns) in roots})
-
-
-def _usual(parents: Counter[SpanKey | None]) -> SpanKey | None:
-    return parents.most_common(1)[0][0] if parents else None

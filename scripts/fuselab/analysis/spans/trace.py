@@ -39,7 +39,7 @@ from fuselab.analysis.spans.events import Site, read_events
 from fuselab.analysis.spans.flame import Edge, Location
 from fuselab.analysis.spans.pairs import pair
 from fuselab.analysis.spans.table import OpenedSpans
-from fuselab.analysis.spans.trace_file import TraceFile
+from fuselab.analysis.spans.trace_file import sliced
 from fuselab.errors import ProfileError
 
 if TYPE_CHECKING:
@@ -135,8 +135,8 @@ def read_traces(
 
 def _opened(trace: Path, scratch: Path) -> tuple[OpenedSpans, TraceSummary]:
     """The events die here: only what is kept of each span goes on."""
-    with TraceFile(trace) as file:
-        raw = read_events(file, scratch)
+    slices, cut = sliced(trace)
+    raw = read_events(trace, slices, scratch)
     paired, left = raw.paired, raw.left.events
     if not len(paired.start_ns) + len(left.ts_ns):
         raise ProfileError(
@@ -153,7 +153,7 @@ def _opened(trace: Path, scratch: Path) -> tuple[OpenedSpans, TraceSummary]:
         spans=spans,
         unclosed=len(pairs.unclosed),
         orphan_ends=pairs.orphans,
-        cut=file.cut,
+        cut=cut,
         style="threaded" if raw.threaded else "async",
         duration_us=_extent_ns(paired.start_ns, paired.end_ns, left.ts_ns) / 1000,
     )

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from fuselab.errors import ProfileError
@@ -25,50 +23,25 @@ NOT_FINISHED = (
 )
 
 
-@dataclass(frozen=True)
-class _Extent:
-    start: int
-    end: int
-    cut: bool
+def sliced(trace: Path) -> tuple[list[tuple[int, int]], bool]:
+    """(start, end) of each slice in bytes of the file, in order; and whether the program did not finish it.
 
-
-class TraceFile:
-    """An open trace; use it as a context manager."""
-
-    def __init__(self, trace: Path) -> None:
-        """Raises ProfileError for a file of 0 bytes, one that is no JSON array, and one that holds no whole record."""
-        self.path = trace
-        self._source = trace.open("rb")
-        try:
-            self._extent = _extent(self._source.fileno(), trace)
-        except BaseException:
-            self._source.close()
-            raise
-
-    @property
-    def cut(self) -> bool:
-        """The closing bracket is missing: the program did not finish the file."""
-        return self._extent.cut
-
-    def __enter__(self) -> TraceFile:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._source.close()
-
-    def slices(self) -> Iterator[tuple[int, int]]:
-        """(start, end) of each slice in bytes of the file, in order. Each holds whole records with commas between.
-
-        The comma between one slice and the next is in neither.
-        """
-        source, start, length = self._source.fileno(), self._extent.start, _FIRST_BYTES
-        while start < self._extent.end:
-            border = _next_comma(source, start + length, self._extent.end)
-            yield start, border
+    Each slice holds whole records with commas between; the comma between one slice and the next is in neither.
+    Raises ProfileError for a file of 0 bytes, one that is no JSON array, and one that holds no whole record.
+    """
+    slices: list[tuple[int, int]] = []
+    with trace.open("rb") as source:
+        start, end, cut = _extent(source.fileno(), trace)
+        length = _FIRST_BYTES
+        while start < end:
+            border = _next_comma(source.fileno(), start + length, end)
+            slices.append((start, border))
             start, length = border + 2, _SLICE_BYTES
+    return slices, cut
 
 
-def _extent(fd: int, trace: Path) -> _Extent:
+def _extent(fd: int, trace: Path) -> tuple[int, int, bool]:
+    """Where records begin and end, and whether the closing bracket is missing."""
     size = os.fstat(fd).st_size
     if size == 0:
         raise ProfileError(f"The trace {trace.name} has 0 bytes: it was never flushed.", NOT_FINISHED)
@@ -96,7 +69,7 @@ def _extent(fd: int, trace: Path) -> _Extent:
                 "Set RUST_LOG to the level of the spans (`<target>=trace`).",
             )
         raise ProfileError(f"The trace {trace.name} was cut before its first whole record.", NOT_FINISHED)
-    return _Extent(start, end, not finished)
+    return start, end, not finished
 
 
 def _is_whole(inside: bytes) -> bool:

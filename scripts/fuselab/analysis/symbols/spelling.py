@@ -40,8 +40,11 @@ def common_spelling(before: Collection[str], after: Collection[str]) -> dict[str
     for types in by_method.values():
         for group in _groups(types):
             names = {name for type_ in group for name in types[type_]}
+            shown = {name if _DROP.match(name) else without_generics(name) for name in names}
             if names & ours != names & theirs and any(map(_is_vague, names)):
-                found |= dict.fromkeys(names, min(map(_shown, names), key=_least_said))
+                found |= dict.fromkeys(
+                    names, min(shown, key=lambda name: (name.startswith("<"), len(name), name))
+                )
     return {name: common for name, common in found.items() if name != common}
 
 
@@ -50,10 +53,6 @@ def _is_vague(name: str) -> bool:
     return without_generics(name) == name or any(
         not _WORD.fullmatch(token[0]) for token in _TOKEN.finditer(name)
     )
-
-
-def _shown(name: str) -> str:
-    return name if _DROP.match(name) else without_generics(name)
 
 
 def _split(name: str) -> tuple[str, str]:
@@ -105,8 +104,3 @@ def _pattern(type_: str) -> re.Pattern[str] | None:
             pieces += [re.escape(type_[last : token.start()]), "(?!mut ).+"]
             last = token.end()
     return re.compile("".join([*pieces, re.escape(type_[last:])])) if pieces else None
-
-
-def _least_said(name: str) -> tuple[bool, int, str]:
-    """Orders names of a group: those without a type first, then the shortest."""
-    return name.startswith("<"), len(name), name
