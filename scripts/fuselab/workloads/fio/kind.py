@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from fuselab.records.request import Load
-from fuselab.schema.diagnostics import Diagnostics
-from fuselab.schema.yaml_source import Key
 from fuselab.workloads.base import (
-    CheckContext,
     LoadContext,
     LoadResult,
-    PlaceOf,
     Settings,
     Traffic,
     WorkloadKind,
@@ -32,22 +27,13 @@ class Fio(WorkloadKind):
     quantities = tuple(fio_json.QUANTITIES.values())
     programs = ("fio",)
 
-    def read(self, diagnostics: Diagnostics, at: Key, name: str, part: Mapping[str, Any]) -> Settings:
-        return options.read(diagnostics, at, name, part)
-
-    def check(self, diagnostics: Diagnostics, at: Key, settings: Settings, context: CheckContext) -> None:
-        checks.check(diagnostics, at, settings, context)
-
-    def step(self, diagnostics: Diagnostics, at: Key, part: Mapping[str, Any]) -> tuple[str, ...]:
-        return options.step(diagnostics, at, part)
-
-    def overlaid(self, settings: Settings, own: Mapping[str, str]) -> Settings:
-        return options.overlaid(settings, own)
-
-    def check_own(
-        self, diagnostics: Diagnostics, place_of: PlaceOf, own: Mapping[str, str], loads: Sequence[Settings]
-    ) -> None:
-        checks.check_own(diagnostics, place_of, own, loads)
+    read = staticmethod(options.read)
+    check = staticmethod(checks.check)
+    step = staticmethod(options.step)
+    overlaid = staticmethod(options.overlaid)
+    check_own = staticmethod(checks.check_own)
+    render = staticmethod(rendering.rendered)
+    verify = staticmethod(verifying.verify)
 
     def metric_names(self, settings: Settings) -> Sequence[str]:
         modes = [timing.mode(job) for job in options.complete_jobs(settings).values()]
@@ -68,18 +54,12 @@ class Fio(WorkloadKind):
         """Rates of the directions in which every job has one of the same kind; a mixed job may be held by its mix."""
         return timing.asked_rates(list(options.complete_jobs(settings).values()))
 
-    def render(self, settings: Settings) -> str:
-        return rendering.rendered(settings)
-
     def run(self, load: Load, context: LoadContext) -> LoadResult:
         settings = load.settings if context.ramp else options.overlaid(load.settings, {"ramp_time": "0"})
         job = context.out / "load.fio"
         job.write_text(rendering.rendered(settings))
         ended = rendering.run_fio(job, OUTPUT, load.randseed, load.timeout_s, context)
         return fio_json.result(context.out / OUTPUT, ended, load.timeout_s)
-
-    def verify(self, context: LoadContext, written: bool) -> LoadResult:
-        return verifying.verify(context, written)
 
     def metrics(self, run: Path) -> Sequence[Metric]:
         return fio_json.metrics(fio_json.read(run / OUTPUT), logs.slopes(run / _BANDWIDTH_LOG))

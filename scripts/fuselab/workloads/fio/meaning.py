@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from fuselab.schema import units
 from fuselab.workloads.fio import numbers, rules, timing
 from fuselab.workloads.fio.parse_only import Section, Taken
+from fuselab.workloads.fio.rules import Fault
 
 _COUNTS = ("numjobs", "iodepth")
 _RATES = ("rate", "rate_iops")
@@ -15,13 +16,13 @@ _SECONDS = ("runtime", "ramp_time")
 """What fuselab itself works with: it must read in them what fio does."""
 
 
-def fault(name: str, text: str) -> tuple[str, str | None] | None:
-    """Why an option may not be `text`, and the right spelling where one is meant; None if it may."""
+def fault(name: str, text: str) -> Fault | None:
+    """Why an option may not be `text`; None if it may."""
     reason = rules.refusal(name, text)
-    return numbers.fault(name, text) if reason is None else (reason, None)
+    return numbers.fault(name, text) if reason is None else Fault(reason)
 
 
-def misunderstood(name: str, taken: Taken) -> tuple[str, str | None] | None:
+def misunderstood(name: str, taken: Taken) -> Fault | None:
     """As `fault`, of what fio took: a number that is none to it (`1min` is a microsecond), or another one."""
     text = taken.value
     # A bare number is seconds to some options and microseconds to others: fio's reading is what it means.
@@ -29,14 +30,13 @@ def misunderstood(name: str, taken: Taken) -> tuple[str, str | None] | None:
         meant = units.nearest("fio time", text) or (text if timing.seconds(text) is not None else None)
         meant_s = None if meant is None else timing.seconds(meant)
         if meant_s is not None and round(meant_s * 1e6) != taken.numbers[0]:
-            return f"fio reads '{text}' as {taken.numbers[0]} microseconds", meant
+            return Fault(f"fio reads '{text}' as {taken.numbers[0]} microseconds", meant, of_value=True)
         if meant_s is None and name in _SECONDS:
-            return (
-                f"'{text}' is no time that fuselab can read: write a number and its unit, 3s or 500ms",
-                None,
+            return Fault(
+                f"'{text}' is no time that fuselab can read: write a number and its unit, 3s or 500ms"
             )
     if name in _COUNTS and taken.numbers and text != str(taken.numbers[0]):
-        return f"fio reads '{text}' as {taken.numbers[0]}", str(taken.numbers[0])
+        return Fault(f"fio reads '{text}' as {taken.numbers[0]}", str(taken.numbers[0]), of_value=True)
     return fault(name, text)
 
 

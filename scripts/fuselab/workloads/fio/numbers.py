@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from fuselab.schema import units
+from fuselab.workloads.fio.rules import Fault
 
 TIMES = frozenset(
     (
@@ -26,13 +27,13 @@ _FRACTION = re.compile(r"[0-9]*\.[0-9]+[a-z]*", re.IGNORECASE)
 _ZERO = re.compile(r"0+(\.0*)?[a-z%]*", re.IGNORECASE)
 
 
-def fault(name: str, text: str) -> tuple[str, str | None] | None:
-    """Why the option `name` may not be `text`, and the right spelling where one is meant; None if it may."""
+def fault(name: str, text: str) -> Fault | None:
+    """Why the option `name` may not be `text`; None if it may."""
     if name not in TIMES | SIZES:
         return None
     noun = "time" if name in TIMES else "size"
     if name in _NEVER_ZERO and _ZERO.fullmatch(text):
-        return f"a {noun} of nothing: '{name}' is more than 0", None
+        return Fault(f"a {noun} of nothing: '{name}' is more than 0", of_value=True)
     words = re.split(r"([,:-])", text)
     broken = [word for word in words if _FRACTION.fullmatch(word)]
     if not broken:
@@ -40,4 +41,6 @@ def fault(name: str, text: str) -> tuple[str, str | None] | None:
     mended = [units.whole(noun, word) if word in broken else word for word in words]
     close = None if None in mended else "".join(word for word in mended if word is not None)
     write = f": write {close}" if close else f": write a whole number in a smaller unit of {noun}"
-    return f"fio reads no fractions, and takes '{text}' for something else{write}", close
+    return Fault(
+        f"fio reads no fractions, and takes '{text}' for something else{write}", close, of_value=True
+    )

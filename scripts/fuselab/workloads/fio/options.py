@@ -13,12 +13,11 @@ from fuselab import foreign
 from fuselab.schema.diagnostics import Diagnostics, hint
 from fuselab.schema.yaml_source import Key
 from fuselab.workloads.base import Settings
-from fuselab.workloads.fio import complaints, job_file, meaning, parse_only, rules
+from fuselab.workloads.fio import complaints, job_file, meaning, parse_only
 from fuselab.workloads.fio.parse_only import Section
+from fuselab.workloads.fio.rules import Fault
 
 GLOBAL = "global"
-_LARGEST_BYTES = 256 << 10
-_MOST_JOBS = 64
 PlaceOf = Callable[[str, str], Key]
 """(section, option as written) -> where it stands in the YAML file."""
 
@@ -87,15 +86,13 @@ def judged(diagnostics: Diagnostics, at: Key, name: str, text: str) -> bool:
     """Whether an option may not be `text`, which is then a diagnostic."""
     fault = meaning.fault(name, text)
     if fault is not None:
-        _add(diagnostics, at, name, text, *fault)
+        _add(diagnostics, at, name, text, fault)
     return fault is not None
 
 
-def _add(diagnostics: Diagnostics, at: Key, name: str, text: str, reason: str, mend: str | None) -> None:
-    """Of the value where the right one is known or fio reads another, of the option itself where it may not stand."""
-    of_value = mend is not None or reason.startswith(("fio reads", "a time", "a size"))
-    message = reason if of_value else f"'{name}' cannot be '{foreign.name(text)}': {reason}"
-    diagnostics.add(at, message, of_key=not of_value, suggestion=mend)
+def _add(diagnostics: Diagnostics, at: Key, name: str, text: str, fault: Fault) -> None:
+    message = fault.reason if fault.of_value else f"'{name}' cannot be '{foreign.name(text)}': {fault.reason}"
+    diagnostics.add(at, message, of_key=not fault.of_value, suggestion=fault.mend)
 
 
 def as_fio_reads(
@@ -143,9 +140,9 @@ def _section(
         fault = meaning.misunderstood(names[name], taken)
         if fault is not None:
             if at[-1:] == ("file",):
-                diagnostics.add(at, f"[{section.name}] {name}={text}: {fault[0]}")
+                diagnostics.add(at, f"[{section.name}] {name}={text}: {fault.reason}")
             else:
-                _add(diagnostics, at, name, text, *fault)
+                _add(diagnostics, at, name, text, fault)
         found[names[name]] = meaning.settled(names[name], taken)
     return found
 
@@ -153,7 +150,7 @@ def _section(
 def _job_file(diagnostics: Diagnostics, at: Key, name: str) -> dict[str, dict[str, str]]:
     path = diagnostics.source.file.parent / Path(name).expanduser()
     try:
-        return _read_job_file(_text(path))
+        return job_file.read(path)
     except OSError as error:
         near_files = sorted(p.name for p in path.parent.glob("*.fio"))[:20] if path.parent.is_dir() else []
         message = (
@@ -165,43 +162,6 @@ def _job_file(diagnostics: Diagnostics, at: Key, name: str) -> dict[str, dict[st
     except ValueError as error:
         diagnostics.add(at, f"the fio job file '{name}': {error}")
     return {}
-
-
-def _text(path: Path) -> str:
-    """Of a file that somebody has written. Raises OSError, ValueError."""
-    if path.exists() and not path.is_file():
-        raise ValueError("is no file")
-    with path.open("rb") as file:
-        raw = file.read(_LARGEST_BYTES + 1)
-    if len(raw) > _LARGEST_BYTES:
-        raise ValueError(f"is larger than {_LARGEST_BYTES >> 10} KiB")
-    return raw.decode()
-
-
-def _read_job_file(text: str) -> dict[str, dict[str, str]]:
-    """Its jobs. Raises ValueError for what a load may not say, and for what fio does not take."""
-    lines = job_file.read_lines(text.replace("\r\n", "\n"))
-    refused = [
-        f"line {line.number}, {foreign.name(f'[{line.job}] {line.option}={line.text}')}: {fault[0]}"
-        for line in lines
-        if line.option and (fault := meaning.fault(line.option, line.text))
-    ]
-    odd = [line.job for line in lines if not line.option and not rules.plain_name(line.job)]
-    refused += [
-        f"[{foreign.name(job)}]: a job's name has letters, digits, spaces and _ . - in it"
-        for job in dict.fromkeys(odd)
-    ]
-    if refused:
-        raise ValueError("it says what a load may not: " + "; ".join(refused))
-    rough = job_file.jobs_of(job_file.rough_sections(lines))
-    if len(rough) > _MOST_JOBS:
-        raise ValueError(f"it holds {len(rough)} jobs, and a load {_MOST_JOBS} at the most")
-    said = parse_only.ask(text, parse_only.PARSE)
-    if said is None:
-        return rough
-    if said.exit_code != 0:
-        raise ValueError("; ".join(c.message + hint(c.suggestion) for c in complaints.of_text(text)))
-    return job_file.jobs_of(job_file.read_sections(parse_only.sections(text) or []))
 
 
 def place(diagnostics: Diagnostics, at: Key, job: str, option: str | None) -> Key:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 _READS = "fuselab reads what fio writes"
 _SHAPE = "fuselab shows reads and writes apart, and the latency of each: leave it out"
@@ -56,7 +57,18 @@ another name in its own folder: what is no plain word may be a library anywhere.
 _MOUNT = re.compile(r"\{mountpoint[0-9]*\}(/.*)?")
 """What `directory` may be: a mount of this run, or a folder in it."""
 _PARTS = re.compile(r"\$(?:jobname|jobnum|filenum|clientuid)\b")
+PLAIN = "a job's name has letters, digits, spaces and _ . - in it"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why an option may not be what is written, with the right spelling where one is meant."""
+
+    reason: str
+    mend: str | None = None
+    of_value: bool = False
+    """Whether fio reads another value than is written; otherwise the option may not stand there like that."""
 
 
 def refusal(name: str, text: str) -> str | None:
@@ -83,7 +95,7 @@ def plain_name(job: str) -> bool:
 
 
 def _name(text: str) -> str | None:
-    return None if plain_name(text) else "a job's name has letters, digits, spaces and _ . - in it"
+    return None if plain_name(text) else PLAIN
 
 
 def _outside(text: str) -> bool:
