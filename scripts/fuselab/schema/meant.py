@@ -37,18 +37,19 @@ def value_meant(error: Violation, text: str | None) -> str | None:
         return "{}"
     if text is None:
         return None
+    unit = schema.get("x-unit", schema.get("title", ""))
     match error.validator:
         case "maximum" if schema["maximum"] > 0:
             return str(error.validator_value)
         case "enum":
             return near(text, [str(choice) for choice in error.validator_value])
         case "type":
-            return units.nearest(schema.get("title", ""), text) or _retyped(error.instance, text, schema)
+            return units.nearest(unit, text) or _retyped(error.instance, text, schema)
     if schema.get("pattern") == "^auto$":
         if get_close_matches(text, ["auto"], cutoff=0.5):
             return "auto"
         return str(min(int(text), schema["maximum"])) if text.isdigit() and int(text) > 0 else None
-    return units.nearest(schema.get("title", ""), text)
+    return units.nearest(unit, text)
 
 
 def _retyped(value: Any, text: str, schema: Mapping[str, Any]) -> str | None:

@@ -24,13 +24,13 @@ _WORDS = {
     },
     "share": dict.fromkeys(["", "%", "percent", "pct", "per cent"], "%"),
 }
-_WORDS["fio block size"] = _WORDS["fio size"] = _WORDS["size"]
-_WORDS["fio time"] = {**_WORDS["duration"], **dict.fromkeys(["d", "day", "days"], "d")}
+_WORDS["whole size"] = _WORDS["size"]
+_WORDS["whole time"] = {**_WORDS["duration"], **dict.fromkeys(["d", "day", "days"], "d")}
 _WHOLE = {
     "time": {"us": 1, "ms": 10**3, "s": 10**6, "m": 60 * 10**6, "h": 3600 * 10**6, "d": 86400 * 10**6},
     "size": {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40},
 }
-"""Units of fio, which reads whole numbers only: each in the smallest."""
+"""Units of what is read as whole numbers only: each in the smallest."""
 
 
 def seconds(text: str) -> float:
@@ -59,13 +59,13 @@ def nearest(kind: str, text: str) -> str | None:
             return None
         word = close[0]
     found = match[1].replace(",", ".") + units[word]
-    if kind.startswith("fio ") and "." in found:
+    if kind.startswith("whole ") and "." in found:
         return whole(kind.rpartition(" ")[2], found)
     return found
 
 
 def whole(noun: str, text: str) -> str | None:
-    """A time or size as fio can read it: `1.5s` -> `1500ms`, `1.5m` -> `1536k`; None if no unit is small enough."""
+    """A time or size without a fraction: `1.5s` -> `1500ms`, `1.5m` -> `1536k`; None if no unit is small enough."""
     factors = _WHOLE[noun]
     match = re.fullmatch(r"([0-9]*\.?[0-9]+)([a-z]*)", text.lower())
     unit = (match[2] or ("s" if noun == "time" else "")) if match else ""

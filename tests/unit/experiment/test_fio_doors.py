@@ -214,7 +214,7 @@ def test_a_variant_calls_an_option_as_fio_does(read):
 
 def test_without_fio_the_file_is_read_as_well_as_can_be_and_a_note_says_so(repository, monkeypatch):
     parse_only.ask.cache_clear()
-    monkeypatch.setattr(shutil, "which", lambda _: None)
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     (repository / "experiments" / "job.fio").write_text(COMMENTED.replace("runtime=1 sec", "runtime=1s"))
     path = repository / "experiments" / "trial.yaml"
     path.write_text("name: trial\n" + TWO + "workloads: {w: {fio: {file: job.fio}}}\n")

@@ -27,7 +27,7 @@ def misunderstood(name: str, taken: Taken) -> Fault | None:
     text = taken.value
     # A bare number is seconds to some options and microseconds to others: fio's reading is what it means.
     if taken.time and len(taken.numbers) == 1 and (name in _SECONDS or not text.isdigit()):
-        meant = units.nearest("fio time", text) or (text if timing.seconds(text) is not None else None)
+        meant = units.nearest("whole time", text) or (text if timing.seconds(text) is not None else None)
         meant_s = None if meant is None else timing.seconds(meant)
         if meant_s is not None and round(meant_s * 1e6) != taken.numbers[0]:
             return Fault(f"fio reads '{text}' as {taken.numbers[0]} microseconds", meant, of_value=True)
@@ -44,7 +44,7 @@ def settled(name: str, taken: Taken) -> str:
     """The text of an option in a spelling that fuselab's own readers know: `3 sec` is `3s`, a rate of `1MB` 1048576."""
     text = taken.value
     if name in _SECONDS and timing.seconds(text) is None:
-        return units.nearest("fio time", text) or text
+        return units.nearest("whole time", text) or text
     if name in _RATES and text.count(",") + 1 == len(taken.numbers):
         known = all(re.fullmatch("[0-9]+[kmg]?", word.lower()) for word in text.split(","))
         return text if known else ",".join(map(str, taken.numbers))
