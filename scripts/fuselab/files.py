@@ -6,7 +6,7 @@ import errno
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -24,11 +24,8 @@ def sha256(path: Path) -> str:
 
 def flush(path: Path) -> None:
     """Wait until the file `path`, or the entries of the folder, are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
+    with closing(os.open(path, os.O_RDONLY | os.O_CLOEXEC)) as descriptor:
         os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def rename(old: Path, new: Path) -> None:
@@ -60,13 +57,17 @@ def write_atomically(path: Path, content: bytes | str) -> None:
 
 
 @contextmanager
-def open_folder(path: str | Path, folder_fd: int | None = None) -> Iterator[int]:
-    """A descriptor of a folder, which is no symbolic link. Raises OSError."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder_fd)
+def closing(descriptor: int) -> Iterator[int]:
     try:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def open_folder(path: str | Path, folder_fd: int | None = None) -> AbstractContextManager[int]:
+    """A descriptor of a folder, which is no symbolic link, until the block ends. Raises OSError at once."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    return closing(os.open(path, flags, dir_fd=folder_fd))
 
 
 def next_numbered(base: Path) -> Path:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from fuselab.files import closing
+
 
 def open_lock(path: str | Path, folder_fd: int | None = None) -> int:
     """A descriptor of the lock file `path`, made if need be. What is there is neither followed nor changed.
@@ -49,12 +51,9 @@ def locked(
     """Hold an exclusive lock on the file `path`, made if need be; calls `waiting` before it waits for a holder."""
     if folder_fd is None:
         path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = open_lock(path, folder_fd)
-    try:
+    with closing(open_lock(path, folder_fd)) as descriptor:
         lock(descriptor, waiting)
         yield
-    finally:
-        os.close(descriptor)
 
 
 def holders(descriptor: int) -> list[int]:

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from fuselab.system.process import handled
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _ENDING_S = 30.0
 """How long what was asked to end may take, before it is killed."""
@@ -57,12 +59,8 @@ def _told() -> Iterator[list[int]]:
         if len(told) == 1:
             raise _Told
 
-    before = {number: signal.signal(number, tell) for number in _SIGNALS}
-    try:
+    with handled(_SIGNALS, tell):
         yield told
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _end(child: subprocess.Popen[bytes]) -> int:

@@ -31,6 +31,7 @@ from fuselab.records.request import Load, RunRequest
 from fuselab.records.run import RunRecord
 from fuselab.rig.run import execute
 from fuselab.system import procfs
+from fuselab.system.process import handled
 
 _FOREVER_S = 20 * 86400.0
 """poll(2) knows no more than 24 days."""
@@ -176,19 +177,9 @@ def enter(at: Held, command: Sequence[str]) -> int:
         "FUSELAB_CAPTURE": str(at.out),
         "FUSELAB_TARGET_PID": "" if at.target_pid is None else str(at.target_pid),
     }
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever runs inside
-    try:
-        restored = [
-            "env",
-            "--default-signal=INT,TERM",
-            "sh",
-            "-c",
-            'cd "$FUSELAB_MOUNTPOINT" && exec "$@"',
-            "sh",
-        ]
+    restored = ["env", "--default-signal=INT,TERM", "sh", "-c", 'cd "$FUSELAB_MOUNTPOINT" && exec "$@"', "sh"]
+    with handled((signal.SIGINT,), signal.SIG_IGN):  # Ctrl-C is for whoever runs inside
         return subprocess.run([*argv, *restored, *(command or (shell,))], env=env, check=False).returncode
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def described(at: Held) -> str:

@@ -7,18 +7,19 @@ import os
 import select
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fuselab.errors import TargetError
-from fuselab.programs import program
+from fuselab.records.request import MountConfig
 from fuselab.system import kernel, mountinfo, procfs
 from fuselab.system.log import Log
 from fuselab.system.process import Process, pause_s, running
 from fuselab.targets.model import Stopping
 
+_OWN_NETWORK = "; a run has a network of its own: `network: host` reaches servers elsewhere"
 _LOOK_S = 0.1
 _STAT_TIMEOUT_S = 5.0
 _OWN_EXIT_S = 5.0
@@ -147,30 +148,16 @@ class MountedTarget:
 
 @contextmanager
 def mounted(
-    name: str,
-    argv: Sequence[str],
-    *,
-    env: Mapping[str, str],
-    plain_env: Mapping[str, str],
-    cwd: Path,
-    log: Log,
-    mountpoint: Path,
-    ready_timeout_s: float,
-    stop: Stopping,
-    unanswered: str = "",
-    known: frozenset[int] = frozenset(),
+    started: Process, mountpoint: Path, config: MountConfig, env: Mapping[str, str], known: Collection[int]
 ) -> Iterator[MountedTarget]:
-    """Start the target and wait until `mountpoint` (made here) is its own; take it down at the end.
+    """Wait until `mountpoint` is the target's that was `started`; take it down at the end.
 
-    `plain_env` is for the commands that take it down. `unanswered` is a hint for a mount that does not answer. `known`
-    are the pids of targets mounted before, for telling apart those that go into the background. Raises TargetError,
-    with its last words, if it ends or is not ready in time.
+    `env` is for the commands that take it down. `known` are the pids of targets mounted before, for telling apart those
+    that go into the background. Raises TargetError, with its last words, if it ends or is not ready in time.
     """
-    mountpoint.mkdir(exist_ok=True)
-    program(argv[0], env)
     with ExitStack() as stack:
-        started = stack.enter_context(running(name, argv, env=env, cwd=cwd, log=log))
-        mount = _wait_mounted(started, mountpoint, ready_timeout_s, unanswered)
+        unanswered = "" if config.network == "host" else _OWN_NETWORK
+        mount = _wait_mounted(started, mountpoint, config.ready_timeout_s, unanswered)
         process, server = started, started.pid
         holding = holders(mount.device)
         if others := [pid for pid in holding if pid != started.pid and pid not in known]:
@@ -185,7 +172,7 @@ def mounted(
                 "the target went into the background, and no process holds its /dev/fuse: give it its foreground "
                 f"option: {started.described()}"
             )
-        target = MountedTarget(process, server, mountpoint, mount, stop, plain_env)
+        target = MountedTarget(process, server, mountpoint, mount, config.stop, env)
         stack.callback(target.stop)
         yield target
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 
 from fuselab.errors import RigError
-from fuselab.files import read_json, write_json
+from fuselab.files import closing, read_json, write_json
 from fuselab.programs import package, program
 from fuselab.records.request import REQUEST, RunRequest
 from fuselab.records.run import RunRecord, outcome_of
@@ -28,7 +28,7 @@ from fuselab.rig.worker import FORBIDDEN, INTERRUPTED, PREPARE_TIMEOUT_S
 from fuselab.system import procfs
 from fuselab.system.cgroup import Group, new_group
 from fuselab.system.namespaces import contained
-from fuselab.system.process import exit_words, plain_env
+from fuselab.system.process import exit_words, handled, plain_env
 from fuselab.workloads import REGISTRY
 
 _MARGIN_S = 300.0
@@ -46,9 +46,8 @@ def execute(request: RunRequest) -> RunRecord:
     check(request)
     out = Path(request.out)
     write_json(out / REQUEST, request)
-    proc = procfs.open_proc()
     ours, theirs = socket.socketpair()
-    with ours, theirs, _closing(proc), new_group() as group:
+    with ours, theirs, closing(procfs.open_proc()) as proc, new_group() as group:
         argv = _init_argv(out / REQUEST, theirs.fileno(), proc, group)
         # A session of its own: Ctrl-C reaches the run by us alone, and so in order.
         with (
@@ -132,8 +131,7 @@ def limit_s(request: RunRequest) -> float:
 def _wait(child: subprocess.Popen[bytes], request: RunRequest, caught: list[int]) -> bool:
     """Until the child has ended, or its time is over: False then."""
     deadline = time.monotonic() + limit_s(request)
-    descriptor = os.pidfd_open(child.pid)
-    with _closing(descriptor):
+    with closing(os.pidfd_open(child.pid)) as descriptor:
         while not select.select([descriptor], [], [], 0.2)[0]:
             if caught:
                 deadline = min(deadline, time.monotonic() + _TEARDOWN_S)
@@ -158,12 +156,8 @@ def _passing_on(control: socket.socket) -> Iterator[list[int]]:
         with suppress(OSError):
             control.send(b"T")
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with handled((signal.SIGINT, signal.SIGTERM), handle):
         yield caught
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _outcome(request: RunRequest, code: int, said: str, in_time: bool) -> RunRecord:
@@ -189,11 +183,3 @@ def _all(control: socket.socket) -> str:
         while chunk := control.recv(1 << 16):
             chunks.append(chunk)
     return b"".join(chunks).decode(errors="replace")
-
-
-@contextmanager
-def _closing(descriptor: int) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        os.close(descriptor)

@@ -17,12 +17,10 @@ from fuselab.rig.recorder import Recorder, binary_path
 from fuselab.rig.state import State
 from fuselab.system.log import Log
 from fuselab.system.mountinfo import mount_of
-from fuselab.system.process import Process, ended_words
+from fuselab.system.process import Process, ended_words, running
 from fuselab.targets.model import fill
 from fuselab.workloads import REGISTRY
 from fuselab.workloads.base import LoadContext
-
-_OWN_NETWORK = "; a run has a network of its own: `network: host` reaches servers elsewhere"
 
 
 @dataclass(frozen=True)
@@ -130,21 +128,10 @@ def _mount(
     if number == 1:
         recorder.argv, recorder.env = tuple(argv), env
     started = time.monotonic()
-    target = stack.enter_context(
-        mounted(
-            name,
-            argv,
-            env=env,
-            plain_env=place.env,
-            cwd=place.state.scratch,
-            log=log,
-            mountpoint=mountpoint,
-            ready_timeout_s=config.ready_timeout_s,
-            stop=config.stop,
-            unanswered="" if config.network == "host" else _OWN_NETWORK,
-            known=frozenset(pid for target in before for pid in (target.process.pid, target.server)),
-        )
-    )
+    mountpoint.mkdir(exist_ok=True)
+    process = stack.enter_context(running(name, argv, env=env, cwd=place.state.scratch, log=log))
+    known = {pid for target in before for pid in (target.process.pid, target.server)}
+    target = stack.enter_context(mounted(process, mountpoint, config, place.env, known))
     recorder.pids[name] = target.server
     place.family.add(target.process.pid, target.server)
     recorder.mount = recorder.mount or target.mount.record
@@ -154,10 +141,9 @@ def _mount(
 
 def _context(place: Place, targets: Sequence[MountedTarget]) -> LoadContext:
     recorder = place.recorder
-    plain = (
-        place.state.plain,
-    ) * recorder.request.mount.mounts  # the disk itself is the same by every way in
-    directories = tuple(target.mountpoint for target in targets) or plain
+    directories = tuple(target.mountpoint for target in targets)
+    if not directories:  # the disk itself is the same by every way in
+        directories = (place.state.plain,) * recorder.request.mount.mounts
     if not targets:
         # No program to give the variables to but the load itself: a bench takes its profilers' settings from them.
         recorder.mount = recorder.mount or mount_of(place.state.path).record

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fuselab.errors import RigError
-from fuselab.files import open_folder
+from fuselab.files import closing, open_folder
 from fuselab.locks import lock, locked, try_lock
 from fuselab.system import kernel, mountinfo, state_root
 
@@ -153,10 +153,8 @@ def _dead(name: str, folder: int) -> Iterator[bool]:
     except OSError:
         yield False
         return
-    try:
+    with closing(mark):
         yield _is_ours(mark, name, folder) and try_lock(mark)
-    finally:
-        os.close(mark)
 
 
 def _is_ours(mark: int, name: str, folder: int) -> bool:

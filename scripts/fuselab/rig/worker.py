@@ -172,16 +172,12 @@ def _set_up(place: Place) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(fill(text, {**place.values, "mountpoint": str(mountpoint)}))
     for number, words in enumerate(config.prepare, 1):
-        argv = place.filled(words)
-        log = place.out / f"target.prepare-{number}.log"
-        step(
+        name, log = (
             f"`prepare` step {number} of target {config.target}",
-            argv,
-            env=env,
-            cwd=place.state.scratch,
-            log=log,
-            timeout_s=PREPARE_TIMEOUT_S,
+            place.out / f"target.prepare-{number}.log",
         )
+        argv = place.filled(words)
+        step(name, argv, env=env, cwd=place.state.scratch, log=log, timeout_s=PREPARE_TIMEOUT_S)
 
 
 def _equip(place: Place) -> None:

@@ -9,9 +9,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 
 from fuselab.errors import ProgramError, TargetError
 from fuselab.programs import program
@@ -179,6 +180,19 @@ def plain_env(scratch: Path) -> dict[str, str]:
     if "PATH" in kept:
         kept["PATH"] = _without_ours(kept["PATH"])
     return {"LANG": "C.UTF-8", **kept, "TMPDIR": str(scratch)}
+
+
+@contextmanager
+def handled(
+    numbers: Iterable[int], handler: Callable[[int, FrameType | None], object] | signal.Handlers
+) -> Iterator[None]:
+    """Give the signals `numbers` to `handler` until the block ends."""
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, previous in before.items():
+            signal.signal(number, previous)
 
 
 def _why_not(path: Path, error: OSError) -> str:

@@ -13,6 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from fuselab.files import closing
+
 _KERNEL_THREAD = 0x00200000
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
@@ -85,11 +87,8 @@ def descendants(table: Mapping[int, ProcessTimes], root: int) -> set[int]:
 
 def own_processes() -> dict[int, ProcessTimes]:
     """Every process of this pid namespace."""
-    proc = open_proc()
-    try:
+    with closing(open_proc()) as proc:
         return processes(proc)
-    finally:
-        os.close(proc)
 
 
 def family(root: int) -> set[int]:
@@ -208,8 +207,5 @@ def _numbers(folder: str, pattern: str) -> list[int]:
 
 
 def _read(path: str, proc: int) -> str:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC, dir_fd=proc)
-    try:
+    with closing(os.open(path, os.O_RDONLY | os.O_CLOEXEC, dir_fd=proc)) as descriptor:
         return os.read(descriptor, 1 << 16).decode(errors="replace")
-    finally:
-        os.close(descriptor)

@@ -14,6 +14,7 @@ from pathlib import Path
 from snakemake import exceptions
 
 from fuselab.checksums import SUMS
+from fuselab.files import closing
 from fuselab.locks import holders, open_lock, share_lock, try_lock
 from fuselab.records.places import Results
 
@@ -55,11 +56,8 @@ def clear_up(root: Path) -> Guard:
 @contextmanager
 def alone(root: Path) -> Iterator[bool]:
     """Whether no snakemake of this checkout lives; none can begin to while inside."""
-    guard = _open_guard(root)
-    try:
+    with closing(_open_guard(root)) as guard:
         yield try_lock(guard)
-    finally:
-        os.close(guard)
 
 
 def _open_guard(root: Path) -> int:
