@@ -22,9 +22,12 @@ target: demofs
 variants: {baseline: {}, waiting: {options: {inject: extend-wait=1ms}}}
 workloads: {many: {touch: {files: 50}}}
 blocks: 1
+profilers: [thread-time]
 queries:
   - title: Files a second
     sql: SELECT variant, round(value) AS files FROM metrics WHERE metric = 'touch.rate' ORDER BY variant
+  - title: Busy threads
+    sql: SELECT thread, ran_ns FROM threads ORDER BY ran_ns DESC
 """
 
 
@@ -70,6 +73,62 @@ def test_the_load_can_be_asked_for_in_sql(toys: Workspace):
     assert "2" in said.stdout
 
 
+def test_the_profiler_is_planned_captured_processed_and_compared(toys: Workspace):
+    base = toys.root / "results" / "toys"
+    plan = json.loads((base / "plan.json").read_text())
+    assert {(c["variant"], *c["profilers"]) for c in plan["captures"]} == {
+        ("baseline", "thread-time"),
+        ("waiting", "thread-time"),
+    }
+    captures = [path for path, run in toys.runs("toys").items() if run["purpose"] == "capture"]
+    assert [json.loads((path.parent / "threads.json").read_text()) != [] for path in captures] == [True, True]
+    for variant in ("baseline", "waiting"):
+        folder = base / "processed" / variant / "many" / "thread-time"
+        profile = json.loads((folder / "profile.json").read_text())
+        assert (profile["status"], profile["unit"], profile["operations"]) == ("ok", "ns of thread time", 50)
+        assert profile["total"] > 0
+        assert (folder / "flamegraph.svg").is_file()
+    difference = base / "diffs" / "waiting-vs-baseline" / "many" / "thread-time"
+    assert (difference / "diff.svg").is_file()
+    assert "ran" in (difference / "movers.csv").read_text()
+
+
+def test_the_profiler_is_in_the_report_with_what_it_sees(toys: Workspace):
+    page = (toys.root / "results/toys/report.html").read_text()
+    for words in (
+        "threads: on a CPU and waiting for one",
+        "threads that come or go under the load",
+        "by thread",
+        "Every thread",
+        "Busy threads",
+    ):
+        assert words in page
+
+
+def test_the_profiler_can_be_asked_for_in_sql(toys: Workspace):
+    sql = "SELECT variant, sum(ran_ns) > 0 AS busy FROM threads GROUP BY variant ORDER BY variant"
+    asked = fuselab(toys, "query", "toys", sql, "--json")
+    assert json.loads(asked.stdout) == [
+        {"variant": "baseline", "busy": True},
+        {"variant": "waiting", "busy": True},
+    ], asked.stderr
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("profilers: [thread-tim]", "unknown profiler 'thread-tim'; did you mean 'thread-time'?"),
+        ("", "the table 'threads' stays empty: it comes from thread-time, which 'profilers' lacks"),
+    ],
+)
+def test_a_slip_about_the_profiler_is_said_with_its_mend(toys: Workspace, written: str, said: str):
+    toys.experiment("slip", EXPERIMENT.replace("profilers: [thread-time]", written))
+    checked = fuselab(toys, "check", "slip")
+    os.remove(toys.root / "experiments" / "slip.yaml")
+    assert checked.returncode != 0
+    assert said in " ".join((checked.stdout + checked.stderr).split())
+
+
 @pytest.mark.parametrize(
     ("written", "said"),
     [
@@ -88,11 +147,10 @@ def test_a_slip_in_its_keys_is_said_with_its_mend(toys: Workspace, written: str,
     assert said in " ".join((checked.stdout + checked.stderr).split())
 
 
-def test_a_module_that_is_broken_is_named_and_nothing_else_ends(toys: Workspace, tmp_path: Path):
+@pytest.mark.parametrize("group", ["fuselab.workloads", "fuselab.profilers"])
+def test_a_module_that_is_broken_is_named_and_nothing_else_ends(toys: Workspace, tmp_path: Path, group: str):
     (tmp_path / "broken-1.dist-info").mkdir()
-    (tmp_path / "broken-1.dist-info" / "entry_points.txt").write_text(
-        "[fuselab.workloads]\nx = not_there:X\n"
-    )
+    (tmp_path / "broken-1.dist-info" / "entry_points.txt").write_text(f"[{group}]\nx = not_there:X\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", f"{TOYS}{os.pathsep}{tmp_path}")
         checked = fuselab(toys, "check", "toys")
