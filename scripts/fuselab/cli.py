@@ -7,6 +7,7 @@ from importlib import import_module
 import click
 
 from fuselab.errors import FuselabError
+from fuselab.schema.errors import ExperimentErrors
 
 VERBS = {
     "try": "no YAML: mount any FUSE command line, compare it with the bare directory, profile it",
@@ -56,6 +57,9 @@ class Verbs(click.Group):
             return super().invoke(ctx)
         except FuselabError as error:
             fail(str(error))
+        except ExperimentErrors as errors:
+            click.echo(str(errors), err=True)
+            raise SystemExit(1) from None
         except OSError as error:
             if (words := unusable(error)) is None:
                 raise

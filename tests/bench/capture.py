@@ -133,7 +133,7 @@ def _plan(root: Path, runtime_s: float) -> Plan:
     path.parent.mkdir()
     path.write_text(EXPERIMENT.format(runtime_ms=round(1000 * runtime_s)))
     loaded = load_experiment(path, CHECKOUT)
-    return make_plan(loaded.experiment, loaded.targets, loaded.services)
+    return make_plan(loaded)
 
 
 def _bandwidth(folder: Path) -> float:

@@ -53,13 +53,14 @@ def command(yes: bool, as_json: bool) -> None:
 
 def _plans(root: Path) -> tuple[dict[str, Plan], dict[str, str]]:
     """Plans by experiment, and why others have none, in words that go on from the file's name."""
-    from fuselab.commands.plan import read_plan
+    from fuselab.experiment.loading import load_experiment
+    from fuselab.experiment.planning import make_plan
     from fuselab.schema.errors import ExperimentErrors
 
     plans, broken = {}, {}
     for path in sorted((root / "experiments").glob("*.yaml")):
         try:
-            plan = read_plan(path, root)
+            plan = make_plan(load_experiment(path, root))
         except ExperimentErrors:
             broken[path.stem] = f"cannot be read (fuselab check {path.stem})"
             continue

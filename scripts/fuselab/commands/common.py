@@ -1,10 +1,8 @@
-"""What several verbs need: where the repository is, how errors end, JSON for scripts."""
+"""What several verbs need: where the repository is, its experiments, JSON for scripts."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -12,11 +10,12 @@ import click
 
 import fuselab
 from fuselab import foreign
-from fuselab.schema.errors import ExperimentErrors
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
+
+    from fuselab.experiment.loading import Loaded
 
 
 def repository(file: Path | None = None) -> Path:
@@ -44,14 +43,13 @@ def shorter(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
-@contextmanager
-def errors_end_here() -> Iterator[None]:
-    """Faults in YAML files are printed as they are, and end the command with exit code 1."""
-    try:
-        yield
-    except ExperimentErrors as errors:
-        click.echo(str(errors), err=True)
-        raise SystemExit(1) from None
+def load(written: str) -> tuple[Path, Loaded]:
+    """The repository around an experiment, and the experiment. Raises ExperimentErrors."""
+    from fuselab.experiment.loading import load_experiment
+
+    path = experiment_path(written)
+    root = repository(path)
+    return root, load_experiment(path, root)
 
 
 def fail(message: str, code: int = 1) -> NoReturn:

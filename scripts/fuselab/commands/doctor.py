@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from fuselab.commands.common import errors_end_here, experiment_path, print_json, repository
+from fuselab.commands.common import load, print_json, repository
 
 _STYLE = {"ok": ("ok", "green"), "note": ("note", "yellow"), "bad": ("BAD", "red")}
 
@@ -19,12 +19,8 @@ def command(file: str | None, as_json: bool) -> None:
     anything is BAD.
     """
     from fuselab.doctor.examine import examine
-    from fuselab.experiment.loading import load_experiment
 
-    path = experiment_path(file) if file else None
-    root = repository(path)
-    with errors_end_here():
-        loaded = load_experiment(path, root) if path else None
+    root, loaded = load(file) if file else (repository(), None)
     lines = []
     for line in examine(root, loaded):
         lines.append(line)

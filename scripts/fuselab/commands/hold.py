@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from fuselab.commands.common import errors_end_here, experiment_path, fail, repository
+from fuselab.commands.common import fail, load
 from fuselab.schema.diagnostics import hint, near
 
 
@@ -19,15 +19,10 @@ def command(file: str, variant: str | None, wanted: tuple[str, ...], argv: tuple
     With `-- COMMAND`, that runs instead of a shell, and its exit code is passed on.
     """
     from fuselab.commands import shell
-    from fuselab.experiment.loading import load_experiment
 
-    path = experiment_path(file)
-    root = repository(path)
-    with errors_end_here():
-        loaded = load_experiment(path, root)
-    name = _known(
-        "variant", variant or loaded.experiment.baseline.name, [v.name for v in loaded.experiment.variants]
-    )
+    root, loaded = load(file)
+    variants = loaded.experiment.variants
+    name = _known("variant", variant or variants[0].name, [v.name for v in variants])
     plan, key = shell.plan_for(loaded, name, _profilers(wanted))
     shell.build(plan, loaded, name, key, root)
     with shell.held(plan, name, key, root) as (at, records):

@@ -6,7 +6,7 @@ import re
 
 import click
 
-from fuselab.commands.common import errors_end_here, fail, repository, shorter
+from fuselab.commands.common import fail, repository, shorter
 from fuselab.schema.schemas import schema
 
 
@@ -26,8 +26,7 @@ def command(name: str, target: str | None, stdout: bool) -> None:
         fail(f"say which target with --target (there are: {', '.join(target_names(root))})")
     if not re.fullmatch(schema("common")["$defs"]["name"]["pattern"], name):
         fail(f"'{name}' cannot be a name: {schema('common')['$defs']['name']['x-allowed']}")
-    with errors_end_here():
-        text = experiment_text(name, load_target(target, root, profilers.REGISTRY))
+    text = experiment_text(name, load_target(target, root, profilers.REGISTRY))
     if stdout:
         click.echo(text, nl=False)
         return

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from fuselab import foreign
-from fuselab.commands.common import console, errors_end_here, experiment_path, print_json, repository
+from fuselab.commands.common import console, load, print_json
 
 if TYPE_CHECKING:
-    from fuselab.experiment.loading import Loaded
     from fuselab.experiment.plan import Plan
     from fuselab.workflow.estimate import Estimate
 
@@ -23,15 +21,12 @@ def command(file: str, as_json: bool) -> None:
     """Say what an experiment has, what it still takes, and what size of change it can find. Runs nothing."""
     from fuselab.doctor.missing import notes as notes_of
     from fuselab.doctor.missing import shown
-    from fuselab.experiment.loading import load_experiment
     from fuselab.experiment.needs import needs_of
+    from fuselab.experiment.planning import make_plan
     from fuselab.workflow.estimate import estimate
 
-    path = experiment_path(file)
-    root = repository(path)
-    with errors_end_here():
-        loaded = load_experiment(path, root)
-        plan = plan_of(loaded)
+    root, loaded = load(file)
+    plan = make_plan(loaded)
     found = estimate(plan, root)
     notes = notes_of(needs_of(loaded))
     if as_json:
@@ -41,19 +36,6 @@ def command(file: str, as_json: bool) -> None:
         _show(plan, found)
         for line in notes:
             click.echo(shown(line))
-
-
-def read_plan(path: Path, root: Path) -> Plan:
-    """The plan of one experiment file. Raises ExperimentErrors."""
-    from fuselab.experiment.loading import load_experiment
-
-    return plan_of(load_experiment(path, root))
-
-
-def plan_of(loaded: Loaded) -> Plan:
-    from fuselab.experiment.planning import make_plan
-
-    return make_plan(loaded.experiment, loaded.targets, loaded.services)
 
 
 def _show(plan: Plan, found: Estimate) -> None:

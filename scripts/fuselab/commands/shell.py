@@ -61,8 +61,8 @@ def plan_for(loaded: Loaded, variant: str, wanted: Sequence[str]) -> tuple[Plan,
         if capability.level == "unavailable":
             raise HoldError(f"the profiler '{name}' cannot look at {target.name}: {capability.reason}")
     sets = (tuple(wanted),) if wanted else ()
-    experiment = replace(loaded.experiment, profilers=sets)
-    return make_plan(experiment, loaded.targets, loaded.services), "+".join(wanted) or NONE
+    looking = replace(loaded, experiment=replace(loaded.experiment, profilers=sets))
+    return make_plan(looking), "+".join(wanted) or NONE
 
 
 def build(plan: Plan, loaded: Loaded, variant: str, profiler: str, root: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from fuselab.commands.common import errors_end_here, fail, repository, shorter
+from fuselab.commands.common import fail, repository, shorter
 from fuselab.commands.following import Stopped, run_to_the_end
 
 
@@ -71,8 +71,7 @@ def command(
         click.echo(f"wrote {shorter(path)}")
     for note in (*trial.left_out, *notes(argv)):
         click.echo(f"note: {note}")
-    with errors_end_here():
-        load_experiment(root / trial.experiment, root)
+    load_experiment(root / trial.experiment, root)
     home = Results().experiment(trial.name)
     if only_write:
         click.echo(f"next: snakemake --cores all {home.report}")

@@ -1,13 +1,13 @@
 """From an experiment to everything that has to be made for it: builds, mounts, blocks, captures, comparisons.
 
-Pure and quick: the Snakefile makes a plan each time it is parsed. Every path of `results/` is named here, and
-every spec: the short hash of all that decides a measurement, which stands in the path of what was measured.
+Pure and quick: the Snakefile makes a plan each time it is parsed. Every spec is made here: the short hash of all that
+decides a measurement, which stands in the path of what was measured.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
@@ -117,8 +117,8 @@ class Plan:
 
     def timed_spec(self, workload: str) -> str:
         """Spec of the blocks of `workload`: every variant's mount, the load, the seed, the rig."""
-        mounts = [self.mounts[variant.name, NONE] for variant in self.experiment.variants]
-        return self._spec(mounts, workload, self.own_loads(workload))
+        names = [variant.name for variant in self.experiment.variants]
+        return self._spec([self.mounts[name, NONE] for name in names], workload, names)
 
     def setting_of(self, variant: str) -> str:
         """Hash of how `variant` is mounted in timed runs, but for the program that is mounted."""
@@ -133,12 +133,10 @@ class Plan:
         return _short(["verify", RIG_VERSION, experiment.state, essential, self.mounts[variant, NONE]])
 
     def capture_spec(self, variant: str, workload: str, profiler: str) -> str:
-        own = {name: made for name, made in self.own_loads(workload).items() if name == variant}
-        return self._spec([self.mounts[variant, profiler]], workload, own)
+        return self._spec([self.mounts[variant, profiler]], workload, {variant})
 
     def cost_spec(self, workload: str) -> str:
-        own = {n: made for n, made in self.own_loads(workload).items() if n == self.experiment.baseline.name}
-        return self._spec(list(self.cost_mounts.values()), workload, own)
+        return self._spec(list(self.cost_mounts.values()), workload, {self.experiment.baseline.name})
 
     @cached_property
     def specs(self) -> set[tuple[str, str, str, str]]:
@@ -151,8 +149,9 @@ class Plan:
                 found.add(("", workload, "", self.cost_spec(workload)))
         return found
 
-    def _spec(self, mounts: list[MountConfig], workload: str, own: Mapping[str, Load]) -> str:
+    def _spec(self, mounts: list[MountConfig], workload: str, variants: Collection[str]) -> str:
         e = self.experiment
+        own = {name: made for name, made in self.own_loads(workload).items() if name in variants}
         deciding = [RIG_VERSION, e.seed, e.state, mounts, self.loads[workload], self.jobs.get(workload)]
         return _short([*deciding, own] if own else deciding)
 

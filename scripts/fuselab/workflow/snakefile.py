@@ -85,11 +85,11 @@ class Workflow:
     def _read(self, experiment: str) -> Plan:
         path = self.root / "experiments" / f"{experiment}.yaml"
         loaded = load_experiment(path, self.root)
-        asked = loaded.experiment
         if self.night:
-            asked = replace(asked, seed=night_seed(asked.seed, self.night), night=self.night)
+            seed = night_seed(loaded.experiment.seed, self.night)
+            loaded = replace(loaded, experiment=replace(loaded.experiment, seed=seed, night=self.night))
         self._targets |= loaded.targets
-        plan = make_plan(asked, loaded.targets, loaded.services)
+        plan = make_plan(loaded)
         if self._is_main and self._guard.alone:
             with _disk_faults_in_words():
                 self._set_aside(plan)

@@ -12,7 +12,8 @@ import yaml
 
 from fuselab import words
 from fuselab.cli import VERBS, main
-from fuselab.commands.plan import read_plan
+from fuselab.experiment.loading import load_experiment
+from fuselab.experiment.planning import make_plan
 from fuselab.records.metrics import Sample
 from fuselab.records.run import Phases, RunRecord
 from fuselab.records.table import columns
@@ -188,7 +189,7 @@ class TestNew:
 
 class TestPlan:
     def test_what_is_there_and_what_is_to_do(self, fuselab, repository: Path):
-        plan = read_plan(repository / "experiments" / "trial.yaml", repository)
+        plan = make_plan(load_experiment(repository / "experiments" / "trial.yaml", repository))
         spec = plan.timed_spec("w")
         for number in ("001", "002"):
             block = repository / "results" / "trial" / "blocks" / "w" / spec / number
@@ -260,7 +261,7 @@ class TestClean:
     def results(self, repository: Path) -> Path:
         """What the experiment asks for, and one leftover of each kind."""
         (repository / "targets" / "lonely" / "target.yaml").unlink()
-        plan = read_plan(repository / "experiments" / "trial.yaml", repository)
+        plan = make_plan(load_experiment(repository / "experiments" / "trial.yaml", repository))
         for path in named_paths(plan):
             (repository / path / "001").mkdir(parents=True)
         home = repository / "results"
@@ -306,7 +307,7 @@ class TestClean:
         assert (results / "builds/demo/old-1").is_dir()
 
     def test_yes_removes_what_no_experiment_asks_for(self, fuselab, results: Path, repository: Path):
-        plan = read_plan(repository / "experiments" / "trial.yaml", repository)
+        plan = make_plan(load_experiment(repository / "experiments" / "trial.yaml", repository))
         assert fuselab("clean", "--yes").exit_code == 0
         assert all_leftovers({"trial": plan}, {}, repository) == []
         assert all((repository / path).is_dir() for path in named_paths(plan))

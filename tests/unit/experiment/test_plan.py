@@ -38,7 +38,7 @@ def plan_of(tmp_path: Path, checkout: Path):
         path = tmp_path / "experiments/planned.yaml"
         path.write_text(text)
         loaded = load_experiment(path, tmp_path)
-        return make_plan(loaded.experiment, loaded.targets, loaded.services)
+        return make_plan(loaded)
 
     return read
 

@@ -24,13 +24,13 @@ def plan_of(text: str, tmp_path: Path, checkout: Path) -> Plan:
     path = tmp_path / "e.yaml"
     path.write_text(f"name: e\ntarget: demofs\n{text}")
     loaded = load_experiment(path, checkout)
-    return make_plan(loaded.experiment, loaded.targets, loaded.services)
+    return make_plan(loaded)
 
 
 @pytest.fixture
 def tour(checkout: Path) -> Plan:
     loaded = load_experiment(checkout / "experiments/tour.yaml", checkout)
-    return make_plan(loaded.experiment, loaded.targets, loaded.services)
+    return make_plan(loaded)
 
 
 def parts(plan: Plan, root: Path, what: str) -> list[Part]:
