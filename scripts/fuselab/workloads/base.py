@@ -11,20 +11,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from fuselab.building.request import BuildRequest
 from fuselab.records.request import Load
-from fuselab.schema.diagnostics import Diagnostics
-from fuselab.schema.yaml_source import Key
 from fuselab.targets.model import Target, mountpoint_name
-from fuselab.workloads.metric import Metric, Phrase, Quantity
+from fuselab.workloads.metric import Metric, Quantity
 
-__all__ = ["Metric", "Phrase", "Quantity"]
+if TYPE_CHECKING:  # the rig reads and builds nothing
+    from fuselab.building.request import BuildRequest
+    from fuselab.schema.diagnostics import Diagnostics
+    from fuselab.schema.yaml_source import Key
 
 Settings = Mapping[str, Any]
 """What a load says below the key of its kind, as its kind has read it: plain data, for specs and records too."""
-PlaceOf = Callable[..., Key]
+PlaceOf = Callable[..., "Key"]
 """Where an option of a variant's own is written; without an option, where all of them are."""
 
 

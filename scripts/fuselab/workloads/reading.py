@@ -11,7 +11,8 @@ import msgspec
 
 from fuselab import workloads
 from fuselab.records.places import RUN
-from fuselab.workloads.base import Metric, Traffic
+from fuselab.workloads.base import Traffic
+from fuselab.workloads.metric import Metric
 
 UNREAD = "fuselab cannot read what the load wrote"
 

@@ -13,7 +13,7 @@ from fuselab.records.metrics import Sample
 from fuselab.records.places import RUN
 from fuselab.records.run import RunRecord
 from fuselab.workloads import reading
-from fuselab.workloads.base import Metric
+from fuselab.workloads.metric import Metric
 
 
 def rows(run: Path, record: RunRecord, kind: str) -> list[Metric]:

@@ -14,7 +14,7 @@ from fuselab.records.request import NOT_FRESH, CommandLine, Load
 from fuselab.records.run import RunRecord
 from fuselab.rig.state import state_folder
 from fuselab.targets.model import ProfilerSupport, Stopping
-from fuselab.workloads.base import Metric
+from fuselab.workloads.metric import Metric
 from fuselab.workloads.run_metrics import rows
 
 from .conftest import fio

@@ -5,20 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from fuselab.errors import ProgramError
 from fuselab.files import write_json
 from fuselab.records.request import Load
-from fuselab.schema.argvs import check_argv
-from fuselab.schema.diagnostics import Diagnostics
-from fuselab.schema.yaml_source import Key
 from fuselab.targets.model import fill
 from fuselab.workloads.base import LoadContext, LoadResult, Settings, WorkloadKind
 from fuselab.workloads.metric import Metric, Phrase, Quantity
 from fuselab.workloads.running import finish
+
+if TYPE_CHECKING:
+    from fuselab.schema.diagnostics import Diagnostics
+    from fuselab.schema.yaml_source import Key
 
 OUTPUT = "command.json"
 _NOT_STARTED = 127
@@ -47,6 +48,8 @@ class Command(WorkloadKind):
     quantities = (_WALL,)
 
     def read(self, diagnostics: Diagnostics, at: Key, name: str, part: Mapping[str, Any]) -> Settings:
+        from fuselab.schema.argvs import check_argv
+
         check_argv(diagnostics, (*at, "argv"), part.get("argv"))
         argv = diagnostics.source.words((*at, "argv"), part.get("argv", ()))
         return {"argv": argv, "expect_exit": part.get("expect_exit", 0)}

@@ -6,17 +6,19 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fuselab import foreign
-from fuselab.building.request import BuildRequest, bench_path, bench_request
 from fuselab.records.request import Load
-from fuselab.schema.diagnostics import Diagnostics
-from fuselab.schema.yaml_source import Key
 from fuselab.targets.model import CargoBuild
 from fuselab.workloads.base import CheckContext, LoadContext, LoadResult, Settings, WorkloadKind
 from fuselab.workloads.metric import Metric, Phrase, Quantity
 from fuselab.workloads.running import finish
+
+if TYPE_CHECKING:
+    from fuselab.building.request import BuildRequest
+    from fuselab.schema.diagnostics import Diagnostics
+    from fuselab.schema.yaml_source import Key
 
 HOME = "criterion"
 """Folder in the run folder that Criterion writes to."""
@@ -58,9 +60,13 @@ class Criterion(WorkloadKind):
         return _time_of(metric.removeprefix(_PREFIX)) if metric.startswith(_PREFIX) else None
 
     def build(self, settings: Settings, program: BuildRequest) -> BuildRequest:
+        from fuselab.building.request import bench_request
+
         return bench_request(program, str(settings["bench"]))
 
     def run(self, load: Load, context: LoadContext) -> LoadResult:
+        from fuselab.building.request import bench_path
+
         bench = bench_path(context.binary, str(load.settings["bench"]))
         only = str(load.settings.get("filter") or "")
         argv = [str(bench), "--bench", "--noplot", *([only] if only else [])]

@@ -10,8 +10,8 @@ from fuselab.schema.yaml_source import Key
 from fuselab.targets import placeholders
 from fuselab.workloads.base import CheckContext, PlaceOf, Settings
 from fuselab.workloads.fio.complaints import Complaint, complaints
-from fuselab.workloads.fio.options import as_fio_reads, complete_jobs, judged, overlaid, place
-from fuselab.workloads.fio.timing import Options, mode
+from fuselab.workloads.fio.options import as_fio_reads, judged, place
+from fuselab.workloads.fio.timing import Options, complete_jobs, mode, overlaid
 
 _READS = ("read", "randread")
 _MODE = "it decides what is measured; make it a load of its own"

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from fuselab.records.request import Load
 from fuselab.workloads.base import (
+    CheckContext,
     LoadContext,
     LoadResult,
+    PlaceOf,
     Settings,
     Traffic,
     WorkloadKind,
 )
-from fuselab.workloads.fio import checks, fio_json, logs, options, rendering, timing, verifying
+from fuselab.workloads.fio import fio_json, logs, rendering, timing, verifying
 from fuselab.workloads.metric import Metric
+
+if TYPE_CHECKING:
+    from fuselab.schema.diagnostics import Diagnostics
+    from fuselab.schema.yaml_source import Key
 
 OUTPUT = "fio.json"
 _BANDWIDTH_LOG = "fio_bw.log"
@@ -27,16 +34,34 @@ class Fio(WorkloadKind):
     quantities = tuple(fio_json.QUANTITIES.values())
     programs = ("fio",)
 
-    read = staticmethod(options.read)
-    check = staticmethod(checks.check)
-    step = staticmethod(options.step)
-    overlaid = staticmethod(options.overlaid)
-    check_own = staticmethod(checks.check_own)
+    def read(self, diagnostics: Diagnostics, at: Key, name: str, part: Mapping[str, Any]) -> Settings:
+        from fuselab.workloads.fio import options
+
+        return options.read(diagnostics, at, name, part)
+
+    def check(self, diagnostics: Diagnostics, at: Key, settings: Settings, context: CheckContext) -> None:
+        from fuselab.workloads.fio import checks
+
+        checks.check(diagnostics, at, settings, context)
+
+    def step(self, diagnostics: Diagnostics, at: Key, part: Mapping[str, Any]) -> tuple[str, ...]:
+        from fuselab.workloads.fio import options
+
+        return options.step(diagnostics, at, part)
+
+    def check_own(
+        self, diagnostics: Diagnostics, place_of: PlaceOf, own: Mapping[str, str], loads: Sequence[Settings]
+    ) -> None:
+        from fuselab.workloads.fio import checks
+
+        checks.check_own(diagnostics, place_of, own, loads)
+
+    overlaid = staticmethod(timing.overlaid)
     render = staticmethod(rendering.rendered)
     verify = staticmethod(verifying.verify)
 
     def metric_names(self, settings: Settings) -> Sequence[str]:
-        modes = [timing.mode(job) for job in options.complete_jobs(settings).values()]
+        modes = [timing.mode(job) for job in timing.complete_jobs(settings).values()]
         sides = [side for side in ("write", "read") if any(timing.moves(mode, side) for mode in modes)]
         return [f"{side}.{what}" for what in fio_json.METRICS for side in sides]
 
@@ -44,18 +69,18 @@ class Fio(WorkloadKind):
         return [name for name in self.metric_names(settings) if name.endswith(f".{fio_json.METRICS[0]}")]
 
     def seconds(self, settings: Settings) -> float | None:
-        return timing.in_stages(options.complete_jobs(settings).values())
+        return timing.in_stages(timing.complete_jobs(settings).values())
 
     def closed_loop(self, settings: Settings) -> bool:
         """Open is what keeps to a rate by a Poisson process, with several requests on their way at once."""
-        return not all(timing.arrives(job) for job in options.complete_jobs(settings).values())
+        return not all(timing.arrives(job) for job in timing.complete_jobs(settings).values())
 
     def fixed_rates(self, settings: Settings) -> Mapping[str, float]:
         """Rates of the directions in which every job has one of the same kind; a mixed job may be held by its mix."""
-        return timing.asked_rates(list(options.complete_jobs(settings).values()))
+        return timing.asked_rates(list(timing.complete_jobs(settings).values()))
 
     def run(self, load: Load, context: LoadContext) -> LoadResult:
-        settings = load.settings if context.ramp else options.overlaid(load.settings, {"ramp_time": "0"})
+        settings = load.settings if context.ramp else timing.overlaid(load.settings, {"ramp_time": "0"})
         job = context.out / "load.fio"
         job.write_text(rendering.rendered(settings))
         ended = rendering.run_fio(job, OUTPUT, load.randseed, load.timeout_s, context)
@@ -90,5 +115,5 @@ class Fio(WorkloadKind):
     def mixes_directions(self, settings: Settings) -> bool:
         return any(
             timing.mode(job) in ("rw", "randrw", "readwrite")
-            for job in options.complete_jobs(settings).values()
+            for job in timing.complete_jobs(settings).values()
         )

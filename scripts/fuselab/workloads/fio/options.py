@@ -12,7 +12,6 @@ from typing import Any
 from fuselab import foreign
 from fuselab.schema.diagnostics import Diagnostics, hint
 from fuselab.schema.yaml_source import Key
-from fuselab.workloads.base import Settings
 from fuselab.workloads.fio import complaints, job_file, meaning, parse_only
 from fuselab.workloads.fio.parse_only import Section
 from fuselab.workloads.fio.rules import Fault
@@ -20,17 +19,6 @@ from fuselab.workloads.fio.rules import Fault
 GLOBAL = "global"
 PlaceOf = Callable[[str, str], Key]
 """(section, option as written) -> where it stands in the YAML file."""
-
-
-def complete_jobs(settings: Settings) -> dict[str, dict[str, str]]:
-    """Of a fio load: every job by name, with what `global` says for all."""
-    shared = settings.get(GLOBAL, {})
-    return {job: {**shared, **options} for job, options in settings.get("jobs", {}).items()}
-
-
-def overlaid(settings: Settings, own: Mapping[str, str]) -> Settings:
-    """With `own` in every job."""
-    return {**settings, "jobs": {job: {**options, **own} for job, options in settings["jobs"].items()}}
 
 
 def read(diagnostics: Diagnostics, at: Key, name: str, part: Mapping[str, Any]) -> dict[str, object]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from fuselab.workloads.base import Settings
+
 Options = Mapping[str, str]
 
 RAMP_SHARE = 0.1
@@ -18,6 +20,17 @@ _LOG_STEP_S = (0.05, 1.0)
 """Shortest and longest step of fio's logs: a second, or a tenth of a load that is shorter than ten."""
 _ASYNCHRONOUS = ("libaio", "io_uring", "posixaio")
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def complete_jobs(settings: Settings) -> dict[str, dict[str, str]]:
+    """Of a fio load: every job by name, with what `global` says for all."""
+    shared = settings.get("global", {})
+    return {job: {**shared, **options} for job, options in settings.get("jobs", {}).items()}
+
+
+def overlaid(settings: Settings, own: Mapping[str, str]) -> Settings:
+    """With `own` in every job."""
+    return {**settings, "jobs": {job: {**options, **own} for job, options in settings["jobs"].items()}}
 
 
 def seconds(text: str) -> float | None:
