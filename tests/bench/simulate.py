@@ -14,12 +14,10 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from fuselab.compare.estimate import Interval
-from fuselab.compare.looks import next_look
+from fuselab.compare.multiple_testing import Claim, judge_family
 from fuselab.compare.power import Noise
-from fuselab.compare.schedule import block_order, level_of, looks_of
-from fuselab.compare.signed_rank import Floats, Ints, untied_batch
-from fuselab.compare.verdict import Claim, judge_family
+from fuselab.compare.schedule import block_order, level_of, looks_of, next_look
+from fuselab.compare.signed_rank import Floats, Interval, Ints, untied_batch
 from fuselab.records.comparison import FASTER, NO_DIFFERENCE, SLOWER
 from fuselab.records.design import Blocks
 

@@ -175,7 +175,7 @@ def test_what_judges_knows_nothing_of_what_draws_and_a_comment_makes_nothing_aga
     before = code.step_code(scripts / "compare.py")
     with edited(scripts / "fuselab/report/words.py"):
         assert code.step_code(scripts / "compare.py") == before
-    with edited(scripts / "fuselab/compare/verdict.py", "\n# a remark\n"):
+    with edited(scripts / "fuselab/compare/multiple_testing.py", "\n# a remark\n"):
         assert code.step_code(scripts / "compare.py") == before
 
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from fuselab.compare.families import LOOKS_PENALTY
-from fuselab.compare.null import critical
+from fuselab.compare.multiple_testing import LOOKS_PENALTY
+from fuselab.compare.null_distribution import critical
 from fuselab.compare.schedule import level_of, looks_of
 from fuselab.records.design import Blocks
 

@@ -7,8 +7,9 @@ depend on the block's number, never on how many blocks there will be, so that an
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from fuselab.records.comparison import INCONCLUSIVE
 from fuselab.records.design import Blocks
 
 LOOKS = (12, 20, 32)
@@ -89,3 +90,20 @@ def minimum_blocks(level: float) -> int:
     while 2 / 2**blocks > 1 - level:
         blocks += 1
     return blocks
+
+
+def next_look(blocks: int, verdicts: Iterable[str]) -> int | None:
+    """The count of blocks to go on to after the look at `blocks`, or None: all decided, or it was the last
+    look.
+
+    `verdicts` are those that more blocks could change: primary, no controls, no failed variant, no metric
+    that cannot be judged at all.
+
+    Raises:
+        ValueError: `blocks` is not one of the looks.
+    """
+    if blocks not in LOOKS:
+        raise ValueError(f"looks are taken at {LOOKS} blocks, not at {blocks}")
+    if all(verdict != INCONCLUSIVE for verdict in verdicts):
+        return None
+    return next((look for look in LOOKS if look > blocks), None)

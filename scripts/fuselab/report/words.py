@@ -193,8 +193,7 @@ def _factor(ratio: float) -> str:
 
 def phrase(metric: str) -> Phrase:
     """Words for a metric by its name; unknown ones are called by their own name."""
-    known = workloads.quantity(metric)
-    return Phrase(metric) if known is None else known.phrase
+    return workloads.quantity(metric).phrase
 
 
 def magnitude(ratio: float, low: float, high: float) -> tuple[str, str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from fuselab import plugins
 from fuselab.schema import schemas
 from fuselab.workloads.base import WorkloadKind
 from fuselab.workloads.command.kind import Command
 from fuselab.workloads.criterion.kind import Criterion
 from fuselab.workloads.fio.kind import Fio
-from fuselab.workloads.metric import TARGET, Quantity
+from fuselab.workloads.metric import TARGET, Quantity, unknown
 
 REGISTRY: dict[str, WorkloadKind] = plugins.registry(
     "fuselab.workloads",
@@ -22,8 +24,8 @@ VERIFIER = "fio"
 schemas.add_loads({kind.name: kind.schema for kind in REGISTRY.values() if kind.schema})
 
 
-def quantity(metric: str) -> Quantity | None:
-    """What is known of `metric`, by its name alone; None of one that no kind here yields."""
-    known = (kind.quantity(metric) for kind in REGISTRY.values())
-    of_target = next((each for each in TARGET if each.name == metric), None)
-    return next((each for each in known if each is not None), of_target)
+@cache
+def quantity(metric: str) -> Quantity:
+    """What is known of `metric`, by its name alone."""
+    known = (*(kind.quantity(metric) for kind in REGISTRY.values()), *(q for q in TARGET if q.name == metric))
+    return next(filter(None, known), None) or unknown(metric)

@@ -1,11 +1,15 @@
-"""What a metric is, apart from its value: one entry says its name, unit, better direction and words."""
+"""What a metric is, apart from its value: one entry says its name, unit, better direction, what it needs, and words."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Literal
 
-Better = Literal["higher", "lower"]
+from fuselab.records.metrics import Better
+
+PERCENTILE_RESOLUTION = 0.02
+"""Smallest change claimed on a percentile: fio's latency buckets are up to 1.6 % wide, so that two runs on either side
+of an edge differ by a whole bucket in every block, however close they are."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +45,35 @@ class Quantity:
     unit: str
     better: Better
     phrase: Phrase
+    side: str = ""
+    """Of which operations it is, where a load has several kinds of them: `write`."""
+    percentile: float | None = None
+    """99.9 of p99.9. In every run some I/Os must lie beyond it: `tail_ios` says how many do."""
+
+    @property
+    def resolution(self) -> float:
+        """Smallest change that a verdict on it may claim, as a fraction."""
+        return 0.0 if self.percentile is None else PERCENTILE_RESOLUTION
+
+    @property
+    def is_tail(self) -> bool:
+        """Whether it is a percentile above p90."""
+        return self.percentile is not None and self.percentile > 90
 
     def of(self, value: float, tail_ios: int | None = None, slope: float | None = None) -> Metric:
         return Metric(self.name, self.unit, self.better, value, tail_ios, slope)
 
 
-TARGET = (
-    Quantity("target.cpu_s", "s", "lower", Phrase("CPU time of the target", more="more", less="less")),
-    Quantity("target.rss_peak_bytes", "B", "lower", Phrase("peak memory of the target")),
-)
+CPU = Quantity("target.cpu_s", "s", "lower", Phrase("CPU time of the target", more="more", less="less"))
+PEAK_MEMORY = Quantity("target.rss_peak_bytes", "B", "lower", Phrase("peak memory of the target"))
+TARGET = (CPU, PEAK_MEMORY)
 """Of every run with a target, whatever its load."""
+
+_PERCENTILE = re.compile(r"(?:^|[._])p(\d\d?)(?:[._]?(\d+))?$")
+
+
+def unknown(name: str) -> Quantity:
+    """Of a metric that no kind of load knows: called by its own name, which tells whether it is a percentile."""
+    match = _PERCENTILE.search(name)
+    percentile = float(f"{match[1]}.{match[2] or 0}") if match else None
+    return Quantity(name, "", "lower", Phrase(name), percentile=percentile)

@@ -13,7 +13,7 @@ from fuselab.records.metrics import Sample
 from fuselab.records.places import RUN
 from fuselab.records.run import RunRecord
 from fuselab.workloads import reading
-from fuselab.workloads.metric import Metric
+from fuselab.workloads.metric import CPU, PEAK_MEMORY, Metric
 
 
 def rows(run: Path, record: RunRecord, kind: str) -> list[Metric]:
@@ -28,9 +28,9 @@ def rows(run: Path, record: RunRecord, kind: str) -> list[Metric]:
 def _target(record: RunRecord) -> Iterator[Metric]:
     if record.target is None:
         return
-    yield Metric("target.cpu_s", "s", "lower", record.target.cpu_s)
+    yield CPU.of(record.target.cpu_s)
     if record.target.rss_peak_bytes is not None:
-        yield Metric("target.rss_peak_bytes", "B", "lower", float(record.target.rss_peak_bytes))
+        yield PEAK_MEMORY.of(float(record.target.rss_peak_bytes))
 
 
 def samples(blocks: Sequence[Path], kinds: Mapping[str, str]) -> list[Sample]:

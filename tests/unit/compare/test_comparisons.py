@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fuselab.compare.aa_check import check_controls
 from fuselab.compare.attrition import Attrition, FailedVariant
 from fuselab.compare.comparisons import decide_look, family_size, judge
-from fuselab.compare.control import check_controls
 from fuselab.records.comparison import Comparison
 from fuselab.records.design import Design
 from fuselab.records.table import columns

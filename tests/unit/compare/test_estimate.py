@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fuselab.compare.estimate import NoRatioError, interval, spread, stall_rate
+from fuselab.compare.signed_rank import NoRatioError, interval, spread, stall_rate
 
 
 def test_a_ratio_is_variant_over_baseline_whatever_the_drift():

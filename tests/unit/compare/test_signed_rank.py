@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fuselab.compare import null
+from fuselab.compare import null_distribution as null
 from fuselab.compare.signed_rank import (
     Floats,
     Inference,

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from tests.bench.simulate import _differences, machine, simulate
 
-from fuselab.compare import null
+from fuselab.compare import null_distribution as null
 from fuselab.compare.comparisons import decide_look, judge
-from fuselab.compare.families import LOOKS_PENALTY
+from fuselab.compare.multiple_testing import LOOKS_PENALTY
 from fuselab.compare.power import NOISY, QUIET
 from fuselab.compare.schedule import LOOKS
 from fuselab.compare.signed_rank import Floats

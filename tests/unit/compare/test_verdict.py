@@ -2,11 +2,12 @@
 
 import pytest
 
-from fuselab.compare.estimate import Interval
-from fuselab.compare.gates import closed_loop_warning, floor_of, percentile_of, tail_reason
-from fuselab.compare.looks import next_look
-from fuselab.compare.verdict import Claim, judge_family, verdict
+from fuselab.compare.caveats import closed_loop_caveat, tail_reason
+from fuselab.compare.multiple_testing import Claim, judge_family, verdict
+from fuselab.compare.schedule import next_look
+from fuselab.compare.signed_rank import Interval
 from fuselab.records.metrics import Better
+from fuselab.workloads import quantity
 
 
 def claim(
@@ -111,8 +112,8 @@ def test_looks_go_on_until_all_is_decided_or_the_last_is_taken():
     ],
 )
 def test_percentiles_are_known_by_their_names(metric, percentile):
-    assert percentile_of(metric) == percentile
-    assert floor_of(metric) == (0.0 if percentile is None else 0.02)
+    assert quantity(metric).percentile == percentile
+    assert quantity(metric).resolution == (0.0 if percentile is None else 0.02)
 
 
 def test_a_percentile_needs_ten_ios_beyond_it_in_every_run():
@@ -127,9 +128,9 @@ def test_a_percentile_needs_ten_ios_beyond_it_in_every_run():
 
 
 def test_a_closed_loop_is_warned_about_where_a_tail_is_claimed():
-    warning = closed_loop_warning("write.p99", True)
+    warning = closed_loop_caveat("write.p99", True)
     assert warning is not None
     assert "closed-loop" in warning
-    assert closed_loop_warning("write.p99", False) is None
-    assert closed_loop_warning("write.p50", True) is None
-    assert closed_loop_warning("write.bw", True) is None
+    assert closed_loop_caveat("write.p99", False) is None
+    assert closed_loop_caveat("write.p50", True) is None
+    assert closed_loop_caveat("write.bw", True) is None

@@ -8,9 +8,7 @@ from fuselab.records.plan import ContrastPlan, PlanFile, WorkloadPlan
 from fuselab.report import words
 from fuselab.report.page import provenance, verdicts
 from fuselab.report.reading import Results
-from fuselab.workloads import REGISTRY
-
-_SIDES = ("read.", "write.")
+from fuselab.workloads import REGISTRY, quantity
 
 
 def cautions(results: Results) -> Iterator[str]:
@@ -53,7 +51,11 @@ def _same_programs(results: Results) -> list[ContrastPlan]:
 
 def _mixed(results: Results) -> list[str]:
     """Workloads in which one job does both, and of which a primary verdict is on either."""
-    judged = {row.workload for row in verdicts.primary_rows(results) if row.metric.startswith(_SIDES)}
+    judged = {
+        row.workload
+        for row in verdicts.primary_rows(results)
+        if quantity(row.metric).side in ("read", "write")
+    }
     return [w.name for w in results.plan.workloads if w.name in judged and _mixes(results.plan, w)]
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from fuselab.compare.control import check_controls
+from fuselab.compare.aa_check import check_controls
 from fuselab.records.comparison import Comparison
 from fuselab.records.plan import ContrastPlan, PlanFile
 from fuselab.report import counts, words

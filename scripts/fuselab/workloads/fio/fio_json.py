@@ -21,16 +21,23 @@ METRICS = ("bw", "p99", "iops", "lat_mean", "p50", "p999", "drained_bw")
 _PERCENTILES = {"p50": 50.0, "p99": 99.0, "p999": 99.9}
 
 
-def _quantities(noun: str, verb: str) -> Iterator[Quantity]:
+def _quantities(side: str, verb: str) -> Iterator[Quantity]:
     """Of one direction, in the order of `METRICS`."""
-    yield Quantity(f"{noun}.bw", "B/s", "higher", Phrase(f"{noun} bandwidth", verb))
-    yield Quantity(f"{noun}.p99", "ns", "lower", Phrase(f"p99 {noun} latency"))
-    yield Quantity(f"{noun}.iops", "1/s", "higher", Phrase(f"{noun} operations per second", verb))
-    yield Quantity(f"{noun}.lat_mean", "ns", "lower", Phrase(f"mean {noun} latency"))
-    yield Quantity(f"{noun}.p50", "ns", "lower", Phrase(f"median {noun} latency"))
-    yield Quantity(f"{noun}.p999", "ns", "lower", Phrase(f"p99.9 {noun} latency"))
-    drained = Phrase(f"drained {noun} bandwidth", f"{verb}, counted until the unmount has drained,")
-    yield Quantity(f"{noun}.drained_bw", "B/s", "higher", drained)
+    words = {"p50": "median", "p99": "p99", "p999": "p99.9"}
+    percentiles = {
+        name: Quantity(
+            f"{side}.{name}", "ns", "lower", Phrase(f"{words[name]} {side} latency"), side, percentile
+        )
+        for name, percentile in _PERCENTILES.items()
+    }
+    drained = Phrase(f"drained {side} bandwidth", f"{verb}, counted until the unmount has drained,")
+    yield Quantity(f"{side}.bw", "B/s", "higher", Phrase(f"{side} bandwidth", verb), side)
+    yield percentiles["p99"]
+    yield Quantity(f"{side}.iops", "1/s", "higher", Phrase(f"{side} operations per second", verb), side)
+    yield Quantity(f"{side}.lat_mean", "ns", "lower", Phrase(f"mean {side} latency"), side)
+    yield percentiles["p50"]
+    yield percentiles["p999"]
+    yield Quantity(f"{side}.drained_bw", "B/s", "higher", drained, side)
 
 
 QUANTITIES = {

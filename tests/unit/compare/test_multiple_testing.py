@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fuselab.compare.families import LOOKS_PENALTY, benjamini_hochberg, holm
+from fuselab.compare.multiple_testing import LOOKS_PENALTY, benjamini_hochberg, holm
 
 
 def closed_testing(ps: list[float], alpha: float) -> list[bool]:

@@ -1,4 +1,4 @@
-"""What a reader should know before believing a verdict that was given all the same. Notes, never gates.
+"""What a reader should know before believing a verdict that was given all the same, and why a tail is not shown at all.
 
 None of this looks at how large the ratio is or whom it favours.
 """
@@ -6,20 +6,22 @@ None of this looks at how large the ratio is or whom it favours.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 
 import pandas as pd
 
 from fuselab.compare.attrition import Attrition
-from fuselab.compare.estimate import NoRatioError, interval
-from fuselab.compare.gates import is_tail
 from fuselab.compare.schedule import level_of, minimum_blocks
-from fuselab.compare.signed_rank import infer
+from fuselab.compare.signed_rank import NoRatioError, infer, interval
 from fuselab.records.design import Design, Pair
+from fuselab.workloads import quantity
+
+TAIL_IOS = 10
+"""I/Os that must lie beyond a percentile in every run."""
 
 
-def doubts(runs: pd.DataFrame, pair: Pair, design: Design, attrition: Attrition) -> Iterator[str]:
+def caveats(runs: pd.DataFrame, pair: Pair, design: Design, attrition: Attrition) -> Iterator[str]:
     """Of the `runs` of one workload and metric, as far as they speak of `pair`.
 
     Columns, each optional: `slope` (ln of throughput in the second half of a run / in the first, NaN where
@@ -81,16 +83,16 @@ def shortfalls(metrics: pd.DataFrame, design: Design) -> Shortfalls:
             runs = metrics[(metrics["workload"] == workload) & (metrics["metric"] == metric)]
             for variant, reached in runs.groupby("variant")["value"].median().items():
                 if reached < KEPT_UP * rate:
-                    found[workload, str(variant), metric.partition(".")[0]] = float(reached / rate)
+                    found[workload, str(variant), quantity(metric).side] = float(reached / rate)
     return found
 
 
 def overload(metric: str, workload: str, pair: Pair, short: Shortfalls) -> Iterator[str]:
     """What to say of a tail under a rate that one side did not keep up with."""
-    if not is_tail(metric):
+    if not quantity(metric).is_tail:
         return
     for name in pair:
-        share = short.get((workload, name, metric.partition(".")[0]))
+        share = short.get((workload, name, quantity(metric).side))
         if share is not None:
             yield (
                 f"overloaded: `{name}` reached {share:.0%} of the rate that the load asked for, so requests that "
@@ -105,3 +107,22 @@ def _slope(slopes: list[float], design: Design) -> float | None:
     found = infer(slopes, level_of(design.blocks))
     change = math.expm1(found.estimate)
     return change if found.p <= 1 - level_of(design.blocks) and abs(change) > design.threshold else None
+
+
+def tail_reason(metric: str, tail_ios: Iterable[float]) -> str | None:
+    """Why a percentile is not shown, by the I/Os beyond it in each run (NaN: unknown); None if it is."""
+    if quantity(metric).percentile is None:
+        return None
+    counts = list(tail_ios)
+    if unknown := sum(map(math.isnan, counts)):
+        return f"not shown: number of I/Os beyond this percentile unknown in {unknown} of {len(counts)} runs"
+    if few := sum(count < TAIL_IOS for count in counts):
+        return f"not shown: fewer than {TAIL_IOS} I/Os beyond this percentile in {few} of {len(counts)} runs"
+    return None
+
+
+def closed_loop_caveat(metric: str, closed_loop: bool) -> str | None:
+    """What to say of a tail under a load that waits for each reply before it goes on."""
+    if closed_loop and quantity(metric).is_tail:
+        return "closed-loop load: requests that would have queued behind a slow one are not in this tail"
+    return None

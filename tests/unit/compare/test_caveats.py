@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from fuselab.compare.attrition import NOTHING_LOST
+from fuselab.compare.caveats import caveats
 from fuselab.compare.comparisons import judge
-from fuselab.compare.doubts import doubts
-from fuselab.compare.estimate import interval
 from fuselab.compare.schedule import level_of
+from fuselab.compare.signed_rank import interval
 from fuselab.records.design import Design
 
 PAIR = ("baseline", "waiting")
@@ -35,7 +35,7 @@ def runs(blocks: int = 12, **slopes: float) -> pd.DataFrame:
 
 
 def said(frame: pd.DataFrame, design: Design = DESIGN) -> list[str]:
-    return list(doubts(frame, PAIR, design, NOTHING_LOST))
+    return list(caveats(frame, PAIR, design, NOTHING_LOST))
 
 
 def test_level_runs_are_not_doubted():
