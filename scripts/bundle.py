@@ -10,13 +10,13 @@ from fuselab.report.paper.uncommitted import CHOICES, uncommitted
 from fuselab.screen import on_screen
 
 with job(snakemake) as step:
-    diffs = step.params.diffs
+    diffs = step.param("diffs", str)
     if diffs not in CHOICES:
         raise JobError(f"--config diffs={diffs}: there are {', '.join(CHOICES)}")
-    inputs = given(step.input)
+    inputs = given(step.snakemake.input)
     for changes in filter(None, map(uncommitted, inputs.builds)):
         on_screen(changes.said(diffs))
     try:
-        write_bundle(inputs, Path(), Path(step.output[0]), diffs)
+        write_bundle(inputs, Path(), step.out(), diffs)
     except (FileNotFoundError, RuntimeError) as error:  # a program is missing, or cannot draw
         raise JobError(str(error)) from None

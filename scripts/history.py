@@ -1,14 +1,12 @@
 """rule history: the page of all nights of an experiment."""
 
-from pathlib import Path
-
 from fuselab.jobs.job import job
 from fuselab.errors import JobError
 from fuselab.history.nights import read_nights
 from fuselab.history.page import write_history
 
 with job(snakemake) as step:
-    nights, faults = read_nights(Path("results") / step.wildcards.experiment / "history")
+    nights, faults = read_nights(step.paths("nights"))
     if not nights:
         raise JobError("\n".join(faults))
-    write_history(nights, faults, Path(step.output.page), Path(step.output.csv))
+    write_history(nights, faults, step.out("page"), step.out("csv"))

@@ -1,9 +1,7 @@
 """rule mount_config: one mount, ready to read."""
 
-from pathlib import Path
-
 from fuselab.jobs.job import job
 from fuselab.files import write_json
 
 with job(snakemake) as step:
-    write_json(Path(step.output[0]), dict(step.params.config))
+    write_json(step.out(), step.param("config", dict))

@@ -7,9 +7,9 @@ from fuselab.jobs.process import process
 
 with job(snakemake) as step:
     process(
-        step.wildcards.profiler,
-        [Path(path) for path in step.input.captures],
-        step.params.kind,
-        Path(step.params.binary),
-        Path(step.output[0]),
+        step.wildcard("profiler"),
+        step.paths("captures"),
+        step.param("kind", str),
+        Path(step.param("binary", str)),
+        step.out(),
     )

@@ -8,8 +8,8 @@ from fuselab.report.inputs import given
 from fuselab.report.reproduction.reproduced import write_reproduced
 
 with job(snakemake) as step:
-    inputs = given(step.input)
+    inputs = given(step.snakemake.input)
     try:
-        write_reproduced(Path(step.input.bundle), inputs, Path(), Path(step.output[0]))
+        write_reproduced(step.path("bundle"), inputs, Path(), step.out())
     except ValueError as error:
         raise JobError(str(error)) from None

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from fuselab.checksums import write_sums
-from fuselab.compare.schedule import NIGHT
 from fuselab.records.plan import PlanFile
 from fuselab.records.summary import Summary
-
-KEPT = ("plan.json", "summary.json", "comparisons.csv", "metrics.csv")
-"""Every figure of every run is in the last: what is said of a night can be judged anew when its blocks have gone."""
 
 
 @dataclass(frozen=True)
@@ -27,23 +23,21 @@ class Night:
     summary: Summary
 
 
-def keep(experiment: Path, out: Path) -> None:
-    """Copy what is kept of `results/<experiment>` as it is now to the folder `out`."""
+def keep(files: Sequence[Path], out: Path) -> None:
+    """Copy what is kept of an experiment as it is now to the folder `out`.
+
+    Every figure of every run is in metrics.csv: what is said of a night can be judged anew when its blocks have gone.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    for name in KEPT:
-        shutil.copyfile(experiment / name, out / name)
+    for path in files:
+        shutil.copyfile(path, out / path.name)
     write_sums(out)  # whole from here on, whenever the job is killed: that night will not come again
 
 
-def kept(history: Path) -> Iterator[Path]:
-    """The folders of the nights below `history`, the oldest first."""
-    return iter(sorted(path.parent for path in history.glob(f"{NIGHT}/summary.json")))
-
-
-def read_nights(history: Path) -> tuple[tuple[Night, ...], tuple[str, ...]]:
-    """Every night below `history`, the oldest first, and what is to be said of those that cannot be read."""
+def read_nights(folders: Iterable[Path]) -> tuple[tuple[Night, ...], tuple[str, ...]]:
+    """The nights in `folders`, the oldest first, and what is to be said of those that cannot be read."""
     nights, faults = [], []
-    for folder in kept(history):
+    for folder in sorted(folders):
         try:
             nights.append(_read(folder))
         except (OSError, msgspec.MsgspecError) as error:

@@ -19,21 +19,20 @@ from fuselab.analysis.spans.totals import read_totals
 from fuselab.files import write_json
 from fuselab.profilers.base import Part
 from fuselab.records.derived import AccountWords
-from fuselab.records.places import PROFILE
 from fuselab.records.profile import Profile, read_profile
 from fuselab.workloads import reading
 
 
-def write_account(cell: Path, trace_capture: Path, kind: str) -> None:
-    """Set the captures of `cell` (`processed/<variant>/<workload>`) side by side, as far as there are any.
+def write_account(processed: Sequence[Path], trace_capture: Path, kind: str, out: Path) -> None:
+    """Set what the profilers of a cell saw side by side: folders of their profiles, as far as there are any.
 
     `trace_capture` is the folder of the first capture with spans: its load is what all others are brought to.
     A trace that was refused leaves an account that says so and has no rows.
     """
-    trace, spans = _given(cell, "spans")
+    trace, spans = _given(processed, "spans")
     if trace is None or not trace.has_picture:
         why = trace.notes if trace else ()
-        _write(cell, (), AccountWords("", (f"There is no trace: {' '.join(why)}",)))
+        _write(out, (), AccountWords("", (f"There is no trace: {' '.join(why)}",)))
         return
     with duckdb.connect() as connection:
         connection.read_parquet(str(spans)).create_view("spans")
@@ -42,18 +41,18 @@ def write_account(cell: Path, trace_capture: Path, kind: str) -> None:
     captures = Captures(
         trace=totals,
         operations=traffic.operations,
-        polled=_polled(cell),
-        on_cpu=_sampled(cell, "on CPU"),
-        blocked=_sampled(cell, "blocked"),
-        idle=_sampled(cell, "idle"),
-        preempted=_sampled(cell, "preempted"),
+        polled=_polled(processed),
+        on_cpu=_sampled(processed, "on CPU"),
+        blocked=_sampled(processed, "blocked"),
+        idle=_sampled(processed, "idle"),
+        preempted=_sampled(processed, "preempted"),
         fio=tuple(
             FioSide(direction, operations, traffic.latency_ns[direction])
             for direction, (operations, _) in traffic.by_direction.items()
             if operations and direction in traffic.latency_ns
         ),
     )
-    write(cell, captures, account(captures))
+    write(out, captures, account(captures))
 
 
 def write(cell: Path, captures: Captures, made: Account) -> None:
@@ -70,26 +69,27 @@ def _write(cell: Path, rows: Sequence[Row], words: AccountWords) -> None:
     write_json(cell / "blindspots.json", words)
 
 
-def _given(cell: Path, part: Part) -> tuple[Profile | None, Path]:
+def _given(processed: Sequence[Path], part: Part) -> tuple[Profile | None, Path]:
     """The profile of the first profiler that gives `part` and looked here, and the file that has the part."""
+    folders = {folder.name: folder for folder in processed}
     for name in profilers.giving(part):
-        if (cell / name / PROFILE).is_file():
-            return read_profile(cell / name), cell / name / profilers.REGISTRY[name].accounts[part]
-    return None, cell
+        if name in folders:
+            return read_profile(folders[name]), folders[name] / profilers.REGISTRY[name].accounts[part]
+    return None, Path()
 
 
-def _polled(cell: Path) -> Polled | None:
+def _polled(processed: Sequence[Path]) -> Polled | None:
     """Of the first capture: the one whose trace is read."""
-    profile, frames = _given(cell, "polled")
+    profile, frames = _given(processed, "polled")
     if profile is None or not profile.has_picture:
         return None
     rows = pq.read_table(frames).to_pylist()
     return Polled([FlameFrame(**row) for row in rows], profile.operations_by_capture[0])
 
 
-def _sampled(cell: Path, part: Part) -> Sampled | None:
+def _sampled(processed: Sequence[Path], part: Part) -> Sampled | None:
     """All captures together, with the operations of all of them."""
-    profile, stacks = _given(cell, part)
+    profile, stacks = _given(processed, part)
     if profile is None or not profile.has_picture:
         return None
     return Sampled(read_folded(stacks, profile.unit), profile.operations)

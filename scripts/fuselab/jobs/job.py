@@ -7,8 +7,11 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from fuselab.checksums import require_unchanged
 from fuselab.errors import FuselabError
@@ -17,18 +20,43 @@ from fuselab.records.places import is_summed
 from fuselab.screen import keep_screen, on_screen
 from fuselab.system.namespaces import PARENT, follow_parent
 
+T = TypeVar("T")
 _INTERRUPTED = 128 + signal.SIGINT
 
 if PARENT in os.environ:  # a job: before its script goes on to imports that take seconds
     follow_parent()
 
 
+@dataclass(frozen=True)
+class Step:
+    """What a rule gives to its script. A job reads what stands there, and looks for no file beside it."""
+
+    snakemake: Any
+
+    def path(self, name: str) -> Path:
+        """Of an input that is one file or folder."""
+        return Path(getattr(self.snakemake.input, name))
+
+    def paths(self, name: str) -> list[Path]:
+        return [Path(path) for path in getattr(self.snakemake.input, name)]
+
+    def out(self, name: str = "") -> Path:
+        return Path(getattr(self.snakemake.output, name) if name else self.snakemake.output[0])
+
+    def wildcard(self, name: str) -> str:
+        return str(getattr(self.snakemake.wildcards, name))
+
+    def param(self, name: str, kind: type[T]) -> T:
+        """A parameter, which the rule has made plain data of, or has put in a `Told`."""
+        value = getattr(self.snakemake.params, name)
+        return msgspec.convert(getattr(value, "value", value), kind)
+
+
 @contextmanager
-def job(snakemake: Any) -> Iterator[Any]:
+def job(snakemake: Any) -> Iterator[Step]:
     """Run a script's one call with stdout and stderr in the job's log; a known error is its last lines, exit 1.
 
-    A job whose Snakemake was killed ends too: the next call may be making the same file already. Yields Snakemake's
-    object, so that a script reads `with job(snakemake) as step:`.
+    A job whose Snakemake was killed ends too: the next call may be making the same file already.
     """
     follow_parent()
     try:
@@ -37,7 +65,7 @@ def job(snakemake: Any) -> Iterator[Any]:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
         require_unchanged(filter(is_summed, map(Path, dict.fromkeys(snakemake.input))))
-        yield snakemake
+        yield Step(snakemake)
     except FuselabError as error:
         print(f"\n{error}", file=sys.stderr, flush=True)
         sys.exit(1)

@@ -6,7 +6,7 @@ duckdb is imported when a query is there, not before.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,17 +134,21 @@ def _empty(database: duckdb.DuckDBPyConnection, name: str) -> None:
 
 
 @contextmanager
-def connect(home: Path, cell: tuple[str, str] = ("*", "*")) -> Iterator[duckdb.DuckDBPyConnection]:
+def connect(
+    home: Path, cell: tuple[str, str] = ("*", "*"), given: Collection[Path] | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """A database with the tables of one experiment, from the files below `home` (`results/<experiment>`).
 
-    `cell` is one variant and workload; without it, all. Queries see these tables and no other file.
+    `cell` is one variant and workload; without it, all. `given` are the files, and folders of files, that are read;
+    without it, all that are there. Queries see these tables and no other file.
     """
     import duckdb
 
     with duckdb.connect(config={"memory_limit": MEMORY}) as database:
         read: list[str] = []
         for name, table in TABLES.items():
-            files = sorted(home.glob(table.pattern.replace("*/*", "/".join(cell), 1)))
+            there = sorted(home.glob(table.pattern.replace("*/*", "/".join(cell), 1)))
+            files = [path for path in there if given is None or path in given or path.parent in given]
             if files:
                 parts = " union all by name ".join(_select(home, path, cell) for path in files)
                 database.execute(f'create view "{name}" as {parts}')
@@ -177,9 +181,11 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def answers(home: Path, variant: str, workload: str, asked: Sequence[Query]) -> list[QueryAnswer]:
+def answers(
+    home: Path, variant: str, workload: str, asked: Sequence[Query], given: Collection[Path] | None = None
+) -> list[QueryAnswer]:
     """What `queries.json` of one variant and workload holds."""
-    with connect(home, (variant, workload)) as database:
+    with connect(home, (variant, workload), given) as database:
         return [_answer(database, query) for query in asked]
 
 

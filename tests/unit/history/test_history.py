@@ -111,13 +111,13 @@ def test_nights_are_read_in_order_and_a_broken_one_is_named(slowed: tuple[Night,
         (tmp_path / each.night).mkdir()
         write_json(tmp_path / each.night / "plan.json", each.plan)
         write_json(tmp_path / each.night / "summary.json", each.summary)
-    nights, faults = read_nights(tmp_path)
+    nights, faults = read_nights(tmp_path.iterdir())
     assert faults == ()
     assert nights == tuple(
         replace(each, plan=msgspec.convert(msgspec.to_builtins(each.plan), PlanFile)) for each in slowed[:2]
     )
     (tmp_path / slowed[0].night / "summary.json").write_text("{")
-    nights, (fault,) = read_nights(tmp_path)
+    nights, (fault,) = read_nights(tmp_path.iterdir())
     assert [each.night for each in nights] == [slowed[1].night]
     assert "The night of 2026-03-01 is left out" in fault
     assert fault in history_page(nights, (fault,)).faults
