@@ -12,12 +12,12 @@ import pandas as pd
 from fuselab.files import write_atomically
 from fuselab.history.change_points import FEWEST_IN_ALL
 from fuselab.history.nights import Night
-from fuselab.history.series import Change, Level, Point, Series, all_series
-from fuselab.records.summary import SummaryRow
-from fuselab.report import words
-from fuselab.report.context import Cell, Column, FigureView, Link, Table
+from fuselab.history.series import Change, Level, Series, all_series
+from fuselab.report import tables, words
+from fuselab.report.context import Cell, FigureView, Link, Table
 from fuselab.report.embed import in_both_widths
 from fuselab.report.figures.over_nights import over_nights
+from fuselab.report.summary import change
 from fuselab.report.templating import rendered
 
 
@@ -48,19 +48,14 @@ class HistoryPage:
 
 def write_history(nights: tuple[Night, ...], faults: tuple[str, ...], page: Path, csv: Path) -> None:
     """Write both files. `nights` are those of one experiment, at least one, the oldest first."""
-    found = all_series(nights)
-    table = pd.concat([frame(series) for series in found]) if found else pd.DataFrame()
+    frames = [frame(series) for series in all_series(nights)]
+    table = pd.concat(frames) if frames else pd.DataFrame()
     write_atomically(csv, table.to_csv(index=False))
-    made = _page(nights, faults, found)
-    write_atomically(page, rendered("history.html.j2", page=made))
+    write_atomically(page, rendered("history.html.j2", page=history_page(nights, faults)))
 
 
 def history_page(nights: tuple[Night, ...], faults: tuple[str, ...] = ()) -> HistoryPage:
-    return _page(nights, faults, all_series(nights))
-
-
-def _page(nights: tuple[Night, ...], faults: tuple[str, ...], found: tuple[Series, ...]) -> HistoryPage:
-    last = nights[-1]
+    last, found = nights[-1], all_series(nights)
     many = len({series.workload for series in found}) > 1
     return HistoryPage(
         name=last.plan.experiment,
@@ -211,27 +206,19 @@ def _figure(key: str, series: Series, title: str, threshold: float) -> FigureVie
 
 
 def _table(key: str, series: Series) -> Table:
-    names = ("night", "revision", "change", "interval", "verdict", "blocks")
-    rows = tuple(
-        (
-            Cell(point.night),
-            Cell(point.program.revision[:12] + (" +" if point.program.dirty else "")),
-            Cell(_ratio(point.row), str(point.row.ratio or "")),
-            Cell(_interval(point)),
-            Cell(point.row.verdict),
-            Cell(str(point.row.blocks), str(point.row.blocks)),
-        )
-        for point in reversed(series.points)
+    return tables.from_cells(
+        key,
+        "Every night, the last first. `+` stands for uncommitted changes.",
+        [
+            {
+                "night": Cell(point.night),
+                "revision": Cell(point.program.revision[:12] + (" +" if point.program.dirty else "")),
+                "change": Cell(change(point.row)[0], str(point.row.ratio or "")),
+                "interval": Cell(change(point.row)[1]),
+                "verdict": Cell(point.row.verdict),
+                "blocks": Cell(str(point.row.blocks), str(point.row.blocks)),
+            }
+            for point in reversed(series.points)
+        ],
+        numeric={"change", "blocks"},
     )
-    numeric = {"change", "blocks"}
-    columns = tuple(Column(name, name in numeric) for name in names)
-    return Table(key, "Every night, the last first. `+` stands for uncommitted changes.", columns, rows)
-
-
-def _ratio(row: SummaryRow) -> str:
-    return "" if row.ratio is None else words.change_beside(row.ratio, row.ratio_high or row.ratio)
-
-
-def _interval(point: Point) -> str:
-    low, high = point.row.ratio_low, point.row.ratio_high
-    return "" if low is None or high is None else words.change_interval(low, high)

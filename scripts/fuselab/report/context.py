@@ -93,7 +93,6 @@ class VerdictView:
 class FigureGroup:
     title: str
     figures: tuple[FigureView, ...]
-    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -147,9 +146,7 @@ class ProfilerWorkload:
 @dataclass(frozen=True)
 class ProfilerView:
     key: str
-    name: str
     title: str
-    unit: str
     sees: str
     blind_to: str
     workloads: tuple[ProfilerWorkload, ...]
@@ -185,12 +182,6 @@ class BlindSpotView:
 
 
 @dataclass(frozen=True)
-class CommandView:
-    label: str
-    text: str
-
-
-@dataclass(frozen=True)
 class Provenance:
     facts: tuple[Fact, ...]
     variants: Table
@@ -199,8 +190,8 @@ class Provenance:
     voided_text: str
     runs: Table | None
     verifies: Table | None
-    commands: tuple[CommandView, ...]
-    files: tuple[CommandView, ...]
+    commands: tuple[Fact, ...]
+    files: tuple[Fact, ...]
     """Texts to read: the experiment's YAML, job files."""
 
 
@@ -238,7 +229,6 @@ class Page:
     provenance: Provenance
     sections: tuple[Section, ...]
     embeds: tuple[Embed, ...]
-    notes: str = ""
     overview: Link | None = None
     night: str = ""
     """`YYYY-MM-DD` where it was measured as one night of many."""

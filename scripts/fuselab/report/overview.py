@@ -10,10 +10,10 @@ from urllib.parse import quote
 from fuselab.errors import UnreadableError
 from fuselab.files import read_json, write_atomically
 from fuselab.records.summary import Summary
-from fuselab.report import words
+from fuselab.report import origin
 from fuselab.report.context import VerdictView
 from fuselab.report.inputs import find
-from fuselab.report.page import provenance, verdicts
+from fuselab.report.page import verdicts
 from fuselab.report.reading import Results
 from fuselab.report.templating import rendered
 
@@ -95,16 +95,8 @@ def _summary(path: Path) -> Summary | None:
 
 def _lead(results: Results, summary: Summary | None) -> tuple[str, ...]:
     """Date and machine are those of the summary made with the page: the records of its runs may have been removed."""
-    measured = words.period(*provenance.when(results))
-    hosts = provenance.hosts(results)
-    if summary is not None:
-        measured = words.period(summary.measured_first, summary.measured_last) or measured
-        hosts = list(summary.machines) or hosts
-    targets = dict.fromkeys(v.target for v in results.plan.variants if v.target)
-    said = [
-        words.listing([f"`{target}`" for target in targets]),
-        f"measured {measured}" if measured else "",
-        f"on `{', '.join(hosts)}`" if hosts else "",
-        ", ".join(f"`{p.name}`" for p in results.plan.profilers),
-    ]
-    return tuple(text for text in said if text)
+    kept = (summary.measured_first, summary.measured_last) if summary else ("", "")
+    machines = (summary.machines if summary else ()) or origin.hosts(results)
+    said = origin.lead(results.plan, *(kept if kept[0] else origin.when(results)), machines)
+    profilers = ", ".join(f"`{p.name}`" for p in results.plan.profilers)
+    return tuple(filter(None, (*said, profilers)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -12,17 +13,45 @@ from fuselab.records.build import BuildRecord
 from fuselab.records.comparison import Comparison, CostComparison
 from fuselab.records.derived import AccountWords, DifferenceNote, QueryAnswer
 from fuselab.records.metrics import Sample
+from fuselab.records.places import MOVERS
 from fuselab.records.plan import PlanFile
 from fuselab.records.profile import Profile
 from fuselab.records.run import RunRecord
 from fuselab.records.table import read_rows
 from fuselab.records.verified import Verified, read_verified
 from fuselab.report.inputs import ReportInputs
-from fuselab.report.records import (
-    Diff,
-    Processed,
-    Run,
-)
+
+
+@dataclass(frozen=True)
+class Diff:
+    """diff.json and the folder it lies in."""
+
+    folder: Path
+    note: str = ""
+
+    @property
+    def picture(self) -> Path:
+        """There unless a side has no stack."""
+        return self.folder / "diff.svg"
+
+    @property
+    def movers(self) -> Path:
+        """There unless a side has no profile."""
+        return self.folder / MOVERS
+
+
+@dataclass(frozen=True)
+class Processed:
+    """profile.json and the folder it lies in."""
+
+    folder: Path
+    profile: Profile
+
+
+@dataclass(frozen=True)
+class Run:
+    record: RunRecord
+    folder: Path
 
 
 class Results:

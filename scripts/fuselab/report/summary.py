@@ -6,11 +6,11 @@ from pathlib import Path
 
 from fuselab.files import write_atomically, write_json
 from fuselab.records.comparison import Comparison
-from fuselab.records.run import Environment
 from fuselab.records.summary import Summary, SummaryRow, SummaryVariant
-from fuselab.report import counts, words
+from fuselab.records.table import columns
+from fuselab.report import counts, origin, words
 from fuselab.report.inputs import ReportInputs
-from fuselab.report.page import provenance, verdicts
+from fuselab.report.page import verdicts
 from fuselab.report.reading import Results
 from fuselab.report.templating import rendered
 
@@ -19,26 +19,22 @@ def summarise(results: Results) -> Summary:
     plan = results.plan
     blocks = [block for found in results.blocks.values() for block in found]
     count, voided = counts.block_counts(tuple(blocks))
-    first, last = provenance.when(results)
+    first, last = origin.when(results)
     rows = sorted(verdicts.primary_rows(results), key=lambda row: verdicts.is_control(plan, row))
     return Summary(
         experiment=plan.experiment,
         title=plan.title,
         measured_first=first,
         measured_last=last,
-        machines=tuple(provenance.hosts(results)),
+        machines=tuple(origin.hosts(results)),
         threshold=plan.threshold,
         blocks=count,
         voided=voided,
         alarms=verdicts.alarms(results),
         comparisons=tuple(_row(results, row) for row in rows),
         variants=_variants(results),
-        hardware=tuple(text for text in provenance.hardware(_environments(results)).values() if text),
+        hardware=tuple(text for text in origin.hardware(results).values() if text),
     )
-
-
-def _environments(results: Results) -> list[Environment]:
-    return [run.record.environment for run in results.runs if run.record.environment is not None]
 
 
 def _variants(results: Results) -> tuple[SummaryVariant, ...]:
@@ -74,31 +70,29 @@ def summary_markdown(summary: Summary) -> str:
 
 def _row(results: Results, row: Comparison) -> SummaryRow:
     return SummaryRow(
-        workload=row.workload,
-        baseline=row.baseline,
-        variant=row.variant,
-        metric=row.metric,
-        unit=row.unit,
-        better=row.better,
-        verdict=row.verdict,
-        ratio=row.ratio,
-        ratio_low=row.ratio_low,
-        ratio_high=row.ratio_high,
-        level=row.level,
-        blocks=row.blocks,
+        **{name: getattr(row, name) for name in _ALIKE},
         control=verdicts.is_control(results.plan, row),
         sentence=verdicts.sentence(row, results.plan.threshold) + ".",
     )
 
 
+_ALIKE = {*columns(SummaryRow)} - {"control", "sentence"}
+"""What a row of summary.json has as comparisons.csv has it."""
+
+
+def change(row: SummaryRow) -> tuple[str, str]:
+    """The typical change and its interval in words; empty where there is none."""
+    if row.ratio is None or row.ratio_low is None or row.ratio_high is None:
+        return "", ""
+    return words.change_beside(row.ratio, row.ratio_high), words.change_interval(
+        row.ratio_low, row.ratio_high
+    )
+
+
 def _cells(row: SummaryRow) -> list[str]:
-    interval = change = ""
-    if row.ratio is not None and row.ratio_low is not None and row.ratio_high is not None:
-        change = words.change_beside(row.ratio, row.ratio_high)
-        interval = words.change_interval(row.ratio_low, row.ratio_high)
     names = [
         f"{row.variant} against {row.baseline}" + (" (control)" if row.control else ""),
         row.workload,
         row.metric,
     ]
-    return [words.markdown(text) for text in [*names, change, interval, row.verdict, str(row.blocks)]]
+    return [words.markdown(text) for text in [*names, *change(row), row.verdict, str(row.blocks)]]

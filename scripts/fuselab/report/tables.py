@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,6 +78,14 @@ def from_records(
     )
     columns = tuple(replace(head, wide=long) for (head, _), long in zip(heads, wide, strict=True))
     return Table(key, caption, columns, cells, links, more)
+
+
+def from_cells(
+    key: str, caption: str, rows: Sequence[Mapping[str, Cell]], numeric: Collection[str] = ()
+) -> Table:
+    """Of rows with the same columns, of which there is one at least."""
+    columns = tuple(Column(name, name in numeric) for name in rows[0])
+    return Table(key, caption, columns, tuple(tuple(row.values()) for row in rows))
 
 
 def _stack(folded: str) -> Cell:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 
 from fuselab import workloads
 from fuselab.workloads.metric import Phrase
@@ -149,6 +150,11 @@ def plural(amount: int, noun: str) -> str:
 def listing(items: list[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     return items[0] if len(items) == 1 else ", ".join(items[:-1]) + " and " + items[-1] if items else ""
+
+
+def names(items: Iterable[str]) -> str:
+    """`listing` of names, each between backticks."""
+    return listing([f"`{item}`" for item in items])
 
 
 def slug(*names: str) -> str:

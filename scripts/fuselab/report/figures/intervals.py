@@ -16,6 +16,10 @@ from fuselab.report.figures import palette
 from fuselab.report.figures.base import NARROW_IN, Places, figure, short
 from fuselab.report.figures.drawing import RC, Drawing
 
+_DATA = (
+    "workload", "baseline", "variant", "metric", "better", "blocks", "ratio", "ratio_low", "ratio_high", "level",
+    "verdict",
+)  # fmt: skip
 _CHARACTERS_PER_IN = 14
 _PAPER, _TEXT = 2.4, 2.6
 """Above band, lines and grid; the marks are above the paper too."""
@@ -59,7 +63,7 @@ def ratios(
             y += 1
         axes.set_ylim(y - 0.4, -0.5)
         _ratio_axis(axes, low, high, width_in - (3.9 if place is _beside else 0))
-    data = pd.DataFrame([_ratio_data(row) for _, row in shown])
+    data = pd.DataFrame([row for _, row in shown], columns=list(_DATA))
     alt = f"Ratios with intervals for {words.plural(len(shown), 'comparison')}: " + "; ".join(
         f"{label} {words.estimate(*row.interval)}" for label, row in shown
     )
@@ -142,19 +146,3 @@ def _ratio_axis(axes: Axes, low: float, high: float, width_in: float) -> None:
     axes.yaxis.set_visible(False)
     axes.spines["left"].set_visible(False)
     axes.grid(visible=True, axis="x")
-
-
-def _ratio_data(row: Comparison) -> dict[str, object]:
-    return {
-        "workload": row.workload,
-        "baseline": row.baseline,
-        "variant": row.variant,
-        "metric": row.metric,
-        "better": row.better,
-        "blocks": row.blocks,
-        "ratio": row.ratio,
-        "ratio_low": row.ratio_low,
-        "ratio_high": row.ratio_high,
-        "level": row.level,
-        "verdict": row.verdict,
-    }

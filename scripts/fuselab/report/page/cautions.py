@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fuselab.records.plan import ContrastPlan, PlanFile, WorkloadPlan
-from fuselab.report import words
-from fuselab.report.page import provenance, verdicts
+from fuselab.report import origin, words
+from fuselab.report.page import verdicts
 from fuselab.report.reading import Results
 from fuselab.workloads import REGISTRY, quantity
 
@@ -20,7 +20,7 @@ def cautions(results: Results) -> Iterator[str]:
             "No A/A control was asked for (`control: true`): this page cannot say how often this machine finds a "
             "difference where there is none."
         )
-    if len(provenance.hosts(results)) > 1:
+    if len(origin.hosts(results)) > 1:
         yield (
             "Blocks ran on several machines. Ratios are taken within a block, so they hold; absolute figures mix "
             "machines."
@@ -32,7 +32,7 @@ def cautions(results: Results) -> Iterator[str]:
         )
     if mixed := _mixed(results):
         yield (
-            f"In {words.listing([f'`{name}`' for name in mixed])}, reads and writes of one job wait for each other: "
+            f"In {words.names(mixed)}, reads and writes of one job wait for each other: "
             "their verdicts do not stand alone."
         )
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from fuselab.records.comparison import CostComparison
-from fuselab.report import words
-from fuselab.report.context import Cell, Column, Link, Table
+from fuselab.report.context import Link, Table
 from fuselab.report.embed import Draws
 from fuselab.report.figures import intervals
 from fuselab.report.page import verdict_table
@@ -17,7 +16,6 @@ _CAPTION = (
     "same binary with it off. Timed runs, on which the verdicts rest, carry none of it."
 )
 _COLUMNS = ("profiler", "step", "workload", "metric", "change", "interval", "level", "verdict", "blocks")
-_NUMERIC = {"change", "blocks"}
 
 
 def draws(results: Results) -> Draws | None:
@@ -34,22 +32,8 @@ def draws(results: Results) -> Draws | None:
 def table(results: Results, links: tuple[Link, ...]) -> Table | None:
     if not results.costs:
         return None
-    rows = tuple(
-        (
-            Cell(row.profiler),
-            Cell(row.step),
-            Cell(row.workload),
-            Cell(row.metric),
-            verdict_table.change(row),
-            verdict_table.interval(row),
-            Cell(words.level(row.level) if row.level is not None else ""),
-            Cell(row.verdict),
-            Cell(str(row.blocks), str(row.blocks)),
-        )
-        for row in results.costs
-    )
-    columns = tuple(Column(name, name in _NUMERIC) for name in _COLUMNS)
-    return Table("cost-table", "What profiling cost, every metric.", columns, rows, links)
+    caption = "What profiling cost, every metric."
+    return verdict_table.table("cost-table", caption, _COLUMNS, results.plan, results.costs, links)
 
 
 def text(results: Results) -> str:

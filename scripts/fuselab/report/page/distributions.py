@@ -20,6 +20,9 @@ _THROUGHPUT = (
 )
 _SINCE = "the first entry of the log"
 
+_SAMPLE = ("workload", "block", "variant", "metric", "unit", "value")
+"""Columns of metrics.csv that are drawn."""
+
 Drawn = tuple[str, list[Drawing]]
 """A heading, and what stands below it."""
 
@@ -34,7 +37,7 @@ def distributions(results: Results) -> tuple[FigureGroup, ...]:
 
 def block_drawings(results: Results) -> Iterator[Drawn]:
     """Each primary metric under each workload: paired by block, and in order of time."""
-    plan, table = results.plan, pd.DataFrame(results.samples)
+    plan, table = results.plan, pd.DataFrame(results.samples, columns=list(_SAMPLE))
     if table.empty:
         return
     variants = base.places(plan.names())

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from fuselab.report.records import Run
+from fuselab.report.reading import Run
 from fuselab.workloads import REGISTRY
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -19,8 +20,7 @@ from fuselab.report.context import (
 )
 from fuselab.report.embed import Carrier, is_flamegraph, view
 from fuselab.report.page import over_time
-from fuselab.report.reading import Results
-from fuselab.report.records import Processed
+from fuselab.report.reading import Processed, Results
 
 BADGES = {"limited": "limited", "refused": "refused", "unavailable": "unavailable"}
 TABLE_ROWS = 60
@@ -71,9 +71,7 @@ def _profiler(results: Results, carrier: Carrier, number: int, plan: ProfilerPla
             skipped.setdefault((skip.level, skip.reason), []).append(f"`{skip.variant}`")
     return ProfilerView(
         key=f"profiler-{number}",
-        name=plan.name,
         title=plan.title,
-        unit=plan.unit,
         sees=plan.sees.rstrip("."),
         blind_to=plan.blind_to.rstrip("."),
         workloads=tuple(views),
@@ -111,38 +109,33 @@ def _side(
     if processed is None:
         return None
     profile, folder = processed.profile, processed.folder
+    badge = BADGES.get(profile.status, "")
+    if profile.status in ("refused", "unavailable"):
+        return Tab(key, variant, badge, (), "; ".join(profile.notes) or "no reason was recorded", profile.fix)
     seen = _FLAMEGRAPH.format(unit=profile.unit)
     main = folder / "flamegraph.svg"
-    pictures = [_picture(carrier, main, f"{plan.title}: {variant}", seen, folder / "folded.txt")]
-    pictures += [
-        _picture(carrier, folder / file, f"{title}: {variant}", _seen(folder / file, seen))
-        for title, file in profile.pictures.items()
-    ]
-    shown = tuple(picture for picture in pictures if picture is not None)
-    refused = profile.status in ("refused", "unavailable")
+    others = [(folder / file, f"{title}: {variant}") for title, file in profile.pictures.items()]
     return Tab(
         key=key,
         label=variant,
-        badge=BADGES.get(profile.status, ""),
-        pictures=() if refused else shown,
-        reason=("; ".join(profile.notes) or "no reason was recorded") if refused else "",
+        badge=badge,
+        pictures=(
+            *_picture(carrier, main, f"{plan.title}: {variant}", seen, folder / "folded.txt"),
+            *(picture for path, title in others for picture in _picture(carrier, path, title, seen)),
+        ),
         fix=profile.fix,
-        quality=() if refused else _quality(profile),
-        notes=() if refused else profile.notes,
-        tables=() if refused else tuple(_tables(carrier, key, processed)),
+        quality=_quality(profile),
+        notes=profile.notes,
+        tables=tuple(_tables(carrier, key, processed)),
     )
 
 
-def _seen(path: Path, flamegraph: str) -> str:
-    return flamegraph if path.is_file() and is_flamegraph(path) else _GRAPH
-
-
 def _picture(
-    carrier: Carrier, path: Path, title: str, caption: str, data: Path | None = None
-) -> Picture | None:
-    if not path.is_file() or path.suffix != ".svg":
-        return None
-    return carrier.picture(path, title, caption, data)
+    carrier: Carrier, path: Path, title: str, flamegraph: str, data: Path | None = None
+) -> Iterator[Picture]:
+    """The picture at `path`, if there is one; `flamegraph` is the caption of one that inferno drew."""
+    if path.is_file() and path.suffix == ".svg":
+        yield carrier.picture(path, title, flamegraph if is_flamegraph(path) else _GRAPH, data)
 
 
 def _quality(profile: Profile) -> tuple[Fact, ...]:
@@ -218,16 +211,17 @@ def _difference(
         return None
     label = f"{contrast.variant} − {contrast.baseline}"
     seen, data = _DIFFERENCE.format(**vars(contrast)), diff.folder / "diff.folded"
-    picture = _picture(carrier, diff.picture, f"{plan.title}: {label}", seen, data) if diff.picture else None
-    movers = [_movers(carrier, f"{key}-movers", plan.unit, diff.movers, contrast)] if diff.movers else []
-    reason = "" if picture else diff.note or "there is no difference to draw"
+    pictures = tuple(_picture(carrier, diff.picture, f"{plan.title}: {label}", seen, data))
+    movers = (
+        [_movers(carrier, f"{key}-movers", plan.unit, diff.movers, contrast)] if diff.movers.is_file() else []
+    )
     return Tab(
         key=key,
         label=label,
         badge="difference",
-        pictures=(picture,) if picture else (),
-        reason=reason,
-        notes=(diff.note,) if diff.note and picture else (),
+        pictures=pictures,
+        reason="" if pictures else diff.note or "there is no difference to draw",
+        notes=(diff.note,) if diff.note and pictures else (),
         tables=tuple(movers),
     )
 

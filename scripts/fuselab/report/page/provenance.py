@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import datetime
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from fuselab.records.plan import PlanFile
-from fuselab.records.run import Environment
+from fuselab.records.run import RunRecord
 from fuselab.report import counts, tables, words
-from fuselab.report.context import Cell, Column, CommandView, Fact, Link, Provenance, Table
+from fuselab.report.context import Fact, Link, Provenance, Table
 from fuselab.report.embed import Carrier
+from fuselab.report.origin import distinct, environments, hardware, hosts, when
 from fuselab.report.page import verdicts
 from fuselab.report.reading import Results
-from fuselab.report.records import Run
 
 
 def provenance(results: Results, carrier: Carrier) -> Provenance:
@@ -31,35 +30,17 @@ def provenance(results: Results, carrier: Carrier) -> Provenance:
     )
 
 
-def when(results: Results) -> tuple[str, str]:
-    """(first, last) start of a timed run, in UTC; empty without runs."""
-    starts = [run.record.started_unix_s for run in results.runs]
-    if not starts:
-        return "", ""
-    moments = [
-        datetime.datetime.fromtimestamp(s, datetime.UTC).strftime("%Y-%m-%d %H:%M")
-        for s in (min(starts), max(starts))
-    ]
-    return moments[0], moments[1]
-
-
-def hosts(results: Results) -> list[str]:
-    return _distinct(run.record.hostname for run in results.runs)
-
-
 def _facts(results: Results) -> Iterable[Fact]:
-    plan, environments = results.plan, [run.record.environment for run in results.runs]
-    known = [environment for environment in environments if environment is not None]
-    first, last = when(results)
+    plan, known = results.plan, environments(results)
     facts = {
         "machine": ", ".join(hosts(results)),
-        "kernel": ", ".join(_distinct(e.kernel for e in known)),
-        **hardware(known),
-        "state folder": ", ".join(_distinct(f"{e.state_fstype} on device {e.state_device}" for e in known)),
-        "mounted as": ", ".join(_distinct(r.record.mount.fstype for r in results.runs if r.record.mount)),
-        "governor": ", ".join(_distinct(e.governor or "unavailable" for e in known)),
-        "measured": words.period(first, last),
-        "network": ", ".join(_distinct(r.record.network for r in results.runs)) or plan.network,
+        "kernel": ", ".join(distinct(e.kernel for e in known)),
+        **hardware(results),
+        "state folder": ", ".join(distinct(f"{e.state_fstype} on device {e.state_device}" for e in known)),
+        "mounted as": ", ".join(distinct(r.record.mount.fstype for r in results.runs if r.record.mount)),
+        "governor": ", ".join(distinct(e.governor or "unavailable" for e in known)),
+        "measured": words.period(*when(results)),
+        "network": ", ".join(distinct(r.record.network for r in results.runs)) or plan.network,
         "seed": str(plan.seed),
         "blocks asked for": f"{plan.blocks}{' of each workload' if len(plan.workloads) > 1 else ''}",
         "threshold": f"±{words.percent(plan.threshold)}",
@@ -70,38 +51,33 @@ def _facts(results: Results) -> Iterable[Fact]:
     return [Fact(label, value) for label, value in facts.items() if value]
 
 
-def hardware(known: list[Environment]) -> dict[str, str]:
-    """Its hardware, as far as the kernel tells; records from before this was kept say nothing of it."""
-    processors = (f"{e.cpus or 'some'} × {e.cpu_model or 'unknown'}" for e in known if e.cpus or e.cpu_model)
-    memory = (words.quantity(float(e.memory_bytes), "bytes") for e in known if e.memory_bytes)
-    return {"processors": ", ".join(_distinct(processors)), "memory": ", ".join(_distinct(memory))}
-
-
 def _variants(plan: PlanFile) -> Table:
-    names = [
-        "variant",
-        "target",
-        "backend",
-        "revision",
-        "build",
-        "mount options",
-        "environment",
-        "fio options",
-    ]
     rows = [
-        [
-            variant.name + (" (A/A control)" if variant.control else ""),
-            variant.target,
-            variant.backend,
-            variant.rev[:12],
-            variant.builds.get("none", "none"),
-            " ".join(f"{k}={v}" for k, v in variant.options.items()),
-            " ".join(f"{k}={v}" for k, v in variant.env.items()),
-            " ".join(f"{k}={v}" for k, v in variant.fio.items()),
-        ]
+        {
+            "variant": variant.name + (" (A/A control)" if variant.control else ""),
+            "target": variant.target,
+            "backend": variant.backend,
+            "revision": variant.rev[:12],
+            "build": variant.builds.get("none", "none"),
+            "mount options": _settings(variant.options),
+            "environment": _settings(variant.env),
+            "fio options": _settings(variant.fio),
+        }
         for variant in plan.variants
     ]
-    return _without_empty(tables.from_records("variants", "The variants, the baseline first.", names, rows))
+    return _table("variants", "The variants, the baseline first.", rows)
+
+
+def _settings(given: Mapping[str, str]) -> str:
+    return " ".join(f"{name}={value}" for name, value in given.items())
+
+
+def _table(
+    key: str, caption: str, rows: Sequence[Mapping[str, object]], links: tuple[Link, ...] = ()
+) -> Table:
+    """Of rows with the same columns, of which there is one at least."""
+    cells = [list(row.values()) for row in rows]
+    return _without_empty(tables.from_records(key, caption, list(rows[0]), cells, links))
 
 
 def _without_empty(table: Table) -> Table:
@@ -118,60 +94,56 @@ def _without_empty(table: Table) -> Table:
 
 
 def _builds(results: Results, carrier: Carrier) -> Table | None:
-    names = [
-        "build",
-        "revision",
-        "features",
-        "rustflags",
-        "profile",
-        "toolchain",
-        "version",
-        "sha256",
-        "build id",
-    ]
-    columns = tuple(Column(name) for name in names)
-    rows = []
-    for path, build in zip(results.inputs.builds, results.builds, strict=True):
-        revision = (
-            f"{build.revision[:12]}{' with uncommitted changes' if build.dirty else ''}"
+    rows = [
+        {
+            "build": f"{build.target}/{build.build}",
+            "revision": build.revision[:12] + (" with uncommitted changes" if build.dirty else "")
             if build.revision
-            else ""
-        )
-        texts = [
-            revision,
-            " ".join(build.features),
-            " ".join(build.rustflags),
-            build.profile,
-            build.toolchain,
-            build.version or "",
-            build.sha256[:16],
-            (build.build_id or "")[:16],
-        ]
-        rows.append(
-            (Cell(f"{build.target}/{build.build}", href=carrier.href(path)), *(Cell(text) for text in texts))
-        )
+            else "",
+            "features": " ".join(build.features),
+            "rustflags": " ".join(build.rustflags),
+            "profile": build.profile,
+            "toolchain": build.toolchain,
+            "version": build.version or "",
+            "sha256": build.sha256[:16],
+            "build id": (build.build_id or "")[:16],
+        }
+        for build in results.builds
+    ]
     caption = "What was run. Timed runs use the plain build; profilers that need it have an instrumented one."
-    return _without_empty(Table("builds", caption, columns, tuple(rows))) if rows else None
+    if not rows:
+        return None
+    table = _table("builds", caption, rows)
+    linked = (
+        (replace(first, href=carrier.href(path)), *others)
+        for path, (first, *others) in zip(results.inputs.builds, table.rows, strict=True)
+    )
+    return replace(table, rows=tuple(linked))
 
 
 def _voided(results: Results) -> Table | None:
     rows = [
-        [workload, block.block, void.attempt, void.variant, void.cause, words.percents(void.reason)]
+        {
+            "workload": workload,
+            "block": block.block,
+            "attempt": void.attempt,
+            "variant": void.variant,
+            "cause": void.cause,
+            "reason": words.percents(void.reason),
+        }
         for workload, blocks in results.blocks.items()
         for block in blocks
         for void in block.voided
     ]
-    names = ["workload", "block", "attempt", "variant", "cause", "reason"]
     caption = (
         "What does not count. A busy machine voids an attempt at a whole block, and the block is run again; a run that "
         "a variant (`target`) did not complete is repeated by itself, or leaves the variant out of the block."
     )
-    return _without_empty(tables.from_records("voided", caption, names, rows)) if rows else None
+    return _table("voided", caption, rows) if rows else None
 
 
 def _voided_text(results: Results) -> str:
-    blocks = [block for found in results.blocks.values() for block in found]
-    noisy = sum(block.noisy for block in blocks)
+    noisy = sum(block.noisy for blocks in results.blocks.values() for block in blocks)
     said = f"{counts.total(results) or 'No record of a block is there'}."
     if noisy:
         said += f" For {noisy} of the blocks the machine never was quiet enough: kept, and marked."
@@ -179,93 +151,60 @@ def _voided_text(results: Results) -> str:
 
 
 def _runs(results: Results, carrier: Carrier) -> Table | None:
-    names = [
-        "workload", "block", "variant", "load_s", "mount_s", "drain_s", "stop_s", "cpu pressure_us", "io pressure_us",
-        "steal_share", "other users' CPU_share", "target CPU_s", "peak memory_bytes", "marks",
-    ]  # fmt: skip
-    rows = [_run(run) for run in results.runs]
-    if not rows:
-        return None
+    rows = [_run(run.record) for run in results.runs]
     links = (Link(carrier.href(results.inputs.metrics), "metrics.csv"),)
     caption = "Every timed run: the durations of its phases, and what else the machine did meanwhile."
-    return _without_empty(tables.from_records("timed-runs", caption, names, rows, links))
+    return _table("timed-runs", caption, rows, links) if rows else None
 
 
-def _run(run: Run) -> list[object]:
-    record, phases, environment, target = (
-        run.record,
-        run.record.phases,
-        run.record.environment,
-        run.record.target,
-    )
-    times = [phases.load_s, phases.mount_s, phases.drain_s, phases.stop_s] if phases else [None] * 4
-    machine = (
-        [
-            environment.psi_cpu_us,
-            environment.psi_io_us,
-            environment.steal_share,
-            environment.other_user_cpu_share,
-        ]
-        if environment
-        else [None] * 4
-    )
-    used = [target.cpu_s, target.rss_peak_bytes] if target else [None, None]
-    return [
-        record.workload,
-        record.block,
-        record.variant,
-        *times,
-        *machine,
-        *used,
-        words.percents("; ".join(record.marks)),
-    ]
+def _run(record: RunRecord) -> dict[str, object]:
+    phases, machine, target = record.phases, record.environment, record.target
+    return {
+        "workload": record.workload,
+        "block": record.block,
+        "variant": record.variant,
+        **{name: getattr(phases, name, None) for name in ("load_s", "mount_s", "drain_s", "stop_s")},
+        "cpu pressure_us": machine and machine.psi_cpu_us,
+        "io pressure_us": machine and machine.psi_io_us,
+        "steal_share": machine and machine.steal_share,
+        "other users' CPU_share": machine and machine.other_user_cpu_share,
+        "target CPU_s": target and target.cpu_s,
+        "peak memory_bytes": target and target.rss_peak_bytes,
+        "marks": words.percents("; ".join(record.marks)),
+    }
 
 
 def _verifies(results: Results) -> Table | None:
     rows = [
-        [v.variant, v.status, words.percents(verdicts.first_line(v.reason or ""))]
-        for v in results.verifies.values()
+        {
+            "variant": verified.variant,
+            "status": verified.status,
+            "reason": words.percents(verdicts.first_line(verified.reason or "")),
+        }
+        for verified in results.verifies.values()
     ]
     caption = (
         "Correct before fast: each of these wrote data with checksums and read it back before it was timed."
     )
-    return (
-        _without_empty(tables.from_records("verifies", caption, ["variant", "status", "reason"], rows))
-        if rows
-        else None
-    )
+    return _table("verifies", caption, rows) if rows else None
 
 
-def _commands(results: Results) -> list[CommandView]:
+def _commands(results: Results) -> Iterator[Fact]:
     plan = results.plan
-    found = (
-        [CommandView("This report, at the root of a checkout", "\n".join(plan.commands))]
-        if plan.commands
-        else []
-    )
+    if plan.commands:
+        yield Fact("This report, at the root of a checkout", "\n".join(plan.commands))
     for variant in plan.variants:
         if variant.argv:
-            found.append(
-                CommandView(f"The mount of `{variant.name}`, as the rig makes it", shlex.join(variant.argv))
-            )
-    for path, build in zip(results.inputs.builds, results.builds, strict=True):
+            yield Fact(f"The mount of `{variant.name}`, as the rig makes it", shlex.join(variant.argv))
+    for build in results.builds:
         if build.command:
             env = " ".join(f"{name}={shlex.quote(value)}" for name, value in build.env.items())
-            found.append(
-                CommandView(f"The build `{path.parent.name}`", f"{env} {shlex.join(build.command)}".strip())
-            )
-    return found
+            yield Fact(f"The build `{build.build}`", f"{env} {shlex.join(build.command)}".strip())
 
 
-def _files(results: Results) -> list[CommandView]:
-    found = [
-        CommandView(
-            results.plan.path or results.inputs.experiment.name,
-            results.inputs.experiment.read_text(errors="replace"),
-        )
-    ]
-    return found + [CommandView(f"fio job of `{w.name}`", w.job) for w in results.plan.workloads if w.job]
-
-
-def _distinct(values: Iterable[object]) -> list[str]:
-    return list(dict.fromkeys(str(value) for value in values if value not in (None, "")))
+def _files(results: Results) -> Iterator[Fact]:
+    yaml = results.inputs.experiment
+    yield Fact(results.plan.path or yaml.name, yaml.read_text(errors="replace"))
+    for workload in results.plan.workloads:
+        if workload.job:
+            yield Fact(f"fio job of `{workload.name}`", workload.job)

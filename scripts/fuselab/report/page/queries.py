@@ -89,5 +89,5 @@ def _joined(carrier: Carrier, key: str, answers: dict[str, QueryAnswer], under: 
     empty = (None,) * len(columns)
     body = [[*name, *(found[label].get(name, empty)[i] for i, label in figures)] for name in keys]
     heads = [*columns[:leading], *(f"{label}: {columns[i]}" for i, label in figures)]
-    said = words.listing([f"`{label}`" for label in answers])
+    said = words.names(answers)
     return _linked(carrier, key, f"{said}, side by side{under}.", heads, body)

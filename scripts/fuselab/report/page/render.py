@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fuselab.files import write_atomically
-from fuselab.report import counts, words
+from fuselab.report import counts, origin, words
 from fuselab.report.context import FigureView, Link, Page, Section
 from fuselab.report.embed import Carrier, Draws, in_both_widths
 from fuselab.report.inputs import ReportInputs
@@ -64,7 +64,6 @@ def page(inputs: ReportInputs, out: Path) -> Page:
         provenance=provenance.provenance(results, carrier),
         sections=tuple(Section(key, title) for key, title in _SECTIONS if key != "time" or spots or views),
         embeds=carrier.embeds,
-        notes=plan.notes,
         overview=Link(carrier.href(inputs.folder.parent / "report.html"), "All experiments"),
     )
 
@@ -85,14 +84,12 @@ _SECTIONS = (
 
 def _lead(results: Results) -> tuple[str, ...]:
     plan = results.plan
-    targets = list(dict.fromkeys(v.target for v in plan.variants if v.target))
-    measured = words.period(*provenance.when(results))
+    targets, *measured = origin.lead(plan, *origin.when(results), origin.hosts(results))
     said = [
-        words.listing([f"`{target}`" for target in targets]),
+        targets,
         words.plural(len(plan.variants), "variant"),
         words.plural(len(plan.workloads), "workload"),
         counts.total(results),
-        f"measured {measured}" if measured else "",
-        f"on `{', '.join(provenance.hosts(results))}`" if provenance.hosts(results) else "",
+        *measured,
     ]
     return tuple(text for text in said if text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from fuselab.records.comparison import Comparison
@@ -58,12 +58,27 @@ def primary_table(results: Results) -> Table | None:
         return None
     workload = "" if len(plan.workloads) > 1 else f" Workload: {rows[0].workload}."
     names = [name for name in _PRIMARY if name != "workload" or not workload]
-    cells = tuple(tuple(_COLUMNS[name](plan, row) for name in names) for row in rows)
     caption = (
         f"Variant against baseline: change of each primary metric, with its interval; threshold "
         f"±{words.percent(plan.threshold)}.{workload}"
     )
-    return Table("verdicts-table", caption, tuple(Column(n, n in _NUMERIC) for n in names), cells)
+    return table("verdicts-table", caption, names, plan, rows)
+
+
+def table(
+    key: str,
+    caption: str,
+    names: Sequence[str],
+    plan: PlanFile,
+    rows: Sequence[Comparison],
+    links: tuple[Link, ...] = (),
+) -> Table:
+    """The columns `names` of comparisons."""
+    columns = _COLUMNS | _OF_COSTS
+    heads = tuple(Column(name, name in _NUMERIC, wide=name == "note") for name in names)
+    return Table(
+        key, caption, heads, tuple(tuple(columns[n](plan, row) for n in names) for row in rows), links
+    )
 
 
 def comparison_table(results: Results, links: tuple[Link, ...]) -> Table | None:
@@ -73,25 +88,16 @@ def comparison_table(results: Results, links: tuple[Link, ...]) -> Table | None:
         return None
     order = {metric: i for i, metric in enumerate(plan.primary)}
     rows.sort(key=lambda row: (order.get(row.metric, len(order)), is_control(plan, row)))
-    columns = {name: [cell(plan, row) for row in rows] for name, cell in _COLUMNS.items()}
-    alike = {
-        n: cells[0].text for n, cells in columns.items() if n in _LIFTED and len({c.text for c in cells}) == 1
-    }
-    shown = {
-        name: cells
-        for name, cells in columns.items()
-        if name not in alike and any(cell.text for cell in cells)
-    }
+    texts = {name: {cell(plan, row).text for row in rows} for name, cell in _COLUMNS.items()}
+    alike = {name: min(said) for name, said in texts.items() if name in _LIFTED and len(said) == 1}
+    shown = [name for name, said in texts.items() if name not in alike and any(said)]
     said = ", ".join(f"{name} {text}" for name, text in alike.items() if text)
-    heads = tuple(Column(name, name in _NUMERIC, wide=name == "note") for name in shown)
-    return Table(
-        "comparisons",
+    caption = (
         "Every metric of every contrast. Primary metrics were named before the first run; the others are "
         "exploratory: they suggest what to look at next, and decide nothing."
-        + (f" In all rows: {said}." if said else ""),
-        heads,
-        tuple(zip(*shown.values(), strict=True)),
-        links,
+    )
+    return table(
+        "comparisons", caption + (f" In all rows: {said}." if said else ""), shown, plan, rows, links
     )
 
 
@@ -110,12 +116,16 @@ def _family(plan: PlanFile, row: Comparison) -> str:
     return row.family or computed
 
 
-def change(row: Comparison) -> Cell:
+def _text(name: str, plan: PlanFile, row: Comparison) -> Cell:
+    return Cell(getattr(row, name))
+
+
+def _change(plan: PlanFile, row: Comparison) -> Cell:
     ratio, _, high = row.interval
     return Cell(words.change_beside(ratio, high), repr(ratio)) if row.has_interval else Cell("")
 
 
-def interval(row: Comparison) -> Cell:
+def _interval(plan: PlanFile, row: Comparison) -> Cell:
     _, low, high = row.interval
     return Cell(words.change_interval(low, high), repr(low)) if row.has_interval else Cell("")
 
@@ -123,13 +133,11 @@ def interval(row: Comparison) -> Cell:
 _PRIMARY = ("workload", "variant", "baseline", "metric", "change", "interval", "level", "verdict", "blocks")
 _LIFTED = ("baseline", "workload", "level", "blocks", "note")
 _COLUMNS: dict[str, Callable[[PlanFile, Comparison], Cell]] = {
-    "variant": lambda plan, row: Cell(row.variant),
-    "baseline": lambda plan, row: Cell(row.baseline),
-    "workload": lambda plan, row: Cell(row.workload),
+    **{name: partial(_text, name) for name in ("variant", "baseline", "workload")},
     "metric": lambda plan, row: Cell(row.metric, strong=row.metric in plan.primary),
-    "better": lambda plan, row: Cell(row.better),
-    "change": lambda plan, row: change(row),
-    "interval": lambda plan, row: interval(row),
+    "better": partial(_text, "better"),
+    "change": _change,
+    "interval": _interval,
     "level": lambda plan, row: Cell(words.level(row.level) if row.level is not None else ""),
     "verdict": lambda plan, row: Cell(row.verdict, strong=row.word in ("faster", "slower", "failed")),
     "family": lambda plan, row: Cell(_family(plan, row)),
@@ -137,4 +145,5 @@ _COLUMNS: dict[str, Callable[[PlanFile, Comparison], Cell]] = {
     **{name.replace("_", " "): partial(_extra, name) for name in EXTRAS},
     "note": lambda plan, row: Cell(words.percents(first_line(row.note))),
 }
+_OF_COSTS = {name: partial(_text, name) for name in ("profiler", "step")}
 _NUMERIC = {"change", "level", "blocks", *(name.replace("_", " ") for name in EXTRAS)}

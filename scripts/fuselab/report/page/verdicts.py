@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -20,7 +19,7 @@ MARKS = {
     "inconclusive": ("open", "?"),
     "failed": ("failed", "✕"),
 }
-_DANGLING = re.compile(r"[.:;,\s]*(?:Its last words)?[.:\s]*$")
+_ENDS = ".:;, "
 MANY = 6
 """From more verdicts than this on, each is one sentence: the figure below shows the rest."""
 
@@ -62,7 +61,7 @@ def alarms(results: Results) -> tuple[str, ...]:
     if check is None or not check.alarms:
         return ()
     seen = words.listing([f"{_noun(row)} {_signed(row)} under `{row.workload}`" for row in check.alarms])
-    names = words.listing([f"`{name}`" for name in dict.fromkeys(row.variant for row in check.alarms)])
+    names = words.names(dict.fromkeys(row.variant for row in check.alarms))
     return (
         f"The control {names} is identical to the baseline and yet differs from it: {seen}. Something else than the "
         f"variants moves these figures, or it is chance (which is to be expected in {check.expected:.2g} of "
@@ -124,7 +123,7 @@ def _control_said(results: Results, row: Comparison) -> str:
 
 def sentence(row: Comparison, threshold: float) -> str:
     """The verdict on one row as a sentence without its full stop, names between backticks."""
-    variant, baseline = f"`{row.variant}`", f"`{row.baseline}`"
+    variant, baseline, added = f"`{row.variant}`", f"`{row.baseline}`", row.verdict.removeprefix(row.word)
     match row.word:
         case "failed":
             why = first_line(row.note)
@@ -135,9 +134,7 @@ def sentence(row: Comparison, threshold: float) -> str:
             )
         case "faster" | "slower" if verb := words.phrase(row.metric).verb:
             size, interval = words.magnitude(*row.interval)
-            return (
-                f"{variant} {verb} {_compared(row, size)} {baseline} ({interval}{_level(row)}){_below(row)}"
-            )
+            return f"{variant} {verb} {_compared(row, size)} {baseline} ({interval}{_level(row)}){added}"
         case "faster" | "slower":
             return f"{variant} against {baseline}: {clause(row, threshold)}"
         case "no difference shown":
@@ -171,7 +168,9 @@ def clause(row: Comparison, threshold: float) -> str:
                 if words.doubled(ratio, high)
                 else f"{size} {spoken.more if ratio > 1 else spoken.less}"
             )
-            return f"{noun} is {more} ({interval}{_level(row)}): {row.word}{_below(row)}"
+            return (
+                f"{noun} is {more} ({interval}{_level(row)}): {row.word}{row.verdict.removeprefix(row.word)}"
+            )
         case "no difference shown":
             return f"{noun}: no difference shown {_inside(row, threshold)}"
         case "failed":
@@ -192,7 +191,8 @@ def _log(results: Results, variant: str) -> str:
 
 def first_line(text: str) -> str:
     """What a run says of its failure goes on with the last lines of its log: those stand in a box of their own."""
-    return _DANGLING.sub("", text.split("\n")[0])
+    line = text.partition("\n")[0].rstrip(_ENDS).removesuffix("Its last words")
+    return line.rstrip(_ENDS)
 
 
 def _noun(row: Comparison) -> str:
@@ -213,10 +213,3 @@ def _inside(row: Comparison, threshold: float) -> str:
 
 def _level(row: Comparison) -> str:
     return f", {words.level(row.level)} interval" if row.level is not None else ", interval"
-
-
-def _below(row: Comparison) -> str:
-    _, comma, rest = row.verdict.partition(",")
-    paren = row.verdict.partition("(")[2].rstrip(")")
-    added = rest.strip() if comma else paren
-    return f", {added}" if added else ""

@@ -85,7 +85,7 @@ def _files(inputs: ReportInputs, checkout: Path, out: Path, diffs: Wanted) -> It
         yield f"{packed}.json", path.read_bytes()
         if (changes := uncommitted(path)) and changes.packed(diffs):
             yield f"{packed}.diff", changes.path.read_bytes()
-    for path in (movers for diff in results.diffs.values() if (movers := diff.movers)):
+    for path in filter(Path.is_file, (diff.movers for diff in results.diffs.values())):
         yield f"movers/{'.'.join(path.parts[-4:-1])}.csv", path.read_bytes()
     for table in tables:
         yield f"tables/{table.key}.csv", latex.as_csv(table).encode()

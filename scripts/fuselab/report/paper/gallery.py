@@ -51,7 +51,7 @@ def pictures(results: Results) -> Iterator[PictureFile]:
                     said = f"{title}: {variant}, {workload}"
                     yield from _present(place, said, processed.folder / file, processed.folder / "folded.txt")
         for (contrast, workload, name), diff in results.diffs.items():
-            if name == profiler.name and diff.picture is not None:
+            if name == profiler.name:
                 place, said = (
                     f"flamegraphs/{contrast}.{workload}.{name}",
                     f"{profiler.title}: {contrast}, {workload}",

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from fuselab.records.request import NOT_FRESH
-from fuselab.report import counts, words
-from fuselab.report.page import provenance
+from fuselab.report import counts, origin, words
 from fuselab.report.paper.machine import programs as programs_of
 from fuselab.report.reading import Results
 from fuselab.workloads import REGISTRY
@@ -19,14 +18,14 @@ def methods(results: Results) -> str:
 def _compared(results: Results) -> list[str]:
     plan = results.plan
     targets = words.listing(list(dict.fromkeys(v.target for v in plan.variants if v.target)))
-    names = words.listing([f"`{v.name}`" for v in plan.variants])
-    loads = words.listing([f"`{w.name}`" for w in plan.workloads])
+    names = words.names(plan.names())
+    loads = words.names(w.name for w in plan.workloads)
     said = [
         f"We compared {words.plural(len(plan.variants), 'variant')} of {targets} ({names}; baseline "
         f"`{plan.baseline}`) under {loads}."
     ]
     if plan.controls:
-        named = words.listing([f"`{name}`" for name in sorted(plan.controls)])
+        named = words.names(sorted(plan.controls))
         said.append(f"The A/A control {named} is identical to the baseline.")
     said += [*_loads(results), _built(results), _machine(results)]
     return [sentence for sentence in said if sentence]
@@ -55,13 +54,12 @@ def _built(results: Results) -> str:
 
 
 def _machine(results: Results) -> str:
-    kernels = {run.record.environment.kernel for run in results.runs if run.record.environment}
+    kernels = {environment.kernel for environment in origin.environments(results)}
     mounts = {run.record.mount.fstype for run in results.runs if run.record.mount}
     if not kernels:
         return ""
-    hosts = words.listing(provenance.hosts(results)) or "one machine"
-    known = [run.record.environment for run in results.runs if run.record.environment]
-    hardware = ", ".join(value for value in provenance.hardware(known).values() if value)
+    hosts = words.listing(origin.hosts(results)) or "one machine"
+    hardware = ", ".join(filter(None, origin.hardware(results).values()))
     where = (
         f"Runs were made on {hosts} ({hardware or 'hardware not recorded'}), {words.listing(sorted(kernels))}"
     )
@@ -90,7 +88,7 @@ def _run(results: Results) -> list[str]:
     )
     stale = dict.fromkeys(run.record.variant for run in results.runs if NOT_FRESH in run.record.marks)
     if stale:
-        whose = words.listing([f"`{name}`" for name in stale])
+        whose = words.names(stale)
         said.append(
             f"Not so the data of {whose}: unless kept in memory, it lies where earlier runs left theirs."
         )
@@ -114,7 +112,7 @@ def _judged(results: Results) -> list[str]:
         f"A change of ±{words.percent(plan.threshold)} was stated beforehand as the smallest that matters.",
     ]
     if plan.primary:
-        said.append(f"Primary metrics: {words.listing([f'`{metric}`' for metric in plan.primary])}.")
+        said.append(f"Primary metrics: {words.names(plan.primary)}.")
     for family, name in (("primary", "Primary"), ("exploratory", "Exploratory")):
         corrections = {row.correction for row in results.comparisons if row.family == family}
         used = sorted(corrections - {"", "none"})
@@ -128,7 +126,7 @@ def _profiled(results: Results) -> list[str]:
     if not plan.captures:
         return []
     repeats = max(capture.repeats for capture in plan.captures)
-    names = words.listing([f"`{profiler.name}`" for profiler in plan.profilers])
+    names = words.names(profiler.name for profiler in plan.profilers)
     said = [
         f"Profiles come from captures of their own, apart from every timed run: {names}, "
         f"{words.plural(repeats, 'capture')} each."
