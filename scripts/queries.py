@@ -2,8 +2,8 @@
 
 from fuselab.jobs.job import job
 from fuselab.files import write_json
-from fuselab.queries.asking import Query
-from fuselab.queries.catalogue import answers
+from fuselab.queries.asking import answers
+from fuselab.queries.catalogue import Query
 from fuselab.queries.spans import READY
 from fuselab.records.places import Results
 

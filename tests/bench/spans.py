@@ -113,11 +113,13 @@ def _requests(rng: random.Random) -> Iterator[list[str]]:
 def ours(trace: Path, folder: Path) -> None:
     """Spans to Parquet, and the standard queries."""
     from fuselab.analysis.spans.trace import read_trace
-    from fuselab.queries.asking import opened, run
+    from fuselab.queries.asking import connect, run
     from fuselab.queries.spans import READY
 
-    read_trace(trace, folder / "ours.parquet", scratch=folder)
-    with opened({"spans": folder / "ours.parquet"}, folder) as connection:
+    spans = folder / "processed/v/w/trace-chrome/spans.parquet"
+    spans.parent.mkdir(parents=True, exist_ok=True)
+    read_trace(trace, spans, scratch=folder)
+    with connect(folder) as connection:
         for query in READY:
             run(connection, query.sql)
 

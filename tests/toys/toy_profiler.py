@@ -1,4 +1,4 @@
-"""A profiler of somebody else: how long each thread ran and waited for a CPU. docs/extend.md tells how it came to be."""
+"""A profiler of somebody else: how long each thread ran and waited for a CPU. docs/extend.md tells how it was made."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence

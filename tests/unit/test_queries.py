@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from fuselab.errors import QueryError
-from fuselab.queries.asking import Query, run
-from fuselab.queries.catalogue import TABLES, answers, connect, fault_of, there, whole_tables
+from fuselab.queries.asking import answers, connect, fault_of, row_counts, run
+from fuselab.queries.catalogue import TABLES, Query, whole_tables
 from fuselab.records.comparison import Comparison
 from fuselab.records.metrics import Sample
 from fuselab.records.table import columns
@@ -109,7 +109,7 @@ def test_stacks_of_every_profiler_are_one_table(home: Path):
 
 def test_tables_without_files_are_empty(home: Path):
     with connect(home) as database:
-        rows = dict(there(database))
+        rows = row_counts(database)
     assert rows["spans"] > 0
     assert rows["metrics"] == 2
     assert rows["heap"] == 0

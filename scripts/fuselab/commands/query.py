@@ -13,8 +13,7 @@ from fuselab.schema.diagnostics import hint, near
 if TYPE_CHECKING:
     import duckdb
 
-    from fuselab.queries.asking import Rows
-    from fuselab.queries.catalogue import Fault
+    from fuselab.queries.asking import Fault, Rows
 
 
 MOST_ROWS = 100_000
@@ -32,8 +31,7 @@ def command(file: str, sql: str | None, as_json: bool) -> None:
     columns are listed; `-` reads it from standard input.
     """
     from fuselab.errors import QueryError
-    from fuselab.queries import catalogue
-    from fuselab.queries.asking import run
+    from fuselab.queries.asking import connect, fault_of, run
     from fuselab.records.places import Results
 
     path = experiment_path(file)
@@ -43,15 +41,15 @@ def command(file: str, sql: str | None, as_json: bool) -> None:
             f"{path.stem} has no results yet: snakemake --cores all {Results().experiment(path.stem).report}"
         )
     if sql is None:
-        with catalogue.connect(home) as database:
+        with connect(home) as database:
             _tables(database, as_json)
         return
     sql = sys.stdin.read() if sql == "-" else sql
-    with catalogue.connect(home) as database:
+    with connect(home) as database:
         try:
             answer = run(database, sql, MOST_ROWS, TIMEOUT_S)
         except QueryError as error:
-            fault = catalogue.fault_of(sql)
+            fault = fault_of(sql)
             fail(_said(fault) if fault else str(error).strip())
     if as_json:
         print_json([dict(zip(answer.columns, row, strict=True)) for row in answer.rows])
@@ -66,15 +64,15 @@ def _said(fault: Fault) -> str:
 
 
 def _tables(database: duckdb.DuckDBPyConnection, as_json: bool) -> None:
-    from fuselab.queries import catalogue
+    from fuselab.queries.asking import row_counts
+    from fuselab.queries.catalogue import TABLES
 
+    counts = row_counts(database)
     if as_json:
-        found = {name: (catalogue.TABLES[name], rows) for name, rows in catalogue.there(database)}
-        print_json([{"table": n, "rows": rows, "columns": t.columns} for n, (t, rows) in found.items()])
+        print_json([{"table": n, "rows": counts[n], "columns": t.columns} for n, t in TABLES.items()])
         return
-    for name, rows in catalogue.there(database):
-        table = catalogue.TABLES[name]
-        click.echo(f"{click.style(name, bold=True)}: {table.about} ({rows} rows)")
+    for name, table in TABLES.items():
+        click.echo(f"{click.style(name, bold=True)}: {table.about} ({counts[name]} rows)")
         click.echo(f"  {', '.join(table.columns)}")
 
 

@@ -158,13 +158,14 @@ def check_queries(diagnostics: Diagnostics, data: Mapping[str, Any]) -> None:
     if not asked:
         return
     from fuselab.queries import catalogue
+    from fuselab.queries.asking import fault_of
 
     entries = data.get("profilers", ())
     looking = {name for entry in entries for name in (entry if isinstance(entry, list) else [entry])}
     for i, query in enumerate(asked):
         at: Key = ("queries", i, "sql")
         sql = query.get("sql", "")
-        fault = catalogue.fault_of(sql)
+        fault = fault_of(sql)
         if fault is not None:
             close = near(fault.wrong, fault.names) if fault.wrong else None
             corrected = sql.replace(fault.wrong, close).strip() if close and fault.wrong else None

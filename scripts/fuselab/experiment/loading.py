@@ -17,7 +17,7 @@ from fuselab.experiment.loads import read_workloads
 from fuselab.experiment.model import Compare, Experiment, Variant
 from fuselab.experiment.resolve import Targets, read_variant
 from fuselab.experiment.variants import check_twins, read_contrasts, read_drafts
-from fuselab.queries.asking import Query
+from fuselab.queries.catalogue import Query
 from fuselab.schema import units
 from fuselab.schema.diagnostics import Diagnostics
 from fuselab.schema.errors import ExperimentErrors

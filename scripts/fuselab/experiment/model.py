@@ -13,7 +13,7 @@ from typing import Literal
 
 from fuselab import workloads
 from fuselab.building.source import WORKTREE
-from fuselab.queries.asking import Query
+from fuselab.queries.catalogue import Query
 from fuselab.workloads.base import Settings, WorkloadKind
 
 Blocks = int | Literal["auto"]

@@ -6,7 +6,8 @@ memory. duckdb is imported when a query is there, not before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from threading import Timer
 from typing import TYPE_CHECKING, Any
 
 from fuselab.errors import QueryError
+from fuselab.queries.catalogue import TABLES, Query, tables_in
+from fuselab.records.derived import QueryAnswer
 
 if TYPE_CHECKING:
     import duckdb
@@ -22,12 +25,6 @@ if TYPE_CHECKING:
 MEMORY = "200MB"
 MOST_ROWS = 1000
 TIMEOUT_S = 60.0
-
-
-@dataclass(frozen=True)
-class Query:
-    title: str
-    sql: str
 
 
 @dataclass(frozen=True)
@@ -39,45 +36,56 @@ class Rows:
     truncated: bool
 
 
-@contextmanager
-def opened(tables: Mapping[str, Path], scratch: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database whose views are the given Parquet or CSV files, and which can reach nothing else.
+@dataclass(frozen=True)
+class Fault:
+    """Why a query cannot be answered. `names` are the tables or columns that there are instead."""
 
-    Large sorts go to a folder in `scratch` (default: the system's).
+    message: str
+    names: tuple[str, ...] = ()
+    wrong: str | None = None
+    """The name that does not exist."""
+
+
+@contextmanager
+def connect(
+    home: Path, cell: tuple[str, str] = ("*", "*"), given: Collection[Path] | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database with the tables of one experiment, from the files below `home` (`results/<experiment>`).
+
+    `cell` is one variant and workload; without it, all. `given` are the files, and folders of files, that are read;
+    without it, all that are there. Queries see these tables and no other file.
     """
     import duckdb
 
     with (
-        TemporaryDirectory(prefix="fuselab-sql-", dir=scratch) as folder,
-        duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": folder}) as connection,
+        TemporaryDirectory(prefix="fuselab-sql-") as scratch,  # where large sorts go
+        duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": scratch}) as database,
     ):
-        for name, path in tables.items():
-            reader = "read_csv" if path.suffix == ".csv" else "read_parquet"
-            connection.execute(f"create view {_name(name)} as from {reader}({_text(str(path))})")
-        lock(connection, list(map(str, tables.values())))
-        yield connection
-
-
-def lock(connection: duckdb.DuckDBPyConnection, paths: list[str]) -> None:
-    """From here on the connection reads `paths` and touches no other file, and no setting can be changed."""
-    connection.execute(f"set allowed_paths = [{', '.join(map(_text, paths))}]")
-    connection.execute("set enable_external_access = false")
-    connection.execute("set lock_configuration = true")
+        read: list[Path] = []
+        for name, table in TABLES.items():
+            there = sorted(home.glob(table.pattern.replace("*/*", "/".join(cell), 1)))
+            files = [path for path in there if given is None or path in given or path.parent in given]
+            if files:
+                parts = " union all by name ".join(_select(home, path, cell) for path in files)
+                database.execute(f'create view "{name}" as {parts}')
+                read += files
+            else:
+                _create_empty(database, name)
+        _lock(database, read)
+        yield database
 
 
 def run(
-    connection: duckdb.DuckDBPyConnection, sql: str, most_rows: int = MOST_ROWS, timeout_s: float = TIMEOUT_S
+    database: duckdb.DuckDBPyConnection, sql: str, most_rows: int = MOST_ROWS, timeout_s: float = TIMEOUT_S
 ) -> Rows:
     """Answer one SELECT. Raises QueryError for anything else, for a faulty query and for one that takes too long."""
     import duckdb
 
-    timer = Timer(timeout_s, connection.interrupt)
+    timer = Timer(timeout_s, database.interrupt)
     try:
-        statements = connection.extract_statements(sql)
-        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-            raise QueryError("a query is one SELECT")
+        statement = _one_select(database, sql)
         timer.start()
-        result = connection.execute(statements[0])
+        result = database.execute(statement)
         rows = result.fetchmany(most_rows + 1)
     except duckdb.InterruptException:
         raise QueryError(f"the query took longer than {timeout_s:g} s") from None
@@ -89,9 +97,96 @@ def run(
     return Rows(columns, tuple(map(tuple, rows[:most_rows])), len(rows) > most_rows)
 
 
-def _name(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"'
+def answers(
+    home: Path, variant: str, workload: str, queries: Sequence[Query], given: Collection[Path] | None = None
+) -> list[QueryAnswer]:
+    """What `queries.json` of one variant and workload holds."""
+    with connect(home, (variant, workload), given) as database:
+        return [_answer(database, query) for query in queries]
 
 
-def _text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+def row_counts(database: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Of every table."""
+    return {name: run(database, f'select count(*) from "{name}"').rows[0][0] for name in TABLES}
+
+
+def fault_of(sql: str) -> Fault | None:
+    """What is wrong with a query, found without any data: its syntax, its tables, its columns. None if it fits."""
+    import duckdb
+
+    with duckdb.connect() as database:
+        for name in TABLES:
+            _create_empty(database, name)
+        _lock(database, [])
+        try:
+            _one_select(database, sql)
+            database.execute(f"explain {sql}")
+        except QueryError as error:
+            return Fault(str(error))
+        except duckdb.Error as error:
+            return _fault(str(error), sql)
+    return None
+
+
+def _answer(database: duckdb.DuckDBPyConnection, query: Query) -> QueryAnswer:
+    try:
+        table = run(database, query.sql)
+    except QueryError as error:
+        return QueryAnswer(query.title, query.sql, error=str(error))
+    return QueryAnswer(query.title, query.sql, table.columns, table.rows)
+
+
+def _one_select(database: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement:
+    import duckdb
+
+    statements = database.extract_statements(sql)
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise QueryError("a query is one SELECT")
+    return statements[0]
+
+
+def _fault(said: str, sql: str) -> Fault:
+    """DuckDB's message in one line; the names that there are, where one is unknown."""
+    if column := re.search(r'column "([^"]+)" not found', said):
+        used = tables_in(sql)
+        names = dict.fromkeys(name for table in used for name in TABLES[table].columns)
+        return Fault(
+            f"no column '{column[1]}' in {' or '.join(used) or 'any table'}", tuple(names), column[1]
+        )
+    if table := re.search(r"Table with name (\S+) does not exist", said):
+        return Fault(f"no table '{table[1]}'", tuple(TABLES), table[1])
+    first = said.strip().splitlines()[0].rstrip("!")
+    return Fault(first.removeprefix("Parser Error: ").removeprefix("Binder Error: "))
+
+
+def _create_empty(database: duckdb.DuckDBPyConnection, name: str) -> None:
+    columns = ", ".join(f'"{column}" {kind}' for column, kind in TABLES[name].columns.items())
+    database.execute(f'create table "{name}" ({columns})')
+
+
+def _select(home: Path, path: Path, cell: tuple[str, str]) -> str:
+    """The rows of one file that are of `cell`, with whose they are."""
+    words = path.relative_to(home).parts
+    if path.suffix == ".csv":
+        sides = zip(("variant", "workload"), cell, strict=True)
+        mine = " and ".join(f"{side} = {_quoted(name)}" for side, name in sides if name != "*") or "true"
+        return f"select * from read_csv({_quoted(path)}, header = true, delim = ',') where {mine}"
+    place = f"{_quoted(words[1])} as variant, {_quoted(words[2])} as workload"
+    if path.suffix == ".parquet":
+        return f"select {place}, * from read_parquet({_quoted(path)})"
+    format_ = "columns = {'line': 'VARCHAR'}, delim = '\\x01', header = false, quote = '', escape = ''"
+    return (
+        f"select {place}, {_quoted(words[3])} as profiler, regexp_extract(line, '^(.*) [0-9]+$', 1) as stack, "
+        f"cast(regexp_extract(line, ' ([0-9]+)$', 1) as bigint) as value from read_csv({_quoted(path)}, {format_})"
+    )
+
+
+def _lock(database: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> None:
+    """From here on the database reads `paths` and touches no other file, and no setting can be changed."""
+    database.execute(f"set allowed_paths = [{', '.join(map(_quoted, paths))}]")
+    database.execute("set enable_external_access = false")
+    database.execute("set lock_configuration = true")
+
+
+def _quoted(text: object) -> str:
+    return "'" + str(text).replace("'", "''") + "'"

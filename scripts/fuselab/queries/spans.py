@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fuselab.queries.asking import Query
+from fuselab.queries.catalogue import Query
 
 BUCKETS = 60
 

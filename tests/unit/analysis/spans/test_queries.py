@@ -13,7 +13,7 @@ import pytest
 
 from fuselab.analysis.spans.trace import read_trace
 from fuselab.errors import QueryError
-from fuselab.queries.asking import opened, run
+from fuselab.queries.asking import connect, run
 from fuselab.queries.spans import (
     BUCKETS,
     CHILDREN,
@@ -31,6 +31,13 @@ def record(id_: int, name: str, start: float, end: float, parent: int | None, ow
     }  # fmt: skip
 
 
+def spans_of(home: Path) -> Path:
+    """Where the spans of a cell are."""
+    folder = home / "processed/v/w/trace-chrome"
+    folder.mkdir(parents=True)
+    return folder / "spans.parquet"
+
+
 @pytest.fixture
 def spans(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """Two writes, the second without children, that overlap from 60 to 100."""
@@ -41,8 +48,8 @@ def spans(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         record(4, "put", 60, 90, 1, 30),
         record(5, "write", 60, 160, None, 100),
     ]
-    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "spans.parquet")
-    with opened({"spans": tmp_path / "spans.parquet"}, tmp_path) as connection:
+    pq.write_table(pa.Table.from_pylist(rows), spans_of(tmp_path))
+    with connect(tmp_path) as connection:
         yield connection
 
 
@@ -80,8 +87,8 @@ def test_gaps_between_children(spans: duckdb.DuckDBPyConnection) -> None:
 
 
 def test_gaps_of_a_real_trace_are_the_self_time_of_its_parents(golden: Path, tmp_path: Path) -> None:
-    read_trace(golden / "chrome" / "async.json", tmp_path / "spans.parquet")
-    with opened({"spans": tmp_path / "spans.parquet"}) as connection:
+    read_trace(golden / "chrome" / "async.json", spans_of(tmp_path))
+    with connect(tmp_path) as connection:
         gaps_s = sum(row["total_s"] for row in answer(connection, GAPS.sql))
         parents = "select sum(self_us) / 1e6 as s from spans where id in (select parent from spans)"
         assert gaps_s == pytest.approx(answer(connection, parents)[0]["s"])
@@ -91,8 +98,8 @@ def test_gaps_of_a_real_trace_are_the_self_time_of_its_parents(golden: Path, tmp
 def test_a_trace_of_one_span_breaks_no_question(query: Any, tmp_path: Path) -> None:
     one = record(1, "a", 5.0, 5.0, None, 0.0)
     table = pa.Table.from_pylist([one], schema=pq.read_schema(_typed(tmp_path)))
-    pq.write_table(table, tmp_path / "spans.parquet")
-    with opened({"spans": tmp_path / "spans.parquet"}) as connection:
+    pq.write_table(table, spans_of(tmp_path))
+    with connect(tmp_path) as connection:
         run(connection, query.sql)
 
 
@@ -142,7 +149,9 @@ def test_a_fault_is_told_in_words(spans: duckdb.DuckDBPyConnection) -> None:
 
 
 def test_other_tables_stand_beside_the_spans(tmp_path: Path) -> None:
-    pq.write_table(pa.table({"a": [1]}), tmp_path / "it's.parquet")
-    (tmp_path / "metrics.csv").write_text("metric,value\nwrite.bw,5\n")
-    with opened({"tasks": tmp_path / "it's.parquet", "metrics": tmp_path / "metrics.csv"}) as connection:
+    home = tmp_path / "it's"
+    (home / "processed/v/w/tokio-console").mkdir(parents=True)
+    pq.write_table(pa.table({"a": [1]}), home / "processed/v/w/tokio-console/tasks.parquet")
+    (home / "metrics.csv").write_text("metric,value\nwrite.bw,5\n")
+    with connect(home) as connection:
         assert answer(connection, "select a, value from tasks, metrics") == [{"a": 1, "value": 5}]
