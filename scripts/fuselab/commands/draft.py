@@ -27,6 +27,8 @@ class Trial:
     target_text: str
     experiment: Path
     experiment_text: str
+    variant: str
+    """The one that mounts."""
     left_out: tuple[str, ...] = ()
     """Profilers that the program cannot have, each with the reason."""
 
@@ -74,6 +76,7 @@ def make_trial(
     for words in prepare:
         _check_placeholders(words)
     program = Path(argv[0]).name
+    variant = re.sub(r"[^A-Za-z0-9_.-]+", "-", program).strip("-.") or "mounted"
     name = name or re.sub(r"[^A-Za-z0-9_.-]+", "-", f"try-{program}").strip("-")[:64]
     rule = schema("common")["$defs"]["name"]
     if not re.fullmatch(rule["pattern"], name):
@@ -84,7 +87,8 @@ def make_trial(
         target=Path("targets") / name / "target.yaml",
         target_text=_target_text(name, argv, prepare),
         experiment=Path("experiments") / f"{name}.yaml",
-        experiment_text=_experiment_text(name, program, blocks, runtime_s, looking),
+        experiment_text=_experiment_text(name, program, variant, blocks, runtime_s, looking),
+        variant=variant,
         left_out=left_out,
     )
 
@@ -162,8 +166,9 @@ mount:
 """
 
 
-def _experiment_text(name: str, program: str, blocks: int, runtime_s: int, looking: tuple[str, ...]) -> str:
-    variant = re.sub(r"[^A-Za-z0-9_.-]+", "-", program).strip("-.") or "mounted"
+def _experiment_text(
+    name: str, program: str, variant: str, blocks: int, runtime_s: int, looking: tuple[str, ...]
+) -> str:
     return f"""\
 # yaml-language-server: $schema=../scripts/fuselab/schema/experiment.schema.json
 # Written by `fuselab try`: {program} against the bare directory. Change it, and run it again with

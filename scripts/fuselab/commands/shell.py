@@ -11,9 +11,9 @@ import os
 import shlex
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -86,21 +86,18 @@ def held(plan: Plan, variant: str, profiler: str, root: Path) -> Iterator[tuple[
     fifo = out.parent / f"{out.name}.fifo"
     os.mkfifo(fifo)
     request = _request(plan, variant, profiler, root, out, fifo)
-    ended: list[RunRecord | BaseException] = []
     records: list[RunRecord] = []
-    thread = threading.Thread(target=_make, args=(request, ended), name="held run")
-    thread.start()
     try:
-        writer = _wait_for_load(fifo, thread, ended)
-        try:
-            yield _look(fifo, request, out), records
-        finally:
-            os.close(writer)
-            thread.join()
+        with ThreadPoolExecutor(1) as pool:
+            run = pool.submit(execute, request)
+            writer = _wait_for_load(fifo, run)
+            try:
+                yield _look(fifo, request, out), records
+            finally:
+                os.close(writer)
+            records.append(run.result())
     finally:
-        thread.join()
         fifo.unlink()
-    records += [_outcome(ended)]
 
 
 def _request(plan: Plan, variant: str, profiler: str, root: Path, out: Path, fifo: Path) -> RunRequest:
@@ -119,27 +116,13 @@ def _request(plan: Plan, variant: str, profiler: str, root: Path, out: Path, fif
     )
 
 
-def _make(request: RunRequest, ended: list[RunRecord | BaseException]) -> None:
-    try:
-        ended.append(execute(request))
-    except BaseException as error:  # told in the main thread
-        ended.append(error)
-
-
-def _outcome(ended: list[RunRecord | BaseException]) -> RunRecord:
-    if isinstance(ended[0], BaseException):
-        raise ended[0]
-    return ended[0]
-
-
-def _wait_for_load(fifo: Path, thread: threading.Thread, ended: list[RunRecord | BaseException]) -> int:
+def _wait_for_load(fifo: Path, run: Future[RunRecord]) -> int:
     """The writing end, once the load has opened the other: the target is mounted then."""
     while True:
         with suppress(OSError):  # nobody reads yet
             return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        if not thread.is_alive():
-            record = _outcome(ended)
-            raise HoldError(record.reason or "the run ended before its load began")
+        if run.done():
+            raise HoldError(run.result().reason or "the run ended before its load began")
         time.sleep(_PAUSE_S)
 
 

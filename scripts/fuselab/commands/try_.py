@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import shlex
 import shutil
 import sys
@@ -80,9 +79,7 @@ def command(
         code = run_to_the_end([sys.executable, "-m", "snakemake", "--cores", "all", str(home.report)], root)
     except Stopped as stopped:
         fail(f"stopped by {stopped}; the same call goes on from here", 128 + stopped.number)
-    look = (
-        f"To look at the mount by hand: fuselab hold {trial.name} --variant {_variant(trial.experiment_text)}"
-    )
+    look = f"To look at the mount by hand: fuselab hold {trial.name} --variant {trial.variant}"
     if code != 0:
         fail(f"the experiment did not finish. {look}")
     click.echo(f"the report: {root / home.report}")
@@ -106,13 +103,8 @@ def _words(text: str) -> tuple[str, ...]:
 
 def _failures(comparisons: Path) -> list[str]:
     """Why variants failed, each reason once: the report is made all the same."""
-    with comparisons.open(newline="") as file:
-        failed = [row for row in csv.DictReader(file) if row["verdict"] == "failed"]
-    return list(dict.fromkeys(f"{row['variant']} {row['note']}" for row in failed))
+    from fuselab.records.comparison import Comparison
+    from fuselab.records.table import read_rows
 
-
-def _variant(text: str) -> str:
-    """Of the experiment just written, the variant that mounts."""
-    import yaml
-
-    return str(list(yaml.safe_load(text)["variants"])[-1])
+    failed = [row for row in read_rows(comparisons, Comparison) if row.verdict == "failed"]
+    return list(dict.fromkeys(f"{row.variant} {row.note}" for row in failed))

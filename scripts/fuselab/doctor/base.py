@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 Level = Literal["ok", "note", "bad"]
@@ -19,13 +20,4 @@ class Line:
     """A command, or a sentence where there is none; empty where all is well or nothing can be done."""
 
 
-def ok(what: str, text: str) -> Line:
-    return Line("ok", what, text)
-
-
-def note(what: str, text: str, mend: str = "") -> Line:
-    return Line("note", what, text, mend)
-
-
-def bad(what: str, text: str, mend: str = "") -> Line:
-    return Line("bad", what, text, mend)
+ok, note, bad = partial(Line, "ok"), partial(Line, "note"), partial(Line, "bad")

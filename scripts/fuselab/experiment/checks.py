@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from fuselab import workloads
+from fuselab import profilers, workloads
 from fuselab.experiment.model import Variant, Workload
 from fuselab.experiment.variants import Draft
 from fuselab.schema.diagnostics import Diagnostics, hint, near
@@ -90,8 +90,6 @@ def _check_sharing(
 def _check_profiler(
     diagnostics: Diagnostics, at: Key, name: str, loads: tuple[Workload, ...], targets: Mapping[str, Target]
 ) -> None:
-    from fuselab import profilers
-
     profiler = profilers.REGISTRY.get(name)
     if profiler is None:
         diagnostics.unknown(at, "profiler", profilers.REGISTRY, name=name)
@@ -99,7 +97,11 @@ def _check_profiler(
     levels = {target.name: profiler.capability(target) for target in targets.values()}
     if levels and all(capability.level == "unavailable" for capability in levels.values()):
         reasons = "; ".join(dict.fromkeys(capability.reason for capability in levels.values()))
-        can = [p for p in profilers.REGISTRY if any(_can(p, target) for target in targets.values())]
+        can = [
+            other
+            for other, each in profilers.REGISTRY.items()
+            if any(each.capability(target).level != "unavailable" for target in targets.values())
+        ]
         diagnostics.add(at, f"the profiler '{name}' cannot look at this: {reasons}", allowed=can)
     shown = {workload.behaviour.looks_at for workload in loads}
     if shown and not shown & profiler.looks_at and not diagnostics.broken_below(("workloads",)):
@@ -107,12 +109,6 @@ def _check_profiler(
             sorted(name for name, kind in workloads.REGISTRY.items() if kind.looks_at in profiler.looks_at)
         )
         diagnostics.add(at, f"the profiler '{name}' looks at loads of the kind {wanted}: there is none here")
-
-
-def _can(name: str, target: Target) -> bool:
-    from fuselab import profilers
-
-    return profilers.REGISTRY[name].capability(target).level != "unavailable"
 
 
 def check_workloads(

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from fuselab.experiment.model import Workload
-from fuselab.schema import units
 from fuselab.schema.argvs import check_argvs
 from fuselab.schema.diagnostics import Diagnostics
+from fuselab.schema.reading import given
 from fuselab.schema.yaml_source import Key
 from fuselab.workloads import REGISTRY
 
@@ -24,17 +24,13 @@ def read_workloads(diagnostics: Diagnostics, data: Mapping[str, Any]) -> tuple[W
 
 
 def _workload(diagnostics: Diagnostics, at: Key, name: str, kind: str, part: Mapping[str, Any]) -> Workload:
-    given: dict[str, Any] = {}
-    if "timeout" in part:
-        given["timeout_s"] = units.seconds(part["timeout"])
-    if "cache" in part:
-        given["cache"] = part["cache"]
+    plain = {key: part[key] for key in ("timeout", "cache") if key in part}
     check_argvs(diagnostics, (*at, "prepare"), part.get("prepare"))
     prepare = tuple(
         _step(diagnostics, (*at, "prepare", i), step) for i, step in enumerate(part.get("prepare", ()))
     )
     settings = REGISTRY[kind].read(diagnostics, (*at, kind), name, part[kind])
-    return Workload(name, kind, settings, prepare, **given)
+    return Workload(name, kind, settings, prepare, **given(diagnostics.source, Workload, plain, at))
 
 
 def _step(diagnostics: Diagnostics, at: Key, step: Any) -> tuple[str, ...]:

@@ -26,8 +26,11 @@ class Targets:
     def __init__(self, diagnostics: Diagnostics, repository: Path) -> None:
         self.diagnostics = diagnostics
         self.repository = repository
-        self.found: dict[str, Target] = {}
-        self.failed: set[str] = set()
+        self._read: dict[str, Target | None] = {}
+
+    @property
+    def found(self) -> dict[str, Target]:
+        return {name: target for name, target in self._read.items() if target is not None}
 
     def get(self, draft: Draft) -> Target | None:
         """The target of `draft`; None, with a diagnostic, if there is none."""
@@ -38,25 +41,23 @@ class Targets:
             example = f"target: {names[0]}" if names else None
             self.diagnostics.add(("target",), message, of_key=True, allowed=names, corrected=example)
             return None
-        if name not in self.found and name not in self.failed:
-            self._load(draft, name)
-        return self.found.get(name)
+        if name not in self._read:
+            self._read[name] = self._load(draft, name)
+        return self._read[name]
 
-    def _load(self, draft: Draft, name: str) -> None:
+    def _load(self, draft: Draft, name: str) -> Target | None:
         if not (self.repository / "targets" / name / "target.yaml").is_file():
             names = target_names(self.repository)
             self.diagnostics.unknown(draft.place("target"), "target", names, name=name)
-            self.failed.add(name)
-            return
+            return None
         try:
             target = load_target(name, self.repository, profilers.REGISTRY)
         except ExperimentErrors as errors:
             self.diagnostics.adopt(errors.problems)
-            self.failed.add(name)
-            return
-        self.found[name] = target
+            return None
         if isinstance(target.build, CargoBuild | CommandBuild):
             self._check_source(draft, target, target.build)
+        return target
 
     def _check_source(self, draft: Draft, target: Target, build: CargoBuild | CommandBuild) -> None:
         at = draft.place("target")
@@ -134,8 +135,7 @@ def _revision(diagnostics: Diagnostics, draft: Draft, target: Target) -> str:
         return rev
     if build.source is None or not build.source.is_dir():
         return rev
-    commit = _commit(build.source, rev)
-    if commit is not None:
+    if commit := _parsed(build.source, "--end-of-options", f"{rev}^{{commit}}"):
         return commit
     known = _revisions(build.source)
     if known is None:
@@ -154,20 +154,14 @@ def _branch(draft: Draft, target: Target) -> str:
         return ""
     if build.source is None or not build.source.is_dir():
         return ""
-    full = _full_name(build.source, str(rev))
+    full = _parsed(build.source, "--symbolic-full-name", "--end-of-options", str(rev))
     return full if full.startswith(("refs/heads/", "refs/remotes/")) else ""
 
 
 @cache
-def _full_name(source: Path, rev: str) -> str:
-    found = git(source, "rev-parse", "--verify", "--quiet", "--symbolic-full-name", "--end-of-options", rev)
-    return found.strip() if found else ""
-
-
-@cache
-def _commit(source: Path, rev: str) -> str | None:
-    found = git(source, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}")
-    return found.strip() if found else None
+def _parsed(source: Path, *argv: str) -> str:
+    """What git takes a revision for; "" if for nothing."""
+    return (git(source, "rev-parse", "--verify", "--quiet", *argv) or "").strip()
 
 
 @cache

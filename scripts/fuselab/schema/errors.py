@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from textwrap import TextWrapper
 
 from fuselab import foreign
 
@@ -60,13 +61,8 @@ def _cut(line: str) -> str:
     return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}..."
 
 
-def _wrapped(head: str, words: tuple[str, ...], width: int = 100) -> list[str]:
+def _wrapped(head: str, words: tuple[str, ...]) -> list[str]:
     """`head` and the words behind it, comma by comma, continued below its own end."""
-    lines, line = [], head
-    for number, word in enumerate(words):
-        piece = word if number == len(words) - 1 else f"{word}, "
-        if len(line) + len(piece.rstrip()) > width and line != head:
-            lines.append(line.rstrip())
-            line = " " * len(head)
-        line += piece
-    return [*lines, line.rstrip()]
+    whole = ", ".join(word.replace(" ", "\0") for word in words)
+    wrapper = TextWrapper(100, head, " " * len(head), break_long_words=False, break_on_hyphens=False)
+    return [line.replace("\0", " ") for line in wrapper.wrap(whole)]
