@@ -9,9 +9,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
+from fuselab.workloads.base import Settings
 from fuselab.workloads.fio import parse_only
+from fuselab.workloads.fio.timing import complete_jobs
 
 
 @dataclass(frozen=True)
@@ -26,17 +27,17 @@ class Complaint:
     allowed: tuple[str, ...] = ()
 
 
-def complaints(settings: Mapping[str, Any]) -> dict[str, list[Complaint]]:
+def complaints(settings: Settings) -> dict[str, list[Complaint]]:
     """By job of a load: the options that fio does not take; nothing without fio."""
-    shared, own = settings["global"], settings["jobs"]
-    said = parse_only.ask(parse_only.job_text({"global": shared, **own}), parse_only.PARSE)
+    said = parse_only.ask(parse_only.job_text({"global": settings["global"], **settings["jobs"]}))
     if said is None:
         return {}
-    jobs = {name: {**shared, **options} for name, options in own.items()}
-    found = {name: [] if said.exit_code == 0 else of_job(options) for name, options in jobs.items()}
-    for name, options in jobs.items():
-        found[name] += _engine(options)
-    return {name: told for name, told in found.items() if told}
+    refused = said.exit_code != 0
+    told = {
+        name: [*(of_job(options) if refused else ()), *_engine(options)]
+        for name, options in complete_jobs(settings).items()
+    }
+    return {name: found for name, found in told.items() if found}
 
 
 def of_job(options: Mapping[str, str]) -> list[Complaint]:
@@ -45,7 +46,7 @@ def of_job(options: Mapping[str, str]) -> list[Complaint]:
 
 def of_text(text: str) -> list[Complaint]:
     """What fio says of a job file; nothing if it takes it, or is not there."""
-    said = parse_only.ask(text, parse_only.PARSE)
+    said = parse_only.ask(text)
     if said is None or said.exit_code == 0:
         return []
     return list(_read(said.stdout, said.stderr))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fuselab import foreign
 from fuselab.schema.diagnostics import hint
-from fuselab.workloads.fio import complaints, meaning, parse_only, rules
+from fuselab.workloads.fio import complaints, parse_only, rules
 from fuselab.workloads.fio.parse_only import Section, Taken
 
 _LONGEST = 4000
@@ -37,7 +37,7 @@ class Line:
     def fault(self) -> str | None:
         """Why a load may not say it."""
         if self.option:
-            fault = meaning.fault(self.option, self.text)
+            fault = rules.fault(self.option, self.text)
             said = foreign.name(f"[{self.job}] {self.option}={self.text}")
             return None if fault is None else f"line {self.number}, {said}: {fault.reason}"
         odd = not rules.plain_name(self.job)
@@ -55,7 +55,7 @@ def read(path: Path) -> Jobs:
     rough = _jobs(_sections(lines))
     if len(rough) > _MOST_JOBS:
         raise ValueError(f"it holds {len(rough)} jobs, and a load {_MOST_JOBS} at the most")
-    said = parse_only.ask(text, parse_only.PARSE)
+    said = parse_only.ask(text)
     if said is None:
         return rough
     if said.exit_code != 0:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 
 from fuselab.schema import units
-from fuselab.workloads.fio import numbers, rules, timing
+from fuselab.workloads.fio import rules, timing
+from fuselab.workloads.fio.numbers import Fault
 from fuselab.workloads.fio.parse_only import Section, Taken
-from fuselab.workloads.fio.rules import Fault
 
 _COUNTS = ("numjobs", "iodepth")
 _RATES = ("rate", "rate_iops")
@@ -16,14 +16,8 @@ _SECONDS = ("runtime", "ramp_time")
 """What fuselab itself works with: it must read in them what fio does."""
 
 
-def fault(name: str, text: str) -> Fault | None:
-    """Why an option may not be `text`; None if it may."""
-    reason = rules.refusal(name, text)
-    return numbers.fault(name, text) if reason is None else Fault(reason)
-
-
 def misunderstood(name: str, taken: Taken) -> Fault | None:
-    """As `fault`, of what fio took: a number that is none to it (`1min` is a microsecond), or another one."""
+    """As `rules.fault`, of what fio took: a number that is none to it (`1min` is a microsecond), or another one."""
     text = taken.value
     # A bare number is seconds to some options and microseconds to others: fio's reading is what it means.
     if taken.time and len(taken.numbers) == 1 and (name in _SECONDS or not text.isdigit()):
@@ -37,7 +31,7 @@ def misunderstood(name: str, taken: Taken) -> Fault | None:
             )
     if name in _COUNTS and taken.numbers and text != str(taken.numbers[0]):
         return Fault(f"fio reads '{text}' as {taken.numbers[0]}", str(taken.numbers[0]), of_value=True)
-    return fault(name, text)
+    return rules.fault(name, text)
 
 
 def settled(name: str, taken: Taken) -> str:
@@ -55,12 +49,9 @@ def other_names(written: Mapping[str, str], section: Section) -> dict[str, str]:
     """Each written option by fio's own name for it; one that fio reads otherwise is left out."""
     found = {}
     for name, text in written.items():
-        if name in section.options:
-            found[name] = name
-            continue
-        close = [
+        same = (
             other for other, taken in section.options.items() if taken.value == text and other not in written
-        ]
-        if close:
-            found[name] = close[0]
+        )
+        if (known := name if name in section.options else next(same, None)) is not None:
+            found[name] = known
     return found

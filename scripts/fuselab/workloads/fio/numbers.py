@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from fuselab.schema import units
-from fuselab.workloads.fio.rules import Fault
 
 TIMES = frozenset(
     (
@@ -25,6 +25,16 @@ _NEVER_ZERO = frozenset(("runtime", "timeout", "size", "bs", "blocksize"))
 """Where nothing is not a number: fio takes it for an option that is not there, or fails when it runs."""
 _FRACTION = re.compile(r"[0-9]*\.[0-9]+[a-z]*", re.IGNORECASE)
 _ZERO = re.compile(r"0+(\.0*)?[a-z%]*", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why an option may not be what is written, with the right spelling where one is meant."""
+
+    reason: str
+    mend: str | None = None
+    of_value: bool = False
+    """Whether fio reads another value than is written; otherwise the option may not stand there like that."""
 
 
 def fault(name: str, text: str) -> Fault | None:

@@ -12,9 +12,9 @@ from typing import Any
 from fuselab import foreign
 from fuselab.schema.diagnostics import Diagnostics, hint
 from fuselab.schema.yaml_source import Key
-from fuselab.workloads.fio import complaints, job_file, meaning, parse_only
+from fuselab.workloads.fio import complaints, job_file, meaning, parse_only, rules
+from fuselab.workloads.fio.numbers import Fault
 from fuselab.workloads.fio.parse_only import Section
-from fuselab.workloads.fio.rules import Fault
 
 GLOBAL = "global"
 PlaceOf = Callable[[str, str], Key]
@@ -72,7 +72,7 @@ def _options(diagnostics: Diagnostics, at: Key, part: Mapping[str, Any]) -> dict
 
 def judged(diagnostics: Diagnostics, at: Key, name: str, text: str) -> bool:
     """Whether an option may not be `text`, which is then a diagnostic."""
-    fault = meaning.fault(name, text)
+    fault = rules.fault(name, text)
     if fault is not None:
         _add(diagnostics, at, name, text, fault)
     return fault is not None

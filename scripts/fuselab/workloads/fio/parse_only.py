@@ -22,7 +22,6 @@ import msgspec
 from fuselab.files import write_json
 from fuselab.paths import cache_folder
 
-PARSE = "--debug=parse"
 _LIMIT_S = 20.0
 _SECTION = re.compile(r"Parsing section \[(.*)\]")
 _OPTION = re.compile(r"handle_option=([^,]+), ptr=(.*)", re.DOTALL)
@@ -64,20 +63,20 @@ class Said(msgspec.Struct, frozen=True):
 
 def sections(text: str) -> list[Section] | None:
     """The sections of a job file as fio takes it; None where it does not, or where there is no fio to ask."""
-    said = ask(text, PARSE)
+    said = ask(text)
     return _read(said.stdout) if said is not None and said.exit_code == 0 else None
 
 
 @cache
-def ask(text: str, *options: str) -> Said | None:
+def ask(text: str) -> Said | None:
     """What `fio --parse-only` says of a job file; None without fio."""
     program = shutil.which("fio")
     if program is None:
         return None
-    kept = _kept(program, text, options)
+    kept = _kept(program, text)
     with suppress(OSError, msgspec.DecodeError):
         return msgspec.json.decode(kept.read_bytes(), type=Said)
-    said = run(("--parse-only", *options, "-"), text)
+    said = run(("--parse-only", "--debug=parse", "-"), text)
     if said.exit_code < 0:  # killed, or too slow today: no answer about the text
         return said
     with suppress(OSError):  # a cache that cannot be written to costs 0.1 s
@@ -86,9 +85,9 @@ def ask(text: str, *options: str) -> Said | None:
     return said
 
 
-def _kept(program: str, text: str, options: Sequence[str]) -> Path:
+def _kept(program: str, text: str) -> Path:
     about = os.stat(program)
-    asked = f"{program} {about.st_size} {about.st_mtime_ns} {' '.join(options)}\n{text}"
+    asked = f"{program} {about.st_size} {about.st_mtime_ns}\n{text}"
     return cache_folder() / "fio-says" / f"{hashlib.sha256(asked.encode()).hexdigest()[:32]}.json"
 
 

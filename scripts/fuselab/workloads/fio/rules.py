@@ -7,8 +7,10 @@ outside the mount, or starts a program. Names are fio's own (fio(1)), aliases wi
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+
+from fuselab.workloads.fio import numbers
+from fuselab.workloads.fio.numbers import Fault
 
 _READS = "fuselab reads what fio writes"
 _SHAPE = "fuselab shows reads and writes apart, and the latency of each: leave it out"
@@ -34,17 +36,6 @@ _REFUSED: Mapping[str, str] = {
     "profile": "it is a load of fio's own that stands in no job: describe the I/O with rw, bs and size",
     "wait_for": "stages are told apart by 'stonewall': write that in the job that waits",
 }  # fmt: skip
-_ONLY: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "group_reporting": (_READS, ("1",)),  # as it is anyway, and in nearly every job file there is
-    "unified_rw_reporting": (_SHAPE, ("0", "none")),
-    "lat_percentiles": (_SHAPE, ("1",)),
-    "stats": (_SHAPE, ("1",)),
-    **dict.fromkeys(
-        ("disable_lat", "disable_bw_measurement", "gtod_reduce"),
-        (_SHAPE, ("0",)),
-    ),
-}
-"""Why, and the values that leave everything as it is."""
 _PERCENTILES = frozenset((50.0, 99.0, 99.9))
 _FOREIGN = frozenset(
     (
@@ -61,19 +52,13 @@ PLAIN = "a job's name has letters, digits, spaces and _ . - in it"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
-@dataclass(frozen=True)
-class Fault:
-    """Why an option may not be what is written, with the right spelling where one is meant."""
-
-    reason: str
-    mend: str | None = None
-    of_value: bool = False
-    """Whether fio reads another value than is written; otherwise the option may not stand there like that."""
+def fault(name: str, text: str) -> Fault | None:
+    """Why an option may not be `text`; None if it may."""
+    reason = _refusal(name.lower(), text)
+    return numbers.fault(name, text) if reason is None else Fault(reason)
 
 
-def refusal(name: str, text: str) -> str | None:
-    """Why an option may not be set like this; None if it may."""
-    name = name.lower()
+def _refusal(name: str, text: str) -> str | None:
     if "\n" in text:
         return "an option is one line"
     if _CONTROL.search(text):
@@ -82,11 +67,8 @@ def refusal(name: str, text: str) -> str | None:
         return (
             "fio would put something else in its place, of this machine or its environment: write the value"
         )
-    if name in _ONLY and text not in _ONLY[name][1]:
-        return _ONLY[name][0]
-    if name in _RULES:
-        return _RULES[name](text)
-    return _REFUSED.get(name)
+    may_be, why = _MAY_BE.get(name, (None, _REFUSED.get(name)))
+    return None if may_be is not None and may_be(text) else why
 
 
 def plain_name(job: str) -> bool:
@@ -94,60 +76,52 @@ def plain_name(job: str) -> bool:
     return bool(re.fullmatch(r"[A-Za-z0-9_. +,=()%-]+", job)) and ".." not in job
 
 
-def _name(text: str) -> str | None:
-    return None if plain_name(text) else PLAIN
+def _paths(text: str) -> list[str]:
+    """fio's paths of `a:b`; a colon in a name is `\\:`."""
+    return re.split(r"(?<!\\):", text)
 
 
-def _outside(text: str) -> bool:
-    """Whether one of fio's paths (`a:b`; a colon in a name is `\\:`) leads out of the folder it is in."""
-    paths = re.split(r"(?<!\\):", text)
-    return any(path.startswith("/") or ".." in path.split("/") for path in paths)
+def _in_mount(text: str) -> bool:
+    return all(_MOUNT.fullmatch(path) and ".." not in path.split("/") for path in _paths(text))
 
 
-def _directory(text: str) -> str | None:
-    if all(_MOUNT.fullmatch(part) and ".." not in part.split("/") for part in re.split(r"(?<!\\):", text)):
-        return None
-    return "a job runs in the mount: write {mountpoint}/sub for a folder in it, {mountpoint2} for the second mount"
+def _in_directory(text: str) -> bool:
+    leads_out = any(path.startswith("/") or ".." in path.split("/") for path in _paths(text))
+    return not leads_out and not text.startswith("{mountpoint")
 
 
-def _files(text: str) -> str | None:
-    if _outside(text) or text.startswith("{mountpoint"):
-        return "a job's files are in its 'directory': name them without a folder outside"
-    return None
+def _plain_engine(text: str) -> bool:
+    return bool(re.fullmatch(r"[a-z0-9_-]+", text)) and text not in _FOREIGN
 
 
-def _engine(text: str) -> str | None:
-    if re.fullmatch(r"[a-z0-9_-]+", text) and text not in _FOREIGN:
-        return None
-    return "a load does its I/O on files of the mount: sync, psync, libaio, io_uring and mmap do"
+def _all_percentiles(text: str) -> bool:
+    return {float(word) for word in re.findall(r"[0-9]+(?:\.[0-9]+)?", text)} >= _PERCENTILES
 
 
-def _memory(text: str) -> str | None:
-    return "it names a file outside the mount: leave out what follows the ':'" if ":" in text else None
+def _one_of(*values: str) -> Callable[[str], bool]:
+    return values.__contains__
 
 
-def _pattern(text: str) -> str | None:
-    return "it reads a file outside the mount: write the pattern itself" if "'" in text else None
-
-
-def _percentiles(text: str) -> str | None:
-    shares = {float(word) for word in re.findall(r"[0-9]+(?:\.[0-9]+)?", text)}
-    return (
-        None
-        if shares >= _PERCENTILES
-        else "fuselab shows 50, 99 and 99.9: have them in the list, or leave it out"
-    )
-
-
-_RULES = {
-    "name": _name,
-    "directory": _directory,
-    "filename": _files,
-    "filename_format": _files,
-    "ioengine": _engine,
-    "mem": _memory,
-    "iomem": _memory,
-    "buffer_pattern": _pattern,
-    "verify_pattern": _pattern,
-    "percentile_list": _percentiles,
+_ENGINE = "a load does its I/O on files of the mount: sync, psync, libaio, io_uring and mmap do"
+_DIRECTORY = (
+    "a job runs in the mount: write {mountpoint}/sub for a folder in it, {mountpoint2} for the second mount"
+)
+_FILES = "a job's files are in its 'directory': name them without a folder outside"
+_LISTED = "fuselab shows 50, 99 and 99.9: have them in the list, or leave it out"
+_MEMORY = "it names a file outside the mount: leave out what follows the ':'"
+_PATTERN = "it reads a file outside the mount: write the pattern itself"
+_MAY_BE: Mapping[str, tuple[Callable[[str], bool], str]] = {
+    "group_reporting": (_one_of("1"), _READS),  # as it is anyway, and in nearly every job file there is
+    "unified_rw_reporting": (_one_of("0", "none"), _SHAPE),
+    "lat_percentiles": (_one_of("1"), _SHAPE),
+    "stats": (_one_of("1"), _SHAPE),
+    **dict.fromkeys(("disable_lat", "disable_bw_measurement", "gtod_reduce"), (_one_of("0"), _SHAPE)),
+    "name": (plain_name, PLAIN),
+    "directory": (_in_mount, _DIRECTORY),
+    **dict.fromkeys(("filename", "filename_format"), (_in_directory, _FILES)),
+    "ioengine": (_plain_engine, _ENGINE),
+    **dict.fromkeys(("mem", "iomem"), (lambda text: ":" not in text, _MEMORY)),
+    **dict.fromkeys(("buffer_pattern", "verify_pattern"), (lambda text: "'" not in text, _PATTERN)),
+    "percentile_list": (_all_percentiles, _LISTED),
 }
+"""Which values an option may have, and why no others."""
