@@ -7,6 +7,7 @@ last, and what it names is on the disk by then. Names that begin with a dot are 
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -142,9 +143,4 @@ def _read(folder: Path) -> dict[str, str] | None:
 
 def _unescaped(name: str) -> str:
     whole = {written: character for character, written in _ESCAPES.items()}
-    parts, at = [], 0
-    while at < len(name):
-        two = name[at : at + 2]
-        parts.append(whole.get(two, name[at]))
-        at += 2 if two in whole else 1
-    return "".join(parts)
+    return re.sub(r"\\[\\nr]", lambda match: whole[match[0]], name)

@@ -19,8 +19,8 @@ def give_back(paths: Iterable[Path], environ: Mapping[str, str] = os.environ) ->
     another name outside `paths` is left alone (it is somebody else's, too), and other filesystems mounted below are
     not entered. A path that is not there is skipped.
     """
-    uid, gid = int(environ.get("SUDO_UID", 0)), int(environ.get("SUDO_GID", 0))
-    if os.geteuid() != 0 or uid == 0:
+    uid, gid = behind_sudo(environ), int(environ.get("SUDO_GID", 0))
+    if uid == 0:
         return 0
     trees = [path for path in paths if _is_for_the_caller(path)]
     names: Counter[tuple[int, int]] = Counter()
@@ -29,6 +29,12 @@ def give_back(paths: Iterable[Path], environ: Mapping[str, str] = os.environ) ->
             if status is not None and not stat.S_ISDIR(status.st_mode):
                 names[status.st_dev, status.st_ino] += 1
     return sum(_give(name, folder_fd, uid, gid, names) for top in trees for name, folder_fd in _entries(top))
+
+
+def behind_sudo(environ: Mapping[str, str] = os.environ) -> int:
+    """Uid of who typed sudo, if we are root behind it; else 0."""
+    uid = environ.get("SUDO_UID", "") if os.geteuid() == 0 else ""
+    return int(uid) if uid.isdigit() else 0
 
 
 def _is_for_the_caller(top: Path) -> bool:

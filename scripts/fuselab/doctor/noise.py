@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fuselab.doctor.base import Line, bad, note, ok
+from fuselab.files import closing
+from fuselab.system import procfs
 from fuselab.words import percent
 
 _CPUS = Path("/sys/devices/system/cpu")
@@ -37,12 +39,13 @@ def governor() -> Iterator[Line]:
 
 def load() -> Iterator[Line]:
     """Half a second of the machine as it is now."""
-    before, started = _cpu_times(), time.monotonic()
-    time.sleep(_LOOK_S)
-    after = _cpu_times()
-    total = sum(after) - sum(before) or 1
-    busy = 1 - (after[3] + after[4] - before[3] - before[4]) / total
-    steal = (after[7] - before[7]) / total
+    with closing(procfs.open_proc()) as proc:
+        before, started = procfs.cpu_times(proc), time.monotonic()
+        time.sleep(_LOOK_S)
+        after = procfs.cpu_times(proc)
+    total = after.total - before.total or 1
+    busy = 1 - (after.idle - before.idle) / total
+    steal = (after.steal - before.steal) / total
     if busy > _BUSY_SHARE:
         text = f"{percent(busy)} of the CPUs is used by others: blocks will be voided, verdicts wait"
         yield note("load", text, "see who it is with: top")
@@ -59,11 +62,6 @@ def load() -> Iterator[Line]:
             "this kernel has no /proc/pressure: the gate before a run sees less",
             "boot with psi=1",
         )
-
-
-def _cpu_times() -> list[int]:
-    """user nice system idle iowait irq softirq steal, in ticks."""
-    return [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
 
 
 def disk(what: str, folder: Path, mend: str) -> Iterator[Line]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from fuselab import foreign
 from fuselab.locks import holders, lock, try_lock
 from fuselab.measuring.attempts import NO_PATIENCE
+from fuselab.ownership import behind_sudo
 from fuselab.screen import on_screen
 
 
@@ -38,8 +39,7 @@ def measuring() -> Iterator[None]:
 
 def _users() -> list[int]:
     """Whose locks to take: always in this order, or two could wait for each other."""
-    behind = os.environ.get("SUDO_UID", "") if os.geteuid() == 0 else ""
-    return [*([int(behind)] if behind.isdigit() and int(behind) else []), os.geteuid()]
+    return [*filter(None, [behind_sudo()]), os.geteuid()]
 
 
 def _folders(user: int) -> list[Path]:

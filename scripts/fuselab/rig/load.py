@@ -28,7 +28,7 @@ Work = Callable[[LoadContext], LoadResult]
 
 def prepare(place: Place, at: Session) -> None:
     """The load's own preparation, inside the mount. Raises TargetError for a step that fails."""
-    load = place.recorder.request.load
+    load = place.request.load
     for number, words in enumerate(load.prepare, 1):
         argv = [fill(word, at.context.values) for word in words]
         name = f"`prepare` step {number} of the load {load.workload}"
@@ -101,14 +101,14 @@ def _measured(at: Session, work: Work) -> LoadResult:
 def _profilers(at: Session) -> Iterator[tuple[str, AbstractContextManager[Window]]]:
     """What attaches each profiler of the run. Without a target it looks at us, and so at the load we start."""
     place = at.place
-    if not place.recorder.request.mount.profilers:
+    if not place.request.mount.profilers:
         return
     from fuselab.profilers import REGISTRY
     from fuselab.profilers.base import CaptureContext
 
     pids = tuple(sorted(place.family.pids())) if at.targets else (os.getpid(),)
     group = place.family.group.name if place.family.group is not None else None
-    for support in place.recorder.request.mount.profilers:
+    for support in place.request.mount.profilers:
         context = CaptureContext(place.out, pids, group, place.binary, support)
         yield support.name, REGISTRY[support.name].attach(context)
 

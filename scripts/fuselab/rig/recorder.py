@@ -7,17 +7,16 @@ import platform
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 
-import msgspec
-
 from fuselab import foreign
 from fuselab.code import measuring_code
-from fuselab.errors import Fault
-from fuselab.files import sha256
+from fuselab.errors import Fault, UnreadableError
+from fuselab.files import read_json, sha256
+from fuselab.records.build import BuildRecord
 from fuselab.records.places import BUILD
 from fuselab.records.request import REQUEST, RIG_VERSION, RunRequest
 from fuselab.records.run import (
@@ -146,11 +145,8 @@ def _binary_sha256(request: RunRequest) -> str | None:
     if binary is None:
         return None
     if request.mount.build is not None:
-        try:
-            noted = msgspec.json.decode(binary.with_name(BUILD).read_bytes(), type=dict[str, object])
-            return str(noted["sha256"])
-        except (OSError, KeyError, msgspec.DecodeError):
-            pass
+        with suppress(OSError, UnreadableError):
+            return read_json(binary.with_name(BUILD), BuildRecord).sha256
     return sha256(binary) if binary.is_file() else None
 
 

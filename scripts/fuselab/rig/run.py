@@ -59,7 +59,7 @@ def execute(request: RunRequest) -> RunRecord:
                 stdout=2,
                 stderr=2,
                 pass_fds=(theirs.fileno(), proc),
-                new_session=True,
+                start_new_session=True,
             ) as child,
         ):
             theirs.close()

@@ -14,6 +14,7 @@ from pathlib import Path
 from fuselab.errors import RigError, TargetError
 from fuselab.programs import program
 from fuselab.system.log import Log
+from fuselab.system.namespaces import all_accounts_mapped
 from fuselab.system.process import Process, pause_s, run, running
 from fuselab.targets.model import Service, fill
 
@@ -124,7 +125,7 @@ def _account(user: str | None, folder: Path) -> list[str]:
         raise RigError(
             f"the account `{user}`, which the service runs as, does not exist: install its package"
         ) from None
-    if _all_accounts_mapped():
+    if all_accounts_mapped():
         os.chown(folder, entry.pw_uid, entry.pw_gid, follow_symlinks=False)
         capability = "+dac_read_search"
         return [
@@ -132,11 +133,6 @@ def _account(user: str | None, folder: Path) -> list[str]:
             f"--inh-caps={capability}", f"--ambient-caps={capability}", "--",
         ]  # fmt: skip
     return ["unshare", "--user", f"--map-user={entry.pw_uid}", f"--map-group={entry.pw_gid}", "--"]
-
-
-def _all_accounts_mapped() -> bool:
-    """Whether this user namespace knows more than one account."""
-    return int(Path("/proc/self/uid_map").read_text().split()[2]) > 1
 
 
 def require_program(service: Service, env: Mapping[str, str]) -> None:

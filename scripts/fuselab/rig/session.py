@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fuselab.errors import TargetError
-from fuselab.records.request import COMPARED
+from fuselab.records.request import COMPARED, RunRequest
 from fuselab.rig.family import Family
 from fuselab.rig.mount import MountedTarget, mounted
 from fuselab.rig.recorder import Recorder, binary_path
@@ -41,22 +41,26 @@ class Place:
     """The processes of the target."""
 
     @property
+    def request(self) -> RunRequest:
+        return self.recorder.request
+
+    @property
     def binary(self) -> Path:
-        return binary_path(self.recorder.request) or Path()
+        return binary_path(self.request) or Path()
 
     def filled_env(self, number: int = 1, mountpoint: Path | None = None) -> dict[str, str]:
         """The target's whole environment, for the mount `number` of the run (at `mountpoint`, if it is elsewhere)."""
         values = self._values_of(number)
         if mountpoint is not None:
             values["mountpoint"] = str(mountpoint)
-        env = self.recorder.request.mount.command_line(number).env
-        passed = self.recorder.request.mount.passed(os.environ)
+        env = self.request.mount.command_line(number).env
+        passed = self.request.mount.passed(os.environ)
         return {**self.env, **passed, **{name: fill(text, values) for name, text in env}}
 
     def filled(self, argv: Sequence[str], number: int = 1) -> list[str]:
         """`{binary}` was filled with a path relative to the repository: here it becomes absolute."""
         values = self._values_of(number)
-        relative = self.recorder.request.mount.binary
+        relative = self.request.mount.binary
         return [str(self.binary) if word == relative else fill(word, values) for word in argv]
 
     def _values_of(self, number: int) -> dict[str, str]:
@@ -90,13 +94,13 @@ def session(place: Place, label: str = "") -> Iterator[Session]:
     `label` tells the logs of several sessions apart. Raises TargetError if a target does not mount, or has to be
     forced to stop.
     """
-    config = place.recorder.request.mount
-    wanted = config.mounts if config.argv and REGISTRY[place.recorder.request.load.kind].needs_mount else 0
+    config = place.request.mount
+    wanted = config.mounts if config.argv and REGISTRY[place.request.load.kind].needs_mount else 0
     with ExitStack() as stack:
         targets: list[MountedTarget] = []
         with place.recorder.phase("mount"):
             for number in range(1, wanted + 1):
-                log = Log(place.out / _log_name(number, label), place.recorder.request.log_cap_bytes)
+                log = Log(place.out / _log_name(number, label), place.request.log_cap_bytes)
                 stack.callback(_note, place.recorder, log)
                 stack.enter_context(log)
                 with place.family.starting():
@@ -120,7 +124,7 @@ def _log_name(number: int, label: str) -> str:
 def _mount(
     place: Place, stack: ExitStack, number: int, log: Log, before: Sequence[MountedTarget]
 ) -> MountedTarget:
-    recorder, config = place.recorder, place.recorder.request.mount
+    recorder, config = place.recorder, place.request.mount
     name = "target" if number == 1 else f"target-{number}"
     mountpoint = place.state.mountpoint(number)
     argv = place.filled(config.command_line(number).argv, number)

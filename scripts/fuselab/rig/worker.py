@@ -7,7 +7,6 @@ import signal
 import socket
 import time
 import traceback
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -147,7 +146,7 @@ def _run(
         try:
             with recorder.phase("setup"):
                 _set_up(place)
-            _SESSIONS[request.purpose](place)
+            (_verify if request.purpose == "verify" else _measure)(place)
         except TargetError as error:
             for folder in (root, out):
                 if free_bytes(folder) < _FULL_BYTES:
@@ -163,7 +162,7 @@ def _run(
 
 def _set_up(place: Place) -> None:
     """Configuration files, and what the target wants done before its first mount."""
-    config = place.recorder.request.mount
+    config = place.request.mount
     mountpoint = place.state.mountpoint(1)
     _equip(place)
     env = {name: value for name, value in place.filled_env().items() if name not in config.profiler_env}
@@ -172,27 +171,24 @@ def _set_up(place: Place) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(fill(text, {**place.values, "mountpoint": str(mountpoint)}))
     for number, words in enumerate(config.prepare, 1):
-        name, log = (
-            f"`prepare` step {number} of target {config.target}",
-            place.out / f"target.prepare-{number}.log",
-        )
-        argv = place.filled(words)
+        name = f"`prepare` step {number} of target {config.target}"
+        argv, log = place.filled(words), place.out / f"target.prepare-{number}.log"
         step(name, argv, env=env, cwd=place.state.scratch, log=log, timeout_s=PREPARE_TIMEOUT_S)
 
 
 def _equip(place: Place) -> None:
     """What the profilers of the run need beside their files before the target starts."""
-    if not place.recorder.request.mount.profilers:
+    if not place.request.mount.profilers:
         return
     from fuselab.profilers import REGISTRY as PROFILERS
 
-    for support in place.recorder.request.mount.profilers:
+    for support in place.request.mount.profilers:
         PROFILERS[support.name].equip(place.out)
 
 
 def _measure(place: Place) -> None:
     """The load, on a fresh mount. Cold after preparations means: unmounted in between, where the data survives it."""
-    request = place.recorder.request
+    request = place.request
     kind = REGISTRY[request.load.kind]
     cold = request.load.cache == "cold"
     again = cold and bool(request.load.prepare) and request.mount.persists and bool(request.mount.argv)
@@ -217,7 +213,7 @@ def _measure(place: Place) -> None:
 
 def _verify(place: Place) -> None:
     """Write with checksums, stop, mount again where the data survives that, and read back."""
-    kind = REGISTRY[place.recorder.request.load.kind]
+    kind = REGISTRY[place.request.load.kind]
 
     def write(context: LoadContext) -> LoadResult:
         return kind.verify(context, False) or LoadResult(0)
@@ -228,7 +224,7 @@ def _verify(place: Place) -> None:
 
     with session(place, "write") as at:
         do_load(at, write)
-    if place.recorder.request.mount.persists:
+    if place.request.mount.persists:
         with session(place, "read") as at:
             do_load(at, read)
 
@@ -242,11 +238,3 @@ def _run_again(place: Place) -> str:
         f"\n`{shell}` ran all of its text again for the remount: if that makes the store anew, put what makes it into "
         "the target's `prepare`."
     )
-
-
-_SESSIONS: dict[str, Callable[[Place], None]] = {
-    "timed": _measure,
-    "cost": _measure,
-    "capture": _measure,
-    "verify": _verify,
-}

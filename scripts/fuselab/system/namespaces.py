@@ -13,11 +13,11 @@ import select
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import IO, Literal
+from typing import Any, Literal
 
 from fuselab.errors import RigError
 from fuselab.programs import package
@@ -36,17 +36,13 @@ def contained(
     *,
     mounts: bool = False,
     network: Network = "host",
-    cwd: str | Path | None = None,
-    env: Mapping[str, str] | None = None,
-    stdout: int | IO[bytes] | None = None,
-    stderr: int | IO[bytes] | None = None,
-    pass_fds: Sequence[int] = (),
-    new_session: bool = False,
+    **options: Any,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run `argv` as the first process of a pid namespace; when the block is left, nothing of it is left.
 
     `mounts`: private mounts too, with a /proc of its own. `network` "private": an empty network of its own.
     Without either (builds), a machine that forbids namespaces still serves: only the pdeathsig chain holds then.
+    `options` are those of Popen.
     Raises RigError if the walls that were asked for are forbidden here.
     """
     walls = _walls(mounts, network)
@@ -55,16 +51,7 @@ def contained(
         raise RigError(_mend(forbidden))
     follow_parent()
     command = ["setpriv", "--pdeathsig", "KILL", *(() if forbidden else walls), *argv]
-    child = subprocess.Popen(
-        command,
-        cwd=cwd,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=stdout,
-        stderr=stderr,
-        pass_fds=tuple(pass_fds),
-        start_new_session=new_session,
-    )
+    child: subprocess.Popen[bytes] = subprocess.Popen(command, stdin=subprocess.DEVNULL, **options)
     try:
         yield child
     finally:
@@ -74,6 +61,11 @@ def contained(
         for stream in (child.stdout, child.stderr):
             if stream is not None:
                 stream.close()
+
+
+def all_accounts_mapped() -> bool:
+    """Whether this user namespace knows more than one account: others' files are nobody's in one that does not."""
+    return int(Path("/proc/self/uid_map").read_text().split()[2]) > 1
 
 
 def _walls(mounts: bool, network: Network) -> tuple[str, ...]:

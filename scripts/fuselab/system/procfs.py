@@ -25,6 +25,8 @@ class CpuTimes:
 
     total: int
     steal: int
+    idle: int = 0
+    """Waiting for a disk included."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,7 @@ def cpu_clock_s(pid: int) -> float:
 
 def cpu_times(proc: int) -> CpuTimes:
     fields = [int(text) for text in _read("stat", proc).split("\n", 1)[0].split()[1:]]
-    return CpuTimes(total=sum(fields[:8]), steal=fields[7])
+    return CpuTimes(total=sum(fields[:8]), steal=fields[7], idle=fields[3] + fields[4])
 
 
 def pressure_us(kind: str) -> int | None:

@@ -11,7 +11,9 @@ from pathlib import Path
 
 from fuselab.errors import RigError
 from fuselab.files import open_folder
+from fuselab.ownership import behind_sudo
 from fuselab.system import mountinfo
+from fuselab.system.namespaces import all_accounts_mapped
 
 _WHOLE = ("/bin", "/boot", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/sbin", "/sys", "/usr")
 """Folders of the system with all that is below them."""
@@ -43,7 +45,8 @@ def refusal(folder: Path, checkout: Path) -> str | None:
 
 def owner_refusal(status: os.stat_result) -> str | None:
     """Why a folder with this status cannot be trusted: others could put their files in the place of ours."""
-    if status.st_uid not in trusted() and _owners_are_known():
+    # In a user namespace of our own most owners are nobody; there we can harm but ourselves.
+    if status.st_uid not in trusted() and all_accounts_mapped():
         return f"belongs to another user ({_name(status.st_uid)})"
     if status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX:
         return "may be written by everybody"
@@ -52,8 +55,7 @@ def owner_refusal(status: os.stat_result) -> str | None:
 
 def trusted() -> set[int]:
     """Who can have us do what they like anyway: we, root, who typed sudo, and whose code this is."""
-    ids = {os.geteuid(), 0, os.stat(__file__).st_uid}
-    return ids | ({int(os.environ.get("SUDO_UID", 0))} if os.geteuid() == 0 else set())
+    return {os.geteuid(), 0, os.stat(__file__).st_uid, behind_sudo()}
 
 
 @contextmanager
@@ -68,11 +70,6 @@ def opened(folder: Path, checkout: Path) -> Iterator[int]:
                 f"the state folder {folder} {reason}: name one of your own with `state:` in the experiment"
             )
         yield descriptor
-
-
-def _owners_are_known() -> bool:
-    """Not in a user namespace of our own, which shows most owners as nobody; there we can harm but ourselves."""
-    return int(Path("/proc/self/uid_map").read_text().split()[2]) > 1
 
 
 def _homes() -> set[Path]:
