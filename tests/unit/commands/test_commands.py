@@ -14,9 +14,10 @@ from fuselab import words
 from fuselab.cli import VERBS, main
 from fuselab.experiment.loading import load_experiment
 from fuselab.experiment.planning import make_plan
+from fuselab.records.comparison import Comparison
 from fuselab.records.metrics import Sample
 from fuselab.records.run import Phases, RunRecord
-from fuselab.records.table import columns
+from fuselab.records.table import columns, write_rows
 from fuselab.rig.state import state_folder
 from fuselab.schema import schemas
 from fuselab.workflow.cleanup import all_leftovers, named_paths
@@ -412,9 +413,10 @@ class TestTry:
         (repository / "targets" / "directory").symlink_to(checkout / "targets" / "directory")
         results = repository / "results" / "try-true"
         results.mkdir(parents=True)
-        note = '"failed its verifying run: exit code 1. Its last words:\n    no such folder"'
-        row = f"true,failed,{note}" if failed else "true,slower,"
-        (results / "comparisons.csv").write_text(f"variant,verdict,note\n{row}\n{row}\n")
+        note = "failed its verifying run: exit code 1. Its last words:\n    no such folder"
+        told = {"verdict": "failed", "note": note} if failed else {"verdict": "slower"}
+        row = Comparison("try-true", "seq-write", "directory", "true", "write.bw", **told)
+        write_rows(results / "comparisons.csv", Comparison, [row, row])
         monkeypatch.setattr("fuselab.commands.try_.run_to_the_end", lambda argv, cwd: 0)
         done = fuselab("try", "--", "true", "{mountpoint}")
         assert done.exit_code == (1 if failed else 0)
