@@ -70,7 +70,7 @@ def named_paths(plan: Plan) -> set[Path]:
     layout = Layout(plan)
     specs = {w.name: plan.timed_spec(w.name) for w in plan.experiment.workloads}
     paths = {place(*spec) for place in (layout.home.blocks, layout.home.looks) for spec in specs.items()}
-    paths |= {Path(block).parent for block in layout.cost_blocks}
+    paths |= {*layout.cost_folders.values()}
     paths |= {layout.home.captures(c.variant, c.workload, c.profiler, c.spec) for c in plan.captures}
     return paths | set(map(Path, (*layout.processed, *layout.diffs, *layout.verified())))
 

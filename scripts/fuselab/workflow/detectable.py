@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,9 @@ from fuselab.compare.power import NOISY, QUIET, smallest_effect
 from fuselab.experiment.checks import yields
 from fuselab.experiment.model import Experiment
 from fuselab.experiment.plan import Plan
+from fuselab.records.metrics import Sample
 from fuselab.records.places import BLOCK, Home, Results
+from fuselab.records.table import read_rows
 
 _ENOUGH = 6
 """Blocks from which on their scatter says something."""
@@ -67,12 +68,10 @@ def _differences(plan: Plan, root: Path) -> dict[str, Sequence[float]]:
         return {}
     # Figures of a load that has been edited since say nothing of the new one.
     current = {w.name for w in plan.experiment.workloads if _is_read(home, plan, w.name)}
-    values: dict[tuple[str, str, str], dict[str, float]] = {}
-    with home.metrics.open(newline="") as file:
-        for row in csv.DictReader(file):
-            if row["metric"] in plan.experiment.compare.primary and row["workload"] in current:
-                by_block = values.setdefault((row["workload"], row["metric"], row["variant"]), {})
-                by_block[row["block"]] = float(row["value"])
+    values: dict[tuple[str, str, str], dict[int, float]] = {}
+    for s in read_rows(home.metrics, Sample):
+        if s.metric in plan.experiment.compare.primary and s.workload in current:
+            values.setdefault((s.workload, s.metric, s.variant), {})[s.block] = s.value
     controls = {variant.name for variant in plan.experiment.variants if variant.control}
     contrasts = sorted(plan.experiment.contrasts, key=lambda pair: pair.variant not in controls)
     found: dict[str, Sequence[float]] = {}

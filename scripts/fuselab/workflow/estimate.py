@@ -22,10 +22,11 @@ from fuselab.records import places
 from fuselab.records.places import Results
 from fuselab.workflow.cleanup import Leftover, size_bytes, stale
 from fuselab.workflow.detectable import Detectable, detectable
-from fuselab.workflow.layout import Layout
+from fuselab.workflow.layout import COST_BLOCKS, Layout
 
 _OVERHEAD_S = 2.0
 """Of a run beyond its load, where none has been measured: gate, mount, unmount, teardown."""
+_RUNS = f"*/*/{places.RUN}"
 _SAMPLE = 24
 """How many of the newest runs of one kind are looked at for their times."""
 
@@ -114,18 +115,16 @@ def _verifies(plan: Plan, root: Path) -> Iterator[Part]:
 
 
 def _blocks(plan: Plan, root: Path) -> Iterator[Part]:
-    experiment = plan.experiment
-    for workload in experiment.workloads:
-        home = Results(root).experiment(experiment.name).blocks(workload.name, plan.timed_spec(workload.name))
+    e = plan.experiment
+    for workload in e.workloads:
+        home = Results(root).experiment(e.name).blocks(workload.name, plan.timed_spec(workload.name))
+        wanted = _last_look(plan, workload.name, root) if e.blocks == "auto" else e.blocks
+        each = _mean_seconds(home.glob(_RUNS)) or _mean_seconds(home.parent.glob(f"*/{_RUNS}"))
         done = len(list(home.glob(f"*/{places.BLOCK}")))
-        wanted = _last_look(plan, workload.name, root) if experiment.blocks == "auto" else experiment.blocks
-        runs = f"*/*/{places.RUN}"
-        each = _mean_seconds(home.glob(runs)) or _mean_seconds(home.parent.glob(f"*/{runs}"))
-        guess = each or _load_seconds(workload)
-        seconds = None if guess is None else guess * len(experiment.variants)
-        example = next(home.glob("*"), None)
-        size = size_bytes(example) if example else 100_000 * len(experiment.variants)
-        yield Part("blocks", workload.name, min(done, wanted), wanted, seconds, size, each is not None)
+        runs = len(e.variants)
+        yield _part(
+            "blocks", workload.name, done, wanted, workload, each, runs, home.glob("*"), 100_000 * runs
+        )
 
 
 def _last_look(plan: Plan, workload: str, root: Path) -> int:
@@ -138,36 +137,42 @@ def _last_look(plan: Plan, workload: str, root: Path) -> int:
 
 
 def _captures(plan: Plan, root: Path) -> Iterator[Part]:
-    home = Results(root).experiment(plan.experiment.name)
-    for capture in plan.captures:
-        mine = home.captures(capture.variant, capture.workload, capture.profiler, capture.spec)
+    for c in plan.captures:
+        home = Results(root).experiment(plan.experiment.name)
+        mine = home.captures(c.variant, c.workload, c.profiler, c.spec)
+        each = _mean_seconds(mine.parent.glob(_RUNS))
         done = len(list(mine.glob(f"*/{places.CAPTURE}")))
-        each = _mean_seconds(mine.parent.glob(f"*/*/{places.RUN}"))
-        workload = plan.experiment.workload(capture.workload)
-        seconds = each or _load_seconds(workload)
-        name = f"{capture.variant}, {capture.workload}: {capture.profiler}"
-        example = next(mine.parent.glob("*/*"), None)
-        size = size_bytes(example) if example else None
-        yield Part(
-            "captures", name, min(done, capture.repeats), capture.repeats, seconds, size, each is not None
-        )
+        workload, name = plan.experiment.workload(c.workload), f"{c.variant}, {c.workload}: {c.profiler}"
+        yield _part("captures", name, done, c.repeats, workload, each, 1, mine.parent.glob("*/*"))
 
 
 def _cost_blocks(plan: Plan, root: Path) -> Iterator[Part]:
     """Blocks that measure what profiling costs, by workload."""
-    folders: dict[Path, list[Path]] = {}
-    for folder in Layout(plan).cost_blocks:
-        path = root / folder
-        folders.setdefault(path.parent, []).append(path)
-    for home, blocks in folders.items():
-        workload = plan.experiment.workload(home.parent.name)
-        done = sum((block / places.BLOCK).exists() for block in blocks)
-        each = _mean_seconds(home.glob(f"*/*/{places.RUN}"))
-        guess = each or _load_seconds(workload)
-        seconds = None if guess is None else guess * len(plan.cost_mounts)
-        example = next(home.glob("*"), None)
-        size = size_bytes(example) if example else None
-        yield Part("cost blocks", workload.name, done, len(blocks), seconds, size, each is not None)
+    for name, folder in Layout(plan).cost_folders.items():
+        home, workload = root / folder, plan.experiment.workload(name)
+        each = _mean_seconds(home.glob(_RUNS))
+        done = len(list(home.glob(f"*/{places.BLOCK}")))
+        runs = len(plan.cost_mounts)
+        yield _part("cost blocks", name, done, COST_BLOCKS, workload, each, runs, home.glob("*"))
+
+
+def _part(
+    what: str,
+    name: str,
+    done: int,
+    wanted: int,
+    workload: Workload,
+    run_s: float | None,
+    runs: int,
+    examples: Iterator[Path],
+    bytes_each: int | None = None,
+) -> Part:
+    """Of measurements with so many `runs` in each. `bytes_each` is for when there is no example."""
+    guess = run_s or _load_seconds(workload)
+    seconds = None if guess is None else guess * runs
+    example = next(examples, None)
+    size = size_bytes(example) if example else bytes_each
+    return Part(what, name, min(done, wanted), wanted, seconds, size, run_s is not None)
 
 
 def _size_near(path: Path) -> int | None:

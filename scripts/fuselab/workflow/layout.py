@@ -105,13 +105,16 @@ class Layout:
         return _numbered(self.home.blocks(workload, self.plan.timed_spec(workload)), int(number))
 
     @property
-    def cost_blocks(self) -> list[str]:
-        """Folders of the blocks that measure what profiling costs, if the experiment asks for them."""
+    def cost_folders(self) -> dict[str, Path]:
+        """By workload: the folder of the blocks that measure what profiling costs, if the experiment asks for them."""
         if len(self.plan.cost_mounts) < 2:
-            return []
-        mounted = [w for w in self.plan.experiment.workloads if w.behaviour.needs_mount]
-        folders = [self.home.cost_blocks(w.name, self.plan.cost_spec(w.name)) for w in mounted]
-        return [block for folder in folders for block in _numbered(folder, COST_BLOCKS)]
+            return {}
+        mounted = [w.name for w in self.plan.experiment.workloads if w.behaviour.needs_mount]
+        return {name: self.home.cost_blocks(name, self.plan.cost_spec(name)) for name in mounted}
+
+    @property
+    def cost_blocks(self) -> list[str]:
+        return [block for folder in self.cost_folders.values() for block in _numbered(folder, COST_BLOCKS)]
 
     def finished(self) -> list[str]:
         """Folders of all that may be measured or built by now, also of blocks beyond the first look."""

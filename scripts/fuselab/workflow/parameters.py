@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -13,7 +12,8 @@ from fuselab.code import measuring_code
 from fuselab.compare.schedule import block_order, randseed
 from fuselab.experiment.checks import yields
 from fuselab.experiment.plan import NONE, Plan
-from fuselab.records.design import Design
+from fuselab.measuring.attempts import BlockTask, CaptureTask, VerifyTask
+from fuselab.records.design import Design, Pair
 from fuselab.records.request import Load, MountConfig
 from fuselab.targets.model import Build
 from fuselab.workflow.description import describe
@@ -21,68 +21,68 @@ from fuselab.workflow.description import describe
 
 @dataclass(frozen=True)
 class Parameters:
-    """Each is what the dataclass of the same name in `measure` or `judging` is made from."""
+    """Of the jobs of one experiment."""
 
     plan: Plan
 
-    def mount(self, variant: str, profilers: str) -> dict[str, Any]:
-        return plain_dict(self.plan.mounts[variant, profilers])
+    def mount(self, variant: str, profilers: str) -> Any:
+        return plain(self.plan.mounts[variant, profilers])
 
-    def verify(self, variant: str) -> dict[str, Any]:
-        return {
-            "experiment": self.plan.experiment.name,
-            "code": measuring_code("verify"),
-            "mount": self.mount(variant, NONE),
-            "baseline": variant == self.plan.experiment.baseline.name,
-            "state": self.plan.experiment.state,
-        }
+    def verify(self, variant: str) -> VerifyTask:
+        return VerifyTask(
+            experiment=self.plan.experiment.name,
+            mount=self.plan.mounts[variant, NONE],
+            baseline=variant == self.plan.experiment.baseline.name,
+            state=self.plan.experiment.state,
+            code=measuring_code("verify"),
+        )
 
-    def block(self, workload: str, number: str) -> dict[str, Any]:
+    def block(self, workload: str, number: str) -> BlockTask:
         """What decides a block: its mounts and its load, the order of its runs, and fio's seed."""
         mounts = {v.name: self.plan.mounts[v.name, NONE] for v in self.plan.experiment.variants}
-        pairs = [(c.baseline, c.variant) for c in self.plan.experiment.contrasts]
+        pairs = tuple((c.baseline, c.variant) for c in self.plan.experiment.contrasts)
         return self._block("timed", mounts, workload, number, self.plan.own_loads(workload), pairs)
 
-    def cost_block(self, workload: str, number: str) -> dict[str, Any]:
-        mounts = self.plan.cost_mounts
+    def cost_block(self, workload: str, number: str) -> BlockTask:
+        mounts = dict(self.plan.cost_mounts)
         mine = self.plan.own_loads(workload).get(self.plan.experiment.baseline.name)
         own = {} if mine is None else dict.fromkeys(mounts, mine)
-        pairs = [(step.before, step.after) for step in self.plan.cost_steps]
+        pairs = tuple((step.before, step.after) for step in self.plan.cost_steps)
         return self._block("cost", mounts, workload, number, own, pairs)
 
     def _block(
         self,
-        purpose: str,
-        mounts: Mapping[str, MountConfig],
+        purpose: Literal["timed", "cost"],
+        mounts: dict[str, MountConfig],
         workload: str,
         number: str,
-        own: Mapping[str, Load],
-        pairs: Sequence[tuple[str, str]],
-    ) -> dict[str, Any]:
+        own: dict[str, Load],
+        pairs: tuple[Pair, ...],
+    ) -> BlockTask:
         seed = self.plan.experiment.seed
-        return {
-            "experiment": self.plan.experiment.name,
-            "code": measuring_code(purpose),
-            "purpose": purpose,
-            "mounts": plain(mounts),
-            "order": list(block_order(list(mounts), int(number), seed)),
-            "load": plain(self.plan.loads[workload]),
-            "own_loads": plain(own),
-            "pairs": pairs,
-            "randseed": randseed(seed, workload, int(number)),
-            "state": self.plan.experiment.state,
-        }
+        return BlockTask(
+            experiment=self.plan.experiment.name,
+            purpose=purpose,
+            mounts=mounts,
+            order=tuple(block_order(list(mounts), int(number), seed)),
+            load=self.plan.loads[workload],
+            randseed=randseed(seed, workload, int(number)),
+            state=self.plan.experiment.state,
+            own_loads=own,
+            pairs=pairs,
+            code=measuring_code(purpose),
+        )
 
-    def capture(self, variant: str, workload: str, profilers: str) -> dict[str, Any]:
-        # Every capture of a workload, of whatever variant, reads and writes the same offsets.
-        return {
-            "experiment": self.plan.experiment.name,
-            "code": measuring_code("capture"),
-            "mount": self.mount(variant, profilers),
-            "load": plain(self.plan.load_of(variant, workload)),
-            "randseed": randseed(self.plan.experiment.seed, workload, 0),
-            "state": self.plan.experiment.state,
-        }
+    def capture(self, variant: str, workload: str, profilers: str) -> CaptureTask:
+        return CaptureTask(
+            experiment=self.plan.experiment.name,
+            mount=self.plan.mounts[variant, profilers],
+            load=self.plan.load_of(variant, workload),
+            # Every capture of a workload, of whatever variant, reads and writes the same offsets.
+            randseed=randseed(self.plan.experiment.seed, workload, 0),
+            state=self.plan.experiment.state,
+            code=measuring_code("capture"),
+        )
 
     def kind(self, workload: str) -> str:
         return self.plan.loads[workload].kind
@@ -92,7 +92,7 @@ class Parameters:
         return {workload.name: workload.kind for workload in self.plan.experiment.workloads}
 
     @property
-    def design(self) -> dict[str, Any]:
+    def design(self) -> Any:
         """What is judged, as the experiment states it beforehand."""
         e = self.plan.experiment
         design = Design(
@@ -108,20 +108,20 @@ class Parameters:
             fixed_rates={w.name: w.behaviour.fixed_rates(w.settings) for w in e.workloads},
             primary_of={w.name: tuple(m for m in e.compare.primary if yields(w, m)) for w in e.workloads},
         )
-        return plain_dict(design)
+        return plain(design)
 
     @property
-    def cost_steps(self) -> list[dict[str, Any]]:
-        return [plain_dict(step) for step in self.plan.cost_steps]
+    def cost_steps(self) -> Any:
+        return plain(self.plan.cost_steps)
 
     @property
-    def questions(self) -> list[dict[str, Any]]:
-        return [plain_dict(query) for query in self.plan.experiment.queries]
+    def questions(self) -> Any:
+        return [plain(query) for query in self.plan.experiment.queries]
 
     @property
-    def description(self) -> dict[str, Any]:
+    def description(self) -> Any:
         """plan.json: the experiment as resolved, and the specs of its measurements."""
-        return plain_dict(describe(self.plan))
+        return plain(describe(self.plan))
 
 
 @dataclass(frozen=True)
@@ -148,9 +148,3 @@ class Building:
 def plain(value: object) -> Any:
     """Dicts, lists, strings and numbers: what Snakemake can compare between calls."""
     return msgspec.to_builtins(value, enc_hook=str)
-
-
-def plain_dict(value: object) -> dict[str, Any]:
-    """`plain` of a dataclass."""
-    converted: dict[str, Any] = plain(value)
-    return converted

@@ -91,7 +91,7 @@ def test_figures_of_a_load_that_was_edited_since_say_nothing_of_the_new_one(
         (home / "blocks/w" / plan.timed_spec("w") / "001").mkdir(parents=True)
     (home / "blocks/w" / before.timed_spec("w") / "001/block.json").write_text("{}")
     rows = (
-        f"w,{block:03d},{variant},write.bw,{value}"
+        f"w,{block},{variant},write.bw,{value}"
         for block in range(12)
         for variant, value in (("baseline", 100), ("other", 100 + block % 3))
     )
