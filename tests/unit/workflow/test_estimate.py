@@ -91,11 +91,11 @@ def test_figures_of_a_load_that_was_edited_since_say_nothing_of_the_new_one(
         (home / "blocks/w" / plan.timed_spec("w") / "001").mkdir(parents=True)
     (home / "blocks/w" / before.timed_spec("w") / "001/block.json").write_text("{}")
     rows = (
-        f"w,{block},{variant},write.bw,{value}"
+        f"e,w,{block},{variant},write.bw,{value}"
         for block in range(12)
         for variant, value in (("baseline", 100), ("other", 100 + block % 3))
     )
-    (home / "metrics.csv").write_text("\n".join(["workload,block,variant,metric,value", *rows]))
+    (home / "metrics.csv").write_text("\n".join(["experiment,workload,block,variant,metric,value", *rows]))
     assert [found.machine for found in detectable(before, tmp_path)] == ["here, w write.bw"]
     assert "here" not in {found.machine.split(",")[0] for found in detectable(after, tmp_path)}
 
