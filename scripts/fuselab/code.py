@@ -11,12 +11,14 @@ import ast
 import hashlib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 import msgspec
+
+from fuselab import plugins
 
 PACKAGE = Path(__file__).parent
 _MEASURING = ("measuring", "rig")
@@ -54,7 +56,7 @@ def measuring_code(purpose: str) -> str:
     modules = (path.relative_to(PACKAGE) for room in _MEASURING for path in (PACKAGE / room).rglob("*.py"))
     names = [".".join(("fuselab", *path.with_suffix("").parts)) for path in modules]
     looking = [] if purpose in ("timed", "verify") else [_LOOKING]
-    return _digest(_reached([*names, *looking], lazy=False))
+    return _digest(_reached([*names, *looking], lazy=False), _registered())
 
 
 @cache
@@ -65,7 +67,8 @@ def step_code(script: Path) -> str:
     programs = {name for path in modules for name in _read(path).programs}
     folders = {os.path.dirname(path) for path in modules}
     folders |= {str(PACKAGE.parents[1] / "tools" / name / "src") for name in programs}
-    return _digest([str(script), *modules], (file for folder in folders for file in _data(folder)))
+    files = (file for folder in folders for file in _data(folder))
+    return _digest([str(script), *modules], [*files, *_registered()])
 
 
 def _digest(modules: Iterable[str], data: Iterable[tuple[str, str]] = ()) -> str:
@@ -73,6 +76,11 @@ def _digest(modules: Iterable[str], data: Iterable[tuple[str, str]] = ()) -> str
     _keep()
     root = f"{PACKAGE.parents[1]}/"
     return _short("".join(f"{path.removeprefix(root)}\0{code}\0" for path, code in sorted(parts)).encode())
+
+
+def _registered() -> Iterator[tuple[str, str]]:
+    """Modules of other packages that are loaded wherever fuselab's own are."""
+    return ((name, _read(str(path)).code) for name, path in plugins.sources())
 
 
 def _reached(names: Iterable[str], lazy: bool) -> set[str]:

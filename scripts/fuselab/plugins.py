@@ -35,6 +35,28 @@ def registry(group: str, base: type[T], own: Iterable[T]) -> dict[str, T]:
     return found
 
 
+def sources() -> Iterator[tuple[str, Path]]:
+    """(path below its folder of `sys.path`, file) of each module that another package registers, and of its package:
+    what it makes is made by that code, too. Nothing is imported for it.
+    """
+    if not any(b"[fuselab." in text for text in _entry_points()):
+        return
+    from importlib.metadata import entry_points
+    from importlib.util import find_spec
+
+    found = entry_points()
+    points = (
+        point for group in found.groups if group.startswith("fuselab.") for point in found.select(group=group)
+    )
+    for name in sorted({point.module.partition(".")[0] for point in points}):
+        spec = find_spec(name)
+        if spec is not None and spec.origin is not None:
+            file = Path(spec.origin)
+            folders = [Path(folder) for folder in spec.submodule_search_locations or ()]
+            for path in sorted({file, *(path for folder in folders for path in folder.rglob("*.py"))}):
+                yield str(path.relative_to((folders[0] if folders else file).parent)), path
+
+
 def _name(entry: object) -> str:
     return str(getattr(entry, "name", ""))
 

@@ -53,6 +53,30 @@ def test_words_about_the_code_are_no_code(package: Path, text: str) -> None:
     assert first == second
 
 
+def test_what_another_package_registers_measures_and_makes_too(
+    package: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, script = tmp_path_factory.mktemp("others"), package / "process.py"
+    (folder / "theirs-1.dist-info").mkdir()
+    (folder / "theirs-1.dist-info/entry_points.txt").write_text("[fuselab.profilers]\nt = theirs.look:Look\n")
+    (folder / "theirs").mkdir()
+    (folder / "theirs/__init__.py").touch()
+    (folder / "theirs/look.py").write_text(MODULE)
+    script.write_text(MODULE)
+    monkeypatch.syspath_prepend(folder)
+
+    def hashes() -> list[str]:
+        code.forget()
+        return [code.measuring_code("timed"), code.step_code(script)]
+
+    first = hashes()
+    (folder / "theirs/look.py").write_text(MODULE.replace("# s", "# seconds"))
+    assert hashes() == first
+    (folder / "theirs/look.py").write_text(MODULE.replace("0.5", "0.6"))
+    assert not set(hashes()) & set(first)
+    code.forget()
+
+
 @pytest.mark.parametrize("name", ["rig/run.py", "workloads/fio.py", "measuring/verify.py", "rig/new.py"])
 def test_an_edit_of_what_measures_is_another_code(package: Path, name: str) -> None:
     first, second = after(package, name, MODULE.replace("0.5", "0.6"))
