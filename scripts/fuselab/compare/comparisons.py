@@ -78,15 +78,8 @@ def decide_look(
 
 
 def family_size(metrics: pd.DataFrame, design: Design) -> int:
-    """Size of the Holm family: contrasts without controls x workloads x the primary metrics they can yield.
-
-    A workload not measured yet counts with those that it will yield; a failed variant counts as it was planned.
-    """
-    seen = metrics.groupby("workload")["metric"].agg(set).to_dict() if len(metrics) else {}
-    contrasts = sum(not design.is_control(pair) for pair in design.pairs)
-    planned = {name: set(design.primary_of.get(name, design.primary)) for name in design.workloads}
-    yielded = (len(set(design.primary) & seen.get(name, planned[name])) for name in design.workloads)
-    return contrasts * sum(yielded)
+    by_workload = metrics.groupby("workload")["metric"] if len(metrics) else ()
+    return design.family_size({str(workload): set(seen) for workload, seen in by_workload})
 
 
 def _check(metrics: pd.DataFrame) -> None:

@@ -14,9 +14,10 @@ from typing import Literal
 from fuselab import workloads
 from fuselab.building.source import WORKTREE
 from fuselab.queries.catalogue import Query
+from fuselab.records.design import Blocks
+from fuselab.records.plan import Contrast
 from fuselab.workloads.base import Settings, WorkloadKind
 
-Blocks = int | Literal["auto"]
 Instrumentation = Literal["combined", "separate"]
 CacheState = Literal["cold", "warm"]
 Network = Literal["private", "host"]
@@ -73,14 +74,6 @@ class Workload:
         if not own:
             return self
         return replace(self, settings=self.behaviour.overlaid(self.settings, own))
-
-
-@dataclass(frozen=True)
-class Contrast:
-    """A pair of variants compared: `variant` against `baseline`."""
-
-    baseline: str
-    variant: str
 
 
 @dataclass(frozen=True)

@@ -17,26 +17,12 @@ import msgspec
 from fuselab import profilers, workloads
 from fuselab.building.request import BuildRequest
 from fuselab.compare.schedule import LOOKS
-from fuselab.experiment.model import Contrast, Experiment, Workload
+from fuselab.experiment.model import Experiment, Workload
 from fuselab.profilers.base import Capability
+from fuselab.records.plan import Capture, Contrast
 from fuselab.records.request import RIG_VERSION, Load, MountConfig
 
 NONE = "none"
-
-
-@dataclass(frozen=True)
-class Capture:
-    """Captures of one variant under one workload with one set of profilers: one spec, `repeats` runs."""
-
-    variant: str
-    workload: str
-    profilers: tuple[str, ...]
-    spec: str
-    repeats: int
-
-    @property
-    def profiler(self) -> str:
-        return "+".join(self.profilers)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fuselab.experiment.model import Contrast, Variant
+from fuselab.experiment.model import Variant
+from fuselab.records.plan import Contrast
 from fuselab.schema.diagnostics import Diagnostics
 from fuselab.schema.yaml_source import Key
 

@@ -9,12 +9,12 @@ from fuselab.compare.comparisons import decide_look, frame
 from fuselab.files import write_json
 from fuselab.jobs.compare import attrition
 from fuselab.records.design import Design
+from fuselab.records.look import Look
 from fuselab.workloads.run_metrics import samples
 
 
 def take_look(
     design: Design, workload: str, blocks: Sequence[Path], kinds: Mapping[str, str], out: Path
 ) -> None:
-    """Write `{"blocks": taken, "next": wanted}` to `out`: how many blocks to go on to, null if these are enough."""
     wanted = decide_look(frame(samples(blocks, kinds)), design, workload, len(blocks), attrition(blocks, ()))
-    write_json(out, {"blocks": len(blocks), "next": wanted})
+    write_json(out, Look(blocks=len(blocks), next=wanted))

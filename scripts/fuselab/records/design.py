@@ -5,7 +5,7 @@ A rule hands it on as plain data, and its job makes this of it again: the one pl
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -40,6 +40,18 @@ class Design:
         """Contrasts in order, then the controls that no contrast names."""
         added = ((self.baseline, control) for control in self.controls)
         return tuple(dict.fromkeys((*self.contrasts, *added)))
+
+    def family_size(self, measured: Mapping[str, Collection[str]]) -> int:
+        """Size of the Holm family: contrasts without controls x workloads x the primary metrics they can yield.
+
+        `measured` are the metrics of each workload that has run; one that has not counts with those that it will
+        yield, and a failed variant counts as it was planned.
+        """
+        contrasts = sum(not self.is_control(pair) for pair in self.pairs)
+        planned = {name: self.primary_of.get(name, self.primary) for name in self.workloads}
+        return contrasts * sum(
+            len({*self.primary} & {*measured.get(name, names)}) for name, names in planned.items()
+        )
 
     def is_control(self, pair: Pair) -> bool:
         """Whether a pair is identical on both sides, on purpose."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fuselab.files import read_json
+from fuselab.records.design import Blocks
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,26 @@ class WorkloadPlan:
 
 
 @dataclass(frozen=True)
-class CapturePlan:
+class Contrast:
+    """A pair of variants compared: `variant` against `baseline`."""
+
+    baseline: str
+    variant: str
+
+
+@dataclass(frozen=True)
+class Capture:
+    """Captures of one variant under one workload with one set of profilers: one spec, `repeats` runs."""
+
     variant: str
     workload: str
     profilers: tuple[str, ...]
     spec: str
     repeats: int = 1
+
+    @property
+    def profiler(self) -> str:
+        return "+".join(self.profilers)
 
 
 @dataclass(frozen=True)
@@ -83,12 +98,6 @@ class ProfilerPlan:
 
 
 @dataclass(frozen=True)
-class ContrastPlan:
-    baseline: str
-    variant: str
-
-
-@dataclass(frozen=True)
 class PlanFile:
     experiment: str
     title: str
@@ -97,11 +106,11 @@ class PlanFile:
     notes: str = ""
     variants: tuple[VariantPlan, ...] = ()
     workloads: tuple[WorkloadPlan, ...] = ()
-    contrasts: tuple[ContrastPlan, ...] = ()
+    contrasts: tuple[Contrast, ...] = ()
     primary: tuple[str, ...] = ()
     threshold: float = 0.05
-    blocks: int | str = 12
-    captures: tuple[CapturePlan, ...] = ()
+    blocks: Blocks = 12
+    captures: tuple[Capture, ...] = ()
     skipped: tuple[SkippedPlan, ...] = ()
     profilers: tuple[ProfilerPlan, ...] = ()
     seed: int = 1

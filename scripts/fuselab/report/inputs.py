@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from fuselab.records.metrics import Sample
 from fuselab.records.places import BLOCK, BUILD, DIFF, PROFILE, RUN, VERIFY, Home, Results, numbered
 from fuselab.records.plan import PlanFile, read_plan
+from fuselab.records.table import read_rows
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,4 @@ def _blocks(plan: PlanFile, workload: str, metrics: Path) -> int:
     """How many there are: with `blocks: auto`, as many as the looks asked for, whose figures are in metrics.csv."""
     if isinstance(plan.blocks, int):
         return plan.blocks
-    with metrics.open(newline="") as file:
-        return max(
-            (int(row["block"]) for row in csv.DictReader(file) if row["workload"] == workload), default=0
-        )
+    return max((row.block for row in read_rows(metrics, Sample) if row.workload == workload), default=0)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from fuselab import profilers
 from fuselab.experiment.plan import NONE, Plan
 from fuselab.records.plan import (
-    CapturePlan,
-    ContrastPlan,
     PlanFile,
     ProfilerPlan,
     SkippedPlan,
@@ -29,13 +27,11 @@ def describe(plan: Plan) -> PlanFile:
             WorkloadPlan(w.name, w.kind, plan.timed_spec(w.name), w.cache, plan.jobs.get(w.name), w.settings)
             for w in experiment.workloads
         ),
-        contrasts=tuple(ContrastPlan(c.baseline, c.variant) for c in experiment.contrasts),
+        contrasts=experiment.contrasts,
         primary=experiment.compare.primary,
         threshold=experiment.compare.threshold,
         blocks=experiment.blocks,
-        captures=tuple(
-            CapturePlan(c.variant, c.workload, c.profilers, c.spec, c.repeats) for c in plan.captures
-        ),
+        captures=plan.captures,
         skipped=tuple(
             SkippedPlan(s.variant, s.profiler, s.capability.level, s.capability.reason) for s in plan.skipped
         ),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fuselab.compare.power import NOISY, QUIET, smallest_effect
-from fuselab.experiment.checks import yields
+from fuselab.experiment.design import design_of
 from fuselab.experiment.model import Experiment
 from fuselab.experiment.plan import Plan
 from fuselab.records.metrics import Sample
@@ -48,10 +48,7 @@ def detectable(plan: Plan, root: Path) -> Iterator[Detectable]:
 
 def family(experiment: Experiment) -> int:
     """Comparisons that are corrected together: contrasts, without controls, by the primary metrics of each workload."""
-    controls = {variant.name for variant in experiment.variants if variant.control}
-    contrasts = sum(pair.variant not in controls for pair in experiment.contrasts)
-    primary = sum(yields(w, metric) for w in experiment.workloads for metric in experiment.compare.primary)
-    return max(1, contrasts * primary)
+    return max(1, design_of(experiment).family_size({}))
 
 
 def _is_read(home: Home, plan: Plan, workload: str) -> bool:

@@ -8,18 +8,19 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
-import msgspec
-
 from fuselab.compare.schedule import LOOKS
 from fuselab.experiment.model import Workload
 from fuselab.experiment.plan import Plan
+from fuselab.files import read_json
 from fuselab.records import places
+from fuselab.records.look import Look
 from fuselab.records.places import Results
+from fuselab.records.run import RunRecord
 from fuselab.workflow.cleanup import Leftover, size_bytes, stale
 from fuselab.workflow.detectable import Detectable, detectable
 from fuselab.workflow.layout import COST_BLOCKS, Layout
@@ -67,12 +68,6 @@ class Estimate:
     @property
     def unknown(self) -> tuple[Part, ...]:
         return tuple(part for part in self.parts if part.left and part.seconds_each is None)
-
-
-class _Ran(msgspec.Struct):
-    """Of a run.json, what is needed here."""
-
-    phases: dict[str, float] | None
 
 
 def estimate(plan: Plan, root: Path) -> Estimate:
@@ -131,7 +126,7 @@ def _last_look(plan: Plan, workload: str, root: Path) -> int:
     """Blocks at which the looks have stopped; those of the last look where they have not."""
     looks = Results(root).experiment(plan.experiment.name).looks(workload, plan.timed_spec(workload))
     for look in looks.glob("*.json"):
-        if json.loads(look.read_text())["next"] is None:
+        if read_json(look, Look).next is None:
             return int(look.stem)
     return LOOKS[-1]
 
@@ -184,8 +179,8 @@ def _size_near(path: Path) -> int | None:
 def _mean_seconds(records: Iterator[Path]) -> float | None:
     """Mean of all phases together over the newest runs."""
     newest = sorted(records, key=lambda path: path.stat().st_mtime, reverse=True)[:_SAMPLE]
-    runs = [msgspec.json.decode(path.read_bytes(), type=_Ran) for path in newest]
-    seconds = [sum(run.phases.values()) for run in runs if run.phases]
+    runs = [read_json(path, RunRecord) for path in newest]
+    seconds = [sum(astuple(run.phases)) for run in runs if run.phases]
     return mean(seconds) if seconds else None
 
 

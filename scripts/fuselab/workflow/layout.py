@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +9,12 @@ from typing import Any
 
 from fuselab.code import measuring_code
 from fuselab.compare.schedule import LOOKS
+from fuselab.errors import UnreadableError
 from fuselab.experiment.plan import NONE, Plan
+from fuselab.files import read_json
 from fuselab.measuring.aside import Group
 from fuselab.queries.catalogue import whole_tables
+from fuselab.records.look import Look
 from fuselab.records.places import Home, Results, numbered
 
 COST_BLOCKS = 8
@@ -196,12 +198,11 @@ def _numbered(folder: Path, count: int) -> list[str]:
 def _wanted(look: Path) -> int | None:
     """How many blocks a look asks for. Ends Snakemake if its file cannot be read."""
     try:
-        wanted: int | None = json.loads(look.read_text())["next"]
-    except (ValueError, KeyError, TypeError):
+        return read_json(look, Look).next
+    except UnreadableError:
         raise SystemExit(
             f"\n{look} is no longer what a look leaves: delete it, and it is made again"
         ) from None
-    return wanted
 
 
 def holders(folders: list[str]) -> list[str]:

@@ -10,10 +10,10 @@ import msgspec
 from fuselab.building.request import BuildRequest
 from fuselab.code import measuring_code
 from fuselab.compare.schedule import block_order, randseed
-from fuselab.experiment.checks import yields
+from fuselab.experiment.design import design_of
 from fuselab.experiment.plan import NONE, Plan
 from fuselab.measuring.attempts import BlockTask, CaptureTask, VerifyTask
-from fuselab.records.design import Design, Pair
+from fuselab.records.design import Pair
 from fuselab.records.request import Load, MountConfig
 from fuselab.targets.model import Build
 from fuselab.workflow.description import describe
@@ -94,21 +94,7 @@ class Parameters:
     @property
     def design(self) -> Any:
         """What is judged, as the experiment states it beforehand."""
-        e = self.plan.experiment
-        design = Design(
-            experiment=e.name,
-            baseline=e.baseline.name,
-            contrasts=tuple((c.baseline, c.variant) for c in e.contrasts),
-            workloads=tuple(w.name for w in e.workloads),
-            primary=e.compare.primary,
-            threshold=e.compare.threshold,
-            blocks=e.blocks,
-            controls=tuple(v.name for v in e.variants if v.control),
-            closed_loop=tuple(w.name for w in e.workloads if w.behaviour.closed_loop(w.settings)),
-            fixed_rates={w.name: w.behaviour.fixed_rates(w.settings) for w in e.workloads},
-            primary_of={w.name: tuple(m for m in e.compare.primary if yields(w, m)) for w in e.workloads},
-        )
-        return plain(design)
+        return plain(design_of(self.plan.experiment))
 
     @property
     def cost_steps(self) -> Any:

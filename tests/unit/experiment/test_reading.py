@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from fuselab.experiment.loading import Loaded, load_experiment
-from fuselab.experiment.model import Contrast, Variant
+from fuselab.experiment.model import Variant
+from fuselab.records.plan import Contrast
 from fuselab.schema.errors import ExperimentErrors
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fuselab.history.nights import Night
-from fuselab.records.plan import ContrastPlan, PlanFile, VariantPlan, WorkloadPlan
+from fuselab.records.plan import Contrast, PlanFile, VariantPlan, WorkloadPlan
 from fuselab.records.summary import Summary, SummaryRow, SummaryVariant
 
 HEAD = "<head>"
@@ -33,7 +33,7 @@ def night(
             ),
         ),
         workloads=(WorkloadPlan("seq", spec=f"spec of {name}", settings={"rw": "write"}),),
-        contrasts=(ContrastPlan("release", HEAD),),
+        contrasts=(Contrast("release", HEAD),),
         primary=("write.bw",),
         night=name,
     )

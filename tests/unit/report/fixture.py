@@ -22,8 +22,8 @@ import pandas as pd
 from fuselab.programs import tool
 from fuselab.records.build import BuildRecord
 from fuselab.records.plan import (
-    CapturePlan,
-    ContrastPlan,
+    Capture,
+    Contrast,
     PlanFile,
     ProfilerPlan,
     SkippedPlan,
@@ -221,9 +221,9 @@ class Maker:
                 WorkloadPlan(w, "fio", f"{i:012x}", "cold", job, {"jobs": {w: {"rw": "write", "bs": "128k"}}, "global": {}})
                 for i, w in enumerate(shape.workloads)
             ),
-            contrasts=tuple(ContrastPlan(names[0], name) for name in names[1:]),
+            contrasts=tuple(Contrast(names[0], name) for name in names[1:]),
             primary=("write.bw", "write.p99"), threshold=0.05, blocks=shape.blocks,
-            captures=tuple(CapturePlan(v, w, (p,), "abcdef012345", 3) for v in names for w in shape.workloads for p in shape.profilers),
+            captures=tuple(Capture(v, w, (p,), "abcdef012345", 3) for v in names for w in shape.workloads for p in shape.profilers),
             skipped=tuple(
                 SkippedPlan(v, p, "unavailable", "the target is linked statically: LD_PRELOAD cannot replace its allocator")
                 for v, p in sorted(shape.skipped)
@@ -393,7 +393,7 @@ class Maker:
         return rows
 
     def _comparison(
-        self, table: pd.DataFrame, workload: str, contrast: ContrastPlan, metric: str, unit: str, better: str
+        self, table: pd.DataFrame, workload: str, contrast: Contrast, metric: str, unit: str, better: str
     ) -> dict[str, object]:
         family = (
             "control"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fuselab.records.plan import ContrastPlan, PlanFile, WorkloadPlan
+from fuselab.records.plan import Contrast, PlanFile, WorkloadPlan
 from fuselab.report import origin, words
 from fuselab.report.page import verdicts
 from fuselab.report.reading import Results
@@ -37,12 +37,12 @@ def cautions(results: Results) -> Iterator[str]:
         )
 
 
-def _same_programs(results: Results) -> list[ContrastPlan]:
+def _same_programs(results: Results) -> list[Contrast]:
     """Contrasts of two builds, each with a name of its own, that made the same bytes."""
     sums = {f"{build.target}/{build.build}": build.sha256 for build in results.builds}
     timed = {variant.name: variant.builds.get("none") for variant in results.plan.variants}
 
-    def same(contrast: ContrastPlan) -> bool:
+    def same(contrast: Contrast) -> bool:
         one, two = timed.get(contrast.baseline), timed.get(contrast.variant)
         return bool(one and two and one != two and sums.get(one) and sums.get(one) == sums.get(two))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fuselab.records.plan import ContrastPlan, ProfilerPlan
+from fuselab.records.plan import Contrast, ProfilerPlan
 from fuselab.records.profile import Profile
 from fuselab.report import tables, words
 from fuselab.report.context import (
@@ -204,7 +204,7 @@ def _caption(title: str, frame: pd.DataFrame) -> str:
 
 
 def _difference(
-    results: Results, carrier: Carrier, key: str, plan: ProfilerPlan, workload: str, contrast: ContrastPlan
+    results: Results, carrier: Carrier, key: str, plan: ProfilerPlan, workload: str, contrast: Contrast
 ) -> Tab | None:
     diff = results.diffs.get((f"{contrast.variant}-vs-{contrast.baseline}", workload, plan.name))
     if diff is None:
@@ -226,7 +226,7 @@ def _difference(
     )
 
 
-def _movers(carrier: Carrier, key: str, unit: str, path: Path, contrast: ContrastPlan) -> Table:
+def _movers(carrier: Carrier, key: str, unit: str, path: Path, contrast: Contrast) -> Table:
     """movers.csv. Its column `unit` says what the figures are in, which may be per operation or per byte."""
     frame, total = tables.read_head(path, _DATA_ROWS)
     links = carrier.table(frame, key, total, path)

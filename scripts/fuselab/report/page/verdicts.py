@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from fuselab.compare.aa_check import check_controls
 from fuselab.records.comparison import Comparison
-from fuselab.records.plan import ContrastPlan, PlanFile
+from fuselab.records.plan import Contrast, PlanFile
 from fuselab.report import counts, words
 from fuselab.report.context import VerdictView
 from fuselab.report.reading import Results
@@ -81,7 +81,7 @@ def is_control(plan: PlanFile, row: Comparison) -> bool:
     return row.variant in plan.controls or row.family == "control"
 
 
-def _view(results: Results, contrast: ContrastPlan, workload: str) -> VerdictView | None:
+def _view(results: Results, contrast: Contrast, workload: str) -> VerdictView | None:
     plan = results.plan
     rows = [
         row
