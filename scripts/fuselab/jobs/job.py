@@ -49,7 +49,8 @@ class Step:
     def param(self, name: str, kind: type[T]) -> T:
         """A parameter, which the rule has made plain data of, or has put in a `Told`."""
         value = getattr(self.snakemake.params, name)
-        return msgspec.convert(getattr(value, "value", value), kind)
+        told = getattr(value, "value", value)
+        return told if isinstance(told, kind) else msgspec.convert(told, kind)
 
 
 @contextmanager
