@@ -105,14 +105,8 @@ def find_movers(
         )
         for name, mine, whole, own_mib, total_mib in zip(names, own, total, by_mib[0], by_mib[1], strict=True)
     ]
-    rows.sort(
-        key=lambda row: (
-            row.moved in ("no", CANNOT_TELL),
-            -abs(row.difference_self),
-            -abs(row.difference_total),
-            row.function,
-        )
-    )
+    still = ("no", CANNOT_TELL)
+    rows.sort(key=lambda r: (r.moved in still, -abs(r.difference_self), -abs(r.difference_total), r.function))
     return rows, _note(rows, repeated, per_operation)
 
 

@@ -84,7 +84,10 @@ class Quality:
         ]
         said = ""
         if worth:
-            parts = (f"{_called(module)} ({share:.0%} of the frames)" for module, share in worth.items())
+            kinds = {module: "library" if _LIBRARY.search(module) else "program" for module in worth}
+            parts = (
+                f"the {kinds[m]} {Path(m).name} ({share:.0%} of the frames)" for m, share in worth.items()
+            )
             said += f" Without names: {', '.join(parts)}."
         if packaged:
             said += f" Its package's debug symbols (Debian: -dbgsym) would name {', '.join(packaged)}."
@@ -99,10 +102,6 @@ def _explained(module: str) -> bool:
         return debug_file(read_image(Path(module)).build_id) is not None
     except (OSError, NotElfError):
         return False
-
-
-def _called(module: str) -> str:
-    return f"the {'library' if _LIBRARY.search(module) else 'program'} {Path(module).name}"
 
 
 @dataclass(frozen=True, slots=True)

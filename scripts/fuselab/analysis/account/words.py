@@ -23,10 +23,8 @@ class Wait:
 
     row: Row
     root: SpanKey
-    wait_ns: int
-    """Of it, in requests of this kind."""
     share: float
-    """Of the wall time of those requests."""
+    """Of the wall time of those requests, in requests of this kind."""
     share_of_all: float
     """Of the wall time of all requests, for the waits in requests of every kind."""
 
@@ -39,16 +37,12 @@ def largest_wait(account: Account) -> Wait | None:
     row = max(waits, key=lambda row: (row.awaiting_ns or 0, row.key))
     under = next(span.under for span in account.trace.spans if span.key == row.key)
     root = max(under, key=lambda key: (under[key], key))
-    wait_ns = round((row.awaiting_ns or 0) * under[root] / max(sum(under.values()), 1))
+    awaiting_ns = row.awaiting_ns or 0
+    in_root_ns = round(awaiting_ns * under[root] / max(sum(under.values()), 1))
     _, root_wall_ns = account.trace.roots.get(root, (0, 0))
     all_ns = account.trace.root_wall_ns
-    return Wait(
-        row,
-        root,
-        wait_ns,
-        share=wait_ns / root_wall_ns if root_wall_ns else 0.0,
-        share_of_all=(row.awaiting_ns or 0) / all_ns if all_ns else 0.0,
-    )
+    share = in_root_ns / root_wall_ns if root_wall_ns else 0.0
+    return Wait(row, root, share, awaiting_ns / all_ns if all_ns else 0.0)
 
 
 def headline(account: Account, polled_by: str = "a profiler of it") -> str:
@@ -74,10 +68,12 @@ def headline(account: Account, polled_by: str = "a profiler of it") -> str:
 def _sentences(account: Account, wait: Wait) -> Iterator[str]:
     row = wait.row
     most = "Most" if wait.share > MOST else "Part"
+    calls, awaiting_ns = row.calls or 1, row.awaiting_ns or 0
+    in_calls = "one call" if calls == 1 else f"{calls} calls, {duration(round(awaiting_ns / calls))} each"
     where = "in its own awaits" if row.key == wait.root else f"in `{row.key.name}` (`{row.key.target}`)"
     yield (
         f"{most} of the wall time of `{wait.root.name}`, {wait.share:.0%}, is a wait {where} that the on-CPU "
-        f"flamegraph does not show: {duration(row.awaiting_ns or 0)} in {_calls(row.calls or 1, row.awaiting_ns or 0)}."
+        f"flamegraph does not show: {duration(awaiting_ns)} in {in_calls}."
     )
     if row.oncpu_ns is None:
         return
@@ -89,10 +85,6 @@ def _sentences(account: Account, wait: Wait) -> Iterator[str]:
         return
     names = " and ".join(f"`{short(name)}` ({value / on_cpu:.0%})" for name, value in shown)
     yield f"{spent}; the flamegraph shows {names} in its place."
-
-
-def _calls(calls: int, total_ns: int) -> str:
-    return "one call" if calls == 1 else f"{calls} calls, {duration(round(total_ns / calls))} each"
 
 
 def notes(captures: Captures, account: Account) -> list[str]:

@@ -129,7 +129,6 @@ def _read_mappings(maps: str, build_ids: Mapping[str, str]) -> Iterator[MappedFi
 
 
 def addresses_of(stack: str) -> list[int]:
-    """Addresses of a stack, leaf first, moved into the call where they are return addresses (all but the
-    first)."""
+    """Addresses of a stack, leaf first, moved into the call where they are return addresses (all but the first)."""
     first, *callers = (int(value, 16) for value in stack.split())
     return [first, *(value - 1 for value in callers)]

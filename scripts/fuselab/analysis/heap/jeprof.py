@@ -22,8 +22,7 @@ _SAFE = {"<": "\u2039", ">": "\u203a", "(": "\u2768", ")": "\u2769", " ": "\u00a
 def write_symbolised(heap: Heap, out: Path) -> None:
     """Write the fullest dump as a profile that jeprof reads without the binary, allocator frames left out.
 
-    Counts stay as jemalloc sampled them, one entry per original stack: jeprof removes the sampling bias
-    itself.
+    Counts stay as jemalloc sampled them, one entry per original stack: jeprof removes the sampling bias itself.
     """
     addresses = {name: _address(name) for sample in heap.samples for name in sample.stack}
     lines = ["--- symbol", "binary=target"]
@@ -40,8 +39,7 @@ def write_symbolised(heap: Heap, out: Path) -> None:
 
 
 def text(jeprof: str, profile: Path, base: Path | None = None) -> str:
-    """`jeprof --text --show_bytes`: flat and cumulative live bytes by function. Raises ProfileError if jeprof
-    fails."""
+    """`jeprof --text --show_bytes`: flat and cumulative live bytes by function. Raises ProfileError if jeprof fails."""
     return _decode(_run(jeprof, "--text", profile, base), {})
 
 

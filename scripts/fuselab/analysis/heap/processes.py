@@ -106,22 +106,14 @@ def of_target(
     mounted before the load, for its preparation, is another process. A process that became another program counts as
     the last one that it was.
     """
-    last = _latest(processes)
+    # Of each pid the program that wrote last.
+    latest = {process.pid: process for process in sorted(processes, key=lambda p: p.dumps[-1].written_ns)}
+    last = [process for process in processes if latest[process.pid] is process]
     known = [process for process in last if process.pid in {pid, *family}]
     started = known or [p for p in last if p.image and program and _same(p.image[1], program)]
     images = {process.image for process in started if process.image}
     chosen = [process for process in last if process in started or process.image in images]
     return sorted(chosen, key=lambda process: process.pid != pid)
-
-
-def _latest(processes: Sequence[HeapProcess]) -> list[HeapProcess]:
-    """Of each pid the program that wrote last."""
-    latest: dict[int, HeapProcess] = {}
-    for process in processes:
-        known = latest.get(process.pid)
-        if known is None or process.dumps[-1].written_ns > known.dumps[-1].written_ns:
-            latest[process.pid] = process
-    return list(latest.values())
 
 
 def _same(module: str, program: Path) -> bool:
@@ -152,12 +144,11 @@ def without_inherited(process: HeapProcess, processes: Sequence[HeapProcess]) ->
 
 
 def _less(dump: HeapDump, inherited: HeapDump) -> dict[str, tuple[int, int]]:
-    own: dict[str, tuple[int, int]] = {}
-    for stack, (objects, size) in dump.stacks.items():
-        objects_before, before = inherited.stacks.get(stack, (0, 0))
-        if objects > objects_before and size > before:
-            own[stack] = (objects - objects_before, size - before)
-    return own
+    return {
+        stack: (objects - before[0], size - before[1])
+        for stack, (objects, size) in dump.stacks.items()
+        if objects > (before := inherited.stacks.get(stack, (0, 0)))[0] and size > before[1]
+    }
 
 
 def dumps_in(files: Iterable[Path]) -> list[DumpName]:

@@ -1,8 +1,7 @@
 """Command lines for perf.
 
-perf runs without a hardware PMU too: on-CPU samples ask for the software clock by name, because `cycles`
-silently becomes `cpu-clock` on such machines and two variants must not be sampled by different clocks. Its
-period is in ns.
+perf runs without a hardware PMU too: on-CPU samples ask for the software clock by name, because `cycles` silently
+becomes `cpu-clock` on such machines and two variants must not be sampled by different clocks. Its period is in ns.
 """
 
 from __future__ import annotations
@@ -47,8 +46,7 @@ def oncpu_record_argv(perf: str, whom: Watched, output: Path, frequency_hz: int 
 
 
 def offcpu_record_argv(perf: str, whom: Watched, output: Path) -> list[str]:
-    """`perf record` of every time a thread of some processes leaves the CPU, with its stack, and when it
-    returns.
+    """`perf record` of every time a thread of some processes leaves the CPU, with its stack, and when it returns.
 
     The stack comes from the scheduler's tracepoint, the durations from context switch records: nothing is
     sampled. Without `--control` and `--delay`, as above.

@@ -5,9 +5,8 @@ OUT; its next PERF_RECORD_SWITCH IN ends the wait. State S or D (and the rarer T
 thread waits for something. R is *preempted*: it could run and was not let. What is blocked because there is nothing
 to do is *idle*, and kept apart (`idle`).
 
-What cannot be known: a thread that is off the CPU when the window opens has left no stack in it. Its wait up
-to its first return is counted in `before_window_ns`; one that never returns in the window is among
-`silent_threads`.
+What cannot be known: a thread that is off the CPU when the window opens has left no stack in it. Its wait up to its
+first return is counted in `before_window_ns`; one that never returns in the window is among `silent_threads`.
 """
 
 from __future__ import annotations
@@ -63,8 +62,7 @@ class OffCpu:
     """Part of all three that was still going on when the window ended."""
     threads: int
     silent_threads: int
-    """Threads that neither left nor entered a CPU in the window: off it all the time, or on it all the
-    time."""
+    """Threads that neither left nor entered a CPU in the window: off it all the time, or on it all the time."""
     quality: Quality
 
 

@@ -1,5 +1,4 @@
-"""The text of `perf script`, read as a stream and fast: a block of text per sample, parsed once per distinct
-stack.
+"""The text of `perf script`, read as a stream and fast: a block of text per sample, parsed once per distinct stack.
 
 Lines look like this (perf 6.1, `--ns`), a stack being ended by an empty line:
 
@@ -89,8 +88,7 @@ def parse_header(line: str) -> Header | None:
 
 
 def read_blocks(chunks: Iterator[str]) -> Iterator[tuple[Sequence[str], str]]:
-    """(header lines, stack text) per block. Only the last header line of a block owns the stack, if there is
-    one.
+    """(header lines, stack text) per block. Only the last header line of a block owns the stack, if there is one.
 
     The stack text is kept as perf printed it, leaf first: equal stacks are equal strings, so callers count
     strings and parse each distinct one once.
@@ -108,8 +106,7 @@ def read_blocks(chunks: Iterator[str]) -> Iterator[tuple[Sequence[str], str]]:
 
 
 def run(argv: Sequence[str]) -> Iterator[str]:
-    """The output of perf script in large pieces. Raises ProfileError with the meaning of perf's words if it
-    fails."""
+    """The output of perf script in large pieces. Raises ProfileError with the meaning of perf's words if it fails."""
     with tempfile.TemporaryFile("w+") as errors:
         with subprocess.Popen(
             argv, stdout=subprocess.PIPE, stderr=errors, text=True, errors="replace"

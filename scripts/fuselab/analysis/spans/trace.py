@@ -1,9 +1,8 @@
 """Spans of a tracing-chrome trace as one Parquet table, and wall-time stacks from it.
 
-A program of ours, fuselab-spans, parses the file on all processors and pairs begins with ends as they go by; what
-needs an order (which span is inside which, and which end belongs to which begin where that is not plain) is done on
-arrays of numbers, about 100 bytes a span. The arguments, the only large part, wait in scratch files and are copied
-through.
+A program of ours, fuselab-spans, parses the file on all processors and pairs begins with ends as they go by; what needs
+an order (which span is inside which, and which end belongs to which begin where that is not plain) is done on arrays of
+numbers, about 100 bytes a span. The arguments, the only large part, wait in scratch files and are copied through.
 
 Columns of spans.parquet, times in us since the trace began:
 
@@ -106,8 +105,7 @@ def read_traces(
     """All traces of one capture in one table: of several processes, or of a program that began its trace anew.
 
     Each is paired by itself, because ids and threads of one mean nothing in another, and counts time from its own
-    start.
-    Raises ProfileError where none of them holds a span.
+    start. Raises ProfileError where none of them holds a span.
     """
     if len(traces) == 1:
         return read_trace(traces[0], out, edges, scratch)

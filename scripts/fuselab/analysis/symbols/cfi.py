@@ -29,15 +29,13 @@ _SAVED_BP = re.compile(rb"\$rbp: \.cfa (-?\d+) \+ \^")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """The frame at one address: canonical frame address = register + offset; the caller's address lies below
-    it."""
+    """The frame at one address: canonical frame address = register + offset; the caller's address lies below it."""
 
     register: str
     """`rsp`, or `rbp` where the function keeps a frame pointer."""
     offset: int
     saved_bp: int | None
-    """Offset from the canonical frame address at which the caller's rbp is kept; None if it is still in
-    rbp."""
+    """Offset from the canonical frame address at which the caller's rbp is kept; None if it is still in rbp."""
     caller: int = -8
     """Offset from the canonical frame address at which the caller's address is kept."""
 

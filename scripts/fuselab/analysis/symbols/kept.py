@@ -52,9 +52,8 @@ def keep_modules(folder: Path, pids: Iterable[int]) -> None:
         _keep_perf_map(folder, pid)
         for span, inode, module in _mapped(pid):
             if inode not in identities:
-                identities[inode] = _identity(Path(f"/proc/{pid}/map_files/{span}")) or _identity_of(
-                    module, inode
-                )
+                mapped = Path(f"/proc/{pid}/map_files/{span}")
+                identities[inode] = _identity(mapped) or _identity_of(module, inode)
             if (build_id := identities[inode]) is not None:
                 noted[module].add(build_id)
     text = json.dumps({module: sorted(found) for module, found in sorted(noted.items())}, indent=1)
@@ -86,8 +85,7 @@ def read_kept(folder: Path) -> Kept:
 def own_vdso() -> bytes | None:
     """The kernel's code in this very process, the same as in every other of 64 bits; None where there is none."""
     with suppress(OSError):
-        found = _OWN_VDSO.search(Path("/proc/self/maps").read_text())
-        if found:
+        if found := _OWN_VDSO.search(Path("/proc/self/maps").read_text()):
             start, end = (int(text, 16) for text in found.groups())
             with open("/proc/self/mem", "rb", buffering=0) as memory:
                 return os.pread(memory.fileno(), end - start, start)
@@ -121,11 +119,8 @@ def _running_kernel() -> str:
 
 
 def _noted(folder: Path) -> defaultdict[str, set[str]]:
-    noted: defaultdict[str, set[str]] = defaultdict(set)
-    if (folder / MODULES).is_file():
-        for module, found in json.loads((folder / MODULES).read_bytes()).items():
-            noted[module].update(found)
-    return noted
+    text = (folder / MODULES).read_bytes() if (folder / MODULES).is_file() else b"{}"
+    return defaultdict(set, {module: set(found) for module, found in json.loads(text).items()})
 
 
 def _mapped(pid: int) -> Iterable[tuple[str, str, str]]:

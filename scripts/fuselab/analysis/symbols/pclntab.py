@@ -83,26 +83,24 @@ def parse(data: bytes, text_start: int) -> GoTable | None:
     (magic,) = struct.unpack_from("<I", data)
     if magic == _GO_1_2:
         count = struct.unpack_from("<Q", data, _WORD)[0]
-        return _wide(data, count, table=2 * _WORD, records=0, names=0)
+        return _table(data, count, 2 * _WORD, records=0, names=0, start_bytes=8)
     if magic not in _TABLE_WORD or data[7] != _WORD:
         return None
     header = struct.unpack_from("<8Q", data, _WORD)
     count, names, table = header[0], header[_NAMES_WORD[magic]], header[_TABLE_WORD[magic]]
     if magic == _GO_1_16:
-        return _wide(data, count, table, records=table, names=names)
-    pairs = np.frombuffer(data, "<u4", 2 * count + 1, table).astype(np.int64)
-    fields = np.frombuffer(data, "<i4", (len(data) - table) // 4, table)
-    # A record: start (4 bytes), then the name.
-    at = fields[pairs[1::2] // 4 + 1]
-    return GoTable((pairs[::2] + text_start).astype(np.uint64), at.astype(np.int64) + names, data)
+        return _table(data, count, table, records=table, names=names, start_bytes=8)
+    return _table(data, count, table, records=table, names=names, start_bytes=4, text_start=text_start)
 
 
-def _wide(data: bytes, count: int, table: int, records: int, names: int) -> GoTable:
-    """Go before 1.18: addresses in full; a record is the start (8 bytes), then the name."""
-    pairs = np.frombuffer(data, "<u8", 2 * count + 1, table)
+def _table(
+    data: bytes, count: int, table: int, records: int, names: int, start_bytes: int, text_start: int = 0
+) -> GoTable:
+    """Starts are whole addresses (8 bytes), or counted from `text_start` (4); a record is the start, then the name."""
+    pairs = np.frombuffer(data, f"<u{start_bytes}", 2 * count + 1, table).astype(np.int64)
     fields = np.frombuffer(data, "<i4", (len(data) - records) // 4, records)
-    at = fields[pairs[1::2].astype(np.int64) // 4 + 2]
-    return GoTable(pairs[::2], at.astype(np.int64) + names, data)
+    at = fields[pairs[1::2] // 4 + start_bytes // 4]
+    return GoTable((pairs[::2] + text_start).astype(np.uint64), at.astype(np.int64) + names, data)
 
 
 class _Memory:

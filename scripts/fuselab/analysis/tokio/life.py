@@ -16,8 +16,7 @@ may be: each waits for the recorder, which waits for the disk."""
 class Life:
     """One task between its spawn and its close.
 
-    The last poll is kept apart from those before it: whether it was the drop of the future is known at the
-    close only.
+    The last poll is kept apart from those before it: whether it was the drop of the future is known at the close only.
     """
 
     id: int
