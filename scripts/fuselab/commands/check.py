@@ -8,8 +8,7 @@ import click
 
 from fuselab.commands.common import experiment_path, print_json, repository, shorter
 from fuselab.doctor.base import Line
-from fuselab.doctor.missing import notes as notes_of
-from fuselab.doctor.missing import shown
+from fuselab.doctor.experiment import missing
 from fuselab.schema.errors import ExperimentErrors, Problem
 
 
@@ -32,7 +31,7 @@ def command(files: tuple[str, ...], as_json: bool) -> None:
         if not problems and not as_json:
             click.echo(f"{click.style('ok', fg='green')}  {shorter(path)}")
     for line in () if as_json else notes:
-        click.echo(shown(line))
+        click.echo(line)
     if as_json:
         print_json(list(wrong))
     elif wrong:
@@ -45,10 +44,6 @@ def command(files: tuple[str, ...], as_json: bool) -> None:
 def every_file(root: Path) -> list[Path]:
     patterns = ("experiments/*.yaml", "targets/*/target.yaml", "services/*.yaml")
     return [path for pattern in patterns for path in sorted(root.glob(pattern))]
-
-
-def problems_of(path: Path) -> tuple[Problem, ...]:
-    return look_at(path)[0]
 
 
 def look_at(path: Path) -> tuple[tuple[Problem, ...], list[Line]]:
@@ -67,10 +62,10 @@ def look_at(path: Path) -> tuple[tuple[Problem, ...], list[Line]]:
     try:
         if place.name == "target.yaml":
             target = load_target(place.parent.name, place.parents[2], profilers.REGISTRY)
-            return (), notes_of(needs_of_target(target))
+            return (), missing(needs_of_target(target))
         if place.parent == root / "services":
             load_service(place.stem, root)
             return (), []
-        return (), notes_of(needs_of(load_experiment(path, root)))
+        return (), missing(needs_of(load_experiment(path, root)))
     except ExperimentErrors as errors:
         return errors.problems, []

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-
-from fuselab.system.process import handled
+from threading import Timer
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _ENDING_S = 30.0
@@ -28,45 +26,26 @@ def run_to_the_end(argv: Sequence[str], cwd: Path) -> int:
 
     `setpriv --pdeathsig` kills it when we die; its own jobs watch it in turn. Raises Stopped after a signal.
     """
-    with _told() as told:
-        # A process group of its own: Ctrl-C comes to us alone, and is passed on once.
-        child = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", *argv], cwd=cwd, stdin=subprocess.DEVNULL, process_group=0
-        )
-        try:
-            code = child.wait()
-        except _Told:
-            code = _end(child)
-        finally:
-            if child.poll() is None:
-                child.kill()
-    if told:
-        raise Stopped(told[0])
-    return code
-
-
-class _Told(BaseException):
-    """Out of a wait, at a signal."""
-
-
-@contextmanager
-def _told() -> Iterator[list[int]]:
-    """The signals that came meanwhile; the first ends a wait."""
+    # A process group of its own: Ctrl-C comes to us alone, and is passed on once.
+    child = subprocess.Popen(
+        ["setpriv", "--pdeathsig", "KILL", *argv], cwd=cwd, stdin=subprocess.DEVNULL, process_group=0
+    )
     told: list[int] = []
+    ending = Timer(_ENDING_S, child.kill)
 
     def tell(number: int, _: object) -> None:
         told.append(number)
         if len(told) == 1:
-            raise _Told
+            child.send_signal(signal.SIGINT)
+            ending.start()
 
-    with handled(_SIGNALS, tell):
-        yield told
-
-
-def _end(child: subprocess.Popen[bytes]) -> int:
-    child.send_signal(signal.SIGINT)
+    before = {number: signal.signal(number, tell) for number in _SIGNALS}
     try:
-        return child.wait(_ENDING_S)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        return child.wait()
+        code = child.wait()
+    finally:
+        ending.cancel()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if told:
+        raise Stopped(told[0])
+    return code

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print the forecast as JSON.")
 def command(file: str, as_json: bool) -> None:
     """Say what an experiment has, what it still takes, and what size of change it can find. Runs nothing."""
-    from fuselab.doctor.missing import notes as notes_of
-    from fuselab.doctor.missing import shown
+    from fuselab.doctor.experiment import missing
     from fuselab.experiment.needs import needs_of
     from fuselab.experiment.planning import make_plan
     from fuselab.workflow.estimate import estimate
@@ -28,14 +27,14 @@ def command(file: str, as_json: bool) -> None:
     root, loaded = load(file)
     plan = make_plan(loaded)
     found = estimate(plan, root)
-    notes = notes_of(needs_of(loaded))
+    notes = missing(needs_of(loaded))
     if as_json:
         totals = {"seconds": found.seconds, "bytes": found.bytes}
         print_json({"forecast": found, **totals, "skipped": plan.skipped, "notes": notes})
     else:
         _show(plan, found)
         for line in notes:
-            click.echo(shown(line))
+            click.echo(line)
 
 
 def _show(plan: Plan, found: Estimate) -> None:

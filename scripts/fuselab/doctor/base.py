@@ -19,5 +19,8 @@ class Line:
     mend: str = ""
     """A command, or a sentence where there is none; empty where all is well or nothing can be done."""
 
+    def __str__(self) -> str:
+        return f"{self.level}: {self.what}: {self.text}"
+
 
 ok, note, bad = partial(Line, "ok"), partial(Line, "note"), partial(Line, "bad")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from fuselab import profilers
 from fuselab.doctor.base import Line, bad, note, ok
@@ -55,3 +55,18 @@ def _profilers(loaded: Loaded) -> Iterator[Line]:
             capability = profilers.REGISTRY[name].capability(target)
             if capability.level != "ok":
                 yield note(f"{name}, {target.name}", f"{capability.level}: {capability.reason}")
+
+
+def missing(needs: Iterable[Need]) -> list[Line]:
+    """For whoever only looks at files: programs that are called and are not here. Another machine may measure."""
+    return [note(need.of, _missing(need)) for need in needs if not need.here]
+
+
+def _missing(need: Need) -> str:
+    match need.role:
+        case "built with":
+            return f"`{need.program}` is not on PATH here, and it is built with it: {need.mend}"
+        case "asked":
+            return f"{need.program} is not on PATH here, and could not be asked how it reads this load"
+    where = "is not there" if "/" in need.program else "is not on PATH here"
+    return f"`{need.program}` {where}: the machine that measures needs it"

@@ -51,7 +51,11 @@ class Draft:
 
 def read_drafts(diagnostics: Diagnostics, data: Mapping[str, Any]) -> list[Draft]:
     """Every variant in order, the control last."""
-    drafts = _from_matrix(diagnostics, data) if "matrix" in data else _by_name(diagnostics, data)
+    if "matrix" in data:
+        drafts = _from_matrix(diagnostics, data)
+    else:
+        parts = ((name, ("variants", name), part) for name, part in data.get("variants", {}).items())
+        drafts = [_draft(diagnostics, data, name, at, [(part, at)]) for name, at, part in parts]
     if data.get("control") and drafts:
         if any(draft.name == CONTROL for draft in drafts):
             message = f"'control: true' adds a variant '{CONTROL}', and there is one of that name"
@@ -62,21 +66,10 @@ def read_drafts(diagnostics: Diagnostics, data: Mapping[str, Any]) -> list[Draft
     return drafts
 
 
-def _by_name(diagnostics: Diagnostics, data: Mapping[str, Any]) -> list[Draft]:
-    parts = data.get("variants", {})
-    return [
-        _draft(diagnostics, data, name, ("variants", name), [(part, ("variants", name))])
-        for name, part in parts.items()
-    ]
+Parts = list[tuple[Mapping[str, Any], Key]]
 
 
-def _draft(
-    diagnostics: Diagnostics,
-    data: Mapping[str, Any],
-    name: str,
-    at: Key,
-    parts: list[tuple[Mapping[str, Any], Key]],
-) -> Draft:
+def _draft(diagnostics: Diagnostics, data: Mapping[str, Any], name: str, at: Key, parts: Parts) -> Draft:
     draft = Draft(name, at)
     own_target = next((part["target"] for part, _ in parts if "target" in part), None)
     # What the experiment says of one target (its options, its backend) says nothing of another.

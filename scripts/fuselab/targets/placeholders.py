@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fuselab.schema.diagnostics import Diagnostics, flow, near
+from fuselab.schema.diagnostics import Diagnostics, flow, hint, near
 from fuselab.schema.yaml_source import Key
 from fuselab.targets.model import mountpoint_name
 
@@ -97,15 +97,14 @@ def _slips(
 
 def _report(diagnostics: Diagnostics, at: Key, text: str, word: str, known: frozenset[str]) -> None:
     close = near(word, sorted(known))
-    hint = f"; did you mean '{{{close}}}'?" if close else ""
+    suggestion = f"{{{close}}}" if close else None
     corrected = None
-    if close:
+    if suggestion:
         span = diagnostics.source.span(at, of_key=False)
         line = diagnostics.source.lines[span.line - 1] if "\n" not in text else text
-        corrected = line.replace(f"{{{word}}}", f"{{{close}}}")
+        corrected = line.replace(f"{{{word}}}", suggestion)
     allowed = [f"{{{name}}}" for name in sorted(known)]
-    suggestion = f"{{{close}}}" if close else None
-    message = f"unknown placeholder '{{{word}}}'{hint}"
+    message = f"unknown placeholder '{{{word}}}'{hint(suggestion)}"
     diagnostics.add(at, message, allowed=allowed, suggestion=suggestion, corrected=corrected)
 
 
@@ -126,15 +125,8 @@ def _nowhere(diagnostics: Diagnostics, data: Mapping[str, Any]) -> None:
     argv = data.get("mount", {}).get("argv", ())
     if not argv or diagnostics.broken_below(("mount",)):
         return
-    mount = data["mount"]
-    said = [
-        mount["argv"],
-        mount.get("env"),
-        mount.get("files"),
-        data.get("backends"),
-        data.get("options"),
-        data.get("profilers"),
-    ]
+    said = [data["mount"].get(key) for key in ("argv", "env", "files")]
+    said += [data.get(key) for key in ("backends", "options", "profilers")]
     if any("mountpoint" in _WORD.findall(text) for part in said for _, text in _leaves((), part)):
         return
     words = [diagnostics.source.texts.get(("mount", "argv", i), str(word)) for i, word in enumerate(argv)]

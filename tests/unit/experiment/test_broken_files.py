@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from fuselab.cli import main
-from fuselab.commands.check import problems_of
+from fuselab.commands.check import look_at
 
 BROKEN = Path(__file__).resolve().parents[2] / "broken"
 FILES = [
@@ -32,7 +32,7 @@ def place(file: Path, world: Path) -> Path:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
 def test_a_broken_file_gets_its_text(file: Path, tmp_path: Path):
-    said = "\n\n".join(map(str, problems_of(place(file, tmp_path)))) + "\n"
+    said = "\n\n".join(map(str, look_at(place(file, tmp_path))[0])) + "\n"
     if os.environ.get("FUSELAB_REWRITE"):
         file.with_suffix(".txt").write_text(said)
     assert said == file.with_suffix(".txt").read_text()
@@ -81,7 +81,7 @@ def test_check_can_answer_in_json(tmp_path: Path):
 def test_the_corrected_line_is_accepted_in_its_place(file: Path, tmp_path: Path):
     """Where one corrected line replaces the faulty one, writing it must mend that fault."""
     at = place(file, tmp_path)
-    problems = problems_of(at)
+    problems = look_at(at)[0]
     mendable = [
         p
         for p in problems
@@ -94,6 +94,6 @@ def test_the_corrected_line_is_accepted_in_its_place(file: Path, tmp_path: Path)
         lines = file.read_text().splitlines()
         lines[problem.line - 1] = str(problem.corrected_yaml)
         at.write_text("\n".join(lines) + "\n")
-        left = problems_of(at)
+        left = look_at(at)[0]
         assert problem not in left, f"still there after the correction: {problem}"
         assert len(left) <= len(problems), f"the correction made it worse: {left}"
