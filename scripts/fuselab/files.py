@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -37,14 +37,14 @@ def rename(old: Path, new: Path) -> None:
 
 
 @contextmanager
-def atomically(path: Path) -> Iterator[BinaryIO]:
-    """Write beside `path`, flush to disk, rename: `path` is never there half, also after a loss of power."""
+def atomically(path: Path) -> Iterator[Path]:
+    """A name beside `path` to write to; flushed to disk and renamed when the block ends well: `path` is never there
+    half, also after a loss of power.
+    """
     half = path.with_name(f".{path.name}.{os.getpid()}.half")
     try:
-        with half.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
+        yield half
+        flush(half)
         rename(half, path)
     except BaseException:
         half.unlink(missing_ok=True)
@@ -52,8 +52,8 @@ def atomically(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
-    with atomically(path) as file:
-        file.write(content.encode() if isinstance(content, str) else content)
+    with atomically(path) as half:
+        half.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import select
-import signal
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -16,7 +15,7 @@ from fuselab.errors import TargetError
 from fuselab.records.request import MountConfig
 from fuselab.system import kernel, mountinfo, procfs
 from fuselab.system.log import Log
-from fuselab.system.process import Process, pause_s, running
+from fuselab.system.process import Process, pause_s, running, signal_of
 from fuselab.targets.model import Stopping
 
 _OWN_NETWORK = "; a run has a network of its own: `network: host` reaches servers elsewhere"
@@ -82,7 +81,7 @@ class MountedTarget:
         started = time.monotonic()
         forced: list[str] = []
         limit = self._stop.timeout_s
-        number = signal.Signals[f"SIG{self._stop.signal.removeprefix('SIG')}"]
+        number = signal_of(self._stop.signal)
         if self._command(("sync", "-f", str(self.mountpoint)), limit) is None:
             forced.append(f"it did not write back its data within {limit:g} s")
             self._break(forced)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import pwd
-import signal
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from fuselab.errors import RigError, TargetError
 from fuselab.programs import program
 from fuselab.system.log import Log
 from fuselab.system.namespaces import all_accounts_mapped
-from fuselab.system.process import Process, pause_s, run, running
+from fuselab.system.process import Process, pause_s, run, running, signal_of
 from fuselab.targets.model import Service, fill
 
 _CONNECT_S = 1.0
@@ -35,39 +35,41 @@ def serving(service: Service, folder: Path, out: Path, env: Mapping[str, str]) -
     values = {"state": str(folder), "port": str(service.port)}
     env = dict(env) | {name: fill(text, values) for name, text in service.env}
     account = _account(service.user, folder)
+    run_here = partial(run, env=env, cwd=folder)
     for step in service.prepare:
-        argv = _command(account, step, values, env)
+        argv, timeout_s = _command(account, step, values, env), service.ready_timeout_s * 3
         try:
-            run(
-                service.name,
-                argv,
-                env=env,
-                cwd=folder,
-                log=out / "service.prepare.log",
-                timeout_s=service.ready_timeout_s * 3,
-            )
+            run_here(service.name, argv, log=out / "service.prepare.log", timeout_s=timeout_s)
         except TargetError as error:
             raise RigError(f"the service {service.name} could not be prepared: {error}") from error
+
+    def ready() -> bool:
+        if not _answers(service.port):
+            return False
+        scratch = folder.parent / "scratch"
+        argv = [fill(word, values) for word in service.ready_argv]
+        with suppress(TargetError):
+            if argv:
+                run_here("ready", argv, log=scratch / "ready.log", timeout_s=_CONNECT_S * 5)
+            return True
+        return False
+
     argv = _command(account, service.argv, values, env)
     with (
         Log(out / "service.log") as log,
         running(service.name, argv, env=env, cwd=folder, log=log) as process,
     ):
-        _wait_ready(service, process, values, env, folder)
+        _wait_ready(service, process, ready)
         try:
             yield process
         finally:
-            process.stop(
-                signal.Signals[f"SIG{service.stop_signal.removeprefix('SIG')}"], service.stop_timeout_s
-            )
+            process.stop(signal_of(service.stop_signal), service.stop_timeout_s)
 
 
-def _wait_ready(
-    service: Service, process: Process, values: Mapping[str, str], env: Mapping[str, str], folder: Path
-) -> None:
+def _wait_ready(service: Service, process: Process, ready: Callable[[], bool]) -> None:
     started = time.monotonic()
     deadline = started + service.ready_timeout_s
-    while not _ready(service, values, env, folder):
+    while not ready():
         if process.wait(pause_s(started, deadline)):
             process.log.close()
             raise RigError(f"the service ended before it was ready: {process.described()}")
@@ -75,26 +77,6 @@ def _wait_ready(
             raise RigError(
                 f"the service was not ready within {service.ready_timeout_s:g} s: {process.described()}"
             )
-
-
-def _ready(service: Service, values: Mapping[str, str], env: Mapping[str, str], folder: Path) -> bool:
-    if not _answers(service.port):
-        return False
-    if not service.ready_argv:
-        return True
-    argv = [fill(word, values) for word in service.ready_argv]
-    try:
-        run(
-            "ready",
-            argv,
-            env=env,
-            cwd=folder,
-            log=folder.parent / "scratch" / "ready.log",
-            timeout_s=_CONNECT_S * 5,
-        )
-    except TargetError:
-        return False
-    return True
 
 
 def _command(

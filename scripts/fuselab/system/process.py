@@ -20,18 +20,8 @@ from fuselab.system import procfs
 from fuselab.system.log import Log
 
 STOPPED = "it is stopped, by SIGSTOP or a debugger, and does nothing until it gets SIGCONT"
-_FATAL = frozenset(
-    {
-        signal.SIGINT,
-        signal.SIGQUIT,
-        signal.SIGILL,
-        signal.SIGABRT,
-        signal.SIGBUS,
-        signal.SIGFPE,
-        signal.SIGKILL,
-    }
-    | {signal.SIGSEGV, signal.SIGPIPE, signal.SIGTERM}
-)
+_FATAL = frozenset({signal.SIGINT, signal.SIGQUIT, signal.SIGILL, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE,
+                    signal.SIGKILL, signal.SIGSEGV, signal.SIGPIPE, signal.SIGTERM})  # fmt: skip
 """What a shell's exit code above 128 stands for. Others are numbers that programs use for themselves (perf: 129)."""
 KILL_WAIT_S = 5.0
 """How long the kernel may take to end a killed process. One that waits for a dead disk takes longer."""
@@ -219,6 +209,11 @@ def _without_ours(path: str) -> str:
         return path
     ours = os.path.realpath(Path(sys.prefix, "bin"))
     return os.pathsep.join(f for f in path.split(os.pathsep) if not f or os.path.realpath(f) != ours)
+
+
+def signal_of(name: str) -> signal.Signals:
+    """`TERM` or `SIGTERM`."""
+    return signal.Signals[f"SIG{name.removeprefix('SIG')}"]
 
 
 def exit_words(code: int) -> str:

@@ -40,6 +40,7 @@ from fuselab.analysis.spans.pairs import pair
 from fuselab.analysis.spans.table import OpenedSpans
 from fuselab.analysis.spans.trace_file import sliced
 from fuselab.errors import ProfileError
+from fuselab.files import atomically
 
 if TYPE_CHECKING:
     import duckdb
@@ -93,9 +94,8 @@ def read_trace(
     """
     with tempfile.TemporaryDirectory(prefix="fuselab-spans-", dir=scratch) as folder:
         opened, summary = _opened(trace, Path(folder))
-        draft = out.with_name(f".{out.name}.draft")
-        table.write(opened, _allowed(opened.sites, edges), draft)
-        draft.replace(out)
+        with atomically(out) as draft:
+            table.write(opened, _allowed(opened.sites, edges), draft)
     return summary
 
 
@@ -116,9 +116,8 @@ def read_traces(
             return part, read_trace(trace, part, edges, scratch)
 
         read, unread = each_readable(traces, read_part)
-        draft = out.with_name(f".{out.name}.draft")
-        table.join([part for part, _ in read], draft)
-        draft.replace(out)
+        with atomically(out) as draft:
+            table.join([part for part, _ in read], draft)
     summaries = [summary for _, summary in read]
     return TraceSummary(
         spans=sum(summary.spans for summary in summaries),

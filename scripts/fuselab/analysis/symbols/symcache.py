@@ -64,5 +64,5 @@ def _make(source: Path, file: Path) -> None:
         cache = next(archive.iter_objects()).make_symcache()
     except (SymbolicError, StopIteration) as error:
         raise NoSymbolsError(f"no symbols can be read from {source}: {error}") from error
-    with atomically(file) as stream:
+    with atomically(file) as half, half.open("wb") as stream:
         cache.dump_into(stream)  # type: ignore[no-untyped-call]
