@@ -39,7 +39,7 @@ class TraceChrome(Profiler):
     accounts: Mapping[Part, str] = {"spans": SPANS}
     tables: Mapping[str, ProcessedTable] = {
         "spans": ProcessedTable(
-            "every span of the trace-chrome captures; times in us",
+            "every span of the first capture; times in us from the start of its trace",
             dict.fromkeys(("id", "parent", "root"), "BIGINT")
             | dict.fromkeys(("target", "name", "file"), "VARCHAR")
             | {"line": "INTEGER", "thread": "VARCHAR", "tid": "INTEGER"}
