@@ -57,12 +57,12 @@ def forget_other_sources(folder: Path, argv: Sequence[str], env: Mapping[str, st
 
 def _options(argv: Sequence[str], names: Collection[str]) -> list[str]:
     """Those of `names` that stand in `argv`, each with its value behind it."""
-    found = []
+    options = []
     for word, after in pairwise(argv):
         name, equals, value = word.partition("=")
         if name in names:
-            found += [name, value if equals else after]
-    return found
+            options += [name, value if equals else after]
+    return options
 
 
 def _quiet(argv: Sequence[str], folder: Path, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:

@@ -10,14 +10,14 @@ from typing import Any
 
 def outside(source: Path, manifests: Iterable[Path]) -> list[Path]:
     """Their folders, in order; `manifests` are the Cargo.toml files of `source`. What those refer to is in it, too."""
-    root, found = source.resolve(), dict[Path, None]()
+    root, beside = source.resolve(), set[Path]()
     queue = list(manifests)
     for manifest in queue:
         for folder in _by_path(manifest):
-            if not folder.is_relative_to(root) and folder not in found:
-                found[folder] = None
+            if not folder.is_relative_to(root) and folder not in beside:
+                beside.add(folder)
                 queue.append(folder / "Cargo.toml")
-    return sorted(found)
+    return sorted(beside)
 
 
 def _by_path(manifest: Path) -> Iterator[Path]:

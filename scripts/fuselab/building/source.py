@@ -122,11 +122,11 @@ def files(source: Path) -> list[str]:
     """Relative paths of what belongs to the source: all that git lists, or every file but what builds leave."""
     if known := listed(source):
         return known
-    found = []
+    every = []
     for folder, names, files in os.walk(source):
         names[:] = [name for name in names if name not in _NEVER_SOURCE]
-        found += [os.path.relpath(os.path.join(folder, name), source) for name in files]
-    return found
+        every += [os.path.relpath(os.path.join(folder, name), source) for name in files]
+    return every
 
 
 def state(build: CargoBuild | CommandBuild, rev: str) -> SourceState:

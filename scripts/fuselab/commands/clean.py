@@ -73,11 +73,11 @@ def _plans(root: Path) -> tuple[dict[str, Plan], dict[str, str]]:
 
 def _unknown(plan: Plan) -> str | None:
     """Why nobody can say here which measurements `plan` asks for: that depends on its programs."""
-    for spec in plan.builds.values():
-        if spec.kind == "cargo" and not spec.toolchain:
+    for request in plan.builds.values():
+        if request.kind == "cargo" and not request.toolchain:
             return "is compiled with rustc, which is not found here"
-        if spec.kind == "installed" and shutil.which(spec.binary) is None:
-            return f"mounts `{spec.binary}`, which is not found here"
+        if request.kind == "installed" and shutil.which(request.binary) is None:
+            return f"mounts `{request.binary}`, which is not found here"
     return None
 
 

@@ -56,8 +56,8 @@ def _sealed(text: str) -> str:
 
 
 def _untouched(text: str) -> bool:
-    found = _SEAL.search(text)
-    return found is not None and found[1] == _digest(_SEAL.sub("", text, count=1))
+    seal = _SEAL.search(text)
+    return seal is not None and seal[1] == _digest(_SEAL.sub("", text, count=1))
 
 
 def _digest(text: str) -> str:
@@ -125,10 +125,12 @@ def _profilers(name: str, program: str) -> tuple[tuple[str, ...], tuple[str, ...
     from fuselab import profilers
 
     target = Target(name, Path(), "", Installed(program), MountTemplate(()))
-    found = {profiler.name: profiler.capability(target) for profiler in profilers.from_outside()}
-    can = tuple(each for each, capability in found.items() if capability.level != "unavailable")
+    capabilities = {profiler.name: profiler.capability(target) for profiler in profilers.from_outside()}
+    can = tuple(each for each, capability in capabilities.items() if capability.level != "unavailable")
     return can, tuple(
-        f"{each} is left out: {capability.reason}" for each, capability in found.items() if each not in can
+        f"{each} is left out: {capability.reason}"
+        for each, capability in capabilities.items()
+        if each not in can
     )
 
 
@@ -142,12 +144,12 @@ def _check(argv: tuple[str, ...]) -> None:
 def _check_placeholders(argv: tuple[str, ...]) -> None:
     known = sorted(RUN - {"binary", "capture", "port"})
     for word in argv:
-        for found in re.findall(r"\{([a-z_-]+)\}", word):
-            if found not in known:
-                close = near(found, known)
+        for name in re.findall(r"\{([a-z_-]+)\}", word):
+            if name not in known:
+                close = near(name, known)
                 hint = f"; did you mean {{{close}}}?" if close else ""
                 raise TrialError(
-                    f"unknown placeholder {{{found}}}{hint} (there are {{mountpoint}} and {{state}})"
+                    f"unknown placeholder {{{name}}}{hint} (there are {{mountpoint}} and {{state}})"
                 )
 
 

@@ -17,8 +17,8 @@ from fuselab.schema import schemas
 def command(name: str | None, docs: Path | None) -> None:
     """Print the JSON Schema of an experiment, a target or a service in one piece; without a name, of all three."""
     if docs is None:
-        found = schemas.bundled(name) if name else {each: schemas.bundled(each) for each in schemas.NAMES}
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        printed = schemas.bundled(name) if name else {each: schemas.bundled(each) for each in schemas.NAMES}
+        click.echo(json.dumps(printed, indent=2, ensure_ascii=False))
         return
     from fuselab.schema.reference import pages
 

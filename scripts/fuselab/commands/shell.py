@@ -67,12 +67,12 @@ def plan_for(loaded: Loaded, variant: str, wanted: Sequence[str]) -> tuple[Plan,
 
 def build(plan: Plan, loaded: Loaded, variant: str, profiler: str, root: Path) -> None:
     """Make the build that `variant` needs, unless it is there. Raises BuildError."""
-    spec = plan.build_of(variant, profiler)
-    if spec is None:
+    request = plan.build_of(variant, profiler)
+    if request is None:
         return
-    out = Results(root).build(spec.folder)
+    out = Results(root).build(request.folder)
     if quick_fault(out):  # not there, or changed since
-        make_build(spec, loaded.targets[spec.target].build, out)
+        make_build(request, loaded.targets[request.target].build, out)
 
 
 @contextmanager

@@ -72,9 +72,9 @@ def version_of(argv: tuple[str, ...]) -> str | None:
 
 def jemalloc() -> Iterator[Line]:
     """For heap profiles of programs that were not built with it."""
-    found = [path for pattern in _JEMALLOC for path in Path("/").glob(pattern.lstrip("/"))]
-    if found:
-        yield ok("libjemalloc", f"{found[0]}: heap profiles of programs that were not built for it")
+    libraries = [path for pattern in _JEMALLOC for path in Path("/").glob(pattern.lstrip("/"))]
+    if libraries:
+        yield ok("libjemalloc", f"{libraries[0]}: heap profiles of programs that were not built for it")
     else:
         text = "not installed: no heap profile of a program that was not built for it"
         yield note("libjemalloc", text, apt_install("libjemalloc2"))

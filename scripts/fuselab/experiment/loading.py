@@ -62,11 +62,11 @@ def load_experiment(path: Path, repository: Path) -> Loaded:
     workloads = read_workloads(diagnostics, data)
     compare = _compare(data, checks.default_primary(workloads))
     mounts = data.get("mounts", 1)
-    checks.check_workloads(diagnostics, workloads, variants, targets.found, mounts)
+    checks.check_workloads(diagnostics, workloads, variants, targets.by_name, mounts)
     checks.check_own_options(diagnostics, drafts, variants, workloads)
     check_load(diagnostics, ("workloads",), data.get("workloads"), mounts)
     checks.check_metrics(diagnostics, data, workloads)
-    profilers = checks.read_profilers(diagnostics, data, workloads, targets.found)
+    profilers = checks.read_profilers(diagnostics, data, workloads, targets.by_name)
     checks.check_queries(diagnostics, data)
     _check_state(diagnostics, data, repository)
     services = _services(diagnostics, variants, targets)
@@ -83,7 +83,7 @@ def load_experiment(path: Path, repository: Path) -> Loaded:
         queries=tuple(Query(query["title"], query["sql"]) for query in data.get("queries", ())),
         **{key: data[key] for key in _PLAIN if key in data},
     )
-    return Loaded(experiment, targets.found, services)
+    return Loaded(experiment, targets.by_name, services)
 
 
 _PLAIN = ("blocks", "captures", "seed", "instrumentation", "cost", "network", "mounts", "state", "notes")
@@ -119,7 +119,7 @@ def _services(
 ) -> dict[str, Service]:
     services: dict[str, Service] = {}
     for variant in variants.values():
-        name = targets.found[variant.target].backends[variant.backend].service
+        name = targets.by_name[variant.target].backends[variant.backend].service
         if name is None or name in services:
             continue
         try:

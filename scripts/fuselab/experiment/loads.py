@@ -15,12 +15,12 @@ from fuselab.workloads import REGISTRY
 
 def read_workloads(diagnostics: Diagnostics, data: Mapping[str, Any]) -> tuple[Workload, ...]:
     """All loads in order. One without a kind (a diagnostic already) is left out."""
-    found = []
+    loads = []
     for name, part in data.get("workloads", {}).items():
         kind = next((kind for kind in REGISTRY if kind in part), None)
         if kind is not None:
-            found.append(_workload(diagnostics, ("workloads", name), name, kind, part))
-    return tuple(found)
+            loads.append(_workload(diagnostics, ("workloads", name), name, kind, part))
+    return tuple(loads)
 
 
 def _workload(diagnostics: Diagnostics, at: Key, name: str, kind: str, part: Mapping[str, Any]) -> Workload:

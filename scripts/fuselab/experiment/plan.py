@@ -85,15 +85,15 @@ class Plan:
     @cached_property
     def bench_builds(self) -> dict[str, BuildRequest]:
         """By folder: what is built for loads, with everything else as in the program's own build: benches."""
-        found = {}
+        builds = {}
         for workload in self.experiment.workloads:
             runs = {(variant.name, NONE) for variant in self.experiment.variants}
             runs |= {(c.variant, c.profiler) for c in self.captures if c.workload == workload.name}
             for variant, looking in sorted(runs):
                 program = self.build_of(variant, looking)
                 if program and (own := workload.behaviour.build(workload.settings, program)):
-                    found[own.folder] = own
-        return found
+                    builds[own.folder] = own
+        return builds
 
     @property
     def all_builds(self) -> list[str]:
@@ -127,13 +127,13 @@ class Plan:
     @cached_property
     def specs(self) -> set[tuple[str, str, str, str]]:
         """Of everything that is measured: (variant, workload, profilers, spec), "" for what its path does not name."""
-        found = {(c.variant, c.workload, c.profiler, c.spec) for c in self.captures}
-        found |= {(v.name, "", "", self.verify_spec(v.name)) for v in self.experiment.variants}
+        specs = {(c.variant, c.workload, c.profiler, c.spec) for c in self.captures}
+        specs |= {(v.name, "", "", self.verify_spec(v.name)) for v in self.experiment.variants}
         for workload in self.loads:
-            found.add(("", workload, "", self.timed_spec(workload)))
+            specs.add(("", workload, "", self.timed_spec(workload)))
             if self.cost_mounts:
-                found.add(("", workload, "", self.cost_spec(workload)))
-        return found
+                specs.add(("", workload, "", self.cost_spec(workload)))
+        return specs
 
     def _spec(self, mounts: list[MountConfig], workload: str, variants: Collection[str]) -> str:
         e = self.experiment

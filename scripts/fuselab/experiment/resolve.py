@@ -29,7 +29,7 @@ class Targets:
         self._read: dict[str, Target | None] = {}
 
     @property
-    def found(self) -> dict[str, Target]:
+    def by_name(self) -> dict[str, Target]:
         return {name: target for name, target in self._read.items() if target is not None}
 
     def get(self, draft: Draft) -> Target | None:

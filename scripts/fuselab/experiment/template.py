@@ -100,8 +100,8 @@ def _variants(target: Target) -> list[str]:
 
 def _sample(description: str) -> str:
     """A value that the option's description names, to begin with."""
-    found = re.search(r"\b[\w-]+=[\w.%-]+|\b\d+[a-z%]*\b", description)
-    return flow(found[0]) if found else "..."
+    value = re.search(r"\b[\w-]+=[\w.%-]+|\b\d+[a-z%]*\b", description)
+    return flow(value[0]) if value else "..."
 
 
 def _profilers(target: Target) -> list[str]:

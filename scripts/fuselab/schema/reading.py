@@ -54,13 +54,13 @@ def given(
     The key `timeout` is the field `timeout_s`; with a `prefix`, `ready_timeout_s`.
     """
     names = {field.name for field in fields(kind)}
-    found = {}
+    values = {}
     for key, value in data.items():
         if (field := f"{prefix}{key}") in names:
-            found[field] = frozen(source, (*at, key), value)
+            values[field] = frozen(source, (*at, key), value)
         elif f"{field}_s" in names:
-            found[f"{field}_s"] = units.seconds(value)
-    return found
+            values[f"{field}_s"] = units.seconds(value)
+    return values
 
 
 def frozen(source: YamlSource, at: Key, value: Any) -> Any:

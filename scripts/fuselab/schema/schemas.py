@@ -71,10 +71,10 @@ def resolve(part: Mapping[str, Any], file: str) -> tuple[Mapping[str, Any], str]
     """Follow `$ref`: what it names with what stands beside it, and the schema file that this is in."""
     while "$ref" in part:
         file, pointer = _named(part["$ref"], file)
-        found: Any = schema(file)
+        named: Any = schema(file)
         for step in pointer.strip("/").split("/"):
-            found = found[step] if step else found
-        part = {**found, **{key: value for key, value in part.items() if key != "$ref"}}
+            named = named[step] if step else named
+        part = {**named, **{key: value for key, value in part.items() if key != "$ref"}}
     return part, file
 
 

@@ -58,10 +58,10 @@ def nearest(kind: str, text: str) -> str | None:
         if not close:
             return None
         word = close[0]
-    found = match[1].replace(",", ".") + units[word]
-    if kind.startswith("whole ") and "." in found:
-        return whole(kind.rpartition(" ")[2], found)
-    return found
+    meant = match[1].replace(",", ".") + units[word]
+    if kind.startswith("whole ") and "." in meant:
+        return whole(kind.rpartition(" ")[2], meant)
+    return meant
 
 
 def whole(noun: str, text: str) -> str | None:
