@@ -34,8 +34,6 @@ _PROGRAM = re.compile(r"fuselab-(\w+)")
 class Module(msgspec.Struct, frozen=True):
     """What is known of a module's file."""
 
-    file: str
-    """Hash of its bytes."""
     code: str
     """Hash of its syntax tree without docstrings."""
     imports: tuple[str, ...]
@@ -121,13 +119,19 @@ def _data(folder: str) -> list[tuple[str, str]]:
 
 def _read(path: str) -> Module:
     if path not in _READ:
-        known, source = _kept().get(path), Path(path).read_bytes()
-        file = _short(source)
-        _READ[path] = known if known is not None and known.file == file else _parsed(source, file)
+        source = Path(path).read_bytes()
+        content, known = _short(source), _kept()
+        if content not in known:
+            known[content] = _parsed(source)
+            _UNKEPT.add(content)
+        _READ[path] = known[content]
     return _READ[path]
 
 
 _READ: dict[str, Module] = {}
+_UNKEPT: set[str] = set()
+_MOST = 2000
+"""Of contents that are kept: more than that are those of files that have been edited since."""
 
 
 def forget(path: Path | None = None) -> None:
@@ -141,7 +145,7 @@ def forget(path: Path | None = None) -> None:
         _files.cache_clear()
 
 
-def _parsed(source: bytes, file: str) -> Module:
+def _parsed(source: bytes) -> Module:
     tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
@@ -149,7 +153,7 @@ def _parsed(source: bytes, file: str) -> Module:
     found: dict[str, set[str]] = {"imports": set(), "lazy": set(), "programs": set()}
     _look(tree, "imports", found)
     names = {kind: tuple(sorted(words)) for kind, words in found.items()}
-    return Module(file=file, code=_short(_spelled(tree).encode()), **names)
+    return Module(code=_short(_spelled(tree).encode()), **names)
 
 
 def _look(node: ast.AST, kind: str, found: dict[str, set[str]]) -> None:
@@ -192,21 +196,21 @@ def _store() -> Path:
 
 @cache
 def _kept() -> dict[str, Module]:
+    """By the hash of a file's bytes."""
     with suppress(OSError, msgspec.MsgspecError):
         made_by, modules = msgspec.msgpack.decode(_store().read_bytes(), type=tuple[str, dict[str, Module]])
-        return modules if made_by == _myself() else {}
+        return modules if made_by == _myself() and len(modules) < _MOST else {}
     return {}
 
 
 def _keep() -> None:
-    known = _kept()
-    if new := {path: module for path, module in _READ.items() if known.get(path) is not module}:
-        known |= new
+    if _UNKEPT:
         half = _store().with_suffix(f".{os.getpid()}.half")
         with suppress(OSError):
             half.parent.mkdir(exist_ok=True)
-            half.write_bytes(msgspec.msgpack.encode((_myself(), known)))
+            half.write_bytes(msgspec.msgpack.encode((_myself(), _kept())))
             half.replace(_store())
+        _UNKEPT.clear()
 
 
 def _myself() -> str:
