@@ -38,7 +38,6 @@ class ThreadTime(Profiler):
             THREADS,
         )
     }
-    of_first_capture = (THREADS,)
 
     @contextmanager
     def attach(self, context: CaptureContext) -> Iterator[Window]:

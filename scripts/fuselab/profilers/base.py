@@ -164,9 +164,6 @@ class Profiler(ABC):
     """What it gives to the account of where the time is -> the file in its processed folder."""
     tables: Mapping[str, ProcessedTable] = {}
     """What it gives to SQL, by the table's name."""
-    of_first_capture: tuple[str, ...] = ()
-    """Files that `read` leaves for each capture, by `CaptureFolder.numbered`: the first one's is there under its plain
-    name too."""
 
     def __init__(self) -> None:
         for word in ("name", "title", "unit", "sees", "blind_to"):
@@ -176,13 +173,14 @@ class Profiler(ABC):
     def capability(self, target: Target) -> Capability:
         """What it can do for `target`, judged from target.yaml before anything is built."""
         support = target.profilers.get(self.name)
-        if support is None and not self.from_outside:
-            return Capability("unavailable", f"target.yaml of {target.name} does not describe it")
         if support is not None and support.unavailable is not None:
             return Capability("unavailable", support.unavailable)
-        if self.from_outside and isinstance(target.build, NoBuild):
+        if not self.from_outside:
+            why = f"target.yaml of {target.name} does not describe it"
+            return Capability("ok") if support else Capability("unavailable", why)
+        if isinstance(target.build, NoBuild):
             return Capability("unavailable", f"{target.name} has no program to look at")
-        if self.from_outside and isinstance(target.build, Installed):
+        if isinstance(target.build, Installed):
             return Capability(
                 "limited",
                 "an installed program: distribution packages are built without frame pointers, stacks may be broken",
@@ -204,6 +202,8 @@ class Profiler(ABC):
     def read(self, capture: CaptureFolder, out: Path) -> Reading:
         """What one capture says; may leave files of its own in `out`.
 
+        Those that it names by `CaptureFolder.numbered` are there for each capture, and the first one's under its plain
+        name too: what the account and SQL read.
         Raises ProfileError for a capture that says nothing: there is no picture then, and the profile says why.
         """
 

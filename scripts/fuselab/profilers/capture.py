@@ -53,6 +53,10 @@ class CaptureFolder:
         stem, _, suffix = name.rpartition(".")
         return f"{stem}.{numbered(self.repeat)}.{suffix}"
 
+    def plain(self, name: str) -> str:
+        """`folded.txt` for `folded.002.txt`."""
+        return name.replace(f".{numbered(self.repeat)}.", ".")
+
     def log(self) -> str:
         """What the target wrote to its own log, as far as it was kept."""
         return "".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("target*.log")))

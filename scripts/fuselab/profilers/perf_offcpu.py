@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from fuselab.analysis.perf.command_line import offcpu_record_argv
 from fuselab.profilers.base import (
     Addition,
     CaptureContext,
@@ -18,6 +19,7 @@ from fuselab.profilers.base import (
 )
 from fuselab.profilers.capture import CaptureFolder
 from fuselab.profilers.perf_session import DATA, PERF, PERMIT_ALL, recording
+from fuselab.programs import tool
 
 _NOTHING_BLOCKED = (
     "No thread was blocked but for want of something to do: there is nothing to draw beside the idle threads."
@@ -49,8 +51,6 @@ class PerfOffCpu(Profiler):
     accounts: Mapping[Part, str] = {"blocked": "folded.txt", "idle": "idle.txt", "preempted": "preempted.txt"}
 
     def attach(self, context: CaptureContext) -> AbstractContextManager[Window]:
-        from fuselab.analysis.perf.command_line import offcpu_record_argv
-
         return recording(context, offcpu_record_argv)
 
     def read(self, capture: CaptureFolder, out: Path) -> Reading:
@@ -58,7 +58,6 @@ class PerfOffCpu(Profiler):
         from fuselab.analysis.perf.offcpu import read_offcpu
         from fuselab.analysis.symbols.symbolizer import Symbols
         from fuselab.profilers.processing import quality_figures
-        from fuselab.programs import tool
 
         data, symbols, pids = capture.raw(DATA), Symbols(), capture.family() or None
         off = read_offcpu(tool(PERF.name), data, symbols, capture.window_ns(), pids=pids)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from fuselab.analysis.perf.command_line import oncpu_record_argv
 from fuselab.profilers.base import (
     Addition,
     CaptureContext,
@@ -19,6 +20,7 @@ from fuselab.profilers.base import (
 from fuselab.profilers.capture import CaptureFolder
 from fuselab.profilers.observing import disagreement_notes
 from fuselab.profilers.perf_session import DATA, PERF, recording
+from fuselab.programs import tool
 
 
 class PerfOnCpu(Profiler):
@@ -41,8 +43,6 @@ class PerfOnCpu(Profiler):
     accounts: Mapping[Part, str] = {"on CPU": "folded.txt"}
 
     def attach(self, context: CaptureContext) -> AbstractContextManager[Window]:
-        from fuselab.analysis.perf.command_line import oncpu_record_argv
-
         return recording(context, oncpu_record_argv)
 
     def read(self, capture: CaptureFolder, out: Path) -> Reading:
@@ -50,7 +50,6 @@ class PerfOnCpu(Profiler):
         from fuselab.analysis.perf.oncpu import read_oncpu
         from fuselab.analysis.symbols.symbolizer import Symbols
         from fuselab.profilers.processing import quality_figures
-        from fuselab.programs import tool
 
         data, symbols = capture.raw(DATA), Symbols()
         on = read_oncpu(tool(PERF.name), data, symbols)

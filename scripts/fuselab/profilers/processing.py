@@ -45,8 +45,8 @@ def process_captures(profiler: Profiler, captures: Sequence[CaptureFolder], out:
         nothing = () if whole else tuple(filter(None, (reading.nothing for reading in readings)))[:1]
         if not nothing:
             draw(whole, out / "flamegraph.svg", Picture(title=profiler.title, subtitle=subtitle))
-        for name in profiler.of_first_capture:
-            (out / name).hardlink_to(out / captures[0].numbered(name))
+        for path in out.glob(captures[0].numbered("*.*")):
+            (out / captures[0].plain(path.name)).hardlink_to(path)
         added = profiler.add(captures, readings, out)
     except ProfileError as error:
         # Of a run that failed the failure is said first, and this beside it.

@@ -53,7 +53,6 @@ class TokioConsole(Profiler):
             TASKS,
         )
     }
-    of_first_capture = (TASKS,)
 
     def environment(self, support: ProfilerSupport) -> Mapping[str, str]:
         return PROMPT

@@ -48,7 +48,6 @@ class TraceChrome(Profiler):
             SPANS,
         )
     }
-    of_first_capture = (SPANS,)
 
     def read(self, capture: CaptureFolder, out: Path) -> Reading:
         import duckdb

@@ -22,7 +22,6 @@ class TraceFlame(Profiler):
     written_by_target = True
     shows: Mapping[KindOfTime, str] = {"on CPU": "in poll time", "blocked in the kernel": "in poll time"}
     accounts: Mapping[Part, str] = {"polled": FRAMES}
-    of_first_capture = (FRAMES,)
 
     def read(self, capture: CaptureFolder, out: Path) -> Reading:
         from fuselab.analysis.spans.flame import read_flame, write_frames
