@@ -8,11 +8,10 @@ from pathlib import Path
 from fuselab.profilers.base import (
     Addition,
     CaptureContext,
-    KindOfTime,
-    ProcessedTable,
+    GivenTable,
     Profiler,
     Reading,
-    WholeRun,
+    Sight,
     Window,
 )
 from fuselab.profilers.capture import CaptureFolder
@@ -30,14 +29,15 @@ class ThreadTime(Profiler):
     sees = "how long each thread ran, and how long it waited for a CPU"
     blind_to = "what the thread did, and threads that come or go under the load"
     from_outside = True
-    shows: Mapping[KindOfTime, str] = {"on CPU": "by thread"}
-    tables: Mapping[str, ProcessedTable] = {
-        "threads": ProcessedTable(
+    shows = Sight(on_cpu="by thread")
+    tables = (
+        GivenTable(
+            "threads",
             "threads of the target; times in ns",
             {"thread": "VARCHAR", "ran_ns": "BIGINT", "waited_ns": "BIGINT"},
             THREADS,
-        )
-    }
+        ),
+    )
 
     @contextmanager
     def attach(self, context: CaptureContext) -> Iterator[Window]:
@@ -61,7 +61,7 @@ class ThreadTime(Profiler):
         return Addition(tables={"Every thread": THREADS})
 
 
-class Schedstat(WholeRun):
+class Schedstat(Window):
     """Looks when the load begins and when it has ended."""
 
     def __init__(self, context: CaptureContext) -> None:

@@ -17,7 +17,6 @@ from fuselab.analysis.folded import read_folded
 from fuselab.analysis.spans.flame import FlameFrame
 from fuselab.analysis.spans.totals import read_totals
 from fuselab.files import write_json
-from fuselab.profilers.base import Part
 from fuselab.records.derived import AccountWords
 from fuselab.records.profile import Profile, read_profile
 from fuselab.workloads import reading
@@ -42,7 +41,7 @@ def write_account(processed: Sequence[Path], trace_capture: Path, kind: str, out
         trace=totals,
         operations=traffic.operations,
         polled=_polled(processed),
-        on_cpu=_sampled(processed, "on CPU"),
+        on_cpu=_sampled(processed, "on_cpu"),
         blocked=_sampled(processed, "blocked"),
         idle=_sampled(processed, "idle"),
         preempted=_sampled(processed, "preempted"),
@@ -69,12 +68,14 @@ def _write(cell: Path, rows: Sequence[Row], words: AccountWords) -> None:
     write_json(cell / "blindspots.json", words)
 
 
-def _given(processed: Sequence[Path], part: Part) -> tuple[Profile | None, Path]:
+def _given(processed: Sequence[Path], part: str) -> tuple[Profile | None, Path]:
     """The profile of the first profiler that gives `part` and looked here, and the file that has the part."""
     folders = {folder.name: folder for folder in processed}
     for name in profilers.giving(part):
         if name in folders:
-            return read_profile(folders[name]), folders[name] / profilers.REGISTRY[name].accounts[part]
+            return read_profile(folders[name]), folders[name] / getattr(
+                profilers.REGISTRY[name].account, part
+            )
     return None, Path()
 
 
@@ -87,7 +88,7 @@ def _polled(processed: Sequence[Path]) -> Polled | None:
     return Polled([FlameFrame(**row) for row in rows], profile.operations_by_capture[0])
 
 
-def _sampled(processed: Sequence[Path], part: Part) -> Sampled | None:
+def _sampled(processed: Sequence[Path], part: str) -> Sampled | None:
     """All captures together, with the operations of all of them."""
     profile, stacks = _given(processed, part)
     if profile is None or not profile.has_picture:

@@ -4,7 +4,7 @@ entry point in the group `fuselab.profilers`."""
 from __future__ import annotations
 
 from fuselab.plugins import registry
-from fuselab.profilers.base import Part, Profiler
+from fuselab.profilers.base import Profiler
 from fuselab.profilers.criterion_flamegraph import CriterionFlamegraph
 from fuselab.profilers.jemalloc_heap import JemallocHeap
 from fuselab.profilers.perf_offcpu import PerfOffCpu
@@ -35,6 +35,6 @@ def from_outside() -> list[Profiler]:
     return sorted(looking, key=lambda profiler: profiler.written_by_target)
 
 
-def giving(part: Part) -> tuple[str, ...]:
-    """Names of the profilers that give `part` to the account of where the time is."""
-    return tuple(name for name, profiler in REGISTRY.items() if part in profiler.accounts)
+def giving(part: str) -> tuple[str, ...]:
+    """Names of the profilers that give a part (of `AccountParts`) to the account of where the time is."""
+    return tuple(name for name, profiler in REGISTRY.items() if getattr(profiler.account, part))

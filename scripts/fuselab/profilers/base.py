@@ -12,9 +12,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 from fuselab.analysis.folded import Stacks
 from fuselab.profilers.capture import CaptureFolder
@@ -27,10 +27,6 @@ if TYPE_CHECKING:
 Level = Literal["ok", "limited", "unavailable"]
 Looked = Literal["mount", "program"]
 """What a load gives to look at: the filesystem that serves it, or a program of its own (a bench)."""
-KindOfTime = Literal["on CPU", "blocked in the kernel", "awaiting", "FUSE queue and kernel"]
-KINDS_OF_TIME: tuple[KindOfTime, ...] = get_args(KindOfTime)
-Part = Literal["spans", "polled", "on CPU", "blocked", "idle", "preempted"]
-"""Of the account of where the time is: a table of spans, a table of frames with their poll time, or folded stacks."""
 Figures = Mapping[str, float | int | str]
 
 
@@ -56,28 +52,17 @@ class CaptureContext:
     support: ProfilerSupport
 
 
-class Window(Protocol):
-    """The measured part: the rig calls `open` right before the load and `close` right after it."""
+class Window:
+    """The measured part. This one is of a profiler that records for as long as the target lives."""
 
-    def open(self) -> None: ...
+    def open(self) -> None:
+        """Called right before the load."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Called right after it."""
 
     def cpu_s(self) -> float | None:
         """CPU time that the profiler's own processes have used until now; None if it has none."""
-        ...
-
-
-class WholeRun:
-    """The window of profilers that record for as long as the target lives."""
-
-    def open(self) -> None:
-        return None
-
-    def close(self) -> None:
-        return None
-
-    def cpu_s(self) -> float | None:
         return None
 
 
@@ -92,13 +77,46 @@ class PerfEvent:
 
 
 @dataclass(frozen=True)
-class ProcessedTable:
+class Sight:
+    """How a profiler shows each kind of time of a mounted target: `yes`, `in poll time`."""
+
+    on_cpu: str = "no"
+    blocked: str = "no"
+    awaiting: str = "no"
+    fuse: str = "no"
+    """In FUSE's queue and the kernel."""
+
+
+@dataclass(frozen=True)
+class AccountParts:
+    """What a profiler gives to the account of where the time is: files in its processed folder; "" for nothing."""
+
+    spans: str = ""
+    """A table of spans."""
+    polled: str = ""
+    """A table of frames with their poll time."""
+    on_cpu: str = ""
+    """Folded stacks, as all that follow."""
+    blocked: str = ""
+    idle: str = ""
+    preempted: str = ""
+
+
+@dataclass(frozen=True)
+class GivenTable:
     """A table for SQL: a Parquet file in every processed folder of its profiler."""
 
+    name: str
     about: str
     columns: Mapping[str, str]
     """Name -> type of DuckDB; `variant` and `workload` come before them."""
     file: str
+
+
+def columns_of(row: type[Any]) -> dict[str, str]:
+    """Columns of a table whose rows are of the dataclass `row`."""
+    types = {"int": "BIGINT", "float": "DOUBLE", "bool": "BOOLEAN"}
+    return {field.name: types.get(str(field.type).split()[0], "VARCHAR") for field in fields(row)}
 
 
 @dataclass(frozen=True)
@@ -157,13 +175,9 @@ class Profiler(ABC):
     """What it calls beyond what all profilers do (`fuselab doctor` lists them)."""
     perf_event: PerfEvent | None = None
     """What it has perf record."""
-    shows: Mapping[KindOfTime, str] = {}
-    """How it shows a kind of time: `yes`, `in poll time`; kinds that are missing it does not. Empty: it is about no
-    time of a mounted target."""
-    accounts: Mapping[Part, str] = {}
-    """What it gives to the account of where the time is -> the file in its processed folder."""
-    tables: Mapping[str, ProcessedTable] = {}
-    """What it gives to SQL, by the table's name."""
+    shows: Sight | None = None
+    account: AccountParts = AccountParts()
+    tables: tuple[GivenTable, ...] = ()
 
     def __init__(self) -> None:
         for word in ("name", "title", "unit", "sees", "blind_to"):
@@ -196,7 +210,7 @@ class Profiler(ABC):
 
     def attach(self, context: CaptureContext) -> AbstractContextManager[Window]:
         """Entered when the mount is ready, left after the load and before the unmount."""
-        return nullcontext(WholeRun())
+        return nullcontext(Window())
 
     @abstractmethod
     def read(self, capture: CaptureFolder, out: Path) -> Reading:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 
-from fuselab.profilers.base import CaptureContext, WholeRun, Window
+from fuselab.profilers.base import CaptureContext, Window
 
 STATE = "console.state.pb"
 """Both messages, one after the other, which is the same as one message with what both hold."""
@@ -29,7 +29,7 @@ _MOST_BYTES = 64 << 20
 @contextmanager
 def asked_at_the_end(context: CaptureContext) -> Iterator[Window]:
     """Leave STATE in the capture, or REASON: a capture without locations is still a capture."""
-    yield WholeRun()
+    yield Window()
     try:
         messages = state(address_of(dict(context.support.env)))
     except OSError as error:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fuselab.errors import RigError
-from fuselab.profilers.base import Addition, Capability, ProcessedTable, Profiler, Reading
+from fuselab.profilers.base import Addition, Capability, GivenTable, Profiler, Reading
 from fuselab.profilers.capture import CaptureFolder
 from fuselab.profilers.preload import no_preload
 from fuselab.programs import Program, tool
@@ -48,14 +48,15 @@ class JemallocHeap(Profiler):
     written_by_target = True
     grows_with_load = False
     programs = (_JEPROF, Program("dot", ("-V",), "draws the heap graph", needed=False))
-    tables: Mapping[str, ProcessedTable] = {
-        "heap": ProcessedTable(
+    tables = (
+        GivenTable(
+            "heap",
             "live memory by allocating stack",
             {"stack": "VARCHAR", "live_bytes": "DOUBLE", "live_objects": "DOUBLE"}
             | {"sampling_sd_bytes": "DOUBLE", "growth_bytes": "DOUBLE"},
             "table.parquet",
-        )
-    }
+        ),
+    )
 
     def capability(self, target: Target) -> Capability:
         known = super().capability(target)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from fuselab.analysis.perf.command_line import offcpu_record_argv
 from fuselab.profilers.base import (
+    AccountParts,
     Addition,
     CaptureContext,
-    KindOfTime,
-    Part,
     PerfEvent,
     Profiler,
     Reading,
+    Sight,
     Window,
 )
 from fuselab.profilers.capture import CaptureFolder
@@ -47,8 +47,8 @@ class PerfOffCpu(Profiler):
         cannot="cannot see the scheduler",
         mend=PERMIT_ALL,
     )
-    shows: Mapping[KindOfTime, str] = {"blocked in the kernel": "yes"}
-    accounts: Mapping[Part, str] = {"blocked": "folded.txt", "idle": "idle.txt", "preempted": "preempted.txt"}
+    shows = Sight(blocked="yes")
+    account = AccountParts(blocked="folded.txt", idle="idle.txt", preempted="preempted.txt")
 
     def attach(self, context: CaptureContext) -> AbstractContextManager[Window]:
         return recording(context, offcpu_record_argv)

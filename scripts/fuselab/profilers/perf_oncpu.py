@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from fuselab.analysis.perf.command_line import oncpu_record_argv
 from fuselab.profilers.base import (
+    AccountParts,
     Addition,
     CaptureContext,
-    KindOfTime,
-    Part,
     PerfEvent,
     Profiler,
     Reading,
+    Sight,
     Window,
 )
 from fuselab.profilers.capture import CaptureFolder
@@ -39,8 +39,8 @@ class PerfOnCpu(Profiler):
         cannot="cannot sample",
         mend="sudo sysctl kernel.perf_event_paranoid=1",
     )
-    shows: Mapping[KindOfTime, str] = {"on CPU": "yes", "FUSE queue and kernel": "in part"}
-    accounts: Mapping[Part, str] = {"on CPU": "folded.txt"}
+    shows = Sight(on_cpu="yes", fuse="in part")
+    account = AccountParts(on_cpu="folded.txt")
 
     def attach(self, context: CaptureContext) -> AbstractContextManager[Window]:
         return recording(context, oncpu_record_argv)

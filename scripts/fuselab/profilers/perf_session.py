@@ -14,7 +14,7 @@ from pathlib import Path
 
 from fuselab.analysis.perf.command_line import Watched
 from fuselab.errors import NotPermittedError, RigError
-from fuselab.profilers.base import CaptureContext
+from fuselab.profilers.base import CaptureContext, Window
 from fuselab.programs import Program, tool
 from fuselab.system import procfs
 from fuselab.system.process import exit_words
@@ -33,7 +33,7 @@ _STOP_TIMEOUT_S = 120.0
 _LAST_WORDS_S = 5.0
 
 
-class PerfWindow:
+class PerfWindow(Window):
     """perf's control FIFO: `open` and `close` return when perf has acknowledged."""
 
     def __init__(self, control: int, acknowledge: int, log: Path, child: subprocess.Popen[bytes]) -> None:

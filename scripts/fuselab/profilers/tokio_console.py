@@ -10,14 +10,16 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from fuselab.analysis.tokio.tasks import Task, never_woken, read_recordings, task_stacks, write_tasks
 from fuselab.profilers.base import (
     Addition,
     CaptureContext,
-    KindOfTime,
-    ProcessedTable,
+    GivenTable,
     Profiler,
     Reading,
+    Sight,
     Window,
+    columns_of,
 )
 from fuselab.profilers.capture import CaptureFolder
 from fuselab.profilers.console_live import PROMPT, REASON, STATE, asked_at_the_end
@@ -35,24 +37,15 @@ class TokioConsole(Profiler):
     sees = "for each task: polls, busy, scheduled and idle time, wakes"
     blind_to = "what a task does inside a poll, and anything outside the runtime"
     written_by_target = True
-    shows: Mapping[KindOfTime, str] = {
-        "on CPU": "as busy",
-        "blocked in the kernel": "as busy",
-        "awaiting": "as idle",
-    }
-    tables: Mapping[str, ProcessedTable] = {
-        "tasks": ProcessedTable(
+    shows = Sight(on_cpu="as busy", blocked="as busy", awaiting="as idle")
+    tables = (
+        GivenTable(
+            "tasks",
             "tokio tasks and what they waited for; times in ns",
-            {"label": "VARCHAR", "id": "UBIGINT", "spawned_us": "DOUBLE"}
-            | dict.fromkeys(("kind", "name", "location", "function"), "VARCHAR")
-            | dict.fromkeys(
-                ("size_bytes", "polls", "busy_ns", "scheduled_ns", "idle_ns", "total_ns"), "BIGINT"
-            )
-            | dict.fromkeys(("longest_poll_ns", "first_poll_after_ns", "wakes", "self_wakes"), "BIGINT")
-            | {"dropped": "BOOLEAN", "lints": "VARCHAR"},
+            {"label": "VARCHAR", **columns_of(Task), "id": "UBIGINT"},
             TASKS,
-        )
-    }
+        ),
+    )
 
     def environment(self, support: ProfilerSupport) -> Mapping[str, str]:
         return PROMPT
@@ -62,7 +55,6 @@ class TokioConsole(Profiler):
 
     def read(self, capture: CaptureFolder, out: Path) -> Reading:
         from fuselab.analysis.tokio.state import read_state
-        from fuselab.analysis.tokio.tasks import never_woken, read_recordings, task_stacks, write_tasks
 
         recordings = capture.files_of(self.name)
         live = capture.raw(STATE)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fuselab.profilers.base import Addition, Figures, KindOfTime, Part, ProcessedTable, Profiler, Reading
+from fuselab.profilers.base import AccountParts, Addition, Figures, GivenTable, Profiler, Reading, Sight
 from fuselab.profilers.capture import CaptureFolder
 from fuselab.profilers.trace_flame import TraceFlame
 from fuselab.programs import Program
@@ -31,14 +31,11 @@ class TraceChrome(Profiler):
     looks_at = frozenset({"mount", "program"})
     written_by_target = True
     programs = (Program("fuselab-spans", (), "reads traces of spans", needed=False, mend="make setup"),)
-    shows: Mapping[KindOfTime, str] = {
-        "on CPU": "in wall time",
-        "blocked in the kernel": "in wall time",
-        "awaiting": "in wall time",
-    }
-    accounts: Mapping[Part, str] = {"spans": SPANS}
-    tables: Mapping[str, ProcessedTable] = {
-        "spans": ProcessedTable(
+    shows = Sight(on_cpu="in wall time", blocked="in wall time", awaiting="in wall time")
+    account = AccountParts(spans=SPANS)
+    tables = (
+        GivenTable(
+            "spans",
             "every span of the first capture; times in us from the start of its trace",
             dict.fromkeys(("id", "parent", "root"), "BIGINT")
             | dict.fromkeys(("target", "name", "file"), "VARCHAR")
@@ -46,8 +43,8 @@ class TraceChrome(Profiler):
             | dict.fromkeys(("start_us", "dur_us", "self_us"), "DOUBLE")
             | {"depth": "INTEGER", "path": "VARCHAR", "closed": "BOOLEAN", "args": "VARCHAR"},
             SPANS,
-        )
-    }
+        ),
+    )
 
     def read(self, capture: CaptureFolder, out: Path) -> Reading:
         import duckdb

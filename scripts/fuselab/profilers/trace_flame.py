@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
-from fuselab.profilers.base import KindOfTime, Part, Profiler, Reading
+from fuselab.profilers.base import AccountParts, Profiler, Reading, Sight
 from fuselab.profilers.capture import CaptureFolder
 
 FRAMES = "frames.parquet"
@@ -20,8 +19,8 @@ class TraceFlame(Profiler):
     sees = "time a thread spent inside each span"
     blind_to = "time suspended at an await: no thread is inside the span then"
     written_by_target = True
-    shows: Mapping[KindOfTime, str] = {"on CPU": "in poll time", "blocked in the kernel": "in poll time"}
-    accounts: Mapping[Part, str] = {"polled": FRAMES}
+    shows = Sight(on_cpu="in poll time", blocked="in poll time")
+    account = AccountParts(polled=FRAMES)
 
     def read(self, capture: CaptureFolder, out: Path) -> Reading:
         from fuselab.analysis.spans.flame import read_flame, write_frames

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from fuselab import profilers
+from fuselab.profilers.base import columns_of
 from fuselab.records.comparison import Comparison
 from fuselab.records.metrics import Sample
 from fuselab.records.places import Home
@@ -16,7 +16,6 @@ from fuselab.records.places import Home
 _HOME = Home(Path())
 _PLACE = {"variant": "VARCHAR", "workload": "VARCHAR"}
 """First columns of every table that is made for a cell: whose row it is."""
-_TYPES = {"int": "BIGINT", "float": "DOUBLE", "bool": "BOOLEAN"}
 
 
 @dataclass(frozen=True)
@@ -41,14 +40,9 @@ class Query:
 def _given() -> Iterator[tuple[str, SqlTable]]:
     """What profilers give to SQL."""
     for name, profiler in profilers.REGISTRY.items():
-        for table, given in profiler.tables.items():
-            pattern = str(_HOME.processed("*", "*", name) / given.file)
-            yield table, SqlTable(given.about, {**_PLACE, **given.columns}, pattern, name)
-
-
-def _columns(row: type[Any]) -> dict[str, str]:
-    """Of a CSV whose rows are of the dataclass `row`."""
-    return {field.name: _TYPES.get(str(field.type).split()[0], "VARCHAR") for field in fields(row)}
+        for table in profiler.tables:
+            pattern = str(_HOME.processed("*", "*", name) / table.file)
+            yield table.name, SqlTable(table.about, {**_PLACE, **table.columns}, pattern, name)
 
 
 TABLES: Mapping[str, SqlTable] = {
@@ -58,8 +52,8 @@ TABLES: Mapping[str, SqlTable] = {
         _PLACE | {"profiler": "VARCHAR", "stack": "VARCHAR", "value": "BIGINT"},
         str(_HOME.processed("*", "*", "*") / "folded.txt"),
     ),
-    "metrics": SqlTable("every figure of every timed run", _columns(Sample), str(_HOME.metrics)),
-    "comparisons": SqlTable("the verdicts", _columns(Comparison), str(_HOME.comparisons)),
+    "metrics": SqlTable("every figure of every timed run", columns_of(Sample), str(_HOME.metrics)),
+    "comparisons": SqlTable("the verdicts", columns_of(Comparison), str(_HOME.comparisons)),
 }
 
 

@@ -9,7 +9,7 @@ from functools import partial
 import pandas as pd
 
 from fuselab import profilers
-from fuselab.profilers.base import KINDS_OF_TIME, Profiler
+from fuselab.profilers.base import AccountParts
 from fuselab.report import tables, words
 from fuselab.report.context import BlindSpotView, Cell, Column, Table
 from fuselab.report.embed import Draws, data_link, in_both_widths
@@ -101,22 +101,25 @@ def _table(key: str, variant: str, table: pd.DataFrame) -> Table:
     return replace(made, more=" ".join(filter(None, (made.more, _EXCEEDED)))) if exceeded else made
 
 
+_KINDS_OF_TIME = {
+    "on_cpu": "on CPU", "blocked": "blocked in the kernel", "awaiting": "awaiting", "fuse": "FUSE queue and kernel"
+}  # fmt: skip
+"""As `Sight` has them -> in words."""
+
+
 def sight(results: Results) -> Table | None:
     """Which profiler of this experiment sees which kind of time: those that the account is made from first."""
-    asked = [profilers.REGISTRY[p.name] for p in results.plan.profilers if p.name in profilers.REGISTRY]
-    looking = sorted((p for p in asked if p.shows), key=_place)
+    asked = {plan.name for plan in results.plan.profilers}
+    looking = [(name, p) for name, p in profilers.REGISTRY.items() if name in asked and p.shows]
+    looking.sort(key=lambda each: each[1].account == AccountParts())
     if not looking:
         return None
     rows = tuple(
-        (Cell(kind, strong=True), *(Cell(profiler.shows.get(kind, "no")) for profiler in looking))
-        for kind in KINDS_OF_TIME
+        (Cell(said, strong=True), *(Cell(getattr(profiler.shows, kind)) for _, profiler in looking))
+        for kind, said in _KINDS_OF_TIME.items()
     )
-    columns = (Column("kind of time"), *(Column(profiler.name) for profiler in looking))
+    columns = (Column("kind of time"), *(Column(name) for name, _ in looking))
     return Table("sight", "Which profiler sees which kind of time.", columns, rows)
-
-
-def _place(profiler: Profiler) -> tuple[bool, int]:
-    return not profiler.accounts, list(profilers.REGISTRY).index(profiler.name)
 
 
 def recorders() -> str:
