@@ -17,7 +17,7 @@ from fuselab.checksums import write_sums
 from fuselab.errors import BuildError
 from fuselab.files import sha256, write_json
 from fuselab.records.build import BuildRecord
-from fuselab.records.places import BUILD
+from fuselab.records.places import BUILD, WORKTREE
 from fuselab.targets.model import Build, CargoBuild, CommandBuild, Installed, NoBuild
 
 
@@ -89,7 +89,7 @@ def _record(request: BuildRequest, build: CargoBuild | CommandBuild, made: Made,
     shutil.copy2(made.program, binary)
     state = source.state(build, request.rev)
     if state.diff:
-        (out / "worktree.diff").write_text(state.diff)
+        (out / WORKTREE).write_text(state.diff)
     return BuildRecord(
         target=request.target,
         build=request.name,

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from fuselab.checksums import write_sums
+from fuselab.records.places import Home
 from fuselab.records.plan import PlanFile
 from fuselab.records.summary import Summary
 
@@ -48,6 +49,6 @@ def read_nights(folders: Iterable[Path]) -> tuple[tuple[Night, ...], tuple[str, 
 
 
 def _read(folder: Path) -> Night:
-    plan = msgspec.json.decode((folder / "plan.json").read_bytes(), type=PlanFile)
-    summary = msgspec.json.decode((folder / "summary.json").read_bytes(), type=Summary)
+    plan = msgspec.json.decode(Home(folder).plan.read_bytes(), type=PlanFile)
+    summary = msgspec.json.decode(Home(folder).summary.read_bytes(), type=Summary)
     return Night(folder.name, plan, summary)

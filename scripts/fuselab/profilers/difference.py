@@ -13,7 +13,7 @@ from fuselab.files import write_json
 from fuselab.profilers.processing import MANGLING
 from fuselab.programs import tool
 from fuselab.records.derived import DifferenceNote
-from fuselab.records.places import DIFF, MOVERS
+from fuselab.records.places import DIFF, DIFF_FLAMEGRAPH, DIFF_FOLDED, FOLDED, MOVERS
 from fuselab.records.profile import Profile, read_profile
 
 
@@ -41,7 +41,7 @@ def _compare(baseline: Path, variant: Path, sides: Sequence[Profile], out: Path)
         [read_folded(path, after.unit) for path in sorted(folder.glob("folded.[0-9]*.txt"))]
         for folder in (baseline, variant)
     ]
-    whole = [read_folded(folder / "folded.txt", after.unit) for folder in (baseline, variant)]
+    whole = [read_folded(folder / FOLDED, after.unit) for folder in (baseline, variant)]
     names, remark = _common_names(sides, whole)
     captured = [[renamed(folded, names) for folded in side] for side in captured]
     whole = [renamed(folded, names) for folded in whole]
@@ -61,7 +61,9 @@ def _compare(baseline: Path, variant: Path, sides: Sequence[Profile], out: Path)
     picture = Picture(
         title=f"{profiler.title}: {variants[1]} against {variants[0]}", subtitle="red: more, blue: less"
     )
-    difference(tool("inferno-flamegraph"), whole[0], whole[1], out / "diff.folded", out / "diff.svg", picture)
+    difference(
+        tool("inferno-flamegraph"), whole[0], whole[1], out / DIFF_FOLDED, out / DIFF_FLAMEGRAPH, picture
+    )
     return f"{note} {remark}".strip()
 
 

@@ -22,6 +22,7 @@ from fuselab.profilers.notes import said_once
 from fuselab.profilers.observing import observed_figures, observer_notes
 from fuselab.profilers.perf_session import PERF
 from fuselab.programs import tool
+from fuselab.records.places import FLAMEGRAPH, FOLDED, TABLE
 from fuselab.records.profile import Profile, Status
 
 MANGLING = "rust_mangling"
@@ -44,7 +45,7 @@ def process_captures(profiler: Profiler, captures: Sequence[CaptureFolder], out:
         subtitle = f"{len(sides)} capture(s), {whole.total:,} {profiler.unit}"
         nothing = () if whole else tuple(filter(None, (reading.nothing for reading in readings)))[:1]
         if not nothing:
-            draw(whole, out / "flamegraph.svg", Picture(title=profiler.title, subtitle=subtitle))
+            draw(whole, out / FLAMEGRAPH, Picture(title=profiler.title, subtitle=subtitle))
         for path in out.glob(captures[0].numbered("*.*")):
             (out / captures[0].plain(path.name)).hardlink_to(path)
         added = profiler.add(captures, readings, out)
@@ -54,9 +55,9 @@ def process_captures(profiler: Profiler, captures: Sequence[CaptureFolder], out:
         status: Status = "unavailable" if unavailable else "refused"
         return without_picture(profiler, len(captures), error.reason, error.fix, status)
     for capture, side in zip(captures, sides, strict=True):
-        write_folded(out / capture.numbered("folded.txt"), side)
-    write_folded(out / "folded.txt", whole)
-    pq.write_table(_function_table(whole) if added.table is None else added.table, out / "table.parquet")
+        write_folded(out / capture.numbered(FOLDED), side)
+    write_folded(out / FOLDED, whole)
+    pq.write_table(_function_table(whole) if added.table is None else added.table, out / TABLE)
     caveats = (*said_once([reading.notes for reading in readings]), *observer_notes(captures), *added.notes)
     return Profile(
         profiler=profiler.name,

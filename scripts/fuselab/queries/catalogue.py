@@ -11,7 +11,7 @@ from fuselab import profilers
 from fuselab.profilers.base import columns_of
 from fuselab.records.comparison import Comparison
 from fuselab.records.metrics import Sample
-from fuselab.records.places import Home
+from fuselab.records.places import FOLDED, Home
 
 _HOME = Home(Path())
 _PLACE = {"variant": "VARCHAR", "workload": "VARCHAR"}
@@ -50,7 +50,7 @@ TABLES: Mapping[str, SqlTable] = {
     "stacks": SqlTable(
         "the folded stacks of every profiler, each in its own unit",
         _PLACE | {"profiler": "VARCHAR", "stack": "VARCHAR", "value": "BIGINT"},
-        str(_HOME.processed("*", "*", "*") / "folded.txt"),
+        str(_HOME.processed("*", "*", "*") / FOLDED),
     ),
     "metrics": SqlTable("every figure of every timed run", columns_of(Sample), str(_HOME.metrics)),
     "comparisons": SqlTable("the verdicts", columns_of(Comparison), str(_HOME.comparisons)),

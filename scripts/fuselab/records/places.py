@@ -19,6 +19,13 @@ BUILD = "build.json"
 PROFILE = "profile.json"
 DIFF = "diff.json"
 MOVERS = "movers.csv"
+FOLDED = "folded.txt"
+FLAMEGRAPH = "flamegraph.svg"
+TABLE = "table.parquet"
+DIFF_FOLDED = "diff.folded"
+DIFF_FLAMEGRAPH = "diff.svg"
+WORKTREE = "worktree.diff"
+"""Beside BUILD: what the source of a build had that no commit has."""
 
 
 def numbered(number: int) -> str:

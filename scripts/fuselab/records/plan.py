@@ -38,6 +38,11 @@ class VariantPlan:
     """Hash of how it is mounted in timed runs, whatever its program is: what history may not compare across."""
 
     @property
+    def timed_build(self) -> str:
+        """`<target>/<build>` of timed runs; empty for an installed program."""
+        return self.builds.get("none", "")
+
+    @property
     def own(self) -> Mapping[str, Mapping[str, str]]:
         """By kind of load: what it changes of loads of that kind."""
         return {"fio": self.fio} if self.fio else {}

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from fuselab.errors import UnreadableError
 from fuselab.files import read_json, write_atomically
+from fuselab.records.places import Home
 from fuselab.records.summary import Summary
 from fuselab.report import origin
 from fuselab.report.context import VerdictView
@@ -58,7 +59,8 @@ def write_overview(
 
 
 def _card(results: Path, name: str, out: Path) -> Card:
-    href, history = (_href(results / name / page, out) for page in ("report.html", "history.html"))
+    home = Home(results / name)
+    href, history = (_href(page, out) for page in (home.report, home.history_page))
     try:
         found = Results(find(results, Path("experiments") / f"{name}.yaml", name))
         views, _ = verdicts.verdict_views(found)
@@ -66,10 +68,10 @@ def _card(results: Path, name: str, out: Path) -> Card:
             name,
             found.plan.title,
             href,
-            _lead(found, _summary(results / name / "summary.json")),
+            _lead(found, _summary(home.summary)),
             verdicts.alarms(found),
             views,
-            history=history if (results / name / "history.html").is_file() else None,
+            history=history if home.history_page.is_file() else None,
         )
     except (OSError, ValueError, KeyError) as error:
         # An old report stays readable when its files have gone or changed their form.

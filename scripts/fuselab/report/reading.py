@@ -13,7 +13,7 @@ from fuselab.records.build import BuildRecord
 from fuselab.records.comparison import Comparison, CostComparison
 from fuselab.records.derived import AccountWords, DifferenceNote, QueryAnswer
 from fuselab.records.metrics import Sample
-from fuselab.records.places import MOVERS
+from fuselab.records.places import DIFF_FLAMEGRAPH, MOVERS
 from fuselab.records.plan import PlanFile
 from fuselab.records.profile import Profile
 from fuselab.records.run import RunRecord
@@ -32,7 +32,7 @@ class Diff:
     @property
     def picture(self) -> Path:
         """There unless a side has no stack."""
-        return self.folder / "diff.svg"
+        return self.folder / DIFF_FLAMEGRAPH
 
     @property
     def movers(self) -> Path:
@@ -106,6 +106,12 @@ class Results:
     @cached_property
     def builds(self) -> tuple[BuildRecord, ...]:
         return tuple(read_json(path, BuildRecord) for path in self.inputs.builds)
+
+    @cached_property
+    def timed_builds(self) -> Mapping[str, BuildRecord]:
+        """By variant, of those whose program was built here."""
+        builds = {f"{build.target}/{build.build}": build for build in self.builds}
+        return {v.name: builds[v.timed_build] for v in self.plan.variants if v.timed_build in builds}
 
     @cached_property
     def runs(self) -> tuple[Run, ...]:

@@ -38,22 +38,18 @@ def summarise(results: Results) -> Summary:
 
 
 def _variants(results: Results) -> tuple[SummaryVariant, ...]:
-    builds = {f"{build.target}/{build.build}": build for build in results.builds}
     programs = {run.record.variant: run.record.binary_sha256 or "" for run in results.runs}
-    found = []
-    for variant in results.plan.variants:
-        folder = variant.builds.get("none", "")
-        build = builds.get(folder)
-        found.append(
-            SummaryVariant(
-                name=variant.name,
-                build=folder,
-                revision=(build.revision or "") if build else "",
-                dirty=build.dirty if build else False,
-                sha256=programs.get(variant.name, ""),
-            )
+    builds = results.timed_builds
+    return tuple(
+        SummaryVariant(
+            name=variant.name,
+            build=variant.timed_build,
+            revision=(build.revision or "") if (build := builds.get(variant.name)) else "",
+            dirty=build.dirty if build else False,
+            sha256=programs.get(variant.name, ""),
         )
-    return tuple(found)
+        for variant in results.plan.variants
+    )
 
 
 def write_summary(inputs: ReportInputs, markdown: Path, json: Path) -> None:

@@ -27,6 +27,7 @@ _CHANGES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 _TICKS = (*_CHANGES, 1.0, 1.05, 1.1, 1.2, 1.35, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 
 
+@matplotlib.rc_context(RC)
 def ratios(
     name: str,
     rows: Sequence[tuple[str, Comparison]],
@@ -42,27 +43,24 @@ def ratios(
     """
     shown = [(label, row) for label, row in rows if row.has_interval]
     low, high = _ratio_range([row for _, row in shown], threshold)
-    with matplotlib.rc_context(RC):
-        groups = [(better, [r for r in shown if r[1].better == better]) for better in ("higher", "lower")]
-        groups = [group for group in groups if group[1]]
-        place = _beside if width_in > NARROW_IN else _above
-        pitch_in = 0.3 if place is _beside else 0.42
-        made, axes = figure(width_in, 0.5 + pitch_in * (len(shown) + len(groups)))
-        axes.set(xscale="log", xlim=(low, high))
-        axes.axvspan(
-            max(low, 1 - threshold), min(high, 1 + threshold), ymax=0.99, color=palette.BAND.light, lw=0
-        )
-        axes.axvline(1, ymax=0.99, color=palette.MUTED.light, lw=0.9)
-        y = 0
-        for better, group in groups:
-            _ratio_heading(axes, y, better)
-            for label, row in group:
-                y += 1
-                mark_y = place(axes, y, label, words.estimate(*row.interval), width_in)
-                _ratio_mark(axes, mark_y, row, variants.get(row.variant, 1))
+    groups = [(better, [r for r in shown if r[1].better == better]) for better in ("higher", "lower")]
+    groups = [group for group in groups if group[1]]
+    place = _beside if width_in > NARROW_IN else _above
+    pitch_in = 0.3 if place is _beside else 0.42
+    made, axes = figure(width_in, 0.5 + pitch_in * (len(shown) + len(groups)))
+    axes.set(xscale="log", xlim=(low, high))
+    axes.axvspan(max(low, 1 - threshold), min(high, 1 + threshold), ymax=0.99, color=palette.BAND.light, lw=0)
+    axes.axvline(1, ymax=0.99, color=palette.MUTED.light, lw=0.9)
+    y = 0
+    for better, group in groups:
+        _ratio_heading(axes, y, better)
+        for label, row in group:
             y += 1
-        axes.set_ylim(y - 0.4, -0.5)
-        _ratio_axis(axes, low, high, width_in - (3.9 if place is _beside else 0))
+            mark_y = place(axes, y, label, words.estimate(*row.interval), width_in)
+            _ratio_mark(axes, mark_y, row, variants.get(row.variant, 1))
+        y += 1
+    axes.set_ylim(y - 0.4, -0.5)
+    _ratio_axis(axes, low, high, width_in - (3.9 if place is _beside else 0))
     data = pd.DataFrame([row for _, row in shown], columns=list(_DATA))
     alt = f"Ratios with intervals for {words.plural(len(shown), 'comparison')}: " + "; ".join(
         f"{label} {words.estimate(*row.interval)}" for label, row in shown

@@ -45,68 +45,68 @@ _LATENCY = (
 )
 
 
+@matplotlib.rc_context(RC)
 def paired(name: str, values: pd.DataFrame, variants: Places, noun: str) -> Drawing:
     """One mark per timed run by variant; a line joins the runs of one block. `values`: block, variant, value, unit."""
-    with matplotlib.rc_context(RC):
-        made, axes = figure(NARROW_IN, 2.9)
-        shown, unit = scaled(values)
-        names = present(variants, values)
-        wide = shown.pivot(index="block", columns="variant", values="value")[names]
-        axes.plot(range(len(names)), wide.T.to_numpy(), color=palette.LINE.light, lw=0.9, zorder=1)
-        for i, name_of in enumerate(names):
-            axes.plot(
-                [i] * len(wide), wide[name_of], markers(variants)[name_of], ms=4.2, ls="none",
-                mfc=colours(variants)[name_of], mec=palette.PAPER.light, mew=0.5,
-            )  # fmt: skip
-        labels = [short(each, 26 // len(names) + 4) for each in names]
-        tilted: dict[str, Any] = {"rotation": 30, "ha": "right"} if len(names) > 4 else {}
-        axes.set_xticks(range(len(names)), labels, **tilted)
-        axes.set_xlim(-0.5, len(names) - 0.5)
-        value_axis(axes, unit, noun)
-        axes.set_xlabel("")
-        alt = f"{noun} of every timed run by variant, in {unit}; lines join the runs of one block."
-        return Drawing(name, made, values, alt, _PAIRED)
+    made, axes = figure(NARROW_IN, 2.9)
+    shown, unit = scaled(values)
+    names = present(variants, values)
+    wide = shown.pivot(index="block", columns="variant", values="value")[names]
+    axes.plot(range(len(names)), wide.T.to_numpy(), color=palette.LINE.light, lw=0.9, zorder=1)
+    for i, name_of in enumerate(names):
+        axes.plot(
+            [i] * len(wide), wide[name_of], markers(variants)[name_of], ms=4.2, ls="none",
+            mfc=colours(variants)[name_of], mec=palette.PAPER.light, mew=0.5,
+        )  # fmt: skip
+    labels = [short(each, 26 // len(names) + 4) for each in names]
+    tilted: dict[str, Any] = {"rotation": 30, "ha": "right"} if len(names) > 4 else {}
+    axes.set_xticks(range(len(names)), labels, **tilted)
+    axes.set_xlim(-0.5, len(names) - 0.5)
+    value_axis(axes, unit, noun)
+    axes.set_xlabel("")
+    alt = f"{noun} of every timed run by variant, in {unit}; lines join the runs of one block."
+    return Drawing(name, made, values, alt, _PAIRED)
 
 
+@matplotlib.rc_context(RC)
 def over_blocks(name: str, values: pd.DataFrame, variants: Places, noun: str) -> Drawing:
     """The same runs in the order of their blocks, so that drift shows."""
-    with matplotlib.rc_context(RC):
-        made, axes = figure(NARROW_IN, 2.9)
-        shown, unit = scaled(values)
-        names = present(variants, values)
-        sns.lineplot(
-            shown, x="block", y="value", hue="variant", style="variant", hue_order=names, style_order=names,
-            palette=colours(variants), markers=markers(variants), dashes=False, lw=1.2, ms=5, mec=palette.PAPER.light,
-            estimator=None, ax=axes,
-        )  # fmt: skip
-        value_axis(axes, unit, noun)
-        axes.set_xlabel("block, in order of time")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
-        legend(axes, len(names))
-        alt = f"{noun} of every timed run over the blocks in order of time, in {unit}, one line per variant."
-        return Drawing(name, made, values, alt, _IN_ORDER)
+    made, axes = figure(NARROW_IN, 2.9)
+    shown, unit = scaled(values)
+    names = present(variants, values)
+    sns.lineplot(
+        shown, x="block", y="value", hue="variant", style="variant", hue_order=names, style_order=names,
+        palette=colours(variants), markers=markers(variants), dashes=False, lw=1.2, ms=5, mec=palette.PAPER.light,
+        estimator=None, ax=axes,
+    )  # fmt: skip
+    value_axis(axes, unit, noun)
+    axes.set_xlabel("block, in order of time")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
+    legend(axes, len(names))
+    alt = f"{noun} of every timed run over the blocks in order of time, in {unit}, one line per variant."
+    return Drawing(name, made, values, alt, _IN_ORDER)
 
 
+@matplotlib.rc_context(RC)
 def percentiles(name: str, curves: pd.DataFrame, variants: Places, noun: str) -> Drawing:
     """Latency by percentile, one thin line per run. `curves`: variant, block, percentile, latency_ns."""
-    with matplotlib.rc_context(RC):
-        made, axes = figure(NARROW_IN, 3.0)
-        shown = curves.assign(beyond=1 / (1 - curves["percentile"] / 100), value=curves["latency_ns"])
-        shown["run"] = shown["variant"] + shown["block"].astype(str)
-        names = present(variants, curves)
-        sns.lineplot(
-            shown, x="beyond", y="value", hue="variant", hue_order=names, palette=colours(variants), units="run",
-            estimator=None, lw=0.9, alpha=0.55, ax=axes,
-        )  # fmt: skip
-        axes.set(xscale="log", yscale="log", xlabel="percentile", ylabel="", title=f"{noun} latency")
-        ticks = [(2, "50"), (10, "90"), (100, "99"), (1000, "99.9"), (10_000, "99.99")]
-        ticks = [tick for tick in ticks if tick[0] <= shown["beyond"].max() * 1.01]
-        axes.set_xticks([t for t, _ in ticks], [label for _, label in ticks])
-        axes.xaxis.set_minor_locator(NullLocator())
-        _label_durations(axes)
-        legend(axes, len(names))
-        alt = f"{noun} latency by percentile, one line per timed run, coloured by variant."
-        return Drawing(name, made, curves, alt, _LATENCY)
+    made, axes = figure(NARROW_IN, 3.0)
+    shown = curves.assign(beyond=1 / (1 - curves["percentile"] / 100), value=curves["latency_ns"])
+    shown["run"] = shown["variant"] + shown["block"].astype(str)
+    names = present(variants, curves)
+    sns.lineplot(
+        shown, x="beyond", y="value", hue="variant", hue_order=names, palette=colours(variants), units="run",
+        estimator=None, lw=0.9, alpha=0.55, ax=axes,
+    )  # fmt: skip
+    axes.set(xscale="log", yscale="log", xlabel="percentile", ylabel="", title=f"{noun} latency")
+    ticks = [(2, "50"), (10, "90"), (100, "99"), (1000, "99.9"), (10_000, "99.99")]
+    ticks = [tick for tick in ticks if tick[0] <= shown["beyond"].max() * 1.01]
+    axes.set_xticks([t for t, _ in ticks], [label for _, label in ticks])
+    axes.xaxis.set_minor_locator(NullLocator())
+    _label_durations(axes)
+    legend(axes, len(names))
+    alt = f"{noun} latency by percentile, one line per timed run, coloured by variant."
+    return Drawing(name, made, curves, alt, _LATENCY)
 
 
 def _label_durations(axes: Axes) -> None:
@@ -129,6 +129,7 @@ def _duration(ns: float, _: int) -> str:
     return f"{ns / divisor:g}{words.NBSP}{unit}"
 
 
+@matplotlib.rc_context(RC)
 def over_time(
     name: str, series: pd.DataFrame, variants: Places, noun: str, unit: str, since: str, caption: str
 ) -> Drawing:
@@ -136,21 +137,18 @@ def over_time(
 
     `since` says what happened at 0 s.
     """
-    with matplotlib.rc_context(RC):
-        made, axes = figure(NARROW_IN, 3.0)
-        divisor, shown_unit = words.scale_for(unit, float(series["value"].median()))
-        shown = series.assign(
-            value=series["value"] / divisor, line=series["variant"] + series["run"].astype(str)
-        )
-        names = present(variants, series)
-        alone = len(set(shown["line"])) <= len(names)
-        sparse = len(shown) <= _SPARSE * len(set(shown["line"]))
-        sns.lineplot(
-            shown, x="time_s", y="value", hue="variant", hue_order=names, palette=colours(variants), units="line",
-            estimator=None, lw=1.5 if alone else 0.9, alpha=1 if alone else 0.55, ax=axes,
-            marker="o" if sparse else None, ms=3, mec=palette.PAPER.light, mew=0.3,
-        )  # fmt: skip
-        axes.set(xlabel=f"time since {since} [s]", ylabel="", title=f"{noun} [{shown_unit}]", ylim=(0, None))
-        legend(axes, len(names))
-        alt = f"{noun} in {shown_unit} over the seconds since {since}, one line per run, coloured by variant."
-        return Drawing(name, made, series, alt, caption)
+    made, axes = figure(NARROW_IN, 3.0)
+    divisor, shown_unit = words.scale_for(unit, float(series["value"].median()))
+    shown = series.assign(value=series["value"] / divisor, line=series["variant"] + series["run"].astype(str))
+    names = present(variants, series)
+    alone = len(set(shown["line"])) <= len(names)
+    sparse = len(shown) <= _SPARSE * len(set(shown["line"]))
+    sns.lineplot(
+        shown, x="time_s", y="value", hue="variant", hue_order=names, palette=colours(variants), units="line",
+        estimator=None, lw=1.5 if alone else 0.9, alpha=1 if alone else 0.55, ax=axes,
+        marker="o" if sparse else None, ms=3, mec=palette.PAPER.light, mew=0.3,
+    )  # fmt: skip
+    axes.set(xlabel=f"time since {since} [s]", ylabel="", title=f"{noun} [{shown_unit}]", ylim=(0, None))
+    legend(axes, len(names))
+    alt = f"{noun} in {shown_unit} over the seconds since {since}, one line per run, coloured by variant."
+    return Drawing(name, made, series, alt, caption)

@@ -68,6 +68,7 @@ def bars(spans: pd.DataFrame) -> Bars:
     return Bars(widths, lengths, capped, bool(awaiting.notna().any()))
 
 
+@matplotlib.rc_context(RC)
 def blind_spots(name: str, title: str, spans: pd.DataFrame, longest_ns: float, width_in: float) -> Drawing:
     """Wall time of each operation, stacked by what the time was.
 
@@ -84,33 +85,29 @@ def blind_spots(name: str, title: str, spans: pd.DataFrame, longest_ns: float, w
         short(str(operation), 24) + (f" {MARK}" if capped else "")
         for operation, capped in zip(spans["name"], shown.capped, strict=True)
     ]
-    with matplotlib.rc_context(RC):
-        made, axes = figure(width_in, 0.75 + 0.32 * len(spans) + (0.7 if width_in == NARROW_IN else 0.5))
-        divisor, unit = words.scale_for("ns", longest_ns)
-        left = shown.lengths * 0
-        for column, label, colour in parts:
-            width = shown.widths[column] / divisor
-            axes.barh(range(len(spans)), width, left=left, height=0.66, color=colour.light, label=label)
-            left = left + width
-        axes.set_yticks(range(len(spans)), labels)
-        axes.yaxis.set_tick_params(length=0, labelcolor=palette.INK.light)
-        axes.invert_yaxis()
-        axes.set(
-            xlabel=f"self time in the whole run [{unit}]", xlim=(0, longest_ns / divisor * 1.02), title=title
-        )
-        axes.grid(visible=True, axis="x")
-        axes.grid(visible=False, axis="y")
-        made.legend(
-            loc="outside upper left", ncols=2 if width_in == NARROW_IN else len(parts), handlelength=1
-        )
-        alt = f"{title}: self time by operation, stacked: " + "; ".join(
-            f"{label} {words.quantity(length, 'ns')}"
-            for label, length in zip(labels, shown.lengths, strict=True)
-        )
-        caption = _CAPTION if shown.polled else _UNTOLD
-        if shown.capped.any():
-            caption = f"{caption} {_CAPPED.format(mark=MARK)}"
-        return Drawing(name, made, _data(spans, shown), alt, caption)
+    made, axes = figure(width_in, 0.75 + 0.32 * len(spans) + (0.7 if width_in == NARROW_IN else 0.5))
+    divisor, unit = words.scale_for("ns", longest_ns)
+    left = shown.lengths * 0
+    for column, label, colour in parts:
+        width = shown.widths[column] / divisor
+        axes.barh(range(len(spans)), width, left=left, height=0.66, color=colour.light, label=label)
+        left = left + width
+    axes.set_yticks(range(len(spans)), labels)
+    axes.yaxis.set_tick_params(length=0, labelcolor=palette.INK.light)
+    axes.invert_yaxis()
+    axes.set(
+        xlabel=f"self time in the whole run [{unit}]", xlim=(0, longest_ns / divisor * 1.02), title=title
+    )
+    axes.grid(visible=True, axis="x")
+    axes.grid(visible=False, axis="y")
+    made.legend(loc="outside upper left", ncols=2 if width_in == NARROW_IN else len(parts), handlelength=1)
+    alt = f"{title}: self time by operation, stacked: " + "; ".join(
+        f"{label} {words.quantity(length, 'ns')}" for label, length in zip(labels, shown.lengths, strict=True)
+    )
+    caption = _CAPTION if shown.polled else _UNTOLD
+    if shown.capped.any():
+        caption = f"{caption} {_CAPPED.format(mark=MARK)}"
+    return Drawing(name, made, _data(spans, shown), alt, caption)
 
 
 def _data(spans: pd.DataFrame, shown: Bars) -> pd.DataFrame:

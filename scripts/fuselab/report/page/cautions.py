@@ -39,14 +39,16 @@ def cautions(results: Results) -> Iterator[str]:
 
 def _same_programs(results: Results) -> list[Contrast]:
     """Contrasts of two builds, each with a name of its own, that made the same bytes."""
-    sums = {f"{build.target}/{build.build}": build.sha256 for build in results.builds}
-    timed = {variant.name: variant.builds.get("none") for variant in results.plan.variants}
-
-    def same(contrast: Contrast) -> bool:
-        one, two = timed.get(contrast.baseline), timed.get(contrast.variant)
-        return bool(one and two and one != two and sums.get(one) and sums.get(one) == sums.get(two))
-
-    return [contrast for contrast in results.plan.contrasts if same(contrast)]
+    builds = results.timed_builds
+    return [
+        contrast
+        for contrast in results.plan.contrasts
+        if (one := builds.get(contrast.baseline))
+        and (two := builds.get(contrast.variant))
+        and one is not two
+        and one.sha256
+        and one.sha256 == two.sha256
+    ]
 
 
 def _mixed(results: Results) -> list[str]:

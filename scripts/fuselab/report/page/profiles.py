@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from fuselab.records.places import DIFF_FOLDED, FLAMEGRAPH, FOLDED, TABLE
 from fuselab.records.plan import Contrast, ProfilerPlan
 from fuselab.records.profile import Profile
 from fuselab.report import tables, words
@@ -113,14 +114,14 @@ def _side(
     if profile.status in ("refused", "unavailable"):
         return Tab(key, variant, badge, (), "; ".join(profile.notes) or "no reason was recorded", profile.fix)
     seen = _FLAMEGRAPH.format(unit=profile.unit)
-    main = folder / "flamegraph.svg"
+    main = folder / FLAMEGRAPH
     others = [(folder / file, f"{title}: {variant}") for title, file in profile.pictures.items()]
     return Tab(
         key=key,
         label=variant,
         badge=badge,
         pictures=(
-            *_picture(carrier, main, f"{plan.title}: {variant}", seen, folder / "folded.txt"),
+            *_picture(carrier, main, f"{plan.title}: {variant}", seen, folder / FOLDED),
             *(picture for path, title in others for picture in _picture(carrier, path, title, seen)),
         ),
         fix=profile.fix,
@@ -166,7 +167,7 @@ def _figure(name: str, value: float | int | str) -> tuple[str, str]:
 
 
 def _tables(carrier: Carrier, key: str, processed: Processed) -> list[Table]:
-    named = {"": "table.parquet"} | dict(processed.profile.tables)
+    named = {"": TABLE} | dict(processed.profile.tables)
     found = []
     for i, (title, file) in enumerate(named.items()):
         path = processed.folder / file
@@ -210,7 +211,7 @@ def _difference(
     if diff is None:
         return None
     label = f"{contrast.variant} − {contrast.baseline}"
-    seen, data = _DIFFERENCE.format(**vars(contrast)), diff.folder / "diff.folded"
+    seen, data = _DIFFERENCE.format(**vars(contrast)), diff.folder / DIFF_FOLDED
     pictures = tuple(_picture(carrier, diff.picture, f"{plan.title}: {label}", seen, data))
     movers = (
         [_movers(carrier, f"{key}-movers", plan.unit, diff.movers, contrast)] if diff.movers.is_file() else []

@@ -58,7 +58,7 @@ def _variants(plan: PlanFile) -> Table:
             "target": variant.target,
             "backend": variant.backend,
             "revision": variant.rev[:12],
-            "build": variant.builds.get("none", "none"),
+            "build": variant.timed_build or "none",
             "mount options": _settings(variant.options),
             "environment": _settings(variant.env),
             "fio options": _settings(variant.fio),

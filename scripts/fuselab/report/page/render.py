@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from fuselab.files import write_atomically
+from fuselab.records import places
+from fuselab.records.places import Home
 from fuselab.report import counts, origin, words
 from fuselab.report.context import FigureView, Link, Page, Section
 from fuselab.report.embed import Carrier, Draws, in_both_widths
@@ -38,7 +40,7 @@ def page(inputs: ReportInputs, out: Path) -> Page:
     views = profiles.profilers(results, carrier)
     judged, shared = verdicts.verdict_views(results)
     spots = blindspots.blind_spots(results)
-    nights = inputs.folder / "history.html"
+    nights = Home(inputs.folder).history_page
     return Page(
         name=plan.experiment,
         title=plan.title,
@@ -64,7 +66,7 @@ def page(inputs: ReportInputs, out: Path) -> Page:
         provenance=provenance.provenance(results, carrier),
         sections=tuple(Section(key, title) for key, title in _SECTIONS if key != "time" or spots or views),
         embeds=carrier.embeds,
-        overview=Link(carrier.href(inputs.folder.parent / "report.html"), "All experiments"),
+        overview=Link(carrier.href(places.Results(inputs.folder.parents[1]).report), "All experiments"),
     )
 
 

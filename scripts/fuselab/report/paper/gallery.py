@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fuselab.programs import tool
+from fuselab.records.places import DIFF_FLAMEGRAPH, DIFF_FOLDED, FLAMEGRAPH, FOLDED
 from fuselab.report.figures.base import WIDE_IN
 from fuselab.report.figures.drawing import Drawing
 from fuselab.report.page import blindspots, costs, distributions, over_time, ratios
@@ -45,23 +46,23 @@ def pictures(results: Results) -> Iterator[PictureFile]:
     for profiler in results.plan.profilers:
         for (variant, workload, name), processed in results.profiles.items():
             if name == profiler.name:
-                files = {profiler.title: "flamegraph.svg"} | dict(processed.profile.pictures)
+                files = {profiler.title: FLAMEGRAPH} | dict(processed.profile.pictures)
                 for title, file in files.items():
                     place = f"flamegraphs/{variant}.{workload}.{name}.{Path(file).stem}"
                     said = f"{title}: {variant}, {workload}"
-                    yield from _present(place, said, processed.folder / file, processed.folder / "folded.txt")
+                    yield from _present(place, said, processed.folder / file, processed.folder / FOLDED)
         for (contrast, workload, name), diff in results.diffs.items():
             if name == profiler.name:
                 place, said = (
                     f"flamegraphs/{contrast}.{workload}.{name}",
                     f"{profiler.title}: {contrast}, {workload}",
                 )
-                yield from _present(place, said, diff.picture, diff.folder / "diff.folded")
+                yield from _present(place, said, diff.picture, diff.folder / DIFF_FOLDED)
 
 
 def _present(place: str, title: str, svg: Path, stacks: Path) -> Iterator[PictureFile]:
     if svg.is_file():
-        drawn = stacks if svg.name in ("flamegraph.svg", "diff.svg") and stacks.is_file() else None
+        drawn = stacks if svg.name in (FLAMEGRAPH, DIFF_FLAMEGRAPH) and stacks.is_file() else None
         yield PictureFile(place, title, svg, drawn)
 
 

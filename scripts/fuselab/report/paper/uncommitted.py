@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Literal
 
 from fuselab import foreign
+from fuselab.records.places import WORKTREE
 
 Wanted = Literal["safe", "all", "none"]
 """Which changes go into a bundle: those without anything that looks like a secret, all, none."""
 CHOICES: tuple[Wanted, ...] = ("safe", "all", "none")
-FILE = "worktree.diff"
 
 _FILE_NAME = re.compile(
     r"(?:^|/)(?:\.env(?:\..*)?|\.netrc|\.npmrc|\.pypirc|\.git-credentials|\.htpasswd|id_(?:rsa|dsa|ecdsa|ed25519)"
@@ -65,7 +65,7 @@ class Changes:
 
 def uncommitted(build_json: Path) -> Changes | None:
     """Of the build whose build.json this is; None if it was made from a commit."""
-    path = build_json.with_name(FILE)
+    path = build_json.with_name(WORKTREE)
     if not path.is_file():
         return None
     lines = path.read_text(errors="replace").splitlines()

@@ -15,7 +15,6 @@ from fuselab.report import words
 from fuselab.report.reading import Results
 
 _DEFINITIONS = ("targets/", "services/")
-_TIMED = "none"
 
 
 def divergence(archive: zipfile.ZipFile, results: Results, checkout: Path) -> Iterator[str]:
@@ -51,15 +50,13 @@ def _damaged(archive: zipfile.ZipFile) -> list[str]:
 def _other_programs(archive: zipfile.ZipFile, results: Results) -> Iterator[str]:
     """Variants whose timed program came from other sources. The same source makes other bytes elsewhere."""
     theirs = msgspec.json.decode(archive.read("plan.json"), type=PlanFile)
-    ours = {f"{build.target}/{build.build}": build for build in results.builds}
-    there = {variant.name: variant.builds.get(_TIMED) for variant in theirs.variants}
-    for variant in results.plan.variants:
-        before, after = there.get(variant.name), ours.get(variant.builds.get(_TIMED, ""))
-        if before is None or after is None or f"builds/{before}.json" not in archive.namelist():
+    packed = {variant.name: f"builds/{variant.timed_build}.json" for variant in theirs.variants}
+    for name, here in results.timed_builds.items():
+        if packed.get(name) not in archive.namelist():
             continue
-        record = msgspec.json.decode(archive.read(f"builds/{before}.json"), type=BuildRecord)
-        if _origin(record) != _origin(after) or record.dirty:
-            yield f"`{variant.name}` was built there from {_origin(record)}, here from {_origin(after)}."
+        there = msgspec.json.decode(archive.read(packed[name]), type=BuildRecord)
+        if _origin(there) != _origin(here) or there.dirty:
+            yield f"`{name}` was built there from {_origin(there)}, here from {_origin(here)}."
 
 
 def _origin(build: BuildRecord) -> str:
