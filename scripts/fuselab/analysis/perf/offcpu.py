@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,9 +21,8 @@ from fuselab.analysis.folded import Stacks
 from fuselab.analysis.perf import script
 from fuselab.analysis.perf.command_line import offcpu_script_argv
 from fuselab.analysis.perf.idle import is_idle
-from fuselab.analysis.perf.stacks import RawStack, name_stacks
+from fuselab.analysis.perf.stacks import RawStack, fold, name_stacks
 from fuselab.analysis.quality import NamedStack, Quality, grade
-from fuselab.analysis.symbols.labels import thread_frame
 from fuselab.analysis.symbols.symbolizer import Symbols
 from fuselab.errors import LONGER, ProfileError
 
@@ -183,20 +182,14 @@ def _fold(ledger: _Ledger, lost: int, symbols: Symbols) -> OffCpu:
     named = name_stacks({raw for (_, raw), _ in waits}, symbols)
     named[_NO_STACK] = NamedStack(("[no stack]",), 0, 1)
 
-    def fold(times: Mapping[tuple[str, RawStack], int]) -> Stacks:
-        stacks: Counter[tuple[str, ...]] = Counter()
-        for (comm, raw), time_ns in times.items():
-            stacks[(thread_frame(comm), *named[raw].functions)] += time_ns
-        return dict(stacks)
-
     idle = {key: ns for key, ns in ledger.blocked.items() if is_idle(named[key[1]].functions)}
     blocked = {key: ns for key, ns in ledger.blocked.items() if key not in idle}
     # What idle threads look like says nothing of the pictures that count, unless there is nothing else.
     shown = [*blocked.items(), *ledger.preempted.items()] or waits
     return OffCpu(
-        blocked=fold(blocked),
-        idle=fold(idle),
-        preempted=fold(ledger.preempted),
+        blocked=fold(blocked, named),
+        idle=fold(idle, named),
+        preempted=fold(ledger.preempted, named),
         switches=ledger.outs,
         lost=lost,
         blocked_ns=sum(blocked.values()),

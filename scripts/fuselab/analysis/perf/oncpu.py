@@ -9,9 +9,8 @@ from pathlib import Path
 from fuselab.analysis.folded import Stacks
 from fuselab.analysis.perf import script
 from fuselab.analysis.perf.command_line import oncpu_script_argv
-from fuselab.analysis.perf.stacks import RawStack, name_stacks
+from fuselab.analysis.perf.stacks import RawStack, fold, name_stacks
 from fuselab.analysis.quality import Quality, grade
-from fuselab.analysis.symbols.labels import thread_frame
 from fuselab.analysis.symbols.symbolizer import Symbols
 from fuselab.errors import LONGER, ProfileError
 
@@ -60,7 +59,21 @@ def read_oncpu(
         else:
             lost += header.lost()
     _require_samples(events, lost, minimum_samples)
-    return _fold(periods, events, lost, (first_ns, last_ns), symbols)
+    named = name_stacks({raw for _, raw in periods}, symbols)
+    of_functions = [(named[raw], period) for (_, raw), period in periods.items()]
+    return OnCpu(
+        stacks=fold(periods, named),
+        event=events.most_common(1)[0][0],
+        samples=events.total(),
+        lost=lost,
+        total_ns=periods.total(),
+        kernel_ns=sum(
+            period for stack, period in of_functions if "".join(stack.functions[-1:]).endswith("_[k]")
+        ),
+        start_ns=first_ns,
+        end_ns=last_ns,
+        quality=grade(of_functions, symbols.problems),
+    )
 
 
 def _require_samples(events: Counter[str], lost: int, minimum: int) -> None:
@@ -77,32 +90,4 @@ def _require_samples(events: Counter[str], lost: int, minimum: int) -> None:
     raise ProfileError(
         f"perf recorded {found}{lost_part}: the target used next to no CPU time in the measured window.",
         LONGER,
-    )
-
-
-def _fold(
-    periods: Counter[tuple[str, RawStack]],
-    events: Counter[str],
-    lost: int,
-    window: tuple[int, int],
-    symbols: Symbols,
-) -> OnCpu:
-    named = name_stacks({raw for _, raw in periods}, symbols)
-    stacks: Counter[tuple[str, ...]] = Counter()
-    kernel_ns = 0
-    for (comm, raw), period in periods.items():
-        frames = named[raw].functions
-        stacks[(thread_frame(comm), *frames)] += period
-        kernel_ns += period if frames and frames[-1].endswith("_[k]") else 0
-    weights = [(named[raw], period) for (_, raw), period in periods.items()]
-    return OnCpu(
-        stacks=dict(stacks),
-        event=events.most_common(1)[0][0],
-        samples=events.total(),
-        lost=lost,
-        total_ns=sum(stacks.values()),
-        kernel_ns=kernel_ns,
-        start_ns=window[0],
-        end_ns=window[1],
-        quality=grade(weights, symbols.problems),
     )

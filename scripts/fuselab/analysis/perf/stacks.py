@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
+from fuselab.analysis.folded import Stacks
 from fuselab.analysis.perf.leaf_callers import NOTHING_MISSED, Callers
 from fuselab.analysis.quality import NamedStack
 from fuselab.analysis.symbols.demangle import foldable
-from fuselab.analysis.symbols.labels import of_file
+from fuselab.analysis.symbols.labels import of_file, thread_frame
 from fuselab.analysis.symbols.maps import NOTHING_MAPPED, AddressSpace, Place
 from fuselab.analysis.symbols.symbolizer import Frames, Symbols
 
@@ -61,7 +64,10 @@ def parse_stack(raw: RawStack) -> list[Frame]:
         fallback = foldable(symbol) if known else of_file(module)
         place = Place(module, address - 1 if user else address, raw.space.build_id_of(module))
         user.append(Frame(None if module == "[unknown]" else place, fallback, known))
-    return [*kernel, *_without_repeats(_mended(user, raw.callers))]
+    mended = [*_mended(user, raw.callers)]
+    # A walk that went astray repeats itself up to the depth limit: once is enough.
+    whole = (frame for before, frame in pairwise((None, *mended)) if not before == frame == _NOWHERE)
+    return [*kernel, *filter(None, whole)]
 
 
 def _mended(user: Sequence[Frame], callers: Callers) -> Iterator[Frame]:
@@ -74,15 +80,6 @@ def _mended(user: Sequence[Frame], callers: Callers) -> Iterator[Frame]:
     yield from () if callers.stand_for is None else user[1 + callers.stand_for :]
 
 
-def _without_repeats(frames: Iterable[Frame]) -> Iterator[Frame]:
-    """A walk that went astray repeats itself up to the depth limit: once is enough."""
-    before = None
-    for frame in frames:
-        if frame != _NOWHERE or before != _NOWHERE:
-            yield frame
-        before = frame
-
-
 _NOWHERE = Frame(None, "[unknown]", False)
 
 
@@ -91,6 +88,14 @@ def name_stacks(stacks: Iterable[RawStack], symbols: Symbols) -> dict[RawStack, 
     parsed = {raw: parse_stack(raw) for raw in stacks}
     names = symbols.name({frame.place for frames in parsed.values() for frame in frames if frame.place})
     return {raw: _named(frames, names, symbols.problems) for raw, frames in parsed.items()}
+
+
+def fold(values: Mapping[tuple[str, RawStack], int], named: Mapping[RawStack, NamedStack]) -> Stacks:
+    """Values by (thread name, stack), where the same threads and functions meet."""
+    stacks: Counter[tuple[str, ...]] = Counter()
+    for (comm, raw), value in values.items():
+        stacks[(thread_frame(comm), *named[raw].functions)] += value
+    return dict(stacks)
 
 
 def _named(frames: Sequence[Frame], names: Mapping[Place, Frames], problems: Container[str]) -> NamedStack:

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 
 from fuselab import foreign
-from fuselab.analysis.folded import Folded, functions, safe_frame
+from fuselab.analysis.folded import Folded, Share, functions, renamed, safe_frame
 from fuselab.analysis.symbols.labels import thread_frame
 from fuselab.errors import ProfileError
 
@@ -124,15 +124,24 @@ def read_flame(*recordings: Path) -> Flame:
             f"{names} has no span in it: the log filter lets none through.",
             "Set RUST_LOG to the level of the spans (`<target>=trace`).",
         )
+    whole = Folded(dict(stacks), POLL_UNIT)
+    shares = functions(whole)
+    at = {frame: parse_frame(frame) for _, *frames in stacks for frame in frames}
+    inside = {pair for _, *frames in stacks for pair in pairwise(frames)} if located else set()
     return Flame(
-        folded=_named(stacks),
-        frames=_frames(stacks),
-        edges=frozenset(_edges(stacks) if located else ()),
+        folded=renamed(whole, {frame: safe_frame(place.path) for frame, place in at.items()}),
+        frames=tuple(_frame(place, shares[frame]) for frame, place in sorted(at.items())),
+        edges=frozenset(Edge(at[parent], at[child]) for parent, child in inside),
         outside_ns=outside_ns,
         cut=cut > 0,
         unreadable=unreadable,
         empty=empty,
     )
+
+
+def _frame(at: Location, share: Share) -> FlameFrame:
+    name = at.path.rpartition("::")[2]
+    return FlameFrame(at.path, name, at.file, at.line, share.self_value, share.total_value)
 
 
 def write_frames(path: Path, frames: Sequence[FlameFrame]) -> None:
@@ -184,29 +193,3 @@ def _split(stack: str, located: bool) -> list[str]:
             frames.append("; ".join(pending))
             pending = []
     return [thread, *frames, *pending]
-
-
-def _named(stacks: Mapping[tuple[str, ...], int]) -> Folded:
-    named: Counter[tuple[str, ...]] = Counter()
-    for (thread, *frames), value in stacks.items():
-        named[thread, *(safe_frame(parse_frame(frame).path) for frame in frames)] += value
-    return Folded(dict(named), POLL_UNIT)
-
-
-def _frames(stacks: Mapping[tuple[str, ...], int]) -> tuple[FlameFrame, ...]:
-    threadless: Counter[tuple[str, ...]] = Counter()
-    for (_, *frames), value in stacks.items():
-        threadless[tuple(frames)] += value
-    found = sorted(functions(Folded(dict(threadless), POLL_UNIT)).items())
-    return tuple(
-        FlameFrame(
-            at.path, at.path.rpartition("::")[2], at.file, at.line, share.self_value, share.total_value
-        )
-        for at, share in ((parse_frame(frame), share) for frame, share in found)
-    )
-
-
-def _edges(stacks: Iterable[tuple[str, ...]]) -> Iterable[Edge]:
-    for _, *frames in stacks:
-        for parent, child in pairwise(frames):
-            yield Edge(parse_frame(parent), parse_frame(child))
