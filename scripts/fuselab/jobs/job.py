@@ -50,7 +50,7 @@ class Step:
         """A parameter, which the rule has made plain data of, or has put in a `Told`."""
         value = getattr(self.snakemake.params, name)
         told = getattr(value, "value", value)
-        return told if isinstance(told, kind) else msgspec.convert(told, kind)
+        return told if type(told) is kind else msgspec.convert(told, kind)
 
 
 @contextmanager
