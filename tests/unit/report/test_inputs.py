@@ -8,7 +8,7 @@ import pytest
 from tests.unit.report.fixture import make, shaped
 
 from fuselab.records.plan import read_plan
-from fuselab.report.inputs import ReportInputs, find
+from fuselab.report.inputs import ReportInputs, find, given
 from fuselab.report.page.render import write_report
 from fuselab.report.reading import Results
 
@@ -57,3 +57,25 @@ def test_a_file_that_is_no_json_is_named(standard: ReportInputs, tmp_path: Path)
 
 def test_plan_json_is_what_the_report_reads_back(standard: ReportInputs):
     assert msgspec.json.decode(msgspec.json.encode(standard.plan), type=type(standard.plan)) == standard.plan
+
+
+class Given(list[str]):
+    """Files and folders as Snakemake gives them to a rule: a list, some of it by name."""
+
+    def __init__(self, inputs: ReportInputs, without: Path | None = None) -> None:
+        files = [inputs.comparisons, inputs.metrics, *inputs.blindspots, *inputs.queries, inputs.costs]
+        named = (inputs.blocks, inputs.verifies, inputs.profiles, inputs.diffs, inputs.builds)
+        folders = [path.parent for paths in named for path in paths]
+        self.plan, self.yaml = str(inputs.plan_file), str(inputs.experiment)
+        given = (self.plan, self.yaml, *files, *folders)
+        super().__init__(str(path) for path in given if path not in (without, None))
+
+
+def test_a_report_is_made_of_what_its_rule_was_given_and_of_nothing_that_lies_beside_it(
+    standard: ReportInputs,
+):
+    assert given(Given(standard)) == standard
+    assert standard.costs is not None
+    assert given(Given(standard, without=standard.costs)) == replace(standard, costs=None)
+    block = standard.blocks[-1]
+    assert given(Given(standard, without=block.parent)) == replace(standard, blocks=standard.blocks[:-1])
