@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from fuselab.experiment import checks
+from fuselab.experiment.contrasts import read_contrasts
 from fuselab.experiment.loads import read_workloads
 from fuselab.experiment.model import Compare, Experiment, Variant
 from fuselab.experiment.resolve import Targets, read_variant
-from fuselab.experiment.variants import check_twins, read_contrasts, read_drafts
+from fuselab.experiment.variants import check_twins, read_drafts
 from fuselab.queries.catalogue import Query
 from fuselab.schema import units
 from fuselab.schema.diagnostics import Diagnostics
