@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 import re
 import subprocess
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,38 +72,26 @@ def safe_frame(name: str) -> str:
     return f"_{name}" if name.startswith("#") else name or "[unnamed]"
 
 
-def parse_line(line: str) -> tuple[tuple[str, ...], float]:
-    """(frames root first, value). Raises ValueError for a line that has no value at its end."""
-    stack, found, value = line.rstrip("\n").rpartition(" ")
-    if not found or not stack:
-        raise ValueError(f"not a folded line: {line[:120]!r}")
-    return tuple(frame.strip() for frame in stack.split(";")), float(value)
-
-
 def read_folded(path: Path, unit: str) -> Folded:
     """Stacks of a file, equal ones added up; fractions are added up before they are rounded.
 
     Raises ValueError, naming file and line, for anything that is no folded line or has a negative value.
     """
-    exact: Counter[tuple[str, ...]] = Counter()
-    fractions: dict[tuple[str, ...], list[float]] = {}
+    values: defaultdict[tuple[str, ...], list[float]] = defaultdict(list)
     with path.open(encoding="utf-8", errors="replace") as file:
         for number, line in enumerate(file, 1):
+            stack, _, text = line.rstrip("\n").rpartition(" ")
             if not line.strip():
                 continue
             try:
-                stack, value = parse_line(line)
+                if not stack:
+                    raise ValueError(f"not a folded line: {line[:120]!r}")
+                if not 0 <= (value := float(text)) < math.inf:
+                    raise ValueError(f"{value} is no count")
             except ValueError as error:
                 raise ValueError(f"{path}:{number}: {error}") from None
-            if not 0 <= value < math.inf:
-                raise ValueError(f"{path}:{number}: {value} is no count")
-            if value.is_integer():
-                exact[stack] += int(value)
-            else:
-                fractions.setdefault(stack, []).append(value)
-    for stack, values in fractions.items():
-        exact[stack] += round(math.fsum(values))
-    return Folded(dict(exact), unit)
+            values[tuple(frame.strip() for frame in stack.split(";"))].append(value)
+    return Folded({stack: round(math.fsum(each)) for stack, each in values.items()}, unit)
 
 
 def lines(folded: Folded) -> Iterator[str]:

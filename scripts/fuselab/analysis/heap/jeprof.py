@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from fuselab.analysis.heap.profile import Heap
@@ -17,6 +18,7 @@ from fuselab.errors import ProfileError
 # jeprof takes `<..>`, `(..)` and leading words for C++ types and cuts them off. They travel as other
 # characters.
 _SAFE = {"<": "\u2039", ">": "\u203a", "(": "\u2768", ")": "\u2769", " ": "\u00a0", "--": "\u2010\u2010"}
+_PLAIN = {safe: plain for plain, safe in _SAFE.items()}
 
 
 def write_symbolised(heap: Heap, out: Path) -> None:
@@ -26,7 +28,7 @@ def write_symbolised(heap: Heap, out: Path) -> None:
     """
     addresses = {name: _address(name) for sample in heap.samples for name in sample.stack}
     lines = ["--- symbol", "binary=target"]
-    lines += [f"{address:#018x} {_encode(name)}" for name, address in sorted(addresses.items())]
+    lines += [f"{address:#018x} {_replaced(name, _SAFE)}" for name, address in sorted(addresses.items())]
     count, size = sum(s.objects for s in heap.samples), sum(s.bytes for s in heap.samples)
     lines += ["---", "--- heap", f"heap_v2/{heap.mean_sample_bytes}", f"  t*: {count}: {size} [0: 0]"]
     for sample in heap.samples:
@@ -40,7 +42,7 @@ def write_symbolised(heap: Heap, out: Path) -> None:
 
 def text(jeprof: str, profile: Path, base: Path | None = None) -> str:
     """`jeprof --text --show_bytes`: flat and cumulative live bytes by function. Raises ProfileError if jeprof fails."""
-    return _decode(_run(jeprof, "--text", profile, base), {})
+    return _replaced(_run(jeprof, "--text", profile, base), _PLAIN)
 
 
 def svg(jeprof: str, profile: Path, base: Path | None = None) -> str:
@@ -58,7 +60,7 @@ def svg(jeprof: str, profile: Path, base: Path | None = None) -> str:
         raise ProfileError(
             f"dot failed: {done.stderr.strip()[-300:]}", "Install graphviz: its dot draws the graph."
         )
-    return _decode(done.stdout, {"<": "&lt;", ">": "&gt;"})
+    return _replaced(done.stdout, {**_PLAIN, _SAFE["<"]: "&lt;", _SAFE[">"]: "&gt;"})
 
 
 def _run(jeprof: str, form: str, profile: Path, base: Path | None) -> str:
@@ -77,13 +79,7 @@ def _address(name: str) -> int:
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=7).digest(), "big") << 4
 
 
-def _encode(name: str) -> str:
-    for plain, safe in _SAFE.items():
-        name = name.replace(plain, safe)
-    return name
-
-
-def _decode(text: str, escapes: dict[str, str]) -> str:
-    for plain, safe in _SAFE.items():
-        text = text.replace(safe, escapes.get(plain, plain))
+def _replaced(text: str, by: Mapping[str, str]) -> str:
+    for old, new in by.items():
+        text = text.replace(old, new)
     return text

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fuselab.analysis.heap.dump import DumpName, HeapDump, parse_name, read_dump
+from fuselab.analysis.heap.dump import DumpName, HeapDump, read_dump
 from fuselab.errors import ProfileError
 
 Image = tuple[int, str]
@@ -54,8 +54,8 @@ def read_all(names: Iterable[DumpName], build_ids: Mapping[str, str]) -> tuple[l
     for name in names:
         try:
             dump = read_dump(name, build_ids)
-        except ProfileError as refusal:
-            broken.append(refusal)
+        except ProfileError as error:
+            broken.append(error)
         else:
             image = next(((mapped.start, mapped.module) for mapped in dump.mappings), None)
             found[name.pid, image].append(replace(dump, stacks=_as_asked(dump)))
@@ -66,7 +66,7 @@ def read_all(names: Iterable[DumpName], build_ids: Mapping[str, str]) -> tuple[l
         for (pid, image), dumps in found.items()
     ]
     processes.sort(key=lambda process: (-len(process.dumps), process.pid))
-    return processes, [refusal.reason for refusal in broken]
+    return processes, [error.reason for error in broken]
 
 
 def _as_asked(dump: HeapDump) -> Mapping[str, tuple[int, int]]:
@@ -149,8 +149,3 @@ def _less(dump: HeapDump, inherited: HeapDump) -> dict[str, tuple[int, int]]:
         for stack, (objects, size) in dump.stacks.items()
         if objects > (before := inherited.stacks.get(stack, (0, 0)))[0] and size > before[1]
     }
-
-
-def dumps_in(files: Iterable[Path]) -> list[DumpName]:
-    """Those of `files` that are heap dumps."""
-    return [name for file in files if (name := parse_name(file))]

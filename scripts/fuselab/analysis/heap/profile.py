@@ -19,8 +19,8 @@ from fuselab.analysis.heap.caveats import (
     of_others,
     of_several,
 )
-from fuselab.analysis.heap.dump import Estimate, HeapDump, Kind, unbias
-from fuselab.analysis.heap.processes import HeapProcess, dumps_in, of_target, read_all, without_inherited
+from fuselab.analysis.heap.dump import Estimate, HeapDump, Kind, parse_name, unbias
+from fuselab.analysis.heap.processes import HeapProcess, of_target, read_all, without_inherited
 from fuselab.analysis.heap.stacks import HeapStack, name_stacks
 from fuselab.analysis.quality import Quality, grade
 from fuselab.analysis.symbols.symbolizer import Symbols
@@ -121,7 +121,7 @@ def read_heap(
     is the target's stderr, searched for jemalloc's own complaint when there are no dumps. Raises ProfileError where
     there is nothing, or nothing but dumps from the exit.
     """
-    names = dumps_in(files)
+    names = [name for file in files if (name := parse_name(file))]
     if not names:
         raise no_dumps(log)
     found, broken = read_all(names, build_ids or {})

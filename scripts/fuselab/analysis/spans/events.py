@@ -1,7 +1,7 @@
 """What fuselab-spans (tools/spans, installed by `make setup`) makes of a trace: columns of numbers in files.
 
 It parses the JSON on all processors and pairs nearly all begins and ends while they go by; what it cannot tell is
-left as events for span_pairs. Arguments, the only large part, stay on disk and are read in batches.
+left as events for `pairs`. Arguments, the only large part, stay on disk and are read in batches.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ A frame is `module::name:file:line`. The value is the time since the last event 
 thread alone is time outside every span; it is not poll time and is kept apart.
 
 Known trap: when a thread enters a span whose parent it has not entered itself (the work was spawned elsewhere),
-the time since its last event, idle time included, is charged to the parent. `blindspots` caps poll time at wall
+the time since its last event, idle time included, is charged to the parent. The account caps poll time at wall
 time and shows the excess.
 """
 

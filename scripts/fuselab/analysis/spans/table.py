@@ -32,7 +32,7 @@ _NUMBERS = ("id", "parent", "root")
 
 @dataclass(frozen=True)
 class OpenedSpans:
-    """What a trace says of each span, by group and start (see span_tree). One entry per span."""
+    """What a trace says of each span, by group and start (see `nesting`). One entry per span."""
 
     spans: nesting.Spans
     tid: Sites

@@ -88,7 +88,7 @@ def read_trace(
 ) -> TraceSummary:
     """Write the spans of `trace` (tracing-chrome, either style) to `out` as Parquet.
 
-    `edges` tell nested calls from concurrent ones (see span_tree); take them from tracing-flame where both
+    `edges` tell nested calls from concurrent ones (see `nesting`); take them from tracing-flame where both
     layers shared the run. `scratch` holds the arguments while it is read (default: the system's).
     Raises ProfileError for a trace that holds no span, with the reason and what to change.
     """

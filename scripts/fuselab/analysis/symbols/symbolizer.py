@@ -49,7 +49,8 @@ class Symbols:
     def name(self, places: Iterable[Place]) -> dict[Place, Frames]:
         """Frames for every place asked for; an empty tuple where nothing is known of it."""
         wanted = set(places)
-        raw = {place: self._look_up(place) for place in wanted - self._known.keys()}
+        loaded = {place: self._load(place) for place in wanted - self._known.keys()}
+        raw = {place: module.at(place.offset) if module else () for place, module in loaded.items()}
         mangled = {name for frames in raw.values() for name in frames}
         plain = demangle(mangled)
         self.manglings |= {said for name in mangled if plain[name] != name and (said := mangling(name))}
@@ -60,11 +61,6 @@ class Symbols:
         """The ELF file that a place is in; None where there is none that could be the same."""
         loaded = self._load(place)
         return loaded.image if isinstance(loaded, _Elf) else None
-
-    def _look_up(self, place: Place) -> Frames:
-        """Mangled names."""
-        loaded = self._load(place)
-        return loaded.at(place.offset) if loaded else ()
 
     def _load(self, place: Place) -> _Elf | PerfMap | None:
         if place.file not in self._modules:
