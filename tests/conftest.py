@@ -5,9 +5,13 @@ Markers (pyproject.toml declares them): none = fast and mounts nothing, `mount` 
 """
 
 import subprocess
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
+
+from fuselab.records.run import RunRecord
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -22,6 +26,18 @@ def checkout() -> Path:
 def golden() -> Path:
     """Real output of real tools; a README beside each says which command made it."""
     return CHECKOUT / "tests" / "golden"
+
+
+@pytest.fixture(scope="session")
+def run_record() -> Callable[..., RunRecord]:
+    """What a run leaves of itself, with the fields that a test is about."""
+    return partial(
+        RunRecord,
+        purpose="capture", experiment="e", workload="w", variant="v", profiler="none", block=None, repeat=1,
+        status="ok", reason=None, argv=(), env={}, pids={}, mount=None, phases=None, load_window_s=None,
+        load_started_unix_s=None, exit_codes={}, binary_sha256=None, build=None, network="private", randseed=1,
+        environment=None, target=None, files=(), started_unix_s=0.0, rig_version=1,
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 from dataclasses import replace
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fuselab.files import write_json
 from fuselab.profilers import REGISTRY
 from fuselab.profilers.capture import CaptureFolder
 from fuselab.profilers.processing import process_captures
@@ -79,13 +79,13 @@ def test_a_directory_has_no_program_to_look_at(checkout: Path) -> None:
 
 
 @pytest.fixture
-def captured(golden: Path, tmp_path: Path):
+def captured(golden: Path, tmp_path: Path, run_record):
     """A capture of a program whose helpers, and it not, left heap dumps."""
 
     def captured(program: Path, record: str = "run.json", env: dict[str, str] = PRELOADED) -> CaptureFolder:
         shutil.copy(golden / "heap/p.27415.5.f.heap", tmp_path / "jeprof.25.0.f.heap")
-        said = {"pids": {"target": 6}, "env": env, "exit_codes": {"target": 0, "load": 0}}
-        (tmp_path / record).write_text(json.dumps(said))
+        said = run_record(pids={"target": 6}, env=env, exit_codes={"target": 0, "load": 0})
+        write_json(tmp_path / record, said)
         return CaptureFolder(tmp_path, 1, program, 0, 0)
 
     return captured

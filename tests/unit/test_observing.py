@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
+from fuselab.files import write_json
 from fuselab.profilers.capture import CaptureFolder
 from fuselab.profilers.observing import disagreement_notes, observed_figures, observer_notes
+from fuselab.records.run import TargetUse
 
 
 @pytest.fixture
-def capture(tmp_path: Path):
+def capture(tmp_path: Path, run_record):
     """A capture of ten seconds in which the target used 2 s, and perf `observer_s`."""
 
     def capture(observer_s: float | None = None, target_s: float | None = 2.0) -> CaptureFolder:
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
         folder.mkdir()
-        record = {
-            "load_window_s": [100.0, 110.0],
-            "target": None if target_s is None else {"cpu_s": target_s},
-            "observers_s": {} if observer_s is None else {"perf-oncpu": observer_s},
-        }
-        (folder / "run.json").write_text(json.dumps(record))
+        record = run_record(
+            load_window_s=(100.0, 110.0),
+            target=None if target_s is None else TargetUse(target_s, None, 0, 0),
+            observers_s={} if observer_s is None else {"perf-oncpu": observer_s},
+        )
+        write_json(folder / "run.json", record)
         return CaptureFolder(folder, 1, Path("program"), 0, 0)
 
     return capture

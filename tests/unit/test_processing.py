@@ -20,7 +20,7 @@ FIO_DIED = "fio ended with exit code 1: Transport endpoint is not connected"
 
 
 @pytest.fixture
-def capture(tmp_path: Path):
+def capture(tmp_path: Path, run_record):
     """A folder of a capture that failed in the middle of its load, with one raw file."""
 
     def capture(profiler: str, raw: Path, ran: bool = True) -> Path:
@@ -30,9 +30,7 @@ def capture(tmp_path: Path):
         if ran:
             support = {"name": profiler, "files": [raw.name, "*.heap"]}
             (folder / "request.json").write_text(json.dumps({"mount": {"profilers": [support]}}))
-            (folder / "attempt.json").write_text(
-                json.dumps({"load_window_s": None, "pids": {"target": 27415}})
-            )
+            write_json(folder / "attempt.json", run_record(pids={"target": 27415}))
             shutil.copy(raw, folder)
         return folder
 
@@ -64,13 +62,14 @@ def test_what_a_crash_left_unusable_is_refused_with_both_reasons(
     assert not (tmp_path / "out/flamegraph.svg").exists()
 
 
-def test_a_file_of_a_target_that_was_killed_may_lack_its_end(golden: Path, capture, tmp_path: Path) -> None:
+def test_a_file_of_a_target_that_was_killed_may_lack_its_end(
+    golden: Path, capture, tmp_path: Path, run_record
+) -> None:
     """tracing-flame's buffer holds whole lines: what a kill leaves looks complete."""
     folder = capture("trace-flame", golden / "flame/flame.folded")
     (folder / "capture.json").write_text(json.dumps({"status": "ok", "reason": None}))
     for code, status in ((0, "ok"), (-9, "limited")):
-        record = {"exit_codes": {"target": code, "load": 0}, "load_window_s": None}
-        (folder / "attempt.json").write_text(json.dumps(record))
+        write_json(folder / "attempt.json", run_record(exit_codes={"target": code, "load": 0}))
         profile = process("trace-flame", [folder], "criterion", Path("gone"), tmp_path / f"out{code}")
         assert profile.status == status, profile.notes
     assert "target was killed by SIGKILL" in profile.notes[0]
@@ -96,14 +95,16 @@ def test_a_profiler_that_left_nothing_quotes_the_targets_last_words(
     assert "rustflags" in profile.fix
 
 
-def test_a_benchs_own_picture_is_a_strangers_program_and_is_drawn_anew(golden: Path, tmp_path: Path) -> None:
+def test_a_benchs_own_picture_is_a_strangers_program_and_is_drawn_anew(
+    golden: Path, tmp_path: Path, run_record
+) -> None:
     home = tmp_path / "001" / "criterion"
     shutil.copytree(golden / "criterion", home)
     for svg in home.rglob("flamegraph.svg"):
         svg.write_text(svg.read_text().replace("</svg>", "<script>steal()</script></svg>"))
     folder = tmp_path / "001"
     (folder / "capture.json").write_text(json.dumps({"status": "ok", "reason": None}))
-    (folder / "run.json").write_text("{}")
+    write_json(folder / "run.json", run_record())
     profile = process("criterion-flamegraph", [folder], "criterion", Path("gone"), tmp_path / "out")
     assert profile.pictures, profile.notes
     for picture in (tmp_path / "out").glob("*.svg"):
@@ -196,7 +197,7 @@ def test_what_a_program_calls_things_breaks_no_picture(profiler: str, capture, t
     assert not any("\x1b" in str(value) or "\x00" in str(value) for row in table for value in row.values())
 
 
-def test_every_file_that_a_pattern_names_is_read(tmp_path: Path) -> None:
+def test_every_file_that_a_pattern_names_is_read(tmp_path: Path, run_record) -> None:
     folder = tmp_path / "001"
     folder.mkdir()
     for number, (start, end) in enumerate(((0, 10), (20, 9020))):
@@ -208,7 +209,7 @@ def test_every_file_that_a_pattern_names_is_read(tmp_path: Path) -> None:
     (folder / "capture.json").write_text(json.dumps({"status": "failed", "reason": "of the test"}))
     support = {"name": "trace-chrome", "files": ["trace*.json"]}
     (folder / "request.json").write_text(json.dumps({"mount": {"profilers": [support]}}))
-    (folder / "attempt.json").write_text(json.dumps({"load_window_s": None, "pids": {}}))
+    write_json(folder / "attempt.json", run_record())
     profile = process("trace-chrome", [folder], "fio", Path("gone"), tmp_path / "out")
     assert profile.total == 9_010_000, "ns: 10 us of one file, 9,000 of the other"
     assert len(profile.source_files) == 2

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from fuselab.errors import ProfileError
+from fuselab.files import read_json
 from fuselab.records.places import RUN, numbered
-from fuselab.records.run import outcome_of
+from fuselab.records.run import RunRecord, outcome_of
 from fuselab.system.process import ended_words
 
 
@@ -61,39 +61,18 @@ class CaptureFolder:
         """What the target wrote to its own log, as far as it was kept."""
         return "".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("target*.log")))
 
+    @cached_property
+    def run(self) -> RunRecord:
+        """What the run left of itself, also where it failed."""
+        path = outcome_of(self.folder)
+        assert path is not None, self.folder
+        return read_json(path, RunRecord)
+
     def ending(self) -> str:
         """How a target of this run ended that did not end in order; "" if all did."""
-        codes = self._record()["exit_codes"].items()
+        codes = self.run.exit_codes.items()
         ended = {name: code for name, code in codes if name.startswith("target") and code != 0}
         return ", ".join(f"{name} {ended_words(code)}" for name, code in ended.items())
-
-    def target_pid(self) -> int | None:
-        """Of the process that served the mount, as it saw itself; None without a mount."""
-        pid: int | None = self._record()["pids"].get("target")
-        return pid
-
-    def family(self) -> frozenset[int]:
-        """Pids of all processes of the target that lived before or after the load, as they saw themselves."""
-        return frozenset(self._record().get("family", ()))
-
-    def target_cpu_s(self) -> float | None:
-        """What all processes of the target used while the load ran; None without a target or an end of the load."""
-        used = self._record().get("target")
-        return None if used is None else float(used["cpu_s"])
-
-    def observers_s(self) -> Mapping[str, float]:
-        """CPU time while the load ran of each profiler that has processes of its own."""
-        used: dict[str, float] = self._record().get("observers_s", {})
-        return used
-
-    def environment(self) -> Mapping[str, str]:
-        """What the target was started with."""
-        env: dict[str, str] = self._record()["env"]
-        return env
-
-    def hung(self) -> bool:
-        """Whether the run was ended because it stood still."""
-        return self._record().get("fault") == "hung"
 
     def ended_in_order(self) -> bool:
         """Whether the run came to its end, and every target ended as it should."""
@@ -101,12 +80,5 @@ class CaptureFolder:
 
     def window_ns(self) -> tuple[int, int] | None:
         """Start and end of the load on CLOCK_MONOTONIC; None where the run broke off before its end."""
-        window = self._record()["load_window_s"]
+        window = self.run.load_window_s
         return None if window is None else (round(window[0] * 1e9), round(window[1] * 1e9))
-
-    def _record(self) -> dict[str, Any]:
-        """run.json, or what a failed run left instead."""
-        path = outcome_of(self.folder)
-        assert path is not None, self.folder
-        record: dict[str, Any] = json.loads(path.read_bytes())
-        return record

@@ -97,7 +97,7 @@ class JemallocHeap(Profiler):
         kept, log = read_kept(capture.folder).build_ids, capture.log()
         try:
             heap = read_heap(
-                dumps, symbols, capture.target_pid(), capture.family(), capture.binary, kept, log
+                dumps, symbols, capture.run.pids.get("target"), capture.run.family, capture.binary, kept, log
             )
         except ProfileError as error:
             if obstacle := _obstacle(capture):
@@ -151,6 +151,6 @@ def _obstacle(capture: CaptureFolder) -> str | None:
 
     None where none was preloaded: a program may be static and have a jemalloc of its own.
     """
-    if not capture.binary.is_file() or LIBRARY not in capture.environment().get("LD_PRELOAD", ""):
+    if not capture.binary.is_file() or LIBRARY not in capture.run.env.get("LD_PRELOAD", ""):
         return None
     return no_preload(capture.binary)

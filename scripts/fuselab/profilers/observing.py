@@ -25,8 +25,9 @@ _STANDARD_ERRORS = 3
 
 def observed_figures(captures: Sequence[CaptureFolder]) -> dict[str, int]:
     """CPU time of all windows together, in ns, of the profilers' own processes, if there are any, and of the target."""
-    observers = [sum(capture.observers_s().values()) for capture in captures if capture.observers_s()]
-    targets = [used_s for capture in captures if (used_s := capture.target_cpu_s()) is not None]
+    runs = [capture.run for capture in captures]
+    observers = [sum(run.observers_s.values()) for run in runs if run.observers_s]
+    targets = [run.target.cpu_s for run in runs if run.target is not None]
     figures = {"observer_cpu_ns": observers, "target_cpu_ns": targets} if observers else {}
     return {name: round(sum(seconds) * 1e9) for name, seconds in figures.items() if seconds}
 
@@ -38,7 +39,7 @@ def observer_notes(captures: Sequence[CaptureFolder]) -> tuple[str, ...]:
     """
     excesses = []
     for capture in captures:
-        used_s = sum(capture.observers_s().values())
+        used_s = sum(capture.run.observers_s.values())
         if not used_s or (window_ns := capture.window_ns()) is None:
             continue
         window_s = max((window_ns[1] - window_ns[0]) / 1e9, 1e-9)
@@ -62,9 +63,9 @@ def disagreement_notes(
     """A caveat where sampled CPU time (`totals_ns`, of so many `samples`, by capture) is not what the target used."""
     worst, said = 0.0, ""
     for capture, total_ns, count in zip(captures, totals_ns, samples, strict=True):
-        cpu_s, seen_s = capture.target_cpu_s(), total_ns / 1e9
-        if cpu_s is None:
+        if capture.run.target is None:  # a bench
             continue
+        cpu_s, seen_s = capture.run.target.cpu_s, total_ns / 1e9
         allowed_s = max(OFF_BY * cpu_s, _STANDARD_ERRORS * seen_s / sqrt(max(count, 1)))
         if abs(seen_s - cpu_s) > max(allowed_s, worst):
             worst = abs(seen_s - cpu_s)

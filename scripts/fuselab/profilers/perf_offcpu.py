@@ -59,7 +59,7 @@ class PerfOffCpu(Profiler):
         from fuselab.analysis.symbols.symbolizer import Symbols
         from fuselab.profilers.processing import quality_figures
 
-        data, symbols, pids = capture.raw(DATA), Symbols(), capture.family() or None
+        data, symbols, pids = capture.raw(DATA), Symbols(), capture.run.family or None
         off = read_offcpu(tool(PERF.name), data, symbols, capture.window_ns(), pids=pids)
         figures = {
             **quality_figures(off.quality, symbols.manglings),

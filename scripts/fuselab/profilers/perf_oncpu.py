@@ -61,7 +61,7 @@ class PerfOnCpu(Profiler):
             "event": on.event,
         }
         notes = (
-            *interpreter_notes(capture.binary, data, capture.family() or None),
+            *interpreter_notes(capture.binary, data, capture.run.family or None),
             *on.quality.limits(),
         )
         return Reading(

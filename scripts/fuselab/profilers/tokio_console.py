@@ -70,7 +70,7 @@ class TokioConsole(Profiler):
         }
         lints = [lint for task in recorded.tasks for lint in set(task.lints.split(",")) if lint]
         remarks = tuple(f"Lint {lint}: {lints.count(lint)} tasks." for lint in sorted(set(lints)))
-        if capture.hung():
+        if capture.run.fault == "hung":
             remarks += (never_woken(recorded.waiting),)
         remarks += state.remarks() if state else (_no_state(capture),)
         sources = (*recordings, live) if state else recordings
