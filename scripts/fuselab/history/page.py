@@ -13,6 +13,8 @@ from fuselab.files import write_atomically
 from fuselab.history.change_points import FEWEST_IN_ALL
 from fuselab.history.nights import Night
 from fuselab.history.series import Change, Level, Series, all_series
+from fuselab.records.history import HistoryRow
+from fuselab.records.table import write_rows
 from fuselab.report import tables, words
 from fuselab.report.context import Cell, FigureView, Link, Table
 from fuselab.report.embed import in_both_widths
@@ -48,9 +50,7 @@ class HistoryPage:
 
 def write_history(nights: tuple[Night, ...], faults: tuple[str, ...], page: Path, csv: Path) -> None:
     """Write both files. `nights` are those of one experiment, at least one, the oldest first."""
-    frames = [frame(series) for series in all_series(nights)]
-    table = pd.concat(frames) if frames else pd.DataFrame()
-    write_atomically(csv, table.to_csv(index=False))
+    write_rows(csv, HistoryRow, [row for series in all_series(nights) for row in rows(series)])
     write_atomically(page, rendered("history.html.j2", page=history_page(nights, faults)))
 
 
@@ -75,44 +75,35 @@ def history_page(nights: tuple[Night, ...], faults: tuple[str, ...] = ()) -> His
     )
 
 
-def frame(series: Series) -> pd.DataFrame:
-    """One row a night, as in history.csv: what was found, and the level it is part of."""
-    table = pd.DataFrame(_rows(series))
-    return table.astype({"level": "Int64", **dict.fromkeys(_FIGURES, float)})
+def rows(series: Series) -> Iterator[HistoryRow]:
+    """One a night, the oldest first."""
+    levels = [level for era in series.eras for level in era.levels]
+    of_night = {point.night: (i, level) for i, level in enumerate(levels, 1) for point in level.points}
+    for era_number, era in enumerate(series.eras, start=1):
+        for point in era.points:
+            number, level = of_night.get(point.night, (None, None))
+            yield HistoryRow(
+                night=point.night,
+                workload=series.workload,
+                baseline=series.baseline,
+                variant=series.variant,
+                metric=series.metric,
+                better=series.better,
+                ratio=point.row.ratio,
+                ratio_low=point.row.ratio_low,
+                ratio_high=point.row.ratio_high,
+                verdict=point.row.verdict,
+                revision=point.program.revision,
+                dirty=point.program.dirty,
+                build=point.program.build,
+                era=era_number,
+                level=number,
+                level_ratio=None if level is None else level.ratio,
+                change=level is not None and level.change is not None and level.points[0] is point,
+            )
 
 
 _FIGURES = ("ratio", "ratio_low", "ratio_high", "level_ratio")
-
-
-def _rows(series: Series) -> Iterator[dict[str, object]]:
-    count = 0
-    for era_number, era in enumerate(series.eras, start=1):
-        of_point: dict[str, tuple[int, Level]] = {}
-        for level in era.levels:
-            count += 1
-            of_point.update({point.night: (count, level) for point in level.points})
-        for point in era.points:
-            number, held = of_point.get(point.night, (None, None))
-            row = point.row
-            yield {
-                "night": point.night,
-                "workload": series.workload,
-                "baseline": series.baseline,
-                "variant": series.variant,
-                "metric": series.metric,
-                "better": series.better,
-                "ratio": row.ratio,
-                "ratio_low": row.ratio_low,
-                "ratio_high": row.ratio_high,
-                "verdict": row.verdict,
-                "revision": point.program.revision,
-                "dirty": point.program.dirty,
-                "build": point.program.build,
-                "era": era_number,
-                "level": number,
-                "level_ratio": None if held is None else held.ratio,
-                "change": held is not None and held.change is not None and held.points[0] is point,
-            }
 
 
 def _view(key: str, series: Series, last: Night, where: str) -> SeriesView:
@@ -191,7 +182,7 @@ def _cause(change: Change) -> str:
 
 
 def _figure(key: str, series: Series, title: str, threshold: float) -> FigureView | None:
-    data = frame(series)
+    data = pd.DataFrame(list(rows(series))).astype({"level": "Int64", **dict.fromkeys(_FIGURES, float)})
     if not data["ratio"].notna().any():
         return None
     row_of = {night: row for row, night in enumerate(data["night"])}
