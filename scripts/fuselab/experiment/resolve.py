@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from fuselab import profilers
 from fuselab.building.source import WORKTREE, git
@@ -89,14 +90,17 @@ def read_variant(diagnostics: Diagnostics, draft: Draft, target: Target) -> Vari
         backend=_backend(diagnostics, draft, target),
         rev=_revision(diagnostics, draft, target),
         follows=_branch(draft, target),
-        features=tuple(values.get("features", ())),
-        rustflags=tuple(values.get("rustflags", ())),
-        profile=values.get("profile"),
-        options=tuple(values.get("options", {}).items()),
-        env=tuple(values.get("env", {}).items()),
-        fio=tuple(values.get("fio", {}).items()),
-        control=bool(values.get("control", False)),
+        **{key: _frozen(value) for key, value in values.items() if key in _TAKEN},
     )
+
+
+_TAKEN = ("features", "rustflags", "profile", "options", "env", "fio", "control")
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, dict):
+        return tuple(value.items())
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _backend(diagnostics: Diagnostics, draft: Draft, target: Target) -> str:
@@ -129,17 +133,17 @@ def _revision(diagnostics: Diagnostics, draft: Draft, target: Target) -> str:
     if rev == WORKTREE:
         return rev
     at = draft.place("rev")
-    build = target.build
-    if not isinstance(build, CargoBuild | CommandBuild):
+    if not isinstance(target.build, CargoBuild | CommandBuild):
         diagnostics.add(at, f"'{target.name}' has no source: 'rev' says nothing about it", of_key=True)
         return rev
-    if build.source is None or not build.source.is_dir():
+    source = _source(target)
+    if source is None:
         return rev
-    if commit := _parsed(build.source, "--end-of-options", f"{rev}^{{commit}}"):
+    if commit := _parsed(source, "--end-of-options", f"{rev}^{{commit}}"):
         return commit
-    known = _revisions(build.source)
+    known = _revisions(source)
     if known is None:
-        diagnostics.add(at, f"the source of '{target.name}' is not in git: {build.source}")
+        diagnostics.add(at, f"the source of '{target.name}' is not in git: {source}")
         return rev
     close = near(rev, known)
     message = f"no revision '{rev}' in the source of '{target.name}'{hint(close)}"
@@ -149,13 +153,16 @@ def _revision(diagnostics: Diagnostics, draft: Draft, target: Target) -> str:
 
 def _branch(draft: Draft, target: Target) -> str:
     """The full name of the branch that is meant; "" for a tag, a commit or the worktree."""
-    rev, build = draft.values.get("rev"), target.build
-    if rev is None or not isinstance(build, CargoBuild | CommandBuild):
+    rev, source = draft.values.get("rev"), _source(target)
+    if rev is None or source is None:
         return ""
-    if build.source is None or not build.source.is_dir():
-        return ""
-    full = _parsed(build.source, "--symbolic-full-name", "--end-of-options", str(rev))
+    full = _parsed(source, "--symbolic-full-name", "--end-of-options", str(rev))
     return full if full.startswith(("refs/heads/", "refs/remotes/")) else ""
+
+
+def _source(target: Target) -> Path | None:
+    source = target.build.source if isinstance(target.build, CargoBuild | CommandBuild) else None
+    return source if source is not None and source.is_dir() else None
 
 
 @cache

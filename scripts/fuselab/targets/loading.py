@@ -127,7 +127,7 @@ def _check(diagnostics: Diagnostics, target: Target, data: Mapping[str, Any]) ->
         diagnostics.add(("mount",), message, of_key=True, corrected=example)
     for i, word in enumerate(data.get("build", {}).get("cargo", {}).get("args", ())):
         if str(word).partition("=")[0] == "--target-dir":
-            message = "'--target-dir' cannot stand here: fuselab chooses cargo's target folder"
+            message = "'--target-dir' cannot stand here: fuselab chooses where cargo works; leave it out"
             diagnostics.add(("build", "cargo", "args", i), message)
     placeholders.check(diagnostics, data)
     mount, command = data.get("mount", {}), data.get("build", {}).get("command", {})
