@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
+from operator import itemgetter
 from pathlib import Path
 
 from fuselab.analysis.symbols.elf import ElfImage
@@ -40,28 +42,25 @@ class Rule:
     """Offset from the canonical frame address at which the caller's address is kept."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class CallFrames:
     """The rules of one module."""
 
     text: bytes
-    _starts: list[int] = field(default_factory=list)
-    _spans: list[tuple[int, int]] = field(default_factory=list)
-    """(size of the function, position of its first line), in the order of `_starts`."""
 
-    def __post_init__(self) -> None:
-        found = sorted((int(m[1], 16), int(m[2], 16), m.start()) for m in _FUNCTION.finditer(self.text))
-        self._starts = [start for start, _, _ in found]
-        self._spans = [(size, position) for _, size, position in found]
+    @cached_property
+    def _functions(self) -> list[tuple[int, int, int]]:
+        """(start, size, position of its first line) of each, by start."""
+        return sorted((int(m[1], 16), int(m[2], 16), m.start()) for m in _FUNCTION.finditer(self.text))
 
     def rule_at(self, address: int) -> Rule | None:
         """The rule for an address counted from the module's load address; None where nothing simple is known, and
         where a function has no caller (`_start`, `clone`)."""
-        index = bisect_right(self._starts, address) - 1
-        if index < 0 or address >= self._starts[index] + self._spans[index][0]:
+        index = bisect_right(self._functions, address, key=itemgetter(0)) - 1
+        start, size, position = self._functions[index] if index >= 0 else (0, 0, 0)
+        if address >= start + size:
             return None
-        position = self._spans[index][1]
-        into = address - self._starts[index]
+        into = address - start
         if into >= _LINKAGE_ENTRY_BYTES and _LINKAGE.match(self.text, position):
             return Rule("rsp", 16 if into % _LINKAGE_ENTRY_BYTES >= _PUSHED_BYTES else 8, None)
         end = self.text.find(b"\nSTACK CFI INIT", position)

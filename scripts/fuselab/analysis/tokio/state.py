@@ -70,7 +70,7 @@ def read_state(path: Path) -> State:
     """Raises ValueError for a file that is no such message."""
     from google.protobuf.message import DecodeError
 
-    update = _classes()["Update"]()
+    update = _update()()
     try:
         update.ParseFromString(path.read_bytes())
     except DecodeError as error:
@@ -100,8 +100,8 @@ def _sort(fields: Mapping[str, object]) -> Sort:
 
 
 @cache
-def _classes() -> dict[str, Any]:
-    """A class for each of _MESSAGES."""
+def _update() -> Any:
+    """The class of the outermost of _MESSAGES."""
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
     file = descriptor_pb2.FileDescriptorProto(name="console.proto", package=_PACKAGE, syntax="proto3")
@@ -118,7 +118,4 @@ def _classes() -> dict[str, Any]:
             )
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
-    return {
-        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.{name}"))
-        for name in _MESSAGES
-    }
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.Update"))
