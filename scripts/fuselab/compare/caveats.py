@@ -12,6 +12,7 @@ from contextlib import suppress
 import pandas as pd
 
 from fuselab.compare.attrition import Attrition
+from fuselab.compare.multiple_testing import differs
 from fuselab.compare.schedule import level_of, minimum_blocks
 from fuselab.compare.signed_rank import NoRatioError, infer, interval
 from fuselab.records.design import Design, Pair
@@ -61,12 +62,12 @@ def _quiet_alone(runs: pd.DataFrame, pair: Pair, design: Design) -> Iterator[str
         yield f"the {len(wide)} others alone are too few for an interval"
         return
     with suppress(NoRatioError):  # which the verdict says
-        found = interval(wide[pair[0]], wide[pair[1]], level_of(design.blocks))
-        assert found.ratio_low is not None  # there are enough blocks for both ends
-        assert found.ratio_high is not None
+        quiet = interval(wide[pair[0]], wide[pair[1]], level_of(design.blocks))
+        assert quiet.ratio_low is not None  # there are enough blocks for both ends
+        assert quiet.ratio_high is not None
         yield (
-            f"the {found.blocks} others alone give {found.ratio - 1:+.1%} "
-            f"({found.ratio_low - 1:+.1%} to {found.ratio_high - 1:+.1%})"
+            f"the {quiet.blocks} others alone give {quiet.ratio - 1:+.1%} "
+            f"({quiet.ratio_low - 1:+.1%} to {quiet.ratio_high - 1:+.1%})"
         )
 
 
@@ -77,14 +78,14 @@ KEPT_UP = 0.95
 
 def shortfalls(metrics: pd.DataFrame, design: Design) -> Shortfalls:
     """Variants that did not keep up with a load of a fixed rate: their typical (median) run stayed below it."""
-    found = {}
+    short = {}
     for workload, rates in design.fixed_rates.items():
         for metric, rate in rates.items():
             runs = metrics[(metrics["workload"] == workload) & (metrics["metric"] == metric)]
             for variant, reached in runs.groupby("variant")["value"].median().items():
                 if reached < KEPT_UP * rate:
-                    found[workload, str(variant), quantity(metric).side] = float(reached / rate)
-    return found
+                    short[workload, str(variant), quantity(metric).side] = float(reached / rate)
+    return short
 
 
 def overload(metric: str, workload: str, pair: Pair, short: Shortfalls) -> Iterator[str]:
@@ -102,11 +103,12 @@ def overload(metric: str, workload: str, pair: Pair, short: Shortfalls) -> Itera
 
 def _slope(slopes: list[float], design: Design) -> float | None:
     """The typical change within a run as a fraction, where it is more than chance and more than what matters."""
-    if len(slopes) < minimum_blocks(level_of(design.blocks)):
+    level = level_of(design.blocks)
+    if len(slopes) < minimum_blocks(level):
         return None
-    found = infer(slopes, level_of(design.blocks))
-    change = math.expm1(found.estimate)
-    return change if found.p <= 1 - level_of(design.blocks) and abs(change) > design.threshold else None
+    typical = infer(slopes, level)
+    change = math.expm1(typical.estimate)
+    return change if differs(typical.p, level) and abs(change) > design.threshold else None
 
 
 def tail_reason(metric: str, tail_ios: Iterable[float]) -> str | None:

@@ -134,11 +134,11 @@ def _compared(
         what = "a number" if ran.any() else "runs"
         return _settled(row, INCONCLUSIVE, hidden or f"no block with {what} of both variants")
     try:
-        found = interval(pairs["before"], pairs["after"], level_of(design.blocks))
+        ratio = interval(pairs["before"], pairs["after"], level_of(design.blocks))
         beside = spread(pairs["before"], pairs["after"], runs["better"].iloc[0])
     except NoRatioError as error:
         return _settled(row, INCONCLUSIVE, str(error))
-    row = replace(row, **vars(found), **vars(beside))
+    row = replace(row, **vars(ratio), **vars(beside))
     unexplained = values.index.difference(pairs.index).difference(list(attrition.lost_by(pair, row.workload)))
     if len(unexplained):
         # A verdict from the blocks that are left would be one on the survivors.
@@ -169,8 +169,8 @@ def _claim(row: Comparison) -> Claim | None:
     """What the figures of a row could be said to show; None of a row without, or one that is settled."""
     if row.gated or row.ratio is None or row.p is None or row.level is None or not row.better:
         return None
-    found = Interval(row.blocks, row.level, row.ratio, row.ratio_low, row.ratio_high, row.p)
-    return Claim(found, row.better, quantity(row.metric).resolution)
+    ratio = Interval(row.blocks, row.level, row.ratio, row.ratio_low, row.ratio_high, row.p)
+    return Claim(ratio, row.better, quantity(row.metric).resolution)
 
 
 def _corrected(family: Family, rows: Sequence[Comparison], design: Design, size: int) -> Iterator[Comparison]:

@@ -79,12 +79,12 @@ def verdict(claim: Claim, p_adjusted: float, threshold: float) -> str:
     shown* for an interval inside 1 +- threshold, and a threshold that the metric can resolve. Adjusted p is never
     smaller than p, so a claim of difference implies that the interval leaves 1 out.
     """
-    found = claim.interval
-    if found.ratio_low is None or found.ratio_high is None:
+    ratio = claim.interval
+    if ratio.ratio_low is None or ratio.ratio_high is None:
         return INCONCLUSIVE
-    small = 1 - threshold <= found.ratio_low and found.ratio_high <= 1 + threshold
-    if differs(p_adjusted, found.level) and abs(found.ratio - 1) >= claim.floor:
-        gained = (found.ratio > 1) == (claim.better == "higher")
+    small = 1 - threshold <= ratio.ratio_low and ratio.ratio_high <= 1 + threshold
+    if differs(p_adjusted, ratio.level) and abs(ratio.ratio - 1) >= claim.floor:
+        gained = (ratio.ratio > 1) == (claim.better == "higher")
         return (FASTER if gained else SLOWER) + (BELOW_THRESHOLD if small else "")
     return NO_DIFFERENCE if small and threshold >= claim.floor else INCONCLUSIVE
 

@@ -65,8 +65,8 @@ def smallest_effect(
         return None
     while largest - smallest > 1e-4:
         middle = (smallest + largest) / 2
-        found = power_at(middle, blocks, noise, family=family, variants=variants, threshold=threshold)
-        smallest, largest = (smallest, middle) if found >= power else (middle, largest)
+        share = power_at(middle, blocks, noise, family=family, variants=variants, threshold=threshold)
+        smallest, largest = (smallest, middle) if share >= power else (middle, largest)
     return largest
 
 
@@ -87,15 +87,15 @@ def power_at(
     """
     experiments = _experiments(blocks, noise if isinstance(noise, Noise) else tuple(noise), family, variants)
     shift, below, above = math.log1p(effect), math.log1p(-threshold), math.log1p(threshold)
-    found = 0
+    differences = 0
     for looks in experiments:
         for look in looks:
             if shift > look.found_above:
-                found += 1
+                differences += 1
                 break
             if below <= look.low + shift and look.high + shift <= above:
                 break
-    return found / len(experiments)
+    return differences / len(experiments)
 
 
 @lru_cache(maxsize=64)
@@ -130,11 +130,11 @@ def _draw(noise: Noise | tuple[float, ...], variants: int, blocks: int, rng: ran
     if not isinstance(noise, Noise):
         middle = sorted(noise)[len(noise) // 2]
         return [rng.choice((-1, 1)) * (rng.choice(noise) - middle) for _ in range(blocks)]
-    found = []
+    differences = []
     for _ in range(blocks):
         first, second = rng.sample(range(variants), 2)
         drift = 2 * noise.drift_sd**2 * (1 - noise.drift_phi ** abs(first - second))
         outliers = (rng.random() < noise.outlier_share) - (rng.random() < noise.outlier_share)
         jump = outliers * math.log(noise.outlier_factor)
-        found.append(rng.gauss(0, math.sqrt(drift + 2 * noise.run_sd**2)) + jump)
-    return found
+        differences.append(rng.gauss(0, math.sqrt(drift + 2 * noise.run_sd**2)) + jump)
+    return differences

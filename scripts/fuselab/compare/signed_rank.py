@@ -97,7 +97,7 @@ def _walsh_sums(rows: Numbers) -> Numbers:
 
 def _shift_ps(doubled: Ints, doubled_shifts: Ints) -> Floats:
     """Exact p of each shift, shape (m,), where data (n,) and shifts (m,) are both given doubled."""
-    found = np.empty(len(doubled_shifts))
+    ps = np.empty(len(doubled_shifts))
     for row, shift in enumerate(doubled_shifts):
         signed = doubled - shift
         sizes = np.abs(signed)
@@ -105,8 +105,8 @@ def _shift_ps(doubled: Ints, doubled_shifts: Ints) -> Floats:
         ranks = np.searchsorted(ordered, sizes, "left") + np.searchsorted(ordered, sizes, "right") + 1
         positive = int(ranks[signed > 0].sum())
         table = _cdf(tuple(sorted(ranks[signed != 0].tolist())))
-        found[row] = min(1.0, 2 * table[min(positive, len(table) - 1 - positive)])
-    return found
+        ps[row] = min(1.0, 2 * table[min(positive, len(table) - 1 - positive)])
+    return ps
 
 
 def _invert(grid: Ints, sums: Ints, alpha: float) -> tuple[float, float, float]:
@@ -180,9 +180,9 @@ def interval(baseline: npt.ArrayLike, variant: npt.ArrayLike, level: float) -> I
         ValueError: the shapes differ or there are no runs.
     """
     ratios = _ratios(baseline, variant)
-    found = infer(np.log(ratios), level)
-    low, high = (None if end is None else float(np.exp(end)) for end in (found.low, found.high))
-    return Interval(len(ratios), level, float(np.exp(found.estimate)), low, high, found.p)
+    logs = infer(np.log(ratios), level)
+    low, high = (None if end is None else float(np.exp(end)) for end in (logs.low, logs.high))
+    return Interval(len(ratios), level, float(np.exp(logs.estimate)), low, high, logs.p)
 
 
 def spread(baseline: npt.ArrayLike, variant: npt.ArrayLike, better: Better) -> Spread:
