@@ -17,7 +17,7 @@ from fuselab.schema.schemas import schema
 def command(name: str, target: str | None, stdout: bool) -> None:
     """Write experiments/NAME.yaml: a commented experiment on TARGET that runs as it is."""
     from fuselab import profilers
-    from fuselab.experiment.template import experiment_text
+    from fuselab.commands.template import experiment_text
     from fuselab.schema.reading import target_names
     from fuselab.targets.loading import load_target
 
