@@ -47,6 +47,8 @@ QUANTITIES = {
 }
 _SIDES = ("read", "write", "trim", "mixed")
 _INTERRUPTED = 128
+_BAD_CHECKSUM = errno.EILSEQ
+"""What fio calls it, for want of a number of its own."""
 
 
 @dataclass(frozen=True)
@@ -155,14 +157,12 @@ def metrics(
     found = []
     for direction, groups in directions.items():
         ran_s = seconds(groups)
-        operations = sum(group.operations for group in groups)
-        mean = sum(group.lat_mean_ns * group.operations for group in groups) / operations
+        operations, moved = _moved(groups)
         slope = (slopes or {}).get(direction) if _fixed_time(directions) else None
         if ran_s > 0:
-            moved = sum(group.bytes for group in groups)
             found.append(QUANTITIES[f"{direction}.bw"].of(moved / ran_s, slope=slope))
             found.append(QUANTITIES[f"{direction}.iops"].of(operations / ran_s, slope=slope))
-        found.append(QUANTITIES[f"{direction}.lat_mean"].of(mean, slope=slope))
+        found.append(QUANTITIES[f"{direction}.lat_mean"].of(_mean_ns(groups), slope=slope))
         for name, value in (groups[0].percentiles_ns if len(groups) == 1 else {}).items():
             # In thousandths: 99.9 % of 10,000 leaves 10, in binary fractions 9.99.
             beyond = operations * round(1000 * (100 - _PERCENTILES[name])) // 100_000
@@ -186,64 +186,58 @@ def drained(directions: Mapping[str, Sequence[Group]], drain_s: float) -> list[M
     if measured_s <= 0:
         return []
     share = measured_s / (measured_s + _longest(groups, lambda group: group.ramp_s))
-    value = sum(group.bytes for group in groups) / (measured_s + share * drain_s)
+    value = _moved(groups)[1] / (measured_s + share * drain_s)
     return [QUANTITIES["write.drained_bw"].of(value)]
 
 
 def traffic(directions: Mapping[str, Sequence[Group]]) -> Traffic:
-    by_direction = {
-        direction: (sum(g.operations for g in groups), sum(g.bytes for g in groups))
-        for direction, groups in directions.items()
-    }
-    latency = {
-        direction: sum(g.lat_mean_ns * g.operations for g in groups) / by_direction[direction][0]
-        for direction, groups in directions.items()
-    }
-    return Traffic(
-        operations=sum(operations for operations, _ in by_direction.values()),
-        bytes=sum(size for _, size in by_direction.values()),
-        by_direction=by_direction,
-        latency_ns=latency,
-    )
+    moved = {direction: _moved(groups) for direction, groups in directions.items()}
+    latency = {direction: _mean_ns(groups) for direction, groups in directions.items()}
+    operations, size = (sum(figures) for figures in zip((0, 0), *moved.values(), strict=True))
+    return Traffic(operations, size, moved, latency)
+
+
+def _moved(groups: Sequence[Group]) -> tuple[int, int]:
+    """(operations, bytes)."""
+    return sum(group.operations for group in groups), sum(group.bytes for group in groups)
+
+
+def _mean_ns(groups: Sequence[Group]) -> float:
+    return sum(group.lat_mean_ns * group.operations for group in groups) / _moved(groups)[0]
 
 
 def result(output: Path, ended: Ended, timeout_s: float | None = None) -> LoadResult:
     """Whether fio did what it was asked to. Its exit code is the number of failed jobs, 128 after SIGINT."""
-    if ended.timed_out:
-        return LoadResult(ended.exit_code, f"fio: {ended.words(timeout_s)}")
-    if ended.exit_code == _INTERRUPTED:
-        return LoadResult(ended.exit_code, f"fio was interrupted: {ended.words()}")
-    if ended.exit_code < 0:
-        return LoadResult(ended.exit_code, f"fio: {ended.words()}")
+    code, said = ended.exit_code, ended.words(timeout_s)
+    if code == _INTERRUPTED and not ended.timed_out:
+        return LoadResult(code, f"fio was interrupted: {said}")
+    if ended.timed_out or code < 0:
+        return LoadResult(code, f"fio: {said}")
     try:
         errors, moved = _outcome(output)
     except (
         Exception
-    ) as error:  # fio has done its work where it ended well: what we cannot read is not the target's
-        return LoadResult(ended.exit_code, f"fio: {ended.words()}\n{error}" if ended.exit_code else None)
+    ) as error:  # what we cannot read is not the target's: fio has done its work if it ended well
+        return LoadResult(code, f"fio: {said}\n{error}" if code else None)
     if errors:
-        words = ", ".join(f"{name}: {_error_words(code)}" for name, code in errors.items())
-        if errno.EILSEQ in errors.values():  # what fio calls a checksum that is wrong
-            return LoadResult(
-                ended.exit_code or 1,
-                f"what was read back is not what was written (fio's job {words}): {ended.words()}",
-                wrong_data=True,
-            )
-        return LoadResult(ended.exit_code or 1, f"fio failed in {words}: {ended.words()}")
-    if ended.exit_code != 0:
-        return LoadResult(ended.exit_code, f"fio: {ended.words()}")
+        words = ", ".join(f"{name}: {_error_words(number)}" for name, number in errors.items())
+        wrong = _BAD_CHECKSUM in errors.values()
+        how = (
+            f"what was read back is not what was written (fio's job {words})"
+            if wrong
+            else f"fio failed in {words}"
+        )
+        return LoadResult(code or 1, f"{how}: {said}", wrong)
+    if code != 0:
+        return LoadResult(code, f"fio: {said}")
     if not moved:
         return LoadResult(1, "fio ended without a single I/O: is its runtime shorter than its ramp_time?")
     return LoadResult(0)
 
 
-def _error_words(code: int) -> str:
-    """fio calls a checksum that is wrong EILSEQ, for want of a number of its own."""
-    return (
-        f"bad checksum (fio's error {code})"
-        if code == errno.EILSEQ
-        else f"{os.strerror(code)} (error {code})"
-    )
+def _error_words(number: int) -> str:
+    checksum = number == _BAD_CHECKSUM
+    return f"bad checksum (fio's error {number})" if checksum else f"{os.strerror(number)} (error {number})"
 
 
 def _outcome(output: Path) -> tuple[dict[str, int], bool]:
