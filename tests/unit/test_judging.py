@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import pandas as pd
 import pytest
+from tests.unit.records.made_up import environment, run_record
 
 from fuselab.compare.comparisons import frame, judge
 from fuselab.jobs.compare import attrition, write_comparisons
@@ -24,7 +25,6 @@ from fuselab.records.comparison import Comparison
 from fuselab.records.design import Design
 from fuselab.records.failures import Failure
 from fuselab.records.metrics import Sample
-from fuselab.records.run import Environment, Phases, RunRecord
 from fuselab.records.table import read_rows
 from fuselab.records.verified import Verified
 from fuselab.workloads.command.kind import Outcome
@@ -42,29 +42,9 @@ def judgement(*variants: str, **changes: Any) -> Design:
     return Design(**{**said, **changes})
 
 
-def environment(**changes: Any) -> Environment:
-    figures = dict.fromkeys(Environment.__dataclass_fields__)
-    return Environment(
-        **{
-            **figures,
-            "state_device": "/dev/x",
-            "state_fstype": "ext4",
-            "kernel": "Linux",
-            "gate": {},
-            **changes,
-        }
-    )
-
-
 def run(folder: Path, variant: str, block: int, wall_s: float, gate_passed: bool) -> None:
     folder.mkdir(parents=True)
-    record = RunRecord(
-        purpose="timed", experiment="e", workload="w", variant=variant, profiler="none", block=block, repeat=None,
-        status="ok", reason=None, argv=(), env={}, pids={}, mount=None, phases=Phases(*[0.0] * 8), load_window_s=None,
-        load_started_unix_s=None, exit_codes={}, binary_sha256=None, build=None, network="private", randseed=1,
-        environment=environment(gate={"passed": gate_passed}), target=None, files=(), started_unix_s=0.0,
-        rig_version=1,
-    )  # fmt: skip
+    record = run_record(variant=variant, block=block, environment=environment(gate={"passed": gate_passed}))
     (folder / "run.json").write_bytes(msgspec.json.encode(record))
     (folder / "command.json").write_bytes(msgspec.json.encode(Outcome(wall_s, 0)))
 

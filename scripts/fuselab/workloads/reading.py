@@ -7,18 +7,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
-
 from fuselab import workloads
+from fuselab.files import read_json
 from fuselab.records.places import RUN
+from fuselab.records.run import RunRecord
 from fuselab.workloads.base import Traffic
 from fuselab.workloads.metric import Metric
 
 UNREAD = "fuselab cannot read what the load wrote"
-
-
-class _Marked(msgspec.Struct):
-    marks: list[str] = []
 
 
 def complaint(kind: str, run: Path) -> str | None:
@@ -46,7 +42,4 @@ def traffic(kind: str, run: Path) -> Traffic:
 
 def _unread(run: Path) -> bool:
     record = run / RUN
-    if not record.is_file():
-        return False
-    marks = msgspec.json.decode(record.read_bytes(), type=_Marked).marks
-    return any(mark.startswith(UNREAD) for mark in marks)
+    return record.is_file() and any(mark.startswith(UNREAD) for mark in read_json(record, RunRecord).marks)

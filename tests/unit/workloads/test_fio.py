@@ -12,8 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.unit.records.made_up import run_record
 
 from fuselab.experiment.checks import TARGET_METRICS
+from fuselab.files import write_json
 from fuselab.records.request import Load
 from fuselab.workloads import REGISTRY, reading
 from fuselab.workloads.base import LoadContext
@@ -382,13 +384,13 @@ def test_what_we_cannot_read_is_no_failure_of_the_target(tmp_path, wrote):
     assert said is not None
     assert said.startswith(reading.UNREAD)
     assert "not of the target" in said
-    (tmp_path / "run.json").write_text(json.dumps({"marks": [said], "status": "ok"}))
+    write_json(tmp_path / "run.json", run_record(marks=(said,)))
     assert reading.metrics("fio", tmp_path, 1.0) == []
     assert reading.traffic("fio", tmp_path).operations == 0
 
 
 def test_figures_that_became_unreadable_later_are_not_passed_over(tmp_path):
-    (tmp_path / "run.json").write_text('{"marks": []}')
+    write_json(tmp_path / "run.json", run_record())
     (tmp_path / "fio.json").write_text("{")
     with pytest.raises(ValueError, match=r"fio\.json|line 1"):
         reading.metrics("fio", tmp_path, 1.0)
