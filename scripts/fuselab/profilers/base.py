@@ -48,6 +48,7 @@ class CaptureContext:
     """Of all processes of the target that live."""
     group: str | None
     """The control group that holds them, and whoever comes; None where there is none."""
+    binary: Path
     support: ProfilerSupport
 
 

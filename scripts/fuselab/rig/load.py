@@ -109,7 +109,7 @@ def _profilers(at: Session) -> Iterator[tuple[str, AbstractContextManager[Window
     pids = tuple(sorted(place.family.pids())) if at.targets else (os.getpid(),)
     group = place.family.group.name if place.family.group is not None else None
     for support in place.request.mount.profilers:
-        context = CaptureContext(place.out, pids, group, support)
+        context = CaptureContext(place.out, pids, group, place.binary, support)
         yield support.name, REGISTRY[support.name].attach(context)
 
 

@@ -99,7 +99,7 @@ def console(messages: list[bytes]) -> Iterator[str]:
 def context(tmp_path: Path) -> Callable[[str], CaptureContext]:
     def context(address: str) -> CaptureContext:
         support = ProfilerSupport("tokio-console", env=(("TOKIO_CONSOLE_BIND", address),))
-        return CaptureContext(tmp_path, (1,), None, support)
+        return CaptureContext(tmp_path, (1,), None, Path("program"), support)
 
     return context
 
