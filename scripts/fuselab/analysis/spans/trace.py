@@ -33,7 +33,7 @@ import numpy as np
 from fuselab.analysis.captured import each_readable
 from fuselab.analysis.folded import Folded
 from fuselab.analysis.spans import table
-from fuselab.analysis.spans.columns import Bools, Ints
+from fuselab.analysis.spans.columns import Bools
 from fuselab.analysis.spans.events import Site, read_events
 from fuselab.analysis.spans.flame import Edge, Location
 from fuselab.analysis.spans.pairs import pair
@@ -61,7 +61,6 @@ class TraceSummary:
     """The program did not finish the file; it was read up to the cut."""
     style: str
     """`async`: a span is a lifetime. `threaded`: it is one stay on a thread."""
-    duration_us: float
     unread: tuple[str, ...] = ()
     """Why files beside others say nothing."""
 
@@ -125,7 +124,6 @@ def read_traces(
         orphan_ends=sum(summary.orphan_ends for summary in summaries),
         cut=any(summary.cut for summary in summaries),
         style=max(summary.style for summary in summaries),
-        duration_us=max(summary.duration_us for summary in summaries),
         unread=unread,
     )
 
@@ -152,14 +150,7 @@ def _opened(trace: Path, scratch: Path) -> tuple[OpenedSpans, TraceSummary]:
         orphan_ends=pairs.orphans,
         cut=cut,
         style="threaded" if raw.threaded else "async",
-        duration_us=_extent_ns(paired.start_ns, paired.end_ns, left.ts_ns) / 1000,
     )
-
-
-def _extent_ns(*times_ns: Ints) -> int:
-    """From the first to the last of all."""
-    some = [column for column in times_ns if len(column)]
-    return max(int(column.max()) for column in some) - min(int(column.min()) for column in some)
 
 
 def wall_stacks(connection: duckdb.DuckDBPyConnection, spans: str = "spans") -> Folded:
