@@ -9,6 +9,6 @@ from fuselab.records.places import Results
 
 with job(snakemake) as step:
     home = Results().experiment(step.wildcard("experiment")).folder
-    asked = [*(READY if step.param("has_spans", bool) else ()), *step.param("questions", list[Query])]
+    queries = [*(READY if step.param("has_spans", bool) else ()), *step.param("questions", list[Query])]
     given = {*step.paths("processed"), *step.paths("tables")}
-    write_json(step.out(), answers(home, step.wildcard("variant"), step.wildcard("workload"), asked, given))
+    write_json(step.out(), answers(home, step.wildcard("variant"), step.wildcard("workload"), queries, given))

@@ -89,11 +89,11 @@ def _one(record: RunRecord, path: Path) -> None:
         table.add_row(*row(name, text))
     out.print(table)
     if record.phases:
-        out.print(
-            "\nphases: " + ", ".join(f"{k.removesuffix('_s')} {duration(v)}" for k, v in _phases(record))
-        )
+        phases = vars(record.phases).items()
+        out.print("\nphases: " + ", ".join(f"{k.removesuffix('_s')} {duration(v)}" for k, v in phases))
     if record.environment:
-        out.print("machine: " + ", ".join(_machine(record)))
+        known = (one for one in vars(record.environment).items() if one[0] != "gate")
+        out.print("machine: " + ", ".join(f"{_plain(name)} {figure(name, value)}" for name, value in known))
     if record.files:
         out.print("files: " + ", ".join(f"{file.path} ({size(file.size_bytes)})" for file in record.files))
 
@@ -126,20 +126,6 @@ def _facts(record: RunRecord, path: Path) -> list[tuple[str, str]]:
         log = f"log {size(record.target.log_bytes)}"
         facts.append(("target used", f"{duration(record.target.cpu_s)} of CPU, {peak} at its peak, {log}"))
     return facts
-
-
-def _phases(record: RunRecord) -> list[tuple[str, float]]:
-    import msgspec
-
-    return list(msgspec.to_builtins(record.phases).items())
-
-
-def _machine(record: RunRecord) -> list[str]:
-    import msgspec
-
-    told = msgspec.to_builtins(record.environment)
-    told.pop("gate", None)
-    return [f"{_plain(name)} {figure(name, value)}" for name, value in told.items()]
 
 
 def _plain(name: str) -> str:

@@ -47,22 +47,20 @@ def size_bytes(path: Path) -> int:
 
 def stale(plan: Plan, root: Path) -> list[Leftover]:
     """Measurements of one experiment that its file does not ask for (any more): another spec, name or profiler."""
-    home = Results().experiment(plan.experiment.name)
-    named = named_paths(plan)
+    return [_leftover(path, root, why) for path, why in _stale(plan, root)]
+
+
+def _stale(plan: Plan, root: Path) -> Iterator[tuple[Path, str]]:
+    home, named = Results().experiment(plan.experiment.name), named_paths(plan)
     measured = (home.blocks, home.cost_blocks, home.looks, home.verified)
-    patterns = [folder("*", "*") for folder in measured] + [home.captures("*", "*", "*", "*")]
-    found = [
-        _leftover(path, root, "the experiment no longer asks for it")
-        for pattern in patterns
-        for path in _own(root, pattern)
-        if _SPEC.fullmatch(path.name) and path.is_dir() and path.relative_to(root) not in named
-    ]
-    return found + [
-        _leftover(path, root, "made from what the experiment no longer asks for")
-        for pattern in (home.processed("*", "*", "*"), home.diff("*", "*", "*", "*"))
-        for path in _own(root, pattern)
-        if path.is_dir() and path.relative_to(root) not in named
-    ]
+    for pattern in (*(folder("*", "*") for folder in measured), home.captures("*", "*", "*", "*")):
+        for path in _own(root, pattern):
+            if _SPEC.fullmatch(path.name) and path.is_dir() and path.relative_to(root) not in named:
+                yield path, "the experiment no longer asks for it"
+    for pattern in (home.processed("*", "*", "*"), home.diff("*", "*", "*", "*")):
+        for path in _own(root, pattern):
+            if path.is_dir() and path.relative_to(root) not in named:
+                yield path, "made from what the experiment no longer asks for"
 
 
 def named_paths(plan: Plan) -> set[Path]:
@@ -77,28 +75,34 @@ def named_paths(plan: Plan) -> set[Path]:
 
 def all_leftovers(plans: Mapping[str, Plan], broken: Mapping[str, str], root: Path) -> list[Leftover]:
     """All that `fuselab clean` may remove. `plans` by experiment; of `broken` ones everything is kept."""
+    return [_leftover(path, root, why) for path, why in _left_over(plans, broken, root)]
+
+
+def _left_over(
+    plans: Mapping[str, Plan], broken: Mapping[str, str], root: Path
+) -> Iterator[tuple[Path, str]]:
     results = Results(root)
-    found = [leftover for plan in plans.values() for leftover in stale(plan, root)]
+    for plan in plans.values():
+        yield from _stale(plan, root)
     for name in plans:
         home = Results().experiment(name)
         for path in _own(root, home.attempts_of("*")):
             if any(path.glob(f"*/{ANEW}")):
                 continue  # the next call puts back what is good in it
             if path.is_dir() and all(_NUMBER.fullmatch(entry) for entry in os.listdir(path)):
-                found.append(_leftover(path, root, "an attempt that failed, or was killed"))
+                yield path, "an attempt that failed, or was killed"
         for path in _own(root, home.held("*") / "*"):
             if _HELD.fullmatch(path.name):
-                found.append(_leftover(path, root, "a mount that was held by hand"))
+                yield path, "a mount that was held by hand"
     if not broken:  # a broken file may name any build
         used = {folder for plan in plans.values() for folder in (*plan.builds, *plan.bench_builds)}
         for path in _own(root, Results().build("*/*")):
             if _is_build(path) and str(path.relative_to(results.builds)) not in used:
-                found.append(_leftover(path, root, "a build that no experiment asks for"))
+                yield path, "a build that no experiment asks for"
     for name in state.dead(results.state):
-        found.append(_leftover(results.state / name, root, "the state of a run that was killed"))
+        yield results.state / name, "the state of a run that was killed"
     for path in _halves(results):
-        found.append(_leftover(path, root, "a file that was never finished"))
-    return found
+        yield path, "a file that was never finished"
 
 
 def _halves(results: Results) -> Iterator[Path]:

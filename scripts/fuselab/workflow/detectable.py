@@ -71,7 +71,7 @@ def _differences(plan: Plan, root: Path) -> dict[str, Sequence[float]]:
             values.setdefault((s.workload, s.metric, s.variant), {})[s.block] = s.value
     controls = {variant.name for variant in plan.experiment.variants if variant.control}
     contrasts = sorted(plan.experiment.contrasts, key=lambda pair: pair.variant not in controls)
-    found: dict[str, Sequence[float]] = {}
+    differences: dict[str, Sequence[float]] = {}
     for workload, metric in sorted({key[:2] for key in values}):
         for pair in contrasts:
             base = values.get((workload, metric, pair.baseline), {})
@@ -80,5 +80,5 @@ def _differences(plan: Plan, root: Path) -> dict[str, Sequence[float]]:
                 math.log(other[block] / base[block]) for block in base if base[block] and other.get(block)
             ]
             if len(logs) >= _ENOUGH:
-                found.setdefault(f"{workload} {metric}", logs)
-    return found
+                differences.setdefault(f"{workload} {metric}", logs)
+    return differences

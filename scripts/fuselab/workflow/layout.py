@@ -85,7 +85,7 @@ class Layout:
 
         `checkpoints` is Snakemake's: asking it for a look that has not been taken makes Snakemake take it first.
         """
-        found = []
+        folders = []
         for workload in self.plan.experiment.workloads:
             spec, count = self.plan.timed_spec(workload.name), self.plan.block_count
             while self.plan.experiment.blocks == "auto" and checkpoints is not None and count < LOOKS[-1]:
@@ -99,8 +99,8 @@ class Layout:
                 if wanted is None:
                     break
                 count = wanted
-            found += _numbered(self.home.blocks(workload.name, spec), count)
-        return found
+            folders += _numbered(self.home.blocks(workload.name, spec), count)
+        return folders
 
     def first_blocks(self, workload: str, number: str) -> list[str]:
         """Folders of the blocks that the look after block `number` is taken at."""

@@ -35,11 +35,11 @@ def _pass_on(reading: int) -> None:
 
 def jobs_of(snakemake: int) -> list[int]:
     """Processes that run the scripts of the jobs of the main process `snakemake`."""
-    found = []
+    pids = []
     named = f"{PARENT}={snakemake}".encode()
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             ours = _SCRIPTS in (folder / "cmdline").read_bytes()
             if ours and named in (folder / "environ").read_bytes().split(b"\0"):
-                found.append(int(folder.name))
-    return found
+                pids.append(int(folder.name))
+    return pids

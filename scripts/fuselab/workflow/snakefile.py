@@ -219,12 +219,12 @@ class Workflow:
 
 def refused_in_path(path: str) -> str | None:
     """What of a checkout's path Snakemake, make, pip or a shell below them cannot take; envs/setup.sh says the same."""
-    found = re.search(r"[^A-Za-z0-9_./+@,=~%^\u0080-\U0010ffff-]", path)
+    refused = re.search(r"[^A-Za-z0-9_./+@,=~%^\u0080-\U0010ffff-]", path)
     if any("\ud800" <= character <= "\udfff" for character in path):
         return "a byte that is no UTF-8"
-    if found is None:
+    if refused is None:
         return None
-    return "a space" if found[0].isspace() else f"the character {found[0]}"
+    return "a space" if refused[0].isspace() else f"the character {refused[0]}"
 
 
 @contextmanager
