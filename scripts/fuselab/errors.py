@@ -37,8 +37,8 @@ class HoldError(FuselabError):
     """The variant cannot be held."""
 
 
-class TrialError(FuselabError):
-    """The command line cannot be tried."""
+class ScaffoldError(FuselabError):
+    """The files for a command line cannot be written: it cannot be tried so."""
 
 
 class RigError(FuselabError):

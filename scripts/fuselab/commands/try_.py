@@ -53,25 +53,25 @@ def command(
 
     The target.yaml and the experiment that it writes are yours to change.
     """
-    from fuselab.commands.draft import from_here, make_trial, notes
-    from fuselab.errors import TrialError
+    from fuselab.commands.scaffold import from_here, make_scaffold, notes
+    from fuselab.errors import ScaffoldError
     from fuselab.experiment.loading import load_experiment
     from fuselab.records.places import Results
 
     root = repository()
     argv = from_here(argv)
     prepare = tuple(_words(text) for text in preparations)
-    trial = make_trial(argv, name, blocks, runtime_s, prepare)
+    scaffold = make_scaffold(argv, name, blocks, runtime_s, prepare)
     for program in (argv[0], *(words[0] for words in prepare)):
         if shutil.which(program) is None:
-            raise TrialError(f"`{program}` is not installed, or not on PATH")
-    written = trial.write(root)
+            raise ScaffoldError(f"`{program}` is not installed, or not on PATH")
+    written = scaffold.write(root)
     for path in written:
         click.echo(f"wrote {shorter(path)}")
-    for note in (*trial.left_out, *notes(argv)):
+    for note in (*scaffold.left_out, *notes(argv)):
         click.echo(f"note: {note}")
-    load_experiment(root / trial.experiment, root)
-    home = Results().experiment(trial.name)
+    load_experiment(root / scaffold.experiment, root)
+    home = Results().experiment(scaffold.name)
     if only_write:
         click.echo(f"next: snakemake --cores all {home.report}")
         return
@@ -79,7 +79,7 @@ def command(
         code = run_to_the_end([sys.executable, "-m", "snakemake", "--cores", "all", str(home.report)], root)
     except Stopped as stopped:
         fail(f"stopped by {stopped}; the same call goes on from here", 128 + stopped.number)
-    look = f"To look at the mount by hand: fuselab hold {trial.name} --variant {trial.variant}"
+    look = f"To look at the mount by hand: fuselab hold {scaffold.name} --variant {scaffold.variant}"
     if code != 0:
         fail(f"the experiment did not finish. {look}")
     click.echo(f"the report: {root / home.report}")
@@ -89,15 +89,15 @@ def command(
 
 
 def _words(text: str) -> tuple[str, ...]:
-    """The argument list of a --prepare. Raises TrialError for what is none."""
-    from fuselab.errors import TrialError
+    """The argument list of a --prepare. Raises ScaffoldError for what is none."""
+    from fuselab.errors import ScaffoldError
 
     try:
         words = tuple(shlex.split(text))
     except ValueError as error:
-        raise TrialError(f"--prepare '{text}': {error}") from None
+        raise ScaffoldError(f"--prepare '{text}': {error}") from None
     if not words:
-        raise TrialError("--prepare '' is no command")
+        raise ScaffoldError("--prepare '' is no command")
     return words
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fuselab.errors import TrialError
+from fuselab.errors import ScaffoldError
 from fuselab.schema.diagnostics import flow, near
 from fuselab.schema.schemas import schema
 from fuselab.targets.model import Installed, MountTemplate, Target, is_shell
@@ -19,7 +19,7 @@ STATE = "{state}"
 
 
 @dataclass(frozen=True)
-class Trial:
+class Scaffold:
     """Both files, by their paths relative to the repository."""
 
     name: str
@@ -33,13 +33,13 @@ class Trial:
     """Profilers that the program cannot have, each with the reason."""
 
     def write(self, root: Path) -> list[Path]:
-        """Write both files, also over those of an earlier trial. Raises TrialError for what somebody has edited."""
+        """Write both files, also over those of an earlier call. Raises ScaffoldError for what somebody has edited."""
         written = {self.target: self.target_text, self.experiment: self.experiment_text}
         texts = {root / path: _sealed(text) for path, text in written.items()}
         for path, text in texts.items():
             if path.exists() and path.read_text() != text and not _untouched(path.read_text()):
                 message = f"{path.relative_to(root)} is there and says something else: choose another --name"
-                raise TrialError(message)
+                raise ScaffoldError(message)
         for path, text in texts.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
@@ -64,14 +64,14 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def make_trial(
+def make_scaffold(
     argv: tuple[str, ...],
     name: str | None,
     blocks: int,
     runtime_s: int,
     prepare: tuple[tuple[str, ...], ...] = (),
-) -> Trial:
-    """The files for `argv`, which mounts at its `{mountpoint}`. Raises TrialError for what cannot work."""
+) -> Scaffold:
+    """The files for `argv`, which mounts at its `{mountpoint}`. Raises ScaffoldError for what cannot work."""
     _check(argv)
     for words in prepare:
         _check_placeholders(words)
@@ -80,9 +80,9 @@ def make_trial(
     name = name or re.sub(r"[^A-Za-z0-9_.-]+", "-", f"try-{program}").strip("-")[:64]
     rule = schema("common")["$defs"]["name"]
     if not re.fullmatch(rule["pattern"], name):
-        raise TrialError(f"'{name}' cannot be a name: {rule['x-allowed']}")
+        raise ScaffoldError(f"'{name}' cannot be a name: {rule['x-allowed']}")
     looking, left_out = _profilers(name, argv[0])
-    return Trial(
+    return Scaffold(
         name=name,
         target=Path("targets") / name / "target.yaml",
         target_text=_target_text(name, argv, prepare),
@@ -138,7 +138,7 @@ def _check(argv: tuple[str, ...]) -> None:
     _check_placeholders(argv)
     if not any(MOUNTPOINT in word for word in argv):
         example = " ".join(["fuselab try --", *argv, MOUNTPOINT])
-        raise TrialError(f"say with {MOUNTPOINT} where the command line mounts, as in: {example}")
+        raise ScaffoldError(f"say with {MOUNTPOINT} where the command line mounts, as in: {example}")
 
 
 def _check_placeholders(argv: tuple[str, ...]) -> None:
@@ -148,7 +148,7 @@ def _check_placeholders(argv: tuple[str, ...]) -> None:
             if name not in known:
                 close = near(name, known)
                 hint = f"; did you mean {{{close}}}?" if close else ""
-                raise TrialError(
+                raise ScaffoldError(
                     f"unknown placeholder {{{name}}}{hint} (there are {{mountpoint}} and {{state}})"
                 )
 
