@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 RUN = "run.json"
 ATTEMPT = "attempt.json"
@@ -33,59 +34,40 @@ def numbered(number: int) -> str:
     return f"{number:03d}"
 
 
+class Place(Protocol):
+    @property
+    def folder(self) -> Path: ...
+
+
+@dataclass(frozen=True)
+class In:
+    """What lies in the folder of a place under one name."""
+
+    name: str
+
+    def __get__(self, place: Place, owner: type) -> Path:
+        return place.folder / self.name
+
+
 @dataclass(frozen=True)
 class Home:
     """`results/<experiment>`. `Home(Path())` gives paths relative to it. A cell is a variant under a workload."""
 
     folder: Path
-
-    @property
-    def plan(self) -> Path:
-        return self.folder / "plan.json"
-
-    @property
-    def metrics(self) -> Path:
-        return self.folder / "metrics.csv"
-
-    @property
-    def comparisons(self) -> Path:
-        return self.folder / "comparisons.csv"
-
-    @property
-    def costs(self) -> Path:
-        return self.folder / "costs.csv"
-
-    @property
-    def report(self) -> Path:
-        return self.folder / "report.html"
-
-    @property
-    def summary(self) -> Path:
-        return self.folder / "summary.json"
-
-    @property
-    def summary_text(self) -> Path:
-        return self.folder / "summary.md"
-
-    @property
-    def bundle(self) -> Path:
-        return self.folder / "bundle.zip"
-
-    @property
-    def reproduced(self) -> Path:
-        return self.folder / "reproduced.html"
-
-    @property
-    def history_page(self) -> Path:
-        return self.folder / "history.html"
-
-    @property
-    def history_table(self) -> Path:
-        return self.folder / "history.csv"
-
-    @property
-    def history(self) -> Path:
-        return self.folder / "history"
+    plan = In("plan.json")
+    metrics = In("metrics.csv")
+    comparisons = In("comparisons.csv")
+    costs = In("costs.csv")
+    report = In("report.html")
+    summary = In("summary.json")
+    summary_text = In("summary.md")
+    bundle = In("bundle.zip")
+    reproduced = In("reproduced.html")
+    history_page = In("history.html")
+    history_table = In("history.csv")
+    history = In("history")
+    attempts = In("attempts")
+    """Numbered runs of measurements that are not whole, failed, or were set aside."""
 
     def night(self, night: str) -> Home:
         """What is kept of a night (`YYYY-MM-DD`): files of the same names."""
@@ -149,11 +131,6 @@ class Home:
     def diff(self, variant: str, baseline: str, workload: str, profiler: str) -> Path:
         return self.folder / "diffs" / f"{variant}-vs-{baseline}" / workload / profiler
 
-    @property
-    def attempts(self) -> Path:
-        """Numbered runs of measurements that are not whole, failed, or were set aside."""
-        return self.folder / "attempts"
-
     def attempts_of(self, *words: str) -> Path:
         return self.attempts / ".".join(words)
 
@@ -167,28 +144,19 @@ class Results:
     """`results/` of the checkout at `root`; without one relative to it, as rules name their files."""
 
     root: Path = Path()
+    report = In("report.html")
+    """The front page."""
+    state = In("state")
+    """Where runs keep what they mount, unless the experiment names another folder."""
+    builds = In("builds")
 
     @property
     def folder(self) -> Path:
         return self.root / "results"
 
-    @property
-    def report(self) -> Path:
-        """The front page."""
-        return self.folder / "report.html"
-
-    @property
-    def state(self) -> Path:
-        """Where runs keep what they mount, unless the experiment names another folder."""
-        return self.folder / "state"
-
     def state_of(self, named: str | None) -> Path:
         """Where runs keep what they mount, absolute: the folder that the experiment has `named`, or our own."""
         return (Path(named).expanduser() if named else self.state).resolve()
-
-    @property
-    def builds(self) -> Path:
-        return self.folder / "builds"
 
     def build(self, folder: str) -> Path:
         """Of a build's `<target>/<build>`."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fuselab.records.places import Home, Results, is_summed
+from fuselab.records.places import Home, In, Results, is_summed
 
 ROOT = Path(__file__).parents[3]
 RULES = sorted(ROOT.glob("rules/*.smk"))
@@ -21,7 +21,7 @@ def patterns() -> set[str]:
         str(home.night("{night}").folder),
     }
     for name, member in vars(Home).items():
-        if isinstance(member, property):
+        if isinstance(member, In):
             found.add(str(getattr(home, name)))
         elif inspect.isfunction(member) and not name.startswith("_") and name not in ("night", "attempts_of"):
             names = list(inspect.signature(member).parameters)[1:]
