@@ -153,10 +153,10 @@ def _opened(trace: Path, scratch: Path) -> tuple[OpenedSpans, TraceSummary]:
     )
 
 
-def wall_stacks(connection: duckdb.DuckDBPyConnection, spans: str = "spans") -> Folded:
-    """Self wall time (ns) by path. `spans` is a view or table of `connection` with the columns above."""
+def wall_stacks(connection: duckdb.DuckDBPyConnection) -> Folded:
+    """Self wall time (ns) by path, of the view or table `spans` with the columns above."""
     rows = connection.execute(
-        f"select path, round(sum(self_us) * 1000)::bigint from {spans} group by path order by path"
+        "select path, round(sum(self_us) * 1000)::bigint from spans group by path order by path"
     ).fetchall()
     return Folded({tuple(path.split(";")): value for path, value in rows if value > 0}, WALL_UNIT)
 

@@ -34,6 +34,8 @@ _IMPL = re.compile(r"(?:\w+::)+<impl ")
 _SAID_BY_LEGACY = re.compile(r"\{\{(?:closure|\w+\.shim)\}\}|::<impl ")
 _SAID_BY_V0 = re.compile(r"\{(?:closure|shim:\w+)#\d+\}|(?<!drop_in_place)::<(?!impl )")
 _PATH_START = re.compile(r"[A-Za-z_]")
+_BRACKETED = re.compile(r"<(?:[^<>]|(?<=-)>)*(?<!-)>")
+"""Angle brackets with none inside, and the text between them; the head of an arrow is none."""
 
 
 def mangling(name: str) -> Mangling | None:
@@ -158,14 +160,6 @@ def _deeper(text: str, index: int) -> int:
 
 def outermost(text: str) -> str:
     """A text without all that is between angle brackets."""
-    kept: list[str] = []
-    depth = 0
-    for index, char in enumerate(text):
-        arrow = char == ">" and text[index - 1 : index] == "-"
-        if char == "<":
-            depth += 1
-        elif char == ">" and not arrow:
-            depth -= 1
-        elif depth == 0:
-            kept.append(char)
-    return "".join(kept)
+    while (less := _BRACKETED.sub("", text)) != text:
+        text = less
+    return text
