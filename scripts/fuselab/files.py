@@ -103,5 +103,9 @@ def read_json(path: Path, kind: type[T]) -> T:
 
 def write_json(path: Path, value: object) -> None:
     """`value` as indented JSON, atomically; dataclasses and Paths are fine."""
-    encoded = msgspec.json.encode(value, enc_hook=str)
-    write_atomically(path, msgspec.json.format(encoded, indent=2) + b"\n")
+    write_atomically(path, as_json(value))
+
+
+def as_json(value: object) -> bytes:
+    """What `write_json` writes."""
+    return msgspec.json.format(msgspec.json.encode(value, enc_hook=str), indent=2) + b"\n"

@@ -47,6 +47,12 @@ class Profile:
     """Title -> Parquet file in the processed folder, beyond table.parquet."""
 
     @property
+    def versions(self) -> dict[str, str]:
+        """`tool_versions` as far as they are known, without the names that programs put before them."""
+        said = self.tool_versions.items()
+        return {name: text.removeprefix(f"{name} version ") for name, text in said if text != "unknown"}
+
+    @property
     def has_picture(self) -> bool:
         return self.status in ("ok", "limited")
 

@@ -20,7 +20,6 @@ def summarise(results: Results) -> Summary:
     blocks = [block for found in results.blocks.values() for block in found]
     count, voided = counts.block_counts(tuple(blocks))
     first, last = origin.when(results)
-    rows = sorted(verdicts.primary_rows(results), key=lambda row: verdicts.is_control(plan, row))
     return Summary(
         experiment=plan.experiment,
         title=plan.title,
@@ -31,7 +30,7 @@ def summarise(results: Results) -> Summary:
         blocks=count,
         voided=voided,
         alarms=verdicts.alarms(results),
-        comparisons=tuple(_row(results, row) for row in rows),
+        comparisons=tuple(_row(results, row) for row in verdicts.primary_rows(results)),
         variants=_variants(results),
         hardware=tuple(text for text in origin.hardware(results).values() if text),
     )

@@ -148,11 +148,7 @@ def _quality(profile: Profile) -> tuple[Fact, ...]:
         facts.append(Fact("I/O operations", words.count(profile.operations)))
     if profile.bytes:
         facts.append(Fact("moved", words.quantity(profile.bytes, "bytes")))
-    facts += [
-        Fact(name, said.removeprefix(f"{name} version "))
-        for name, said in profile.tool_versions.items()
-        if said != "unknown" and _used(profile, name)
-    ]
+    facts += [Fact(name, version) for name, version in profile.versions.items() if _used(profile, name)]
     return tuple(facts)
 
 

@@ -19,11 +19,10 @@ _CAPTION = (
 def draws(results: Results) -> Draws | None:
     """None where no row has an interval: everything failed, or there are too few blocks."""
     plan = results.plan
-    rows = sorted(verdicts.primary_rows(results), key=lambda row: verdicts.is_control(plan, row))
     several = len(plan.workloads) > 1
     labels = [
         (f"{row.variant}: {words.phrase(row.metric).noun}" + (f", {row.workload}" if several else ""), row)
-        for row in rows
+        for row in verdicts.primary_rows(results)
         if row.has_interval
     ]
     if not labels:

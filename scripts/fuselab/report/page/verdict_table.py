@@ -52,8 +52,7 @@ def reading(plan: PlanFile) -> tuple[Fact, ...]:
 
 def primary_table(results: Results) -> Table | None:
     """The primary comparisons alone, as a paper prints them."""
-    plan = results.plan
-    rows = sorted(primary_rows(results), key=lambda row: is_control(plan, row))
+    plan, rows = results.plan, primary_rows(results)
     if not rows:
         return None
     workload = "" if len(plan.workloads) > 1 else f" Workload: {rows[0].workload}."

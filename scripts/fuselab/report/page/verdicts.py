@@ -60,7 +60,9 @@ def alarms(results: Results) -> tuple[str, ...]:
     check = check_controls(primary_rows(results), results.plan.primary)
     if check is None or not check.alarms:
         return ()
-    seen = words.listing([f"{_noun(row)} {_signed(row)} under `{row.workload}`" for row in check.alarms])
+    seen = words.listing(
+        [f"{_noun(row)} {words.estimate(*row.interval)} under `{row.workload}`" for row in check.alarms]
+    )
     names = words.names(dict.fromkeys(row.variant for row in check.alarms))
     return (
         f"The control {names} is identical to the baseline and yet differs from it: {seen}. Something else than the "
@@ -70,11 +72,11 @@ def alarms(results: Results) -> tuple[str, ...]:
 
 
 def primary_rows(results: Results) -> list[Comparison]:
-    """The rows of primary metrics, in the plan's order; of all metrics where none is declared."""
+    """The rows of primary metrics, in the plan's order, controls last; of all metrics where none is declared."""
     plan = results.plan
     order = {metric: i for i, metric in enumerate(plan.primary)}
     rows = [r for r in results.comparisons if not order or r.metric in order]
-    return sorted(rows, key=lambda row: order.get(row.metric, 0))
+    return sorted(rows, key=lambda row: (is_control(plan, row), order.get(row.metric, 0)))
 
 
 def is_control(plan: PlanFile, row: Comparison) -> bool:
@@ -168,9 +170,7 @@ def clause(row: Comparison, threshold: float) -> str:
                 if words.doubled(ratio, high)
                 else f"{size} {spoken.more if ratio > 1 else spoken.less}"
             )
-            return (
-                f"{noun} is {more} ({interval}{_level(row)}): {row.word}{row.verdict.removeprefix(row.word)}"
-            )
+            return f"{noun} is {more} ({interval}{_level(row)}): {row.verdict}"
         case "no difference shown":
             return f"{noun}: no difference shown {_inside(row, threshold)}"
         case "failed":
@@ -197,10 +197,6 @@ def first_line(text: str) -> str:
 
 def _noun(row: Comparison) -> str:
     return words.phrase(row.metric).noun
-
-
-def _signed(row: Comparison) -> str:
-    return words.estimate(*row.interval)
 
 
 def _interval(row: Comparison) -> str:

@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import matplotlib
-import msgspec
 
-from fuselab.files import write_atomically
+from fuselab.files import as_json, write_atomically
+from fuselab.records.summary import Summary
 from fuselab.report.context import Table
 from fuselab.report.embed import Carrier, csv_text
 from fuselab.report.figures.drawing import RC, Drawing, svg
@@ -38,13 +38,13 @@ def write_bundle(inputs: ReportInputs, checkout: Path, out: Path, diffs: Wanted 
 
     Raises FileNotFoundError, naming the mend, if the program that turns SVG into PDF is not installed.
     """
-    files = dict(_files(inputs, checkout, out, diffs))
+    results = Results(inputs)
+    summary = summarise(results)
+    files = dict(_files(results, summary, checkout, out, diffs))
     digests = {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
     files["checksums.sha256"] = "".join(f"{digests[path]}  {path}\n" for path in digests).encode()
     digests["checksums.sha256"] = hashlib.sha256(files["checksums.sha256"]).hexdigest()
-    files["ro-crate-metadata.json"] = crate.metadata(
-        summarise(Results(inputs)), files, digests, fuselab_version()
-    )
+    files["ro-crate-metadata.json"] = crate.metadata(summary, files, digests, fuselab_version())
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as bundle:
         for path, content in files.items():
@@ -52,9 +52,11 @@ def write_bundle(inputs: ReportInputs, checkout: Path, out: Path, diffs: Wanted 
     write_atomically(out, buffer.getvalue())
 
 
-def _files(inputs: ReportInputs, checkout: Path, out: Path, diffs: Wanted) -> Iterator[tuple[str, bytes]]:
+def _files(
+    results: Results, summary: Summary, checkout: Path, out: Path, diffs: Wanted
+) -> Iterator[tuple[str, bytes]]:
     """(path in the bundle, content), each once."""
-    results = Results(inputs)
+    inputs = results.inputs
     drawings, tables = list(gallery(results)), list(_tables(results, Carrier(out)))
     drawn = list(pictures(results))
     changed = [changes for path in inputs.builds if (changes := uncommitted(path))]
@@ -67,19 +69,18 @@ def _files(inputs: ReportInputs, checkout: Path, out: Path, diffs: Wanted) -> It
     for path in _definitions(results, checkout):
         yield path.relative_to(checkout).as_posix(), path.read_bytes()
     yield "plan.json", inputs.plan_file.read_bytes()
-    yield "environment.json", _json(environment(results, checkout))
+    yield "environment.json", as_json(environment(results, checkout))
     yield "comparisons.csv", inputs.comparisons.read_bytes()
     yield "metrics.csv", inputs.metrics.read_bytes()
     if inputs.costs is not None:
         yield "costs.csv", inputs.costs.read_bytes()
-    summary = summarise(results)
-    yield "summary.json", _json(summary)
+    yield "summary.json", as_json(summary)
     yield "summary.md", summary_markdown(summary).encode()
     yield "methods.md", methods(results).encode()
     records = [
         {"folder": str(run.folder.relative_to(inputs.folder)), "run": run.record} for run in results.runs
     ]
-    yield "runs.json", _json(records)
+    yield "runs.json", as_json(records)
     for path in inputs.builds:
         packed = f"builds/{path.parents[1].name}/{path.parent.name}"
         yield f"{packed}.json", path.read_bytes()
@@ -111,10 +112,6 @@ def _definitions(results: Results, checkout: Path) -> list[Path]:
     targets = [checkout / "targets" / v.target / "target.yaml" for v in plan.variants if v.target]
     services = [checkout / "services" / f"{v.service}.yaml" for v in plan.variants if v.service]
     return [path for path in dict.fromkeys((*targets, *services)) if path.is_file()]
-
-
-def _json(value: object) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
 
 
 def _tables(results: Results, carrier: Carrier) -> Iterator[Table]:

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-import msgspec
-
+from fuselab.files import as_json
 from fuselab.records.summary import Summary
 
 _FORMATS = {
@@ -65,8 +64,7 @@ def metadata(summary: Summary, files: Mapping[str, bytes], digests: Mapping[str,
     graph += [_file(path, len(content), digests[path]) for path, content in files.items()]
     # schema.org has `sha256`; the context of RO-Crate 1.1 is older than that.
     context = ["https://w3id.org/ro/crate/1.1/context", {"sha256": "http://schema.org/sha256"}]
-    crate = {"@context": context, "@graph": graph}
-    return msgspec.json.format(msgspec.json.encode(crate), indent=2) + b"\n"
+    return as_json({"@context": context, "@graph": graph})
 
 
 def _file(path: str, size: int, digest: str) -> dict[str, Any]:

@@ -37,11 +37,7 @@ def programs(results: Results) -> dict[str, str]:
     loads = ((kind, run.folder) for run in results.runs for kind in REGISTRY.values())
     found = dict(next((said for kind, folder in loads if (said := kind.versions(folder))), {}))
     for processed in results.profiles.values():
-        found |= {
-            name: said.removeprefix(f"{name} version ")
-            for name, said in processed.profile.tool_versions.items()
-            if said != "unknown"
-        }
+        found |= processed.profile.versions
     toolchains = dict.fromkeys(build.toolchain for build in results.builds if build.toolchain)
     return found | ({"toolchain": ", ".join(toolchains)} if toolchains else {})
 
