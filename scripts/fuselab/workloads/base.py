@@ -117,7 +117,7 @@ class WorkloadKind(ABC):
         raise NotImplementedError(f"{self.name} is no step")
 
     def overlaid(self, settings: Settings, own: Mapping[str, str]) -> Settings:
-        """The load with what a variant changes of it."""
+        """The load with what a variant changes of it: for kinds whose name is a key of a variant."""
         return settings
 
     def check_own(
