@@ -207,4 +207,4 @@ def _files(results: Results) -> Iterator[Fact]:
     yield Fact(results.plan.path or yaml.name, yaml.read_text(errors="replace"))
     for workload in results.plan.workloads:
         if workload.job:
-            yield Fact(f"fio job of `{workload.name}`", workload.job)
+            yield Fact(f"{workload.kind} job of `{workload.name}`", workload.job)
