@@ -49,13 +49,11 @@ def fault(folder: Path) -> str | None:
 def quick_fault(folder: Path) -> str | None:
     """The same where dates tell: what is newer than its sums is read, and what is small, records among it."""
     sums = _read(folder)
-    if sums is None:
-        return _unreadable(folder)
+    if sums is None or not all(_is_file(folder / name) for name in sums):
+        return fault(folder)
     summed = (folder / SUMS).stat().st_mtime_ns
     for name in sums:
         path = folder / name
-        if not _is_file(path):
-            return f"{path} is gone"
         status = path.stat()
         if status.st_size <= _SMALL_BYTES and sha256(path) != sums[name]:
             return fault(folder)

@@ -26,7 +26,6 @@ VOID_OTHER_CPU_SHARE = 0.05
 """Of one core, by user processes outside the rig."""
 VOID_TICKS = 3
 """Fewer ticks of CPU time (10 ms each) void nothing: over a short load one of them is more than any share above."""
-_SYNC_LIMIT_S = 60.0
 _NAMED = 3
 
 
@@ -82,7 +81,7 @@ def gate(folder: Path, started_s: float, psi_us: Mapping[str, int | None], limit
     The first window begins at `started_s` with the pressure `psi_us`: what was done since then counts into it.
     """
     begun = time.monotonic()
-    kernel.sync_filesystem(folder, _SYNC_LIMIT_S)
+    kernel.sync_filesystem(folder, kernel.SYNC_LIMIT_S)
     since_s, since_us = started_s, psi_us
     while True:
         time.sleep(max(0.0, since_s + GATE_WINDOW_S - time.monotonic()))

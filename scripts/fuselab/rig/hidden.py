@@ -60,8 +60,8 @@ class Hidden:
         for path in folder.glob("*.log"):
             if not self._values or path.is_symlink() or path.stat().st_size > _LARGEST_BYTES:
                 continue
-            content = path.read_bytes()
-            if any(value.encode() in content for value in self._values):
-                for value in self._values:
-                    content = content.replace(value.encode(), HIDDEN.encode())
-                path.write_bytes(content)
+            said = content = path.read_bytes()
+            for value in self._values:
+                said = said.replace(value.encode(), HIDDEN.encode())
+            if said != content:
+                path.write_bytes(said)

@@ -16,13 +16,12 @@ from fuselab.rig.session import Place, Session
 from fuselab.rig.watchdog import blamed, watched
 from fuselab.system import kernel
 from fuselab.system.process import step
-from fuselab.targets.model import fill
+from fuselab.targets.model import ProfilerSupport, fill
 from fuselab.workloads.base import LoadContext, LoadResult
 
 if TYPE_CHECKING:
-    from fuselab.profilers.base import Window
+    from fuselab.profilers.base import Profiler, Window
 
-_SYNC_LIMIT_S = 60.0
 Work = Callable[[LoadContext], LoadResult]
 
 
@@ -43,7 +42,7 @@ def make_cold(place: Place, prepared: bool) -> None:
     """Drop the kernel's caches, as far as this machine permits; write back first what preparing made dirty."""
     with place.recorder.phase("prepare"):
         if prepared:
-            kernel.sync_filesystem(place.state.path, _SYNC_LIMIT_S)
+            kernel.sync_filesystem(place.state.path, kernel.SYNC_LIMIT_S)
         if refused := kernel.drop_caches():
             place.recorder.mark(f"the kernel's caches could not be dropped ({refused})")
 
@@ -65,7 +64,7 @@ def do_load(at: Session, work: Work) -> None:
 def _measured(at: Session, work: Work) -> LoadResult:
     place, recorder, family = at.place, at.place.recorder, at.place.family
     with ExitStack() as stack:
-        windows = {name: stack.enter_context(window) for name, window in _profilers(at)}
+        windows = {name: stack.enter_context(window) for name, window in _attaching(at)}
         before = environment.sample(place.proc)
         _keep_modules(at, windows)
         for window in windows.values():
@@ -98,19 +97,23 @@ def _measured(at: Session, work: Work) -> LoadResult:
     return result
 
 
-def _profilers(at: Session) -> Iterator[tuple[str, AbstractContextManager[Window]]]:
+def profilers_of(place: Place) -> Iterator[tuple[Profiler, ProfilerSupport]]:
+    """The profilers that look at the run, and what its target offers each."""
+    if place.request.mount.profilers:
+        from fuselab.profilers import REGISTRY
+
+        yield from ((REGISTRY[support.name], support) for support in place.request.mount.profilers)
+
+
+def _attaching(at: Session) -> Iterator[tuple[str, AbstractContextManager[Window]]]:
     """What attaches each profiler of the run. Without a target it looks at us, and so at the load we start."""
     place = at.place
-    if not place.request.mount.profilers:
-        return
-    from fuselab.profilers import REGISTRY
-    from fuselab.profilers.base import CaptureContext
-
     pids = tuple(sorted(place.family.pids())) if at.targets else (os.getpid(),)
     group = place.family.group.name if place.family.group is not None else None
-    for support in place.request.mount.profilers:
-        context = CaptureContext(place.out, pids, group, place.binary, support)
-        yield support.name, REGISTRY[support.name].attach(context)
+    for profiler, support in profilers_of(place):
+        from fuselab.profilers.base import CaptureContext
+
+        yield support.name, profiler.attach(CaptureContext(place.out, pids, group, place.binary, support))
 
 
 def _keep_modules(at: Session, windows: Mapping[str, Window]) -> None:

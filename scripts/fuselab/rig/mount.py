@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import select
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -275,7 +276,5 @@ def holders(device: int) -> list[int]:
 
 
 def _connection(fdinfo: Path) -> int | None:
-    for line in fdinfo.read_text().splitlines():
-        if line.startswith("fuse_connection:"):
-            return int(line.split()[1])
-    return None
+    found = re.search(r"^fuse_connection:\s*(\d+)", fdinfo.read_text(), re.MULTILINE)
+    return int(found[1]) if found else None

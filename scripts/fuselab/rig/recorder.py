@@ -16,7 +16,6 @@ from fuselab import foreign
 from fuselab.code import measuring_code
 from fuselab.errors import Fault, UnreadableError
 from fuselab.files import read_json, sha256
-from fuselab.records.build import BuildRecord
 from fuselab.records.places import BUILD
 from fuselab.records.request import REQUEST, RIG_VERSION, RunRequest
 from fuselab.records.run import (
@@ -145,8 +144,8 @@ def _binary_sha256(request: RunRequest) -> str | None:
     if binary is None:
         return None
     if request.mount.build is not None:
-        with suppress(OSError, UnreadableError):
-            return read_json(binary.with_name(BUILD), BuildRecord).sha256
+        with suppress(OSError, UnreadableError, KeyError):
+            return str(read_json(binary.with_name(BUILD), dict[str, object])["sha256"])
     return sha256(binary) if binary.is_file() else None
 
 

@@ -22,7 +22,7 @@ from fuselab.records.request import COMPARED, NOT_FRESH, RunRequest
 from fuselab.records.run import RunRecord
 from fuselab.rig import disturbance, environment
 from fuselab.rig.family import Family
-from fuselab.rig.load import do_load, make_cold, prepare
+from fuselab.rig.load import do_load, make_cold, prepare, profilers_of
 from fuselab.rig.recorder import Recorder
 from fuselab.rig.service import serving
 from fuselab.rig.session import Place, session
@@ -164,7 +164,8 @@ def _set_up(place: Place) -> None:
     """Configuration files, and what the target wants done before its first mount."""
     config = place.request.mount
     mountpoint = place.state.mountpoint(1)
-    _equip(place)
+    for profiler, _ in profilers_of(place):
+        profiler.equip(place.out)
     env = {name: value for name, value in place.filled_env().items() if name not in config.profiler_env}
     for name, text in config.files:
         path = place.state.data / name
@@ -174,16 +175,6 @@ def _set_up(place: Place) -> None:
         name = f"`prepare` step {number} of target {config.target}"
         argv, log = place.filled(words), place.out / f"target.prepare-{number}.log"
         step(name, argv, env=env, cwd=place.state.scratch, log=log, timeout_s=PREPARE_TIMEOUT_S)
-
-
-def _equip(place: Place) -> None:
-    """What the profilers of the run need beside their files before the target starts."""
-    if not place.request.mount.profilers:
-        return
-    from fuselab.profilers import REGISTRY as PROFILERS
-
-    for support in place.request.mount.profilers:
-        PROFILERS[support.name].equip(place.out)
 
 
 def _measure(place: Place) -> None:

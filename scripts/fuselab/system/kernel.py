@@ -17,6 +17,7 @@ T = TypeVar("T")
 
 _FUSECTL = Path("/sys/fs/fuse/connections")
 _MNT_DETACH = 2
+SYNC_LIMIT_S = 60.0
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 0x1
 
 

@@ -34,9 +34,7 @@ class Log:
         self._read_end, self.write_end = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(self._read_end, False)
         self._reading = threading.Lock()
-        with contextlib.suppress(
-            OSError
-        ):  # beyond the user's quota of pipe memory: the default size works too
+        with contextlib.suppress(OSError):  # beyond the user's quota: the default size works too
             fcntl.fcntl(self._read_end, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         self._stop_read, self._stop_write = os.pipe2(os.O_CLOEXEC)
         self._file = path.open("wb", buffering=0)

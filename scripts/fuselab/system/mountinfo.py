@@ -49,23 +49,16 @@ def mounted_at(path: Path) -> Mount | None:
 
 def mount_of(path: Path) -> Mount:
     """The mount that the existing `path` lies on."""
-    text = str(path.resolve())
-    best = None
-    for mount in parse(_read()):
-        top = mount.mountpoint.rstrip("/")
-        if (text == top or text.startswith(top + "/")) and (
-            best is None or len(top) >= len(best.mountpoint.rstrip("/"))
-        ):
-            best = mount
-    if best is None:
+    here = path.resolve()
+    above = [mount for mount in parse(_read()) if here.is_relative_to(mount.mountpoint)]
+    if not above:
         raise FileNotFoundError(f"no mount above {path}")
-    return best
+    return sorted(above, key=lambda mount: len(mount.mountpoint))[-1]  # of several there, the topmost
 
 
 def below(path: Path) -> list[str]:
     """Mount points at or below `path`."""
-    top = str(path)
-    return [m.mountpoint for m in parse(_read()) if m.mountpoint == top or m.mountpoint.startswith(f"{top}/")]
+    return [m.mountpoint for m in parse(_read()) if Path(m.mountpoint).is_relative_to(path)]
 
 
 def _read() -> str:
