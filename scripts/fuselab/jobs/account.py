@@ -18,6 +18,7 @@ from fuselab.analysis.spans.flame import FlameFrame
 from fuselab.analysis.spans.totals import read_totals
 from fuselab.files import write_json
 from fuselab.records.derived import AccountWords
+from fuselab.records.places import ACCOUNT, ACCOUNT_WORDS
 from fuselab.records.profile import Profile, read_profile
 from fuselab.workloads import reading
 
@@ -64,8 +65,8 @@ def write(cell: Path, captures: Captures, made: Account) -> None:
 
 
 def _write(cell: Path, rows: Sequence[Row], words: AccountWords) -> None:
-    write_rows(cell / "blindspots.parquet", rows)
-    write_json(cell / "blindspots.json", words)
+    write_rows(cell / ACCOUNT, rows)
+    write_json(cell / ACCOUNT_WORDS, words)
 
 
 def _given(processed: Sequence[Path], part: str) -> tuple[Profile | None, Path]:

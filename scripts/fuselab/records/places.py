@@ -19,6 +19,9 @@ VERIFY = "verify.json"
 BUILD = "build.json"
 PROFILE = "profile.json"
 DIFF = "diff.json"
+ACCOUNT = "blindspots.parquet"
+"""Where the time of a cell is."""
+ACCOUNT_WORDS = "blindspots.json"
 MOVERS = "movers.csv"
 FOLDED = "folded.txt"
 FLAMEGRAPH = "flamegraph.svg"
@@ -123,10 +126,10 @@ class Home:
 
     def blindspots(self, variant: str, workload: str) -> Path:
         """Where the time of a cell is, as a table."""
-        return self.cell(variant, workload) / "blindspots.parquet"
+        return self.cell(variant, workload) / ACCOUNT
 
     def blindspots_text(self, variant: str, workload: str) -> Path:
-        return self.cell(variant, workload) / "blindspots.json"
+        return self.cell(variant, workload) / ACCOUNT_WORDS
 
     def diff(self, variant: str, baseline: str, workload: str, profiler: str) -> Path:
         return self.folder / "diffs" / f"{variant}-vs-{baseline}" / workload / profiler

@@ -1,5 +1,6 @@
 """The rules and the code name the same paths."""
 
+import ast
 import inspect
 import re
 from pathlib import Path
@@ -36,6 +37,19 @@ def test_what_a_rule_makes_lies_where_the_code_looks_for_it(rules: Path) -> None
 
     assert made
     assert set(made) <= patterns()
+
+
+def test_no_other_module_spells_a_path_under_results() -> None:
+    own = {"records/places.py", "system/state_root.py"}  # what lies below the records does not know them
+    modules = (path for path in ROOT.glob("scripts/**/*.py") if "/".join(path.parts[-2:]) not in own)
+    spelled = [
+        f"{path.relative_to(ROOT)}: {node.value!r}"
+        for path in modules
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and re.match(r"results(/\S*)?$", str(node.value))
+    ]
+
+    assert spelled == []
 
 
 def test_inputs_that_are_measured_are_known_by_their_place() -> None:
