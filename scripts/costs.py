@@ -1,9 +1,8 @@
 """rule costs: what profiling itself costs, from blocks of their own."""
 
 from fuselab.jobs.job import job
-from fuselab.experiment.plan import CostStep
 from fuselab.jobs.costs import write_costs
-from fuselab.records.design import Design
+from fuselab.records.design import CostStep, Design
 
 with job(snakemake) as step:
     write_costs(

@@ -193,13 +193,17 @@ def test_a_step_is_made_again_when_what_it_reads_is_edited(
         assert code.step_code(scripts / f"{step}.py") != before
 
 
-def test_what_judges_knows_nothing_of_what_draws_and_a_comment_makes_nothing_again(
-    scripts: Path, edited: Edit
-) -> None:
+@pytest.mark.parametrize("step", ["metrics", "compare", "look", "costs"])
+@pytest.mark.parametrize("file", ["analysis/folded.py", "report/words.py", "workflow/layout.py"])
+def test_what_judges_knows_nothing_of_what_draws(scripts: Path, edited: Edit, step: str, file: str) -> None:
+    before = code.step_code(scripts / f"{step}.py")
+    with edited(scripts / "fuselab" / file):
+        assert code.step_code(scripts / f"{step}.py") == before
+
+
+def test_a_comment_makes_nothing_again(scripts: Path, edited: Edit) -> None:
     before = code.step_code(scripts / "compare.py")
-    with edited(scripts / "fuselab/report/words.py"):
-        assert code.step_code(scripts / "compare.py") == before
-    with edited(scripts / "fuselab/compare/multiple_testing.py", "\n# a remark\n"):
+    with edited(scripts / "fuselab/jobs/compare.py", "\n# a remark\n"):
         assert code.step_code(scripts / "compare.py") == before
 
 

@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
 
 import msgspec
 
@@ -19,20 +18,11 @@ from fuselab.building.request import BuildRequest
 from fuselab.compare.schedule import LOOKS
 from fuselab.experiment.model import Experiment, Workload
 from fuselab.profilers.base import Capability
+from fuselab.records.design import CostStep
 from fuselab.records.plan import Capture, Contrast
 from fuselab.records.request import RIG_VERSION, Load, MountConfig
 
 NONE = "none"
-
-
-@dataclass(frozen=True)
-class CostStep:
-    """One contrast of what profiling costs: `after` against `before`, both names of runs in a cost block."""
-
-    profiler: str
-    step: Literal["compiled in", "switched on"]
-    before: str
-    after: str
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from fuselab.building.request import BuildRequest, build_request
 from fuselab.experiment.loading import Loaded
 from fuselab.experiment.model import Experiment, Variant, Workload
 from fuselab.experiment.mounting import mount_config
-from fuselab.experiment.plan import NONE, CostStep, Plan, Skipped
+from fuselab.experiment.plan import NONE, Plan, Skipped
+from fuselab.records.design import CostStep
 from fuselab.records.plan import Capture
 from fuselab.records.request import MountConfig
 from fuselab.targets.model import ProfilerSupport, Target

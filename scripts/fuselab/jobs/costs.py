@@ -7,10 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from fuselab.compare.comparisons import frame, judge
-from fuselab.experiment.plan import CostStep
 from fuselab.jobs.compare import attrition
 from fuselab.records.comparison import CostComparison
-from fuselab.records.design import Design
+from fuselab.records.design import CostStep, Design
 from fuselab.records.table import write_rows
 from fuselab.workloads.run_metrics import samples
 

@@ -56,3 +56,13 @@ class Design:
     def is_control(self, pair: Pair) -> bool:
         """Whether a pair is identical on both sides, on purpose."""
         return all(name == self.baseline or name in self.controls for name in pair)
+
+
+@dataclass(frozen=True)
+class CostStep:
+    """One contrast of what profiling costs: `after` against `before`, both names of runs in a cost block."""
+
+    profiler: str
+    step: Literal["compiled in", "switched on"]
+    before: str
+    after: str
