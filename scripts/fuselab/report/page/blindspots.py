@@ -123,5 +123,5 @@ def sight(results: Results) -> Table | None:
 
 
 def recorders() -> str:
-    """What an experiment says below `profilers` to be accounted by operation: `trace-chrome, trace-flame`."""
+    """What an experiment says below `profilers` to be accounted by operation."""
     return ", ".join((*profilers.giving("spans"), *profilers.giving("polled")))
