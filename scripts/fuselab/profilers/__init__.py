@@ -6,9 +6,11 @@ from __future__ import annotations
 from fuselab.plugins import registry
 from fuselab.profilers.base import Profiler
 from fuselab.profilers.criterion_flamegraph import CriterionFlamegraph
+from fuselab.profilers.fuse_requests import FuseRequests
 from fuselab.profilers.jemalloc_heap import JemallocHeap
 from fuselab.profilers.perf_offcpu import PerfOffCpu
 from fuselab.profilers.perf_oncpu import PerfOnCpu
+from fuselab.profilers.syscalls import Syscalls
 from fuselab.profilers.tokio_console import TokioConsole
 from fuselab.profilers.trace_chrome import TraceChrome
 from fuselab.profilers.trace_flame import TraceFlame
@@ -23,6 +25,8 @@ REGISTRY: dict[str, Profiler] = registry(
         JemallocHeap(),
         PerfOnCpu(),
         PerfOffCpu(),
+        FuseRequests(),
+        Syscalls(),
         CriterionFlamegraph(),
     ),
 )

@@ -50,6 +50,8 @@ class CaptureContext:
     """The control group that holds them, and whoever comes; None where there is none."""
     binary: Path
     support: ProfilerSupport
+    devices: tuple[int, ...] = ()
+    """Device numbers of the run's mounts, as in st_dev."""
 
 
 class Window:

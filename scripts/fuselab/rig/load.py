@@ -110,10 +110,12 @@ def _attaching(at: Session) -> Iterator[tuple[str, AbstractContextManager[Window
     place = at.place
     pids = tuple(sorted(place.family.pids())) if at.targets else (os.getpid(),)
     group = place.family.group.name if place.family.group is not None else None
+    devices = tuple(target.mount.device for target in at.targets)
     for profiler, support in profilers_of(place):
         from fuselab.profilers.base import CaptureContext
 
-        yield support.name, profiler.attach(CaptureContext(place.out, pids, group, place.binary, support))
+        context = CaptureContext(place.out, pids, group, place.binary, support, devices)
+        yield support.name, profiler.attach(context)
 
 
 def _keep_modules(at: Session, windows: Mapping[str, Window]) -> None:

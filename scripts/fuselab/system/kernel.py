@@ -10,12 +10,14 @@ import socket
 import struct
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
 
 _FUSECTL = Path("/sys/fs/fuse/connections")
+_TRACEFS = Path("/sys/kernel/tracing")
 _MNT_DETACH = 2
 SYNC_LIMIT_S = 60.0
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 0x1
@@ -30,9 +32,18 @@ def loopback_up() -> None:
 
 def mount_fusectl() -> None:
     """Make FUSE connections breakable. A user namespace may not mount it: then only killing the target frees them."""
-    if _FUSECTL.is_dir() and not os.path.ismount(_FUSECTL):
-        libc = ctypes.CDLL(None, use_errno=True)
-        libc.mount(b"none", bytes(_FUSECTL), b"fusectl", 0, None)
+    _mount("fusectl", _FUSECTL)
+
+
+def mount_tracefs() -> Path:
+    """Where the kernel lists its tracepoints; empty where it may not be mounted."""
+    _mount("tracefs", _TRACEFS)
+    return _TRACEFS / "events"
+
+
+def _mount(kind: str, folder: Path) -> None:
+    if folder.is_dir() and not os.path.ismount(folder):
+        ctypes.CDLL(None, use_errno=True).mount(b"none", bytes(folder), kind.encode(), 0, None)
 
 
 def detach(mountpoint: str) -> None:
@@ -51,8 +62,30 @@ def abort_connection(device: int) -> bool:
 
 def waiting(device: int) -> int | None:
     """Requests of the FUSE mount with the device number `device` that are on their way; None if that cannot be seen."""
+    return _number(device, "waiting")
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A FUSE mount as the kernel sees it."""
+
+    number: int
+    """Minor device number: what fusectl and the tracepoints call it by."""
+    max_background: int | None
+    """Requests that nobody waits for (write-back, read-ahead) that may be on their way at once; None: not seen."""
+    congestion_threshold: int | None
+
+
+def connection(device: int) -> Connection:
+    """Of the mount with the device number `device`."""
+    limits = (_number(device, name) for name in ("max_background", "congestion_threshold"))
+    return Connection(os.minor(device), *limits)
+
+
+def _number(device: int, name: str) -> int | None:
+    """What fusectl says of a mount; None where it cannot be asked."""
     try:
-        return int((_FUSECTL / str(os.minor(device)) / "waiting").read_text())
+        return int((_FUSECTL / str(os.minor(device)) / name).read_text())
     except (OSError, ValueError):
         return None
 

@@ -20,6 +20,13 @@ _TIMER_TRACEPOINT = Path("/sys/kernel/tracing/events/timer/hrtimer_expire_entry/
 _CLOCK_HANDLER = re.compile(r"^([0-9a-f]+) \S perf_swevent_hrtimer$", re.M)
 _COPY = "call-graph=dwarf,stack-size"
 
+ENTER, EXIT = "raw_syscalls:sys_enter", "raw_syscalls:sys_exit"
+SEND, END = "fuse_request_send", "fuse_request_end"
+READS = ("sys_exit_read", "sys_exit_readv", "sys_exit_splice")
+"""Calls that bring a request to the program."""
+SMALLEST = 40
+"""Bytes of a request without arguments: struct fuse_in_header."""
+
 
 @dataclass(frozen=True)
 class Watched:
@@ -57,6 +64,33 @@ def offcpu_record_argv(perf: str, whom: Watched, output: Path) -> list[str]:
         events += ["-e", f"context-switches/{_COPY}=1024/", *_REGISTERS]
     # Every switch is written: the ring must hold bursts until perf drains it.
     return [*_record(perf, whom, output, events), "-c", "1", "--switch-events", "-m", "2M"]
+
+
+def syscalls_record_argv(perf: str, whom: Watched, output: Path) -> list[str]:
+    """`perf record` of every system call of some processes: its beginning with the stack, and its end."""
+    events = ["-e", f"{ENTER}/call-graph=fp/", "-e", EXIT]
+    if _copies_stacks():
+        events += ["-e", f"{ENTER}/{_COPY}=1024/", *_REGISTERS]
+    return [*_record(perf, whom, output, events), "-c", "1", "-m", "2M"]
+
+
+def fuse_record_argv(
+    perf: str, whom: Watched, output: Path, connections: Sequence[int], tracepoints: Path
+) -> list[str]:
+    """`perf record` of every request of some FUSE connections, and of the reads by which the target picks them up.
+
+    A request is sent by whoever calls into the mount, so these events are not limited to the target's group; a filter
+    in the kernel keeps other connections out. `tracepoints` is where tracefs lists the events.
+    """
+    mine = " || ".join(f"connection == {number}" for number in connections)
+    reads = [event for event in READS if (tracepoints / "syscalls" / event).is_dir()]
+    watched = [
+        word for event in reads for word in ("-e", f"syscalls:{event}", "--filter", f"ret >= {SMALLEST}")
+    ]
+    group = [] if whom.group is None else ["-G", ",".join([whom.group] * (len(reads) + 1))]
+    asked = [word for event in (SEND, END) for word in ("-e", f"fuse:{event}", "--filter", mine)]
+    options = ["-o", str(output), "-k", "CLOCK_MONOTONIC", "-c", "1", "-m", "2M"]
+    return [perf, "record", "-a", *options, "-e", "dummy", *watched, *group, *asked]
 
 
 def _record(perf: str, whom: Watched, output: Path, events: Sequence[str]) -> list[str]:

@@ -18,7 +18,7 @@ import pyarrow as pa
 from numpy.typing import DTypeLike, NDArray
 
 from fuselab import foreign
-from fuselab.analysis.spans.columns import Ints, Keys, Rows, Sites, joined, numbers, texts
+from fuselab.analysis.columns import Ints, Keys, Rows, Sites, joined, numbers, texts
 from fuselab.analysis.spans.pairs import Events
 from fuselab.errors import ProfileError
 from fuselab.programs import tool

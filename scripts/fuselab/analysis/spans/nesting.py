@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fuselab.analysis.spans.columns import Bools, Ints, Keys, Rows, Sites, ranks, rows_of, starts
+from fuselab.analysis.columns import Bools, Ints, Keys, Rows, Sites, ranks, rows_of, starts
 
 SIBLING_SHARE = 0.05
 RECURSION_SPANS = 50

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fuselab.analysis.spans.columns import Bools, Ints, Keys, Rows, Sites, rows_of, starts
+from fuselab.analysis.columns import Bools, Ints, Keys, Rows, Sites, rows_of, starts
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _WORKER_BITS = 1

@@ -17,9 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from fuselab.analysis.columns import Bools, Rows, Sites, encoded, numbers, texts
 from fuselab.analysis.folded import safe_frame
 from fuselab.analysis.spans import nesting
-from fuselab.analysis.spans.columns import Bools, Rows, Sites, encoded, numbers, texts
 from fuselab.analysis.spans.events import RawSpans, Site, Spool
 from fuselab.analysis.spans.pairs import Pairs
 

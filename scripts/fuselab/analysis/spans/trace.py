@@ -31,9 +31,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fuselab.analysis.captured import each_readable
+from fuselab.analysis.columns import Bools
 from fuselab.analysis.folded import Folded
 from fuselab.analysis.spans import table
-from fuselab.analysis.spans.columns import Bools
 from fuselab.analysis.spans.events import Site, read_events
 from fuselab.analysis.spans.flame import Edge, Location
 from fuselab.analysis.spans.pairs import pair

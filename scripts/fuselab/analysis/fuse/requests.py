@@ -1,0 +1,175 @@
+"""What the kernel asked of a FUSE filesystem: every request from when it was sent until it was answered.
+
+The kernel's tracepoints tell when a request joins the queue of its connection (`fuse_request_send`) and when its answer
+is there (`fuse_request_end`). When the program has picked it up its own reads tell: read(2) of /dev/fuse returns one
+request, and so its length; and the queue is first in, first out. (Kernel: fs/fuse/fuse_trace.h, fs/fuse/dev.c.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fuselab.analysis.perf.command_line import END, READS, SEND
+from fuselab.analysis.perf.tracepoints import Samples, Tracepoints
+
+_CLOCKS_APART_NS = 20_000
+"""How far a time of one processor may be behind that of another: perf reads the clock without a lock."""
+Times = NDArray[np.int64]
+"""CLOCK_MONOTONIC in ns; 0 where it was not seen."""
+
+
+@dataclass(frozen=True)
+class Requests:
+    """Requests that were sent within a window, one element each, in the order in which they were sent."""
+
+    opcode: NDArray[np.int64]
+    sent_ns: Times
+    picked_ns: Times
+    """0 where the program's reads were not seen, as with io_uring, or do not fit."""
+    ended_ns: Times
+    """0 where the answer came after the recording."""
+    sender_pid: NDArray[np.int64]
+    """Process that waits for the answer; 0 or -1 for one outside of the run, such as a worker of the kernel."""
+    sender: NDArray[np.int64]
+    """Its thread."""
+    server: NDArray[np.int64]
+    """Thread that wrote the answer."""
+    reader: NDArray[np.int64]
+    """Thread that picked the request up; 0 where that was not seen."""
+    asked_bytes: NDArray[np.int64]
+    answered_bytes: NDArray[np.int64]
+    error: NDArray[np.int64]
+    """0, or an errno with its sign turned: 2 for ENOENT."""
+    names: Mapping[int, str]
+    """What the kernel calls each opcode, without `FUSE_`."""
+
+    def __len__(self) -> int:
+        return len(self.opcode)
+
+    @property
+    def ended(self) -> NDArray[np.bool_]:
+        return self.ended_ns > 0
+
+    @property
+    def picked(self) -> NDArray[np.bool_]:
+        return self.picked_ns > 0
+
+    @property
+    def in_flight_ns(self) -> Times:
+        """From sent to answered; 0 for those that were not."""
+        return np.where(self.ended, self.ended_ns - self.sent_ns, 0)
+
+    @property
+    def queued_ns(self) -> Times:
+        """From sent to picked up; 0 where that was not seen."""
+        return np.where(self.picked, self.picked_ns - self.sent_ns, 0)
+
+
+def read_requests(recorded: Tracepoints, connection: int, window_ns: tuple[int, int] | None) -> Requests:
+    """The requests of one connection that were sent within a window (by default, all).
+
+    A request that was sent before it belongs to no load. Raises KeyError where the recording lacks the tracepoints.
+    """
+    sends, ends = (_of_connection(recorded.samples[name], connection) for name in (SEND, END))
+    reads = [recorded.samples[name] for name in READS if name in recorded.samples]
+    found = _joined(sends, ends)
+    picked_ns, reader = _picked(sends, found, _reads(reads))
+    if window_ns is not None:
+        within = (sends["time_ns"] >= window_ns[0]) & (sends["time_ns"] <= window_ns[1])
+        sends, found, picked_ns, reader = sends[within], found[within], picked_ns[within], reader[within]
+    return Requests(
+        opcode=_whole(sends["opcode"]),
+        sent_ns=_whole(sends["time_ns"]),
+        picked_ns=picked_ns,
+        ended_ns=_whole(found["time_ns"]),
+        sender_pid=_whole(sends["pid"]),
+        sender=_whole(sends["tid"]),
+        server=_whole(found["tid"]),
+        reader=reader,
+        asked_bytes=_whole(sends["len"]),
+        answered_bytes=_whole(found["len"]),
+        error=-_whole(found["error"]),
+        names={number: name.removeprefix("FUSE_") for number, name in recorded.symbols[SEND].items()},
+    )
+
+
+def most_in_flight(requests: Requests, until_ns: int) -> tuple[int, float]:
+    """The largest number in flight at once, and the mean over the time in which anything was, up to `until_ns`."""
+    ends = np.where(requests.ended, requests.ended_ns, until_ns)
+    times = np.concatenate([requests.sent_ns, ends])
+    steps = np.concatenate([np.ones(len(ends), np.int64), -np.ones(len(ends), np.int64)])
+    order = np.lexsort((steps, times))  # an answer before the request that follows it at once
+    there = np.cumsum(steps[order])
+    busy_ns = int((np.diff(times[order]) * (there[:-1] > 0)).sum()) if len(there) else 0
+    if not busy_ns:
+        return 0, 0.0
+    return int(there.max()), float((ends - requests.sent_ns).sum()) / busy_ns
+
+
+def _of_connection(samples: Samples, connection: int) -> Samples:
+    own: Samples = samples[samples["connection"] == connection]
+    return own
+
+
+def _whole(column: NDArray[Any]) -> NDArray[np.int64]:
+    return column.astype(np.int64)
+
+
+def _joined(sends: Samples, ends: Samples) -> Samples:
+    """The end of each of `sends`; zeros where there is none. `unique` is never used again by a connection."""
+    order = np.argsort(ends["unique"], kind="stable")
+    at = np.searchsorted(ends["unique"], sends["unique"], sorter=order)
+    found = np.zeros(len(sends), ends.dtype)
+    near = at < len(ends)
+    candidates = ends[order[at[near]]]
+    near[near] = candidates["unique"] == sends["unique"][near]
+    found[near] = candidates[candidates["unique"] == sends["unique"][at < len(ends)]]
+    return found
+
+
+def _reads(calls: list[Samples]) -> Samples:
+    """What all reading calls have brought: `time_ns`, `tid`, `ret`, in the order of time."""
+    kinds = [("time_ns", "<i8"), ("tid", "<i4"), ("ret", "<i8")]
+    whole = np.concatenate(
+        [call[["time_ns", "tid", "ret"]].astype(kinds) for call in calls] or [np.empty(0, kinds)]
+    )
+    return whole[np.argsort(whole["time_ns"], kind="stable")]
+
+
+def _picked(sends: Samples, ends: Samples, reads: Samples) -> tuple[Times, NDArray[np.int64]]:
+    """When each request was picked up, and by which thread.
+
+    Among requests of one length the first that waits is the one that a read of this length has brought. A read of
+    another file of just this length finds none waiting, or is put right when the queue is next empty.
+    """
+    picked_ns, reader = np.zeros(len(sends), np.int64), np.zeros(len(sends), np.int64)
+    for length in np.unique(sends["len"]):
+        waiting = np.flatnonzero(sends["len"] == length)
+        brought = reads[reads["ret"] == length]
+        sent, ended = _whole(sends["time_ns"][waiting]), _whole(ends["time_ns"][waiting])
+        ended[ended == 0] = np.iinfo(np.int64).max // 2
+        which = _in_turn(sent - _CLOCKS_APART_NS, ended + _CLOCKS_APART_NS, brought["time_ns"])
+        taken = which >= 0
+        picked_ns[waiting[which[taken]]] = np.clip(brought["time_ns"], sent[which], ended[which])[taken]
+        reader[waiting[which[taken]]] = brought["tid"][taken]
+    return picked_ns, reader
+
+
+def _in_turn(sent: Times, ended: Times, read: Times) -> NDArray[np.int64]:
+    """For each of `read` the index of the first that waits then, or -1. All are in the order of time."""
+    if len(read) == len(sent) and (sent <= read).all() and (read <= ended).all():
+        return np.arange(len(read))
+    which = np.full(len(read), -1, np.int64)
+    first, sent_ns, ended_ns = 0, sent.tolist(), ended.tolist()
+    for index, read_ns in enumerate(read.tolist()):
+        while first < len(sent_ns) and ended_ns[first] < read_ns:
+            first += 1  # answered, and its read was not seen
+        if first < len(sent_ns) and sent_ns[first] <= read_ns:
+            which[index] = first
+            first += 1
+    return which

@@ -1,0 +1,145 @@
+"""Requests as folded stacks, as a table of each, and summed up by opcode."""
+
+from __future__ import annotations
+
+import errno
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from fuselab.analysis.columns import encoded, numbers, texts
+from fuselab.analysis.folded import Stacks
+from fuselab.analysis.fuse.requests import Requests
+
+QUEUED, SERVED, IN_FLIGHT = "queued", "served", "in flight"
+LOAD, TARGET, OUTSIDE = "load", "target", "kernel or another program"
+"""Who sends a request: a program of the run, the target itself, or somebody outside the run (write-back, above all)."""
+
+
+@dataclass
+class OfOpcode:
+    """The answered requests of one opcode."""
+
+    in_flight_ns: list[NDArray[np.int64]] = field(default_factory=list)
+    queued_ns: int = 0
+    asked_bytes: int = 0
+    answered_bytes: int = 0
+    unanswered: int = 0
+    errors: Counter[str] = field(default_factory=Counter)
+
+
+def stacks(requests: Sequence[Requests]) -> Stacks:
+    """`WRITE;queued` and `WRITE;served`, or `WRITE;in flight` where nobody saw a request picked up; in ns."""
+    sums: Counter[tuple[str, ...]] = Counter()
+    for each in requests:
+        for number, name, mine in _opcodes(each):
+            apart = mine & each.ended & each.picked
+            whole = mine & each.ended & ~each.picked
+            del number
+            sums[name, QUEUED] += int(each.queued_ns[apart].sum())
+            sums[name, SERVED] += int((each.in_flight_ns - each.queued_ns)[apart].sum())
+            sums[name, IN_FLIGHT] += int(each.in_flight_ns[whole].sum())
+    return {stack: value for stack, value in sums.items() if value}
+
+
+def by_opcode(requests: Sequence[Requests]) -> Mapping[str, OfOpcode]:
+    sums: dict[str, OfOpcode] = {}
+    for each in requests:
+        for _, name, mine in _opcodes(each):
+            of = sums.setdefault(name, OfOpcode())
+            answered = mine & each.ended
+            of.in_flight_ns.append(each.in_flight_ns[answered])
+            of.queued_ns += int(each.queued_ns[answered].sum())
+            of.asked_bytes += int(each.asked_bytes[mine].sum())
+            of.answered_bytes += int(each.answered_bytes[answered].sum())
+            of.unanswered += int((mine & ~each.ended).sum())
+            failed = each.error[answered & (each.error != 0)]
+            of.errors.update(
+                {errno_name(int(code)): int((failed == code).sum()) for code in np.unique(failed)}
+            )
+    return sums
+
+
+def opcode_table(captures: Sequence[Mapping[str, OfOpcode]], operations: int) -> pa.Table:
+    """One row an opcode, what was longest in flight first. `operations` are those of the load in all captures."""
+    rows: list[dict[str, Any]] = []
+    for name in {name: None for capture in captures for name in capture}:
+        every = [capture[name] for capture in captures if name in capture]
+        times = np.concatenate([part for of in every for part in of.in_flight_ns])
+        count = len(times) + sum(of.unanswered for of in every)
+        p50, p99 = np.percentile(times, [50, 99]) / 1000 if len(times) else (None, None)
+        errors: Counter[str] = sum((of.errors for of in every), Counter())
+        rows.append(
+            {
+                "opcode": name,
+                "requests": count,
+                "per_operation": count / operations if operations else None,
+                "in_flight_ns": int(times.sum()),
+                "queued_ns": sum(of.queued_ns for of in every),
+                "p50_us": p50,
+                "p99_us": p99,
+                "max_us": float(times.max()) / 1000 if len(times) else None,
+                "asked_bytes": sum(of.asked_bytes for of in every),
+                "answered_bytes": sum(of.answered_bytes for of in every),
+                "errors": ", ".join(f"{code} {n}" for code, n in errors.most_common()),
+                "unanswered": sum(of.unanswered for of in every),
+            }
+        )
+    rows.sort(key=lambda row: (-row["in_flight_ns"], row["opcode"]))
+    columns = {name: [row[name] for row in rows] for name in rows[0]} if rows else {"opcode": []}
+    return pa.table(columns)
+
+
+def request_table(
+    requests: Sequence[Requests], connections: Sequence[int], family: Collection[int], start_ns: int
+) -> pa.Table:
+    """One row a request; times in us, from `start_ns`; null where they were not seen."""
+    return pa.concat_tables(
+        [_table(each, number, family, start_ns) for each, number in zip(requests, connections, strict=True)]
+    )
+
+
+def errno_name(code: int) -> str:
+    return errno.errorcode.get(code, str(code))
+
+
+def _table(each: Requests, number: int, family: Collection[int], start_ns: int) -> pa.Table:
+    codes = np.unique(each.error)
+    opcodes = np.unique(each.opcode)
+    who = np.where(np.isin(each.sender_pid, list(family)), 1, np.where(each.sender_pid > 0, 0, 2))
+    apart = each.picked & each.ended
+    return pa.table(
+        {
+            "connection": numbers(np.full(len(each), number, np.int32)),
+            "opcode": encoded(
+                np.searchsorted(opcodes, each.opcode), texts([_name(each, int(code)) for code in opcodes])
+            ),
+            "sent_us": numbers((each.sent_ns - start_ns) / 1000),
+            "queued_us": numbers(each.queued_ns / 1000, missing=~each.picked),
+            "served_us": numbers((each.in_flight_ns - each.queued_ns) / 1000, missing=~apart),
+            "in_flight_us": numbers(each.in_flight_ns / 1000, missing=~each.ended),
+            "error": encoded(
+                np.searchsorted(codes, each.error),
+                texts([errno_name(int(code)) if code else "" for code in codes]),
+                missing=each.error == 0,
+            ),
+            "asked_bytes": numbers(each.asked_bytes),
+            "answered_bytes": numbers(each.answered_bytes),
+            "sender": encoded(who, texts([LOAD, TARGET, OUTSIDE])),
+            "sender_tid": numbers(each.sender),
+            "server_tid": numbers(each.server, missing=~each.ended),
+        }
+    )
+
+
+def _opcodes(each: Requests) -> list[tuple[int, str, NDArray[np.bool_]]]:
+    return [(int(code), _name(each, int(code)), each.opcode == code) for code in np.unique(each.opcode)]
+
+
+def _name(each: Requests, code: int) -> str:
+    return each.names.get(code, f"opcode {code}")
