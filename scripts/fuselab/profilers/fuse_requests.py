@@ -64,10 +64,9 @@ class FuseRequests(Profiler):
     )
 
     def capability(self, target: Target) -> Capability:
-        support = target.profilers.get(self.name)
-        if support is not None and support.unavailable is not None:
-            return Capability("unavailable", support.unavailable)
-        return Capability("ok")
+        """As any program's, but for stacks, of which it needs none."""
+        able = super().capability(target)
+        return Capability("ok") if able.level == "limited" else able
 
     @contextmanager
     def attach(self, context: CaptureContext) -> Iterator[Window]:

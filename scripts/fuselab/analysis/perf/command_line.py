@@ -80,10 +80,11 @@ def fuse_record_argv(
     """`perf record` of every request of some FUSE connections, and of the reads by which the target picks them up.
 
     A request is sent by whoever calls into the mount, so these events are not limited to the target's group; a filter
-    in the kernel keeps other connections out. `tracepoints` is where tracefs lists the events.
+    in the kernel keeps other connections out. `tracepoints` is where tracefs lists the events. Without a group reads
+    are left out: they would be those of the whole machine.
     """
     mine = " || ".join(f"connection == {number}" for number in connections)
-    reads = [event for event in READS if (tracepoints / "syscalls" / event).is_dir()]
+    reads = [event for event in READS if whom.group and (tracepoints / "syscalls" / event).is_dir()]
     watched = [
         word for event in reads for word in ("-e", f"syscalls:{event}", "--filter", f"ret >= {SMALLEST}")
     ]
