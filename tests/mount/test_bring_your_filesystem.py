@@ -17,7 +17,7 @@ QUICKER = {
     "control: true": "control: false",
     "runtime: 3s": "runtime: 1s",
     "blocks: 12": "blocks: 6",
-    "profilers: [perf-oncpu, perf-offcpu, jemalloc-heap]": "profilers: [perf-oncpu]",
+    "profilers: [perf-oncpu, perf-offcpu, fuse-requests, syscalls, jemalloc-heap]": "profilers: [perf-oncpu]",
 }
 """What `fuselab new` writes, and what this test makes of it."""
 
@@ -95,7 +95,7 @@ def test_no_yaml_at_all(room: Workspace):
     profiles = {
         path.parent.name for path in (room.root / "results" / name).glob("processed/*/*/*/profile.json")
     }
-    assert profiles == {"perf-oncpu", "perf-offcpu", "jemalloc-heap"}
+    assert profiles == {"perf-oncpu", "perf-offcpu", "fuse-requests", "syscalls", "jemalloc-heap"}
     fuselab(room, "check", name)
 
 
