@@ -37,10 +37,9 @@ def stacks(requests: Sequence[Requests]) -> Stacks:
     """`WRITE;queued` and `WRITE;served`, or `WRITE;in flight` where nobody saw a request picked up; in ns."""
     sums: Counter[tuple[str, ...]] = Counter()
     for each in requests:
-        for number, name, mine in _opcodes(each):
+        for name, mine in _opcodes(each):
             apart = mine & each.ended & each.picked
             whole = mine & each.ended & ~each.picked
-            del number
             sums[name, QUEUED] += int(each.queued_ns[apart].sum())
             sums[name, SERVED] += int((each.in_flight_ns - each.queued_ns)[apart].sum())
             sums[name, IN_FLIGHT] += int(each.in_flight_ns[whole].sum())
@@ -50,7 +49,7 @@ def stacks(requests: Sequence[Requests]) -> Stacks:
 def by_opcode(requests: Sequence[Requests]) -> Mapping[str, OfOpcode]:
     sums: dict[str, OfOpcode] = {}
     for each in requests:
-        for _, name, mine in _opcodes(each):
+        for name, mine in _opcodes(each):
             of = sums.setdefault(name, OfOpcode())
             answered = mine & each.ended
             of.in_flight_ns.append(each.in_flight_ns[answered])
@@ -137,8 +136,8 @@ def _table(each: Requests, number: int, family: Collection[int], start_ns: int) 
     )
 
 
-def _opcodes(each: Requests) -> list[tuple[int, str, NDArray[np.bool_]]]:
-    return [(int(code), _name(each, int(code)), each.opcode == code) for code in np.unique(each.opcode)]
+def _opcodes(each: Requests) -> list[tuple[str, NDArray[np.bool_]]]:
+    return [(_name(each, int(code)), each.opcode == code) for code in np.unique(each.opcode)]
 
 
 def _name(each: Requests, code: int) -> str:

@@ -19,17 +19,16 @@ from fuselab.analysis.perf.data import PerfData, opened
 from fuselab.analysis.perf.leaf_callers import read_leaf_callers
 from fuselab.analysis.perf.mappings import modules_of
 from fuselab.analysis.perf.stacks import RawStack, name_stacks
-from fuselab.analysis.perf.tracepoints import formats_in
+from fuselab.analysis.perf.tracepoints import LOST, formats_in
 from fuselab.analysis.quality import Quality, grade
 from fuselab.analysis.symbols.labels import thread_frame
 from fuselab.analysis.symbols.maps import AddressSpace
 from fuselab.analysis.symbols.symbolizer import Symbols
 from fuselab.errors import LONGER, ProfileError
 
-_COMM, _SAMPLE, _LOST = 3, 9, 2
+_COMM, _SAMPLE = 3, 9
 _KERNEL_HALF = 1 << 63
 _WORDS = layout.ADDR | layout.ID | layout.STREAM_ID | layout.CPU | layout.PERIOD
-_NUMBER = struct.Struct("<q")
 
 
 @dataclass
@@ -174,11 +173,11 @@ def _sample(body: bytes, enters: bool, kind: int) -> _Sample:
 def _threads(file: PerfData) -> tuple[dict[int, str], int]:
     """The last name of each thread, and how many records were lost."""
     names: dict[int, str] = {}
-    lost = 0
+    lost, counts = 0, dict(LOST)
     for record, _, at, size in file.records():
         if record == _COMM:
             tid = int.from_bytes(file.content[at + 12 : at + 16], "little")
             names[tid] = file.content[at + 16 : at + size].split(b"\0", 1)[0].decode(errors="replace")
-        elif record == _LOST:
-            lost += file.word(at + 16)
+        elif record in counts:
+            lost += file.word(at + counts[record])
     return names, lost

@@ -37,7 +37,7 @@ Positions = NDArray[np.int64]
 
 _TRACEPOINT = 2
 _COMM, _SAMPLE = 3, 9
-_LOST = ((2, 16), (13, 8))
+LOST = ((2, 16), (13, 8))
 """Types of records that count what was lost, and where in them the count is."""
 _FIXED = {
     IDENTIFIER: "",
@@ -92,7 +92,7 @@ def read_tracepoints(data: Path) -> Tracepoints:
                 pid_tid_name[8:].split(b"\0", 1)[0].decode(errors="replace")
             )
         lost = sum(
-            int(_gathered(file.content, positions[kinds == kind], at, "<u8").sum()) for kind, at in _LOST
+            int(_gathered(file.content, positions[kinds == kind], at, "<u8").sum()) for kind, at in LOST
         )
         symbols = {
             found[1].decode(): {
