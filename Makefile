@@ -8,8 +8,8 @@ LOCK = $(shell envs/setup/python.sh uv) pip compile --quiet --universal --python
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev report test test-fast test-faults bench bench-overhead bench-perf bench-spans bench-heap bench-capture \
-	bench-method lock clean \
+.PHONY: help setup setup-dev setup-verify report test test-fast test-faults bench bench-overhead bench-perf bench-spans bench-heap bench-capture \
+	bench-requests bench-method bench-counters lock clean \
 	lint lint-ruff lint-format lint-mypy lint-imports lint-snakefmt lint-workflow lint-rustfmt lint-clippy lint-shell
 
 help: ## list these commands
@@ -18,15 +18,18 @@ help: ## list these commands
 setup: ## install what a report needs: Debian packages, .venv/, cargo tools
 	@envs/setup.sh runtime
 
-setup-dev: ## the same, and what the tests and linters need
+setup-dev: ## the same, and what the tests and linters need (pjdfstest and fsx too)
 	@envs/setup.sh dev
+
+setup-verify: ## the same as setup, and what `verify: [posix, random]` in an experiment asks for: pjdfstest and fsx
+	@envs/setup.sh verify
 
 report: setup ## run the experiments named in config.yaml and write results/report.html
 	@$(RUN) .venv/bin/snakemake --cores $(CORES) results/report.html
 
 # One more worker than processors, for mounts wait more than they work; a file stays with one worker and its fixtures.
 test: TESTERS = $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) + 1 )))
-test: setup-dev ## run all tests, with real mounts and real loads (some 20 minutes)
+test: setup-dev ## run all tests, with real mounts and real loads (some 40 minutes)
 	@# Builds first, one after the other: tests side by side would wait for each other's.
 	@$(RUN) .venv/bin/snakemake --cores $(CORES) --quiet all --until build -- results/tour/report.html results/quickstart/report.html
 	@$(RUN) $(PYTHON) -m pytest tests -m 'not alone' --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder
@@ -77,7 +80,7 @@ lint-clippy: ## one of the linters alone (plain, and with every feature)
 lint-shell: ## one of the linters alone (shellcheck)
 	shellcheck $(shell git ls-files '*.sh' .ci/run)
 
-BENCHES := bench-overhead bench-perf bench-spans bench-heap bench-capture
+BENCHES := bench-overhead bench-perf bench-requests bench-spans bench-heap bench-capture
 # No prerequisites: make would run them side by side under -j, and they are timed.
 bench: setup-dev ## measure each promise about speed, size and cost (8 minutes; 15 when the large binaries are not built yet)
 	@for bench in $(BENCHES); do echo "== $$bench"; $(RUN) $(MAKE) --no-print-directory $$bench || exit; done
@@ -88,6 +91,9 @@ bench-overhead: setup ## what fuselab itself adds to a timed run, against a bare
 bench-perf: setup ## from perf.data of 16 threads to a flamegraph (half a minute)
 	@$(RUN) $(PYTHON) tests/bench/perf.py
 
+bench-requests: setup ## what seeing every FUSE request costs, loses and takes to process (2 minutes; the first time 4)
+	@$(RUN) $(PYTHON) tests/bench/requests.py
+
 bench-heap: setup ## heap dumps of large binaries, against jeprof (2 minutes; the first time 7, and 3 GB of cache)
 	@$(RUN) $(PYTHON) tests/bench/heap.py
 
@@ -96,6 +102,9 @@ bench-spans: setup ## a trace of 3 million events, against json.load and pandas 
 
 bench-capture: setup ## a capture of a 1 GB binary that logs 30 MB/s, against the profiler alone (3 minutes; the first time 8)
 	@$(RUN) $(PYTHON) tests/bench/capture.py
+
+bench-counters: setup-dev ## 20 rounds of counters under load: is chance named, is what was planted found (an hour)
+	@$(RUN) $(PYTHON) tests/bench/counters_real.py $(if $(EXPERIMENTS),--experiments $(EXPERIMENTS))
 
 bench-method: setup-dev ## what the verdicts find and how often they are wrong: simulated (2 minutes), and on demofs (20)
 	@$(RUN) $(PYTHON) tests/bench/method_simulated.py

@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
 # run.sh COMMAND...: runs it with the caller's toolchain and cache; under sudo, hands back what root has written.
+# It works in this checkout, or stays where it is called if `fuselab init` has made that folder a project.
 set -euo pipefail
 # shellcheck source=caller.sh
 . "$(dirname "${BASH_SOURCE[0]}")/caller.sh"
-cd "$checkout"
+project=$checkout
+! grep -qs '^# Written by .fuselab init. (form' Snakefile || project=$PWD
+cd "$project"
 
 if [ "$EUID" -ne 0 ] || [ "${SUDO_UID:-0}" -eq 0 ]; then
   exec "$@"
@@ -11,7 +14,9 @@ fi
 
 # shellcheck disable=SC2317  # called by the trap
 hand_back() {
-  .venv/bin/python -m fuselab.ownership "$checkout" "$XDG_CACHE_HOME" "$CARGO_HOME" "$RUSTUP_HOME"
+  local folders=("$checkout" "$XDG_CACHE_HOME" "$CARGO_HOME" "$RUSTUP_HOME")
+  [ "$project" = "$checkout" ] || folders+=("$project")
+  "$checkout/.venv/bin/python" -m fuselab.ownership "${folders[@]}"
 }
 trap hand_back EXIT
 

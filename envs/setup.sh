@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # setup.sh [runtime|dev]: Debian packages, the Python environment in .venv/, and the pinned cargo tools in .venv/bin/.
+# setup.sh verify: runtime, and the programs that only `verify:` in an experiment asks for; dev has them for the tests.
 #
 # Each step first looks whether there is anything to do, so a second call costs well under a second. Steps that do not
 # need each other run side by side. Every step may be killed at any moment: the next call goes on.
@@ -8,7 +9,8 @@ set -euo pipefail
 # shellcheck source=caller.sh
 . "$(dirname "${BASH_SOURCE[0]}")/caller.sh"
 cd "$checkout"
-level=${1:-runtime}
+level=${1:-runtime} more=
+case $level in verify) level=runtime more=verify ;; dev) more=verify ;; esac
 steps=$checkout/envs/setup
 logs=$checkout/results/logs
 
@@ -79,13 +81,14 @@ lists=(build run profile services)
 missing=$("$steps/debian.sh" missing "${lists[@]}")
 python_todo=$("$steps/python.sh" todo "$level")
 tools_todo=$("$steps/cargo-tools.sh" todo)
-if [ -z "$missing$python_todo$tools_todo" ]; then
+more_todo=$([ -z "$more" ] || "$steps/cargo-tools.sh" todo "$more")
+if [ -z "$missing$python_todo$tools_todo$more_todo" ]; then
   say "nothing to do"
   exit 0
 fi
 
 # Before anything is started: nothing half-done, and no apt that would have to be ended in the middle.
-if [ -n "$tools_todo" ]; then
+if [ -n "$tools_todo$more_todo" ]; then
   as_caller "$steps/cargo-tools.sh" has-cargo >&2 || exit 1
 fi
 
@@ -103,5 +106,6 @@ await python
 await cargo-tools
 # Asked again, because an environment that was made anew has lost its copies.
 [ -z "$("$steps/cargo-tools.sh" todo)" ] || as_caller "$steps/cargo-tools.sh" install
+[ -z "$more_todo" ] || step "cargo-tools-$more" as_caller "$steps/cargo-tools.sh" install "$more"
 await debian
 say "ready"

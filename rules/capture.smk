@@ -4,7 +4,7 @@
 rule capture:
     input:
         build=ancient(lambda wc: lab.files(wc).builds([wc.variant], wc.profilers, wc.workload)),
-        verified=ancient(lambda wc: lab.files(wc).verified(wc.variant)),
+        verified=ancient(lambda wc: lab.files(wc).verified(wc.variant, wc.workload)),
     output:
         directory("results/{experiment}/captures/{variant}/{workload}/{profilers}/{spec}/{number}"),
     log:

@@ -4,7 +4,8 @@
 rule metrics:
     input:
         blocks=lambda wc: lab.files(wc).blocks(checkpoints),
-        holders=lambda wc: holders(lab.files(wc).blocks(checkpoints)),
+        work=lambda wc: lab.files(wc).work_blocks,
+        holders=lambda wc: holders(lab.files(wc).blocks(checkpoints) + lab.files(wc).work_blocks),
     output:
         report(
             "results/{experiment}/metrics.csv",
@@ -45,6 +46,7 @@ rule compare:
     params:
         code=lambda wc: lab.code("compare"),
         design=lambda wc: lab.parameters(wc).design,
+        verifying=lambda wc: lab.parameters(wc).verifying,
     message:
         "{wildcards.experiment}: judge every contrast"
     script:

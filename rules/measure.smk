@@ -18,7 +18,7 @@ rule verify:
     resources:
         rig=1,
     params:
-        run=lambda wc: Told(lab.parameters(wc).verify(wc.variant)),
+        run=lambda wc: Told(lab.parameters(wc).verify(wc.variant, wc.spec)),
     message:
         "{wildcards.experiment}: verify that {wildcards.variant} reads back what was written to it"
     script:
@@ -28,7 +28,7 @@ rule verify:
 rule time_block:
     input:
         builds=ancient(lambda wc: lab.files(wc).timed_builds(wc.workload)),
-        verified=ancient(lambda wc: lab.files(wc).verified()),
+        verified=ancient(lambda wc: lab.files(wc).verified(workload=wc.workload)),
     output:
         directory("results/{experiment}/blocks/{workload}/{spec}/{number}"),
     log:
@@ -50,7 +50,7 @@ rule time_block:
 rule cost_block:
     input:
         builds=ancient(lambda wc: lab.files(wc).cost_builds),
-        verified=ancient(lambda wc: lab.files(wc).verified()),
+        verified=ancient(lambda wc: lab.files(wc).verified(workload=wc.workload)),
     output:
         directory("results/{experiment}/costs/{workload}/{spec}/{number}"),
     log:
@@ -65,5 +65,27 @@ rule cost_block:
         run=lambda wc: Told(lab.parameters(wc).cost_block(wc.workload, wc.number)),
     message:
         "{wildcards.experiment}: time block {wildcards.number} of what profiling costs under {wildcards.workload}"
+    script:
+        "../scripts/time_block.py"
+
+
+rule work_block:
+    input:
+        builds=ancient(lambda wc: lab.files(wc).timed_builds(wc.workload)),
+        verified=ancient(lambda wc: lab.files(wc).verified(workload=wc.workload)),
+    output:
+        directory("results/{experiment}/work/{workload}/{spec}/{number}"),
+    log:
+        "results/{experiment}/logs/work/{workload}.{spec}.{number}.log",
+    priority: 300
+    conda:
+        "../envs/environment.yaml"
+    threads: workflow.cores
+    resources:
+        rig=1,
+    params:
+        run=lambda wc: Told(lab.parameters(wc).work_block(wc.workload, wc.number)),
+    message:
+        "{wildcards.experiment}: count the work of {wildcards.workload}, block {wildcards.number}"
     script:
         "../scripts/time_block.py"

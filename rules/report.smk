@@ -19,10 +19,11 @@ rule plan:
 # All that the page of an experiment is made of, for every rule that reads it.
 PAGE = dict(
     plan="results/{experiment}/plan.json",
-    yaml="experiments/{experiment}.yaml",
+    yaml=lab.experiment_file,
     metrics="results/{experiment}/metrics.csv",
     comparisons="results/{experiment}/comparisons.csv",
     blocks=lambda wc: lab.files(wc).blocks(checkpoints),
+    work=lambda wc: lab.files(wc).work_blocks,
     verified=lambda wc: lab.files(wc).verified(),
     processed=lambda wc: lab.files(wc).processed,
     diffs=lambda wc: lab.files(wc).diffs,

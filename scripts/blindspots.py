@@ -4,6 +4,10 @@ from fuselab.jobs.job import job
 from fuselab.jobs.account import write_account
 
 with job(snakemake) as step:
+    traces = step.paths("traces")
     write_account(
-        step.paths("processed"), step.paths("traces")[0], step.param("kind", str), step.out("table").parent
+        step.paths("processed"),
+        traces[0] if traces else None,
+        step.param("kind", str),
+        step.out("table").parent,
     )

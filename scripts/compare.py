@@ -3,6 +3,7 @@
 from fuselab.jobs.job import job
 from fuselab.jobs.compare import write_comparisons
 from fuselab.records.design import Design
+from fuselab.records.plan import Verifying
 
 with job(snakemake) as step:
     write_comparisons(
@@ -10,5 +11,6 @@ with job(snakemake) as step:
         step.path("metrics"),
         step.paths("blocks"),
         step.paths("verified"),
+        step.param("verifying", tuple[Verifying, ...]),
         step.out(),
     )

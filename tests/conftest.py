@@ -50,3 +50,14 @@ def plainfs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ["gcc", "-O2", "-g", "-fno-omit-frame-pointer", "-Wall", source, "-o", program, *libfuse], check=True
     )
     return program
+
+
+@pytest.fixture(scope="session")
+def chores(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The command in C of tests/programs/chores.c, compiled once: its head says what it can be told to do."""
+    program = tmp_path_factory.mktemp("programs") / "chores"
+    source = CHECKOUT / "tests" / "programs" / "chores.c"
+    subprocess.run(
+        ["gcc", "-O2", "-g", "-fno-omit-frame-pointer", "-Wall", source, "-o", program], check=True
+    )
+    return program

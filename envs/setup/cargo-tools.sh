@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The cargo tools of envs/cargo-tools.txt: built once per machine in the cache, copied into .venv/bin/.
+# The cargo tools of envs/cargo-tools.txt: built once per machine in the cache, copied into .venv/bin/. With a second word,
+# those of another list: `verify` is envs/cargo-tools-verify.txt.
 #   cargo-tools.sh todo        says "cargo-tools" if a program or its version is not as listed, else nothing
 #   cargo-tools.sh has-cargo   fails, saying what to do, if something has to be built and there is no Rust toolchain for it
 #   cargo-tools.sh build       builds what the cache does not hold yet (needs cargo and a C linker)
@@ -9,8 +10,8 @@
 # Copies, so that a checkout still works after the cache was emptied or moved.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-list=envs/cargo-tools.txt
-stamp=.venv/.fuselab/cargo-tools
+list=envs/cargo-tools${2:+-$2}.txt
+stamp=.venv/.fuselab/cargo-tools${2:+-$2}
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/fuselab/tools
 
 # sources FOLDER...: what the tools that are our own are made of, as text.
@@ -109,5 +110,5 @@ case $1 in
   build) build ;;
   can-start) command -v cc >/dev/null && [ -e /etc/ssl/certs/ca-certificates.crt ] ;;
   install) install_all ;;
-  *) sed -n '2,7p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,8p' "$0" >&2; exit 2 ;;
 esac

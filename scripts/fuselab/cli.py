@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 
 import click
@@ -11,10 +12,15 @@ from fuselab.schema.errors import ExperimentErrors
 
 VERBS = {
     "try": "no YAML: mount any FUSE command line, compare it with the bare directory, profile it",
+    "compare": "no YAML: is this revision slower than that one, or than the checkout as it is?",
+    "run": "measure an experiment: how far it is, how long it takes, and in the end its verdicts",
+    "init": "make this folder, beside the source of a filesystem, a place of experiments",
+    "gate": "hold an experiment against its guards: an exit code, and words for a pull request",
     "new": "write a commented experiment that runs as it is",
     "check": "say what is wrong with experiments, targets and services",
     "plan": "what an experiment will build, run and take, and what it can find",
     "doctor": "what this machine can do, and the command that mends what it cannot",
+    "night": "measure an experiment tonight, and say only what has changed: for cron and timers",
     "hold": "mount one variant in its rig and give a shell there",
     "clean": "list what is no longer needed, and remove it",
     "show": "one run's record in readable form",
@@ -50,15 +56,17 @@ class Verbs(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         """What a user can mend is said in his words, whatever the verb does; so is a disk that is full."""
-        from fuselab.commands.common import fail
+        from fuselab.commands.common import fail, faults
         from fuselab.files import unusable
 
+        if os.environ.get("NO_COLOR"):  # https://no-color.org
+            ctx.color = False
         try:
             return super().invoke(ctx)
         except FuselabError as error:
             fail(str(error))
         except ExperimentErrors as errors:
-            click.echo(str(errors), err=True)
+            click.echo(faults(errors.problems), err=True)
             raise SystemExit(1) from None
         except OSError as error:
             if (words := unusable(error)) is None:

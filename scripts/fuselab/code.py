@@ -23,8 +23,12 @@ from fuselab import plugins
 PACKAGE = Path(__file__).parent
 _MEASURING = ("measuring", "rig")
 """Rooms that make runs, with what they import while they load."""
-_LOOKING = "fuselab.profilers"
-"""What else a run that is looked at is made by."""
+_LOOKING = {
+    "capture": "fuselab.profilers",
+    "cost": "fuselab.profilers",
+    "work": "fuselab.profilers.perf_counts",
+}
+"""What else a run that is looked at, or counted, is made by."""
 _READING = "analysis"
 """The room that reads what was captured, and makes none of it."""
 _MODULE = re.compile(r"fuselab\.\w+(\.\w+)+")
@@ -53,7 +57,7 @@ def measuring_code(purpose: str) -> str:
     """
     modules = (path.relative_to(PACKAGE) for room in _MEASURING for path in (PACKAGE / room).rglob("*.py"))
     names = [".".join(("fuselab", *path.with_suffix("").parts)) for path in modules]
-    looking = [] if purpose in ("timed", "verify") else [_LOOKING]
+    looking = [_LOOKING[purpose]] if purpose in _LOOKING else []
     return _digest(_reached([*names, *looking], lazy=False), _registered())
 
 

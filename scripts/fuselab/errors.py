@@ -37,6 +37,10 @@ class HoldError(FuselabError):
     """The variant cannot be held."""
 
 
+class ProjectError(FuselabError):
+    """A folder that is no project, or cannot become one."""
+
+
 class ScaffoldError(FuselabError):
     """The files for a command line cannot be written: it cannot be tried so."""
 
@@ -77,13 +81,17 @@ class WrongDataError(TargetError):
     fault = "wrong data"
 
 
-class NotPermittedError(TargetError):
-    """The kernel does not let this user look at the variant: a failed capture whose reason the report shows.
+class CannotLookError(TargetError):
+    """Nobody can look at the variant so on this machine: the kernel forbids it or does not tell of it, or the program
+    that looks is missing. A failed capture whose reason the report shows, with the mend in a line of its own.
 
     Everything else of the experiment can still be made.
     """
 
     fault = "not permitted"
+
+    def __init__(self, reason: str, mend: str) -> None:
+        super().__init__(f"{reason}\n{mend}")
 
 
 LONGER = "Let the load run longer or do more: a larger `runtime` or `size` of fio, more work in a command."

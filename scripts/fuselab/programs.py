@@ -21,6 +21,8 @@ _PACKAGES = {
     "jeprof": "libjemalloc-dev",
     "perf": "linux-perf",
     "postgres": "postgresql",
+    "psql": "postgresql-client",
+    "redis-cli": "redis-tools",
     "setpriv": "util-linux",
     "umount": "mount",
     "unshare": "util-linux",

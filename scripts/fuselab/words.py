@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 
 def duration(seconds: float) -> str:
@@ -33,6 +33,14 @@ def figure(name: str, value: object) -> str:
         "c": lambda v: f"{v:.0f} °C",
     }
     return words[unit](value) if unit in words else f"{value:.4g}"
+
+
+def grouped(said: Mapping[str, str]) -> dict[str, list[str]]:
+    """Text -> the names of which it is said: what holds for several is told once."""
+    found: dict[str, list[str]] = {}
+    for name, text in said.items():
+        found.setdefault(text, []).append(name)
+    return found
 
 
 def percent(share: float, decimals: int = 0) -> str:

@@ -86,6 +86,14 @@ def bulk_binary(copies: int) -> Path:
     return binary
 
 
+def plain_demofs(checkout: Path) -> Path:
+    """demofs as it is, released."""
+    target = _folder() / "demofs"
+    _run(["cargo", "build", "--locked", "--release", "--bin", "demofs",
+          "--manifest-path", str(checkout / "targets/demofs/Cargo.toml"), "--target-dir", str(target)], {})  # fmt: skip
+    return target / "release" / "demofs"
+
+
 def bulky_demofs(copies: int, checkout: Path) -> Path:
     """demofs with the modules of `copies` linked in: it never calls them, but they and their debug information are
     there for whoever reads the binary."""

@@ -24,10 +24,10 @@ from pathlib import Path
 from bulk_binary import bulky_demofs  # type: ignore[import-not-found]
 from promises import promise  # type: ignore[import-not-found]
 
-from fuselab.analysis.perf.command_line import Watched, oncpu_record_argv
 from fuselab.experiment.loading import load_experiment
 from fuselab.experiment.plan import Plan
 from fuselab.experiment.planning import make_plan
+from fuselab.profilers.perf_record import Watched, oncpu_record_argv
 from fuselab.programs import tool
 from fuselab.records.request import RunRequest
 from fuselab.rig.run import execute

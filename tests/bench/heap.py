@@ -56,7 +56,7 @@ def all_of_a_run(dumps: list[Path], cache: Path, out: Path) -> Heap:
     heap = read_heap(dumps, Symbols(cache_folder=cache))
     jeprof.write_symbolised(heap, out / "named.heap")
     jeprof.text("jeprof", out / "named.heap")
-    jeprof.svg("jeprof", out / "named.heap")
+    jeprof.graph("jeprof", out / "named.heap", "svg")
     return heap
 
 

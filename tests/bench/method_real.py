@@ -78,7 +78,7 @@ class Outcome:
 def main(arguments: Sequence[str]) -> int:
     options = _options(arguments)
     outcomes = []
-    with _workspace(options.keep) as root:
+    with workspace(options.keep) as root:
         for number in range(1, options.experiments + 1):
             outcomes.append(_experiment(root, number, options.runtime))
             print(f"{number:3}  control: {outcomes[-1].control}", flush=True)
@@ -97,7 +97,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 @contextmanager
-def _workspace(keep: Path | None) -> Iterator[Path]:
+def workspace(keep: Path | None) -> Iterator[Path]:
     """A folder that looks like a checkout, on the checkout's disk: its results do not mix with anybody's."""
     results = CHECKOUT / "results"
     results.mkdir(exist_ok=True)

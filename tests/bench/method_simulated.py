@@ -11,22 +11,29 @@ import csv
 import math
 import sys
 from collections.abc import Callable, Iterable
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
 from scipy import stats
 
-from fuselab.compare.power import NOISY, QUIET
-from fuselab.compare.signed_rank import Floats, untied_batch
+from fuselab.compare.counting import apart_p
+from fuselab.compare.power import NOISY, QUIET, Noise
+from fuselab.compare.schedule import block_order, point_seed
+from fuselab.compare.signed_rank import Floats, Ints, untied_batch
 from fuselab.records.design import Blocks
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # the checkout
 from tests.bench.simulate import Outcome, machine, simulate
+from tests.bench.simulate_counts import COUNTS as KINDS
+from tests.bench.simulate_counts import apart, deal
+from tests.bench.simulate_curves import knees, level_intervals, said_too_high, typical
 
 TABLE = Path(__file__).with_name("method_table.csv")
 STATED_EXPERIMENTS = 8000
 NOISES = {"noisy": NOISY, "quiet": QUIET}
+STEADY = Noise(drift_sd=0.0, run_sd=0.05, outlier_share=0.05)
+"""Blocks that have nothing in common."""
 EFFECTS = (0.0, 0.03, 0.05, 0.10)
 
 Test = Callable[[Floats, Floats], Floats]
@@ -36,9 +43,9 @@ Test = Callable[[Floats, Floats], Floats]
 class Report:
     """Prints figures, remembers those that are off."""
 
-    def __init__(self, experiments: int) -> None:
+    def __init__(self, experiments: int, off: list[str] | None = None) -> None:
         self.experiments = experiments
-        self.off: list[str] = []
+        self.off: list[str] = [] if off is None else off
 
     def share(self, name: str, got: float, stated_percent: float) -> str:
         """`got` (a fraction) beside the page's whole percents; `!` marks one that is off."""
@@ -104,6 +111,89 @@ def errors(report: Report) -> None:
 
 def any_different(outcome: Outcome) -> float:
     return float(outcome.different.any(axis=1).mean())
+
+
+def curves(report: Report) -> None:
+    print(
+        "\nCurves of which nothing differs: share called different over the whole, in % (at most 5), 12 blocks."
+    )
+    rng = np.random.default_rng(95)
+    for name, noise in NOISES.items():
+        cells = []
+        for points in (2, 4, 8, 16):
+            runs = machine(noise, report.experiments, 12 * points * 2, rng).reshape(-1, 12, points, 2)
+            placed = np.take_along_axis(runs, _orders(points)[np.arange(len(runs)) % _SEEDS], axis=3)
+            means = (placed[..., 1] - placed[..., 0]).mean(axis=2)
+            share = float((untied_batch(means, 0.95)[3] <= 0.05).mean())
+            cells.append(
+                f"{points:4} points {report.bound(f'{name} curve of {points} points', share, 0, 0.05)}"
+            )
+        print(f"  {name:8}" + "".join(cells))
+
+
+SHAPES = ((2, 2), (4, 2), (8, 2), (8, 4))
+"""Points and variants of a sweep: the more runs lie between two blocks, the less these have in common."""
+HELD = {"steady": (97, 97, 97, 97), "noisy": (78, 87, 92, 95), "quiet": (76, 86, 91, 95)}
+TOO_HIGH = {"steady": (2, 2, 2, 2), "noisy": (11, 6, 4, 3), "quiet": (13, 8, 5, 3)}
+
+
+def levels(report: Report) -> None:
+    """Of fewer experiments: each takes as long as a thousand of the others."""
+    few = Report(max(1, report.experiments // 8), report.off)
+    print(
+        "\nLevels of a curve: intervals that hold the truth, and limits said to be kept to a higher value than they"
+    )
+    print(f"are, in %; {few.experiments} experiments.")
+    print(f"  {'points, variants':10}" + "".join(f"{f'{p}, {v}':>24}" for p, v in SHAPES))
+    for name, noise in {"steady": STEADY, **NOISES}.items():
+        cells, truth = [], typical(noise)
+        for i, (points, variants) in enumerate(SHAPES):
+            found = level_intervals(noise, few.experiments, points=points, variants=variants, seed=94)
+            held = float(np.mean([low <= truth <= high for low, high in found]))
+            high = said_too_high(noise, few.experiments, points=points, variants=variants, seed=93)
+            shape = f"{name}, {points} points of {variants} variants"
+            cells.append(
+                few.share(f"level, {shape}", held, HELD[name][i])
+                + few.share(f"limit, {shape}", high, TOO_HIGH[name][i])
+            )
+        print(f"  {name:10}" + "".join(f"{cell:>24}" for cell in cells))
+
+
+def resampled_knees(report: Report) -> None:
+    """The share of resamples is to be how often the knee is the right one."""
+    few = Report(max(1, report.experiments // 8), report.off)
+    print(f"\nKnees: mean share of resamples, and right ones, in %; {few.experiments} experiments.")
+    for name, noise in NOISES.items():
+        shares, right = knees(noise, few.experiments, seed=92)
+        for low, high in pairwise((0.0, 0.5, 0.8, 0.95, 1.01)):
+            here = (shares >= low) & (shares < high)
+            if here.any():
+                print(
+                    f"  {name:8}{100 * low:3.0f} to {min(100, 100 * high):3.0f} %: {here.sum():5} knees, said "
+                    f"{100 * shares[here].mean():5.1f}, right {100 * right[here].mean():5.1f}"
+                )
+        off = abs(float(right.mean() - shares.mean()))
+        print(f"  {name:8}all: {few.bound(f'knees, {name}: said - right', off, 0, 0.03)}apart")
+
+
+_SEEDS = 100
+
+
+def _orders(points: int) -> Ints:
+    """Where each of two variants stands in each block of each point: (seeds, blocks, points, variants)."""
+    names = ["a", "b"]
+    return np.array(
+        [
+            [
+                [
+                    [block_order(names, block, point_seed(seed, f"p{point}")).index(name) for name in names]
+                    for point in range(points)
+                ]
+                for block in range(1, 13)
+            ]
+            for seed in range(_SEEDS)
+        ]
+    )
 
 
 def cost_of_many(report: Report) -> None:
@@ -179,10 +269,35 @@ def peeking(report: Report) -> None:
     )
 
 
+COUNTERS, COUNTED_RUNS = 40, 8
+SHIFTS = (4, 6, 8, 10)
+"""Of a counter that scatters, in its own standard deviations."""
+
+
+def counters(report: Report) -> None:
+    """Of so many counters that scatter, the signed-rank test of 8 blocks names none at all: p is 1 / 128 at best."""
+    print(
+        f"\n{COUNTERS} counters, {COUNTED_RUNS} runs a side: experiments without a difference that name any, in %."
+    )
+    print("In brackets the most that coins can do. Then: found at so many standard deviations.")
+    most = 1 - (1 - apart_p(COUNTED_RUNS)) ** COUNTERS
+    for number, (name, count) in enumerate(KINDS.items()):
+        rng = np.random.default_rng(200 + number)
+        sides = [deal(count, COUNTERS, COUNTED_RUNS, e, rng) for e in range(report.experiments)]
+        named = np.array([apart(before, after).any() for before, after in sides]).mean()
+        shown = report.bound(f"counters, {name}", float(named), 0, most)
+        found = [np.mean([apart(one, other + 0.02 * d) for one, other in sides[:200]]) for d in SHIFTS]
+        shifts = "  ".join(f"{100 * share:5.1f} at {d}" for share, d in zip(found, SHIFTS, strict=True))
+        print(
+            f"  {name:14}{shown} ({100 * most:.2f})   "
+            + (shifts if name in ("scattering", "drifting") else "")
+        )
+
+
 def main(arguments: Iterable[str]) -> int:
     report = Report(int(next(iter(arguments), STATED_EXPERIMENTS)))
     print(f"{report.experiments} experiments each; ! marks a figure that simulation error does not explain")
-    for part in (findings, errors, cost_of_many, orders, peeking):
+    for part in (findings, errors, curves, levels, resampled_knees, cost_of_many, orders, peeking, counters):
         part(report)
     print("\n" + ("All as docs/method.md says." if not report.off else "Off:\n  " + "\n  ".join(report.off)))
     return 1 if report.off else 0

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from promises import promise  # type: ignore[import-not-found]
 
-from fuselab.analysis.perf import command_line, oncpu
+from fuselab.analysis.perf import oncpu
 from fuselab.analysis.symbols.symbolizer import Symbols
+from fuselab.profilers import perf_record
 from fuselab.programs import tool
 
 LIMIT_S = 10.0
@@ -34,7 +35,7 @@ def record(binary: Path, data: Path, seconds: float, frequency_hz: int) -> None:
         assert target.stdout
         assert target.stdin
         target.stdout.readline()
-        argv = command_line.oncpu_record_argv("perf", command_line.Watched((target.pid,)), data, frequency_hz)
+        argv = perf_record.oncpu_record_argv("perf", perf_record.Watched((target.pid,)), data, frequency_hz)
         with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as recorder:
             time.sleep(seconds)
             recorder.send_signal(2)

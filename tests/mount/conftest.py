@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import subprocess
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,23 @@ class Workspace:
     """Whether runs wait for a quiet machine: where figures are judged, and no other test runs beside."""
 
     def experiment(self, name: str, text: str) -> Path:
+        """Nothing is counted beside what is timed, unless `text` says so: it would take longer than most tests."""
         path = self.root / "experiments" / f"{name}.yaml"
-        path.write_text(f"name: {name}\n{text}")
+        counted = "" if "\nwork: " in f"\n{text}" else "\nwork: false\n"
+        path.write_text(f"name: {name}\n{text}{counted}")
         return path
+
+    def target(self, name: str, text: str) -> None:
+        """A target beside those of the checkout."""
+        folder = self.root / "targets"
+        if folder.is_symlink():
+            theirs = folder.resolve()
+            folder.unlink()
+            folder.mkdir()
+            for each in theirs.iterdir():
+                (folder / each.name).symlink_to(each)
+        (folder / name).mkdir()
+        (folder / name / "target.yaml").write_text(f"name: {name}\n{text}")
 
     @property
     def env(self) -> dict[str, str]:
@@ -68,6 +83,15 @@ class Workspace:
         """Of comparisons.csv."""
         with (self.root / "results" / experiment / "comparisons.csv").open() as file:
             return list(csv.DictReader(file))
+
+    def counters(self, experiment: str) -> dict[tuple[str, str], set[float]]:
+        """Every value of each counter of metrics.csv, by (metric, variant)."""
+        figures: dict[tuple[str, str], set[float]] = defaultdict(set)
+        with (self.root / "results" / experiment / "metrics.csv").open() as file:
+            for row in csv.DictReader(file):
+                if row["metric"].startswith("work."):
+                    figures[row["metric"], row["variant"]].add(float(row["value"]))
+        return dict(figures)
 
     def comparisons(self, experiment: str) -> dict[tuple[str, str], dict[str, str]]:
         """Rows of comparisons.csv by (variant, metric)."""

@@ -247,7 +247,7 @@ def test_a_directory_can_be_emptied_while_it_is_listed(mounted):
 
 
 def test_the_kernel_checks_permissions(mounted):
-    with mounted("sqlite", "--allow-other") as mount:
+    with mounted("sqlite") as mount:
         (mount.root / "secret").write_text("mine")
         (mount.root / "secret").chmod(0o600)
         (mount.root / "open").write_text("ours")

@@ -114,6 +114,20 @@ def test_a_night_that_is_kept_is_not_made_again(nights: Path, shared_workspace: 
     assert (nights / "history" / NIGHTS[0] / "summary.json").read_bytes() == kept
 
 
+def test_the_verb_for_cron_measures_a_night_and_says_what_changed(
+    nights: Path, shared_workspace: Workspace
+) -> None:
+    """One block decides nothing, so there is nothing to say of it; and nothing to do where the night is kept."""
+    argv = [".venv/bin/fuselab", "night", "nights", "--date", "2026-03-03"]
+    for _ in range(2):
+        done = subprocess.run(
+            argv, cwd=shared_workspace.root, env=shared_workspace.env, capture_output=True, text=True
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert [row["night"] for row in rows(nights)] == [*NIGHTS, "2026-03-03"]
+    assert "night of 2026-03-03" in (nights / "logs/night-2026-03-03.log").read_text()
+
+
 @pytest.mark.usefixtures("nights")
 def test_without_a_night_nothing_is_measured(shared_workspace: Workspace) -> None:
     asked = shared_workspace.snakemake(PAGE)

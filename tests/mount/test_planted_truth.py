@@ -12,17 +12,11 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 
-from fuselab.workloads import REGISTRY
-
 from .conftest import Workspace
+from .planted import Truth
 
 pytestmark = [pytest.mark.mount, pytest.mark.slow, pytest.mark.alone]
 
@@ -69,44 +63,6 @@ captures: 3
 """
 
 
-@dataclass(frozen=True)
-class Truth:
-    """The processed folders of the experiment, and what its loads did."""
-
-    home: Path
-
-    def folder(self, cell: str) -> Path:
-        return self.home / "processed" / cell
-
-    def profile(self, cell: str) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.folder(cell) / "profile.json").read_text())
-        assert found["status"] == "ok", (cell, found["status"], found["notes"])
-        return found
-
-    def writes(self, cell: str) -> int:
-        """I/O operations of the load under which a cell was captured, by fio's own count."""
-        variant, workload, profiler = cell.split("/")
-        runs = (self.home / "captures" / variant / workload).glob("*/*/*/run.json")
-        run = next(path for path in runs if profiler in path.parts[-4].split("+"))
-        return REGISTRY["fio"].traffic(run.parent).operations
-
-    def rows(self, cell: str, table: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = pq.read_table(self.folder(cell) / table).to_pylist()
-        return found
-
-    def spans(self, cell: str, name: str) -> list[dict[str, Any]]:
-        return [row for row in self.rows(cell, "spans.parquet") if row["name"] == name]
-
-    def time_in(self, cell: str, function: str) -> int:
-        """Sum of the folded stacks in which `function` stands."""
-        return sum(value for stack, value in self.stacks(cell) if any(function in frame for frame in stack))
-
-    def stacks(self, cell: str) -> Iterable[tuple[list[str], int]]:
-        for line in (self.folder(cell) / "folded.txt").read_text().splitlines():
-            stack, _, value = line.rpartition(" ")
-            yield stack.split(";"), int(value)
-
-
 @pytest.fixture(scope="module")
 def truth(shared_workspace: Workspace) -> Truth:
     shared_workspace.experiment("truth", TRUTH)
@@ -117,7 +73,7 @@ def truth(shared_workspace: Workspace) -> Truth:
 
 def test_a_wait_is_in_its_spans_in_all_and_for_each_call(truth: Truth) -> None:
     spans = truth.spans("waiting/one/trace-chrome", "extend_file_size")
-    writes = truth.writes("waiting/one/trace-chrome")
+    writes = truth.operations("waiting/one/trace-chrome")
     assert len(spans) == writes > 100
     waited_us = [span["self_us"] for span in spans]
     assert sum(waited_us) == pytest.approx(writes * WAIT_NS / 1000, rel=WITHIN)
@@ -127,7 +83,7 @@ def test_a_wait_is_in_its_spans_in_all_and_for_each_call(truth: Truth) -> None:
 
 def test_a_wait_is_absent_from_on_cpu(truth: Truth) -> None:
     cell = "waiting/one/perf-oncpu"
-    waited_ns = truth.writes(cell) * WAIT_NS
+    waited_ns = truth.operations(cell) * WAIT_NS
     assert truth.time_in(cell, "extend_file_size") < 0.02 * waited_ns
     assert truth.profile(cell)["total"] > 0
 
@@ -156,12 +112,14 @@ def test_cpu_time_is_found_in_inlined_async_functions(truth: Truth) -> None:
     cell = "burning/four/perf-oncpu"
     copied, summed = (truth.time_in(cell, f"planted::{name}") for name in ("burn_copy", "burn_checksum"))
     assert copied / (copied + summed) == pytest.approx(0.5, rel=WITHIN)
-    assert copied + summed == pytest.approx(truth.writes(cell) * (COPY_NS + CHECKSUM_NS), rel=WITHIN)
+    assert copied + summed == pytest.approx(truth.operations(cell) * (COPY_NS + CHECKSUM_NS), rel=WITHIN)
 
 
 def test_a_blocked_worker_is_off_cpu(truth: Truth) -> None:
     cell = "waiting/one/perf-offcpu"
-    assert truth.time_in(cell, "block_thread") == pytest.approx(truth.writes(cell) * BLOCKED_NS, rel=WITHIN)
+    assert truth.time_in(cell, "block_thread") == pytest.approx(
+        truth.operations(cell) * BLOCKED_NS, rel=WITHIN
+    )
 
 
 def test_kept_memory_is_live_and_has_its_error(truth: Truth) -> None:
@@ -175,7 +133,7 @@ def test_kept_memory_is_live_and_has_its_error(truth: Truth) -> None:
 
 def test_a_contended_lock_is_a_wait_in_its_spans(truth: Truth) -> None:
     cell = "queueing/four/trace-chrome"
-    writes = truth.writes(cell)
+    writes = truth.operations(cell)
     held = truth.spans(cell, "hold_lock")
     assert len(held) == writes
     assert sum(span["self_us"] for span in held) == pytest.approx(writes * HELD_NS / 1000, rel=WITHIN)
@@ -186,7 +144,7 @@ def test_a_contended_lock_is_a_wait_in_its_spans(truth: Truth) -> None:
 
 def test_a_contended_lock_leaves_tasks_idle(truth: Truth) -> None:
     cell = "queueing/four/tokio-console"
-    writes = truth.writes(cell)
+    writes = truth.operations(cell)
     rows = truth.rows(cell, "tasks.parquet")
     # fuse3 spawns a task for each request, all in one place.
     ((place, tasks),) = Counter(row["location"] for row in rows).most_common(1)

@@ -136,7 +136,7 @@ def test_a_slip_about_the_profiler_is_said_with_its_mend(toys: Workspace, writte
         ("many: {touch: {file: 50}}", "unknown key 'file'; did you mean 'files'?"),
         ("many: {touch: {files: many}}", "'many' cannot stand here: 'files' is a whole number"),
         ("many: {touch: {}}", "the key 'files' is missing in 'workloads.many.touch'"),
-        ("many: {timeout: 5s}", "'workloads.many' needs one of fio, criterion, command, touch"),
+        ("many: {timeout: 5s}", "'workloads.many' needs one of fio, criterion, command, metadata, touch"),
     ],
 )
 def test_a_slip_in_its_keys_is_said_with_its_mend(toys: Workspace, written: str, said: str):

@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from fuselab.cli import main
 from fuselab.workflow.snakefile import refused_in_path
 
 NOBODY = 65534
@@ -84,6 +86,19 @@ def test_under_sudo_nothing_of_roots_is_left_also_when_the_command_fails(
     assert done.returncode == 3
     assert (copy / "results/run.json").stat().st_uid == NOBODY
     assert owners(Path(sudo["XDG_CACHE_HOME"])) == {NOBODY}
+
+
+@needs_root
+def test_a_project_beside_its_source_is_worked_in_and_changes_hands_too(
+    copy: Path, sudo: dict[str, str], tmp_path: Path
+) -> None:
+    project = tmp_path / "myfs"
+    assert CliRunner().invoke(main, ["init", str(project)]).exit_code == 0
+    os.chown(project, NOBODY, NOBODY)
+    write = "mkdir -p results && touch results/run.json"
+    subprocess.run([copy / "envs/run.sh", "bash", "-c", write], env=sudo, cwd=project, check=True)
+    assert owners(project) == {NOBODY}
+    assert not (copy / "results/run.json").exists()
 
 
 @needs_root

@@ -7,7 +7,8 @@ import pytest
 
 
 @pytest.mark.slow
-def test_the_tests_of_fuselab_spans_pass(checkout: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("tool", ["metadata", "spans"])
+def test_the_tests_of_our_tools_pass(checkout: Path, tmp_path: Path, tool: str) -> None:
     argv = ["cargo", "test", "--quiet", "--locked", "--target-dir", str(tmp_path)]
-    done = subprocess.run(argv, cwd=checkout / "tools/spans", capture_output=True, text=True, check=False)
+    done = subprocess.run(argv, cwd=checkout / "tools" / tool, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

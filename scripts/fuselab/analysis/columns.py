@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,20 @@ def joined(data: bytes, ends: NDArray[np.int32], missing: Bools) -> pa.StringArr
     """Texts that lie end to end, given where each ends; null where `missing`."""
     offsets = _buffer(np.concatenate([np.zeros(1, dtype=np.int32), ends]))
     return pa.StringArray.from_buffers(len(ends), offsets, pa.py_buffer(data), _valid(missing))
+
+
+def table_of(row: type[Any], rows: Sequence[Any]) -> pa.Table:
+    """Rows of the dataclass `row`, whose fields are text, whole numbers or others, with None or without."""
+    found = {}
+    for each in fields(row):
+        values, kind = [getattr(one, each.name) for one in rows], str(each.type).split()[0]
+        if kind == "str":
+            found[each.name] = texts(values)
+        else:
+            known = [0 if value is None else value for value in values]
+            missing = np.array([value is None for value in values], dtype=np.bool_)
+            found[each.name] = numbers(np.array(known, np.int64 if kind == "int" else np.float64), missing)
+    return pa.table(found)
 
 
 def encoded(codes: NDArray[Any], words: pa.StringArray, missing: Bools | None = None) -> Any:

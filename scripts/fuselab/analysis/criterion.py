@@ -1,7 +1,7 @@
 """The CPU profile that a Criterion bench takes of itself (`--profile-time`), one for each bench.
 
-Criterion leaves it in `<folder of the bench>/profile/`. A bench may write `folded.txt` there (ns on CPU); pprof
-writes `flamegraph.svg` alone, and nothing into it if it caught no sample. inferno, which draws it, keeps each
+Criterion leaves it in `<folder of the bench>/profile/`. pprof writes `flamegraph.svg` there, and nothing into it if it
+caught no sample. inferno, which draws it, keeps each
 frame's exact extent in samples (`fg:x`, `fg:w`), so the stacks can be had back from the picture: a frame's parent
 is the one below that spans it, its own samples are those that none above it covers. Frames narrower than
 inferno's `--minwidth` (0.01 %) are not in the picture; their samples are their parent's here.
@@ -19,12 +19,11 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from fuselab import foreign
-from fuselab.analysis.folded import Folded, read_folded, renamed, safe_frame
+from fuselab.analysis.folded import Folded, renamed, safe_frame
 from fuselab.analysis.symbols.demangle import Mangling, rust_spelling, spoken_mangling
 from fuselab.analysis.symbols.labels import thread_frame
 from fuselab.errors import ProfileError
 
-CPU_UNIT = "ns on CPU"
 SAMPLES_UNIT = "samples on CPU"
 _FG = "{http://github.com/jonhoo/inferno}"
 _SVG = "{http://www.w3.org/2000/svg}"
@@ -51,15 +50,13 @@ def read_profiles(home: Path) -> tuple[BenchProfile, ...]:
 
     Raises ProfileError if there is none, or if no bench left a sample.
     """
-    found = sorted(
-        {path.parent for pattern in ("flamegraph.svg", "folded.txt") for path in home.rglob(pattern)}
-    )
+    found = sorted(path.parent for path in home.rglob("flamegraph.svg"))
     folders = [folder for folder in found if folder.name == "profile"]
     if not folders:
         raise ProfileError(
             "The bench left no profile.",
-            "Give Criterion a profiler (pprof) that the bench switches on by a variable, and name that in `env` of "
-            "criterion-flamegraph in target.yaml: {MYFS_BENCH_FLAMEGRAPH: 1}.",
+            "Give Criterion a profiler (pprof's PProfProfiler) that the bench switches on by a variable, and name that "
+            "in `env` of criterion-flamegraph in target.yaml: {MYFS_BENCH_FLAMEGRAPH: 1}. fuselab adds --profile-time.",
         )
     profiles = tuple(sorted((_read(folder, home) for folder in folders), key=lambda profile: profile.name))
     if not any(profile.folded for profile in profiles):
@@ -71,14 +68,10 @@ def _read(folder: Path, home: Path) -> BenchProfile:
     name = _name(folder.parent, home)
     picture = folder / "flamegraph.svg"
     drawn = picture if picture.is_file() and picture.stat().st_size else None
-    stacks = folder / "folded.txt"
     try:
-        folded = read_folded(stacks, CPU_UNIT) if stacks.is_file() else stacks_of_flamegraph(picture)
+        return BenchProfile(name, drawn, stacks_of_flamegraph(picture))
     except (ProfileError, ValueError) as error:
         return BenchProfile(name, drawn, None, str(error))
-    if not folded:
-        return BenchProfile(name, drawn, None, f"{stacks.name} is empty. {_NO_SAMPLES}")
-    return BenchProfile(name, drawn, folded)
 
 
 def spelled(folded: Folded) -> tuple[Folded, set[Mangling]]:
@@ -90,8 +83,7 @@ def spelled(folded: Folded) -> tuple[Folded, set[Mangling]]:
     frames = {frame for stack in folded.stacks for frame in stack if "::" in frame}
     manglings = {found for frame in frames if (found := spoken_mangling(frame))}
     names = {frame: rust_spelling(frame) for frame in frames if "operator" not in frame}
-    if folded.unit == SAMPLES_UNIT:
-        names |= {stack[0]: thread_frame(stack[0]) for stack in folded.stacks}
+    names |= {stack[0]: thread_frame(stack[0]) for stack in folded.stacks}
     return renamed(folded, names), manglings
 
 

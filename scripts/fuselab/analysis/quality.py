@@ -142,7 +142,7 @@ def grade(weighted: Iterable[tuple[NamedStack, int]], problems: Mapping[str, str
     if total and not functions:
         raise ProfileError(
             "No stack has a frame: call chains were not recorded.",
-            "fuselab asks perf for them in every capture: perf.log beside the capture says what perf made of it.",
+            "fuselab asks perf for them in every capture: its log beside the capture says what perf made of it.",
         )
     if total and named_share < NAMED_AT_ALL and readable < READABLE_AT_ALL * total:
         why = "; ".join(f"{module}: {reason}" for module, reason in sorted(problems.items()))

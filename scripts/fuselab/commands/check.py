@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from fuselab.commands.common import experiment_path, print_json, repository, shorter
+from fuselab.commands.common import faults, located, print_json, repository, shorter
 from fuselab.doctor.base import Line
-from fuselab.doctor.experiment import missing
+from fuselab.doctor.experiment import missing, obstacles, replaced_filters, too_few_blocks
 from fuselab.schema.errors import ExperimentErrors, Problem
 
 
@@ -21,11 +21,11 @@ def command(files: tuple[str, ...], as_json: bool) -> None:
     Nothing is built or run. The exit code is 1 if anything is wrong. A program that is called and is not on this
     machine is a note: another machine may measure.
     """
-    paths = [experiment_path(written) for written in files] or every_file(repository())
+    paths = [located(written) for written in files] or every_file(repository())
     wrong: dict[Problem, None] = {}
     notes: dict[Line, None] = {}
-    for path in paths:
-        problems, lines = look_at(path)
+    for root, path in paths:
+        problems, lines = look_at(path, root)
         wrong |= dict.fromkeys(problems)
         notes |= dict.fromkeys(lines)
         if not problems and not as_json:
@@ -35,19 +35,20 @@ def command(files: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         print_json(list(wrong))
     elif wrong:
-        click.echo("\n\n".join(map(str, wrong)))
-        faults = "1 fault" if len(wrong) == 1 else f"{len(wrong)} faults"
-        click.echo(f"\n{click.style(faults, fg='red')}", err=True)
+        click.echo(faults(wrong))
+        count = "1 fault" if len(wrong) == 1 else f"{len(wrong)} faults"
+        click.echo(f"\n{click.style(count, fg='red')}", err=True)
     raise SystemExit(1 if wrong else 0)
 
 
-def every_file(root: Path) -> list[Path]:
+def every_file(root: Path) -> list[tuple[Path, Path]]:
+    """The project's own, each as `located` gives it."""
     patterns = ("experiments/*.yaml", "targets/*/target.yaml", "services/*.yaml")
-    return [path for pattern in patterns for path in sorted(root.glob(pattern))]
+    return [(root, path) for pattern in patterns for path in sorted(root.glob(pattern))]
 
 
-def look_at(path: Path) -> tuple[tuple[Problem, ...], list[Line]]:
-    """What is wrong, and notes where nothing is.
+def look_at(path: Path, root: Path | None = None) -> tuple[tuple[Problem, ...], list[Line]]:
+    """What is wrong, and notes where nothing is. `root` is the project, that around the file without it.
 
     `target.yaml` is a target, a file below `services/` a service, any other an experiment.
     """
@@ -57,7 +58,7 @@ def look_at(path: Path) -> tuple[tuple[Problem, ...], list[Line]]:
     from fuselab.targets.loading import load_target
     from fuselab.targets.services import load_service
 
-    root = repository(path)
+    root = root or repository(path)
     place = path.resolve()
     try:
         if place.name == "target.yaml":
@@ -66,6 +67,9 @@ def look_at(path: Path) -> tuple[tuple[Problem, ...], list[Line]]:
         if place.parent == root / "services":
             load_service(place.stem, root)
             return (), []
-        return (), missing(needs_of(load_experiment(path, root)))
+        loaded = load_experiment(path, root)
+        e = loaded.experiment
+        here = [*missing(needs_of(loaded)), *obstacles(e)]
+        return (), [*here, *replaced_filters(loaded), *too_few_blocks(e)]
     except ExperimentErrors as errors:
         return errors.problems, []

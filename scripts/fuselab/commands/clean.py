@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fuselab.commands.common import fail, print_json, repository
+from fuselab.project import find
 from fuselab.words import size
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def command(yes: bool, as_json: bool) -> None:
 
     Measurements of experiments whose file is broken or gone are kept.
     """
+    from fuselab.system import tracing
     from fuselab.workflow.cleanup import all_leftovers, remove, unmarked_states
     from fuselab.workflow.stale_locks import alone
 
@@ -44,7 +46,10 @@ def command(yes: bool, as_json: bool) -> None:
                 click.echo(
                     f"{path} has no mark of fuselab's: if an older version left it, remove it yourself"
                 )
+            for path in tracing.dead():
+                click.echo(f"{path} is of a run that was killed: the next run removes it, or --yes")
         if yes:
+            tracing.sweep()
             for leftover in remove(found, root):
                 click.echo(f"removed {leftover.path}", err=as_json)
         elif found and not as_json:
@@ -53,12 +58,13 @@ def command(yes: bool, as_json: bool) -> None:
 
 def _plans(root: Path) -> tuple[dict[str, Plan], dict[str, str]]:
     """Plans by experiment, and why others have none, in words that go on from the file's name."""
-    from fuselab.experiment.loading import load_experiment
+    from fuselab.experiment.loading import experiment_names, load_experiment
     from fuselab.experiment.planning import make_plan
     from fuselab.schema.errors import ExperimentErrors
 
     plans, broken = {}, {}
-    for path in sorted((root / "experiments").glob("*.yaml")):
+    for name in experiment_names(root):
+        path = find(root, f"experiments/{name}.yaml")
         try:
             plan = make_plan(load_experiment(path, root))
         except ExperimentErrors:

@@ -1,41 +1,49 @@
-"""What several verbs need: where the repository is, its experiments, JSON for scripts."""
+"""What several verbs need: which project is meant, its experiments, JSON for scripts."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-import fuselab
 from fuselab import foreign
+from fuselab.project import CHECKOUT, find, project_around
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
     from fuselab.experiment.loading import Loaded
+    from fuselab.schema.errors import Problem
 
 
 def repository(file: Path | None = None) -> Path:
-    """Where `targets/` is: around `file`, around the working folder, or else where fuselab itself lies."""
+    """The project around `file`, around the working folder, or else fuselab's own checkout."""
     starts = [file.resolve().parent] if file is not None else []
-    for start in [*starts, Path.cwd()]:
-        for folder in (start, *start.parents):
-            if (folder / "Snakefile").is_file() and (folder / "targets").is_dir():
-                return folder
-    return Path(fuselab.__file__).resolve().parents[2]
+    found = (project_around(start) for start in [*starts, Path.cwd()])
+    return next((root for root in found if root is not None), CHECKOUT)
 
 
-def experiment_path(written: str) -> Path:
-    """A file as it is written, that of a target's folder, or the experiment of that name."""
+def located(written: str) -> tuple[Path, Path]:
+    """The project that is meant, and the file: as it is written, that of a target's folder, or by its name.
+
+    A name is that of an experiment, of its file or of its folder of results, in the project of the working folder.
+    """
+    from fuselab.records.places import Results
+
     path = Path(written)
     if (path / "target.yaml").is_file():
-        return path / "target.yaml"
-    if path.suffix in (".yaml", ".yml") or path.is_file():
-        return path
-    return repository() / "experiments" / f"{written}.yaml"
+        path /= "target.yaml"
+    elif not path.is_file() and path.suffix in (".yaml", ".yml"):
+        return repository(path), path.with_suffix(".yaml")
+    if path.is_file():
+        return repository(path), path
+    name = path.name if path.parent.name == Results().folder.name else written
+    root = repository()
+    return root, find(root, f"experiments/{name}.yaml")
 
 
 def shorter(path: Path) -> Path:
@@ -44,11 +52,10 @@ def shorter(path: Path) -> Path:
 
 
 def load(written: str) -> tuple[Path, Loaded]:
-    """The repository around an experiment, and the experiment. Raises ExperimentErrors."""
+    """The project of an experiment, and the experiment. Raises ExperimentErrors."""
     from fuselab.experiment.loading import load_experiment
 
-    path = experiment_path(written)
-    root = repository(path)
+    root, path = located(written)
     return root, load_experiment(path, root)
 
 
@@ -56,6 +63,20 @@ def fail(message: str, code: int = 1) -> NoReturn:
     """End with one sentence for the user."""
     click.echo(f"fuselab: {message}", err=True)
     sys.exit(code)
+
+
+_COLOURS: dict[str, dict[str, Any]] = {
+    "place": {"bold": True},
+    "message": {"fg": "red"},
+    "mark": {"fg": "red"},
+    "right": {"fg": "green"},
+}
+"""By part of a fault. Click leaves them out where there is no terminal, the command line where NO_COLOR is set."""
+
+
+def faults(problems: Iterable[Problem]) -> str:
+    """Faults of files, one below the other, in colours."""
+    return "\n\n".join(p.said(lambda text, part: click.style(text, **_COLOURS[part])) for p in problems)
 
 
 def console() -> Console:

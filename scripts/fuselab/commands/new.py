@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
+from pathlib import Path
 
 import click
 
 from fuselab.commands.common import fail, repository, shorter
-from fuselab.schema.schemas import schema
 
 
 @click.command("new")
@@ -17,6 +16,7 @@ from fuselab.schema.schemas import schema
 def command(name: str, target: str | None, stdout: bool) -> None:
     """Write experiments/NAME.yaml: a commented experiment on TARGET that runs as it is."""
     from fuselab import profilers
+    from fuselab.commands.sealed import checked_name, for_editors
     from fuselab.commands.template import experiment_text
     from fuselab.schema.reading import target_names
     from fuselab.targets.loading import load_target
@@ -24,17 +24,15 @@ def command(name: str, target: str | None, stdout: bool) -> None:
     root = repository()
     if target is None:
         fail(f"say which target with --target (there are: {', '.join(target_names(root))})")
-    if not re.fullmatch(schema("common")["$defs"]["name"]["pattern"], name):
-        fail(f"'{name}' cannot be a name: {schema('common')['$defs']['name']['x-allowed']}")
-    text = experiment_text(name, load_target(target, root, profilers.REGISTRY))
+    checked_name(name)
+    file = Path("experiments") / f"{name}.yaml"
+    text = for_editors(root, file, experiment_text(name, load_target(target, root, profilers.REGISTRY)))
     if stdout:
         click.echo(text, nl=False)
         return
-    path = root / "experiments" / f"{name}.yaml"
+    path = root / file
     if path.exists():
         fail(f"{shorter(path)} is there already")
     path.parent.mkdir(exist_ok=True)
     path.write_text(text, encoding="utf-8")
-    click.echo(
-        f"wrote {shorter(path)}\nnext:  fuselab plan {name}\n       snakemake --cores all results/{name}/report.html"
-    )
+    click.echo(f"wrote {shorter(path)}\nnext:  fuselab plan {name}\n       fuselab run {name}")

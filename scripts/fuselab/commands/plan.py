@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import math
+import sys
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from fuselab import foreign
 from fuselab.commands.common import console, load, print_json
+from fuselab.doctor.experiment import too_few_blocks
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from fuselab.experiment.plan import Plan
-    from fuselab.workflow.estimate import Estimate
+    from fuselab.workflow.detectable import Detectable
+    from fuselab.workflow.estimate import Estimate, Part
+
+
+MOST = 6
+"""How many of a kind are told one by one; of more there is one line."""
 
 
 @click.command("plan")
 @click.argument("file", metavar="FILE|NAME")
+@click.option("--all", "everything", is_flag=True, help="A line for each part, however many there are.")
 @click.option("--json", "as_json", is_flag=True, help="Print the forecast as JSON.")
-def command(file: str, as_json: bool) -> None:
+def command(file: str, everything: bool, as_json: bool) -> None:
     """Say what an experiment has, what it still takes, and what size of change it can find. Runs nothing."""
-    from fuselab.doctor.experiment import missing
+    from fuselab.doctor.experiment import missing, obstacles
     from fuselab.experiment.needs import needs_of
     from fuselab.experiment.planning import make_plan
     from fuselab.workflow.estimate import estimate
@@ -27,65 +39,142 @@ def command(file: str, as_json: bool) -> None:
     root, loaded = load(file)
     plan = make_plan(loaded)
     found = estimate(plan, root)
-    notes = missing(needs_of(loaded))
+    notes = [*missing(needs_of(loaded)), *obstacles(loaded.experiment)]
     if as_json:
         totals = {"seconds": found.seconds, "bytes": found.bytes}
         print_json({"forecast": found, **totals, "skipped": plan.skipped, "notes": notes})
-    else:
-        _show(plan, found)
-        for line in notes:
-            click.echo(line)
-
-
-def _show(plan: Plan, found: Estimate) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from fuselab.words import duration, percent, size
-
+        return
+    most = sys.maxsize if everything else MOST
     out = console()
-    e = plan.experiment
-    out.print(Text(e.name, style="bold"), Text(f": {foreign.name(e.title)}" if e.title else ""), sep="")
-    names = ", ".join(f"{v.name} (A/A)" if v.control else v.name for v in e.variants)
-    out.print(f"variants: {names}\n")
-    table = Table(box=None, pad_edge=False)
-    for column in ("", "", "done", "each", "to go"):
-        table.add_column(column, justify="left" if not column else "right", overflow="fold")
-    for part in found.parts:
-        each = "unknown" if part.seconds_each is None else duration(part.seconds_each)
-        about = "" if part.measured or part.seconds_each is None else "~"
-        left = (
-            "-"
-            if not part.left
-            else "?"
-            if part.seconds_each is None
-            else duration(part.left * part.seconds_each)
-        )
-        table.add_row(part.what, part.name, f"{part.done} of {part.wanted}", f"{about}{each}", left)
-    out.print(table)
-    for skipped in plan.skipped:
-        out.print(f"not possible: {skipped.variant}, {skipped.profiler}: {skipped.capability.reason}")
+    for line in decisive(plan, found, most):
+        out.print(line)
     out.print()
+    out.print(_parts(found.parts, most))
+    for line in beside(plan, found, most):
+        out.print(line)
+    for note in notes:
+        click.echo(note)
+
+
+def decisive(plan: Plan, found: Estimate, most: int) -> Iterator[str]:
+    """What one asks first: how long, what is compared, and which change that will find."""
+    from fuselab.experiment.design import design_of
+    from fuselab.words import duration, size
+
+    e = plan.experiment
+    design = design_of(e)
+    yield f"{e.name}: {foreign.name(e.title)}" if e.title else e.name
     if not any(part.left for part in found.parts):
-        out.print("Everything is measured: only the report may be made again.")
+        yield "Everything is measured: only the report may be made again."
     else:
-        unknown = (
-            f", and {len(found.unknown)} parts whose time no run here tells yet" if found.unknown else ""
-        )
-        out.print(f"To go: about {duration(found.seconds)}{unknown}; {size(found.bytes)} on disk.")
+        parts = "1 part" if len(found.unknown) == 1 else f"{len(found.unknown)} parts"
+        unknown = f", and {parts} whose time no run here tells yet" if found.unknown else ""
+        yield f"To go: about {duration(found.seconds)}{unknown}; {size(found.bytes)} on disk."
+    names = [f"{v.name} (A/A)" if v.control else v.name for v in e.variants]
+    yield f"variants: {_named(names, most)}"
+    pairs = [pair for pair in design.pairs if not design.is_control(pair)]
+    if not pairs:
+        alone = "the baseline against itself (A/A) is all" if design.pairs else "there is one variant"
+        yield f"Compares nothing: {alone}. It is looked at by {_counted(len(e.profilers), 'profiler')}."
+        return
+    blocks = "up to 32 blocks" if e.blocks == "auto" else _counted(e.blocks, "block")
+    yield (
+        f"Compares {_counted(len(pairs), 'contrast')} under {_counted(len(design.judged), 'load')}, "
+        f"by {_named(e.compare.primary, most)}, in {blocks} each."
+    )
+    if too_few := [line.text for line in too_few_blocks(e)]:
+        yield f"Compares nothing for sure: blocks: {too_few[0]}."
+        return
     if e.blocks == "auto":
-        out.print("Blocks are looked at after 12, 20 and 32, and may stop at the first that decides.")
-    for find in found.findable:
+        yield "Blocks are looked at after 12, 20 and 32, and may stop at the first that decides."
+    yield from _findable(found.findable, most)
+
+
+def _findable(found: Sequence[Detectable], most: int) -> Iterator[str]:
+    """Which change is found: in each place, or the best and the worst of many."""
+    from fuselab.words import percent
+
+    def told(find: Detectable) -> str:
         change = (
             "none, whatever its size: it takes more blocks, or fewer comparisons"
             if find.change is None
             else f"a change of {percent(find.change, 1)} or more"
         )
-        out.print(f"Found in four of five such experiments {find.machine}: {change}.")
+        return f"Found in four of five such experiments {find.machine}: {change}."
+
+    if len(found) <= most:
+        yield from map(told, found)
+        return
+    ordered = sorted(found, key=lambda find: math.inf if find.change is None else find.change)
+    yield f"Of {len(found)} metrics and loads, where least and where most is needed:"
+    yield from (f"  {told(find)}" for find in (ordered[0], ordered[-1]))
+
+
+def _parts(parts: Sequence[Part], most: int) -> Table:
+    from rich.table import Table
+
+    from fuselab.words import duration
+
+    table = Table(box=None, pad_edge=False)
+    for column in ("", "", "done", "each", "to go"):
+        table.add_column(column, justify="left" if not column else "right", overflow="fold")
+    for what, name, mine in _groups(parts, most):
+        known = sorted(part.seconds_each for part in mine if part.seconds_each is not None)
+        about = "" if all(part.measured for part in mine) else "~"
+        ends = list(dict.fromkeys(duration(seconds) for seconds in (*known[:1], *known[-1:])))
+        each = f"{about}{' to '.join(ends)}" if len(known) == len(mine) else "unknown"
+        seconds = sum(part.left * (part.seconds_each or 0) for part in mine)
+        unknown = any(part.left and part.seconds_each is None for part in mine)
+        left = duration(seconds) if seconds else "" if unknown else "-"
+        done = f"{sum(min(part.done, part.wanted) for part in mine)} of {sum(part.wanted for part in mine)}"
+        table.add_row(what, name, done, each, f"{left} + ?" if left and unknown else "?" if unknown else left)
+    return table
+
+
+def _groups(parts: Sequence[Part], most: int) -> Iterator[tuple[str, str, list[Part]]]:
+    """Kinds with few parts part by part, others by what looks; captures are told apart by that."""
+    kinds: dict[str, list[Part]] = {}
+    for part in parts:
+        kinds.setdefault(part.what, []).append(part)
+    for what, mine in kinds.items():
+        if len(mine) <= most:
+            yield from ((what, part.name, [part]) for part in mine)
+            continue
+        alike: dict[str, list[Part]] = {}
+        for part in mine:
+            alike.setdefault(part.name.rpartition(": ")[2] if what == "captures" else "", []).append(part)
+        for name, group in alike.items():
+            yield what, f"{name}{': ' if name else ''}{len(group)} of them", group
+
+
+def beside(plan: Plan, found: Estimate, most: int) -> Iterator[str]:
+    """What else there is to know: what is not looked at or counted, and what lies there for nothing."""
+    from fuselab.words import grouped, size
+
+    impossible: dict[str, list[str]] = {}
+    for skipped in plan.skipped:
+        why = f"{skipped.profiler}: {skipped.capability.reason}"
+        impossible.setdefault(why, []).append(skipped.variant)
+    for why, variants in impossible.items():
+        yield f"not possible: {_named(variants, most)}, {why}"
+    yield ""
+    for words, loads in grouped(plan.work.words).items():
+        yield f"Counted of {_named(loads, most)}: {words or 'the load as it is timed'}."
+    for why, loads in grouped(plan.work.left_out).items():
+        yield f"Not counted of {_named(loads, most)}: {why} (`work: true` counts it)."
     if found.stale:
         total = size(sum(leftover.bytes for leftover in found.stale))
-        out.print(
-            f"\nNo longer asked for ({total}; found again if the edit is undone, removed by `fuselab clean`):"
-        )
-        for leftover in found.stale:
-            out.print(f"  {leftover.path}")
+        yield f"\nNo longer asked for ({total}; found again if the edit is undone, removed by `fuselab clean`):"
+        yield from (f"  {leftover.path}" for leftover in found.stale[:most])
+        if len(found.stale) > most:
+            yield f"  and {len(found.stale) - most} more"
+
+
+def _named(names: Sequence[str], most: int) -> str:
+    """`a, b, c`, or the first of many and how many more there are."""
+    few = most if len(names) > most + 1 else len(names)
+    return ", ".join(names[:few]) + (f" and {len(names) - few} more" if few < len(names) else "")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"1 {noun}" if count == 1 else f"{count} {noun}s"

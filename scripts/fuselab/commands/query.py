@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import sys
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from fuselab.commands.common import console, experiment_path, fail, print_json, repository, row
+from fuselab import foreign
+from fuselab.commands.common import console, fail, located, print_json, row
 from fuselab.schema.diagnostics import hint, near
 
 if TYPE_CHECKING:
@@ -24,7 +28,10 @@ TIMEOUT_S = 600.0
 @click.argument("file", metavar="FILE|NAME")
 @click.argument("sql", required=False, metavar="[SQL]")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array with one object for each row.")
-def command(file: str, sql: str | None, as_json: bool) -> None:
+@click.option(
+    "--csv", "as_csv", is_flag=True, help="Print CSV, figures as they are, with the columns' names first."
+)
+def command(file: str, sql: str | None, as_json: bool, as_csv: bool) -> None:
     """Answer SQL (DuckDB's) over an experiment's spans, tasks, heap, stacks and metrics.
 
     Every table has `variant` and `workload` as columns: group by them to compare. Without SQL, the tables and their
@@ -34,15 +41,15 @@ def command(file: str, sql: str | None, as_json: bool) -> None:
     from fuselab.queries.asking import connect, fault_of, run
     from fuselab.records.places import Results
 
-    path = experiment_path(file)
-    home = Results(repository(path)).experiment(path.stem).folder
+    if as_json and as_csv:
+        fail("--json and --csv exclude each other: keep one of them")
+    root, path = located(file)
+    home = Results(root).experiment(path.stem).folder
     if not home.is_dir():
-        fail(
-            f"{path.stem} has no results yet: snakemake --cores all {Results().experiment(path.stem).report}"
-        )
+        fail(f"{path.stem} has no results yet: fuselab run {path.stem}")
     if sql is None:
         with connect(home) as database:
-            _tables(database, as_json)
+            _tables(database, as_json, as_csv)
         return
     sql = sys.stdin.read() if sql == "-" else sql
     with connect(home) as database:
@@ -53,8 +60,12 @@ def command(file: str, sql: str | None, as_json: bool) -> None:
             fail(_said(fault) if fault else str(error).strip())
     if as_json:
         print_json([dict(zip(answer.columns, row, strict=True)) for row in answer.rows])
+    elif as_csv:
+        _print_csv(answer.columns, answer.rows)
     else:
         _show(answer)
+    if answer.truncated:
+        click.echo(f"fuselab: these are the first {MOST_ROWS:,} rows: there are more", err=True)
 
 
 def _said(fault: Fault) -> str:
@@ -63,13 +74,26 @@ def _said(fault: Fault) -> str:
     return f"{fault.message}{hint(close)}{names}"
 
 
-def _tables(database: duckdb.DuckDBPyConnection, as_json: bool) -> None:
+def _print_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Text from a target is no formula to a spreadsheet; what is unknown is empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(map(foreign.cell, columns))
+    writer.writerows([foreign.cell(v) if isinstance(v, str) else v for v in values] for values in rows)
+    click.echo(text.getvalue(), nl=False)
+
+
+def _tables(database: duckdb.DuckDBPyConnection, as_json: bool, as_csv: bool) -> None:
     from fuselab.queries.asking import row_counts
     from fuselab.queries.catalogue import TABLES
 
     counts = row_counts(database)
     if as_json:
         print_json([{"table": n, "rows": counts[n], "columns": t.columns} for n, t in TABLES.items()])
+        return
+    if as_csv:
+        listed = [(n, column, kind) for n, t in TABLES.items() for column, kind in t.columns.items()]
+        _print_csv(("table", "column", "type"), listed)
         return
     for name, table in TABLES.items():
         click.echo(f"{click.style(name, bold=True)}: {table.about} ({counts[name]} rows)")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from fuselab.commands.sealed import checked_name, write_sealed
 from fuselab.errors import ScaffoldError
 from fuselab.schema.diagnostics import flow, near
-from fuselab.schema.schemas import schema
 from fuselab.targets.model import Installed, MountTemplate, Target, is_shell
 from fuselab.targets.placeholders import RUN
 
@@ -35,33 +34,7 @@ class Scaffold:
     def write(self, root: Path) -> list[Path]:
         """Write both files, also over those of an earlier call. Raises ScaffoldError for what somebody has edited."""
         written = {self.target: self.target_text, self.experiment: self.experiment_text}
-        texts = {root / path: _sealed(text) for path, text in written.items()}
-        for path, text in texts.items():
-            if path.exists() and path.read_text() != text and not _untouched(path.read_text()):
-                message = f"{path.relative_to(root)} is there and says something else: choose another --name"
-                raise ScaffoldError(message)
-        for path, text in texts.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-        return list(texts)
-
-
-_SEAL = re.compile(r"^# Untouched \(`fuselab try` may write it anew\): ([0-9a-f]{12})\n", re.MULTILINE)
-
-
-def _sealed(text: str) -> str:
-    """With a comment behind the first line that tells whether anybody has edited the rest."""
-    first, _, rest = text.partition("\n")
-    return f"{first}\n# Untouched (`fuselab try` may write it anew): {_digest(text)}\n{rest}"
-
-
-def _untouched(text: str) -> bool:
-    seal = _SEAL.search(text)
-    return seal is not None and seal[1] == _digest(_SEAL.sub("", text, count=1))
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return write_sealed(root, written, "fuselab try")
 
 
 def make_scaffold(
@@ -77,10 +50,7 @@ def make_scaffold(
         _check_placeholders(words)
     program = Path(argv[0]).name
     variant = re.sub(r"[^A-Za-z0-9_.-]+", "-", program).strip("-.") or "mounted"
-    name = name or re.sub(r"[^A-Za-z0-9_.-]+", "-", f"try-{program}").strip("-")[:64]
-    rule = schema("common")["$defs"]["name"]
-    if not re.fullmatch(rule["pattern"], name):
-        raise ScaffoldError(f"'{name}' cannot be a name: {rule['x-allowed']}")
+    name = checked_name(name or re.sub(r"[^A-Za-z0-9_.-]+", "-", f"try-{program}").strip("-")[:64])
     looking, left_out = _profilers(name, argv[0])
     return Scaffold(
         name=name,
@@ -171,10 +141,13 @@ mount:
 def _experiment_text(
     name: str, program: str, variant: str, blocks: int, runtime_s: int, looking: tuple[str, ...]
 ) -> str:
+    from fuselab import profilers
+
+    together = ", ".join(profilers.accounting_requests())
     return f"""\
 # yaml-language-server: $schema=../scripts/fuselab/schema/experiment.schema.json
 # Written by `fuselab try`: {program} against the bare directory. Change it, and run it again with
-# `snakemake --cores all results/{name}/report.html`.
+# `fuselab run {name}`.
 name: {name}
 title: What does {program} cost, against the bare directory?
 
@@ -188,7 +161,8 @@ workloads:
 
 blocks: {blocks}
 
-# perf needs nothing; a heap profile comes from a preloaded jemalloc.
+# perf needs nothing; a heap profile comes from a preloaded jemalloc. Looking at one run, as in
+# [[{together}]], they say where the time of each request is.
 profilers: {flow(list(looking))}
 
 compare:

@@ -61,7 +61,9 @@ def plan_for(loaded: Loaded, variant: str, wanted: Sequence[str]) -> tuple[Plan,
         if capability.level == "unavailable":
             raise HoldError(f"the profiler '{name}' cannot look at {target.name}: {capability.reason}")
     sets = (tuple(wanted),) if wanted else ()
-    looking = replace(loaded, experiment=replace(loaded.experiment, profilers=sets))
+    # The load is to wait: at a command there is nothing to look.
+    loads = tuple(workload.unobserved for workload in loaded.experiment.workloads)
+    looking = replace(loaded, experiment=replace(loaded.experiment, profilers=sets, workloads=loads))
     return make_plan(looking), "+".join(wanted) or NONE
 
 

@@ -50,7 +50,7 @@ def _target(target: Target) -> list[str]:
 
 def _workloads(target: Target) -> list[str]:
     lines = [
-        "# Loads by name. Any fio job option can stand here; `criterion:` and `command:` are the other kinds.",
+        "# Loads by name. Any fio job option can stand here; `criterion:`, `command:`, `metadata:` are other kinds.",
         "workloads:",
     ]
     if target.mount.read_only:
@@ -67,6 +67,8 @@ def _workloads(target: Target) -> list[str]:
         "    fio: {rw: write, bs: 128k, size: 64m, runtime: 3s}",
         "  # rand-read:",
         "  #   fio: {rw: randread, bs: 4k, size: 64m, runtime: 3s}",
+        "  # names: # create, stat, readdir, rename, unlink, small files: operations per second and latencies of each",
+        "  #   metadata: {files: 2000}",
         "  # tails: # for claims about p99: writes that arrive at a rate below what the slowest variant can do",
         "  #   fio: {rw: randwrite, bs: 4k, size: 4m, runtime: 5s, numjobs: 8, rate_iops: 50, rate_process: poisson}",
     ]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import shlex
 import shutil
-import sys
 from pathlib import Path
 
 import click
 
 from fuselab.commands.common import fail, repository, shorter
-from fuselab.commands.following import Stopped, run_to_the_end
+from fuselab.commands.following import make
 
 
 @click.command("try", context_settings={"ignore_unknown_options": True})
@@ -57,6 +56,7 @@ def command(
     from fuselab.errors import ScaffoldError
     from fuselab.experiment.loading import load_experiment
     from fuselab.records.places import Results
+    from fuselab.workflow.last_words import last_words
 
     root = repository()
     argv = from_here(argv)
@@ -73,19 +73,16 @@ def command(
     load_experiment(root / scaffold.experiment, root)
     home = Results().experiment(scaffold.name)
     if only_write:
-        click.echo(f"next: snakemake --cores all {home.report}")
+        click.echo(f"next: fuselab run {scaffold.name}")
         return
-    try:
-        code = run_to_the_end([sys.executable, "-m", "snakemake", "--cores", "all", str(home.report)], root)
-    except Stopped as stopped:
-        fail(f"stopped by {stopped}; the same call goes on from here", 128 + stopped.number)
+    code = make(root, home.report)
     look = f"To look at the mount by hand: fuselab hold {scaffold.name} --variant {scaffold.variant}"
     if code != 0:
         fail(f"the experiment did not finish. {look}")
-    click.echo(f"the report: {root / home.report}")
-    reasons = _failures(root / home.comparisons)
-    if reasons:
+    if reasons := _failures(root / home.comparisons):
+        click.echo(f"the report: {root / home.report}")
         fail("\n".join([*reasons, look]))
+    click.echo("\n".join(last_words(Results(root).experiment(scaffold.name))))
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from fuselab.compare.rates import Tally
 from fuselab.records.design import Pair
 
 
@@ -36,6 +37,9 @@ class Attrition:
     """(variant, workload) -> blocks in which it has no run, because it, or whoever it is compared with, failed."""
     failure_rates: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """(variant, workload), or (variant, "") for all -> how often it failed, of one that completed other runs."""
+
+    tallies: Mapping[tuple[str, str], Tally] = field(default_factory=dict)
+    """(variant, workload) -> in how many of its blocks a run failed: blocks do not become more because one failed."""
 
     def lost_by(self, pair: Pair, workload: str) -> frozenset[int]:
         """Blocks without a run of one side, and it is known why."""

@@ -13,6 +13,7 @@ import pandas as pd
 
 from fuselab.compare.attrition import Attrition
 from fuselab.compare.multiple_testing import differs
+from fuselab.compare.rates import fisher_p
 from fuselab.compare.schedule import level_of, minimum_blocks
 from fuselab.compare.signed_rank import NoRatioError, infer, interval
 from fuselab.records.design import Design, Pair
@@ -31,8 +32,11 @@ def caveats(runs: pd.DataFrame, pair: Pair, design: Design, attrition: Attrition
     yield from _failures(pair, str(runs["workload"].iloc[0]), attrition)
     runs = runs[runs["variant"].isin(pair)]
     if "noisy" in runs and (noisy := runs.loc[runs["noisy"].astype(bool), "block"].nunique()):
-        yield f"the machine was never quiet for {noisy} of the blocks"
-        yield from _quiet_alone(runs[~runs["noisy"].astype(bool)], pair, design)
+        if noisy == runs["block"].nunique():
+            yield "the machine was quiet for none of the blocks"
+        else:
+            yield f"the machine was never quiet for {noisy} of the blocks"
+            yield from _quiet_alone(runs[~runs["noisy"].astype(bool)], pair, design)
     if "busy_start" in runs and (busy := int(runs["busy_start"].astype(bool).sum())):
         yield f"the machine was not quiet before {busy} of {len(runs)} runs, which started all the same"
     if "slope" in runs:
@@ -53,6 +57,12 @@ def _failures(pair: Pair, workload: str, attrition: Attrition) -> Iterator[str]:
         yield from (f"`{name}` {rate}" for rate in rates if rate)
     if lost := attrition.lost_by(pair, workload):
         yield f"compared are the runs that both completed, not those of {len(lost)} blocks"
+    first, second = (attrition.tallies.get((name, workload)) for name in pair)
+    if first is not None and second is not None and first.failed + second.failed:
+        yield (
+            f"blocks in which a run failed: `{pair[1]}` {second}, `{pair[0]}` {first} "
+            f"(Fisher's exact test: p = {fisher_p(first, second):.2g})"
+        )
 
 
 def _quiet_alone(runs: pd.DataFrame, pair: Pair, design: Design) -> Iterator[str]:

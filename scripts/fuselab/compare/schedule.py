@@ -59,6 +59,11 @@ def randseed(seed: int, workload: str, block: int) -> int:
     return _digest(seed, "randseed", workload, block) % (2**31 - 1) + 1
 
 
+def point_seed(seed: int, workload: str) -> int:
+    """The seed of the orders of one point of a curve: what a block's order does to a ratio is not the same at all."""
+    return _digest(seed, "point", workload) % (2**31 - 1) + 1
+
+
 NIGHT = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
 """The name of a night, as a pattern for files."""
 

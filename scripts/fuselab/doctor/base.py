@@ -20,7 +20,7 @@ class Line:
     """A command, or a sentence where there is none; empty where all is well or nothing can be done."""
 
     def __str__(self) -> str:
-        return f"{self.level}: {self.what}: {self.text}"
+        return f"{self.level}: {self.what}: {self.text}" + (f": {self.mend}" if self.mend else "")
 
 
 ok, note, bad = partial(Line, "ok"), partial(Line, "note"), partial(Line, "bad")

@@ -19,7 +19,7 @@ def examine(root: Path, loaded: Loaded | None) -> Iterator[Line]:
     yield from machine.namespaces()
     yield from tools.programs()
     yield from tools.jemalloc()
-    yield from machine.perf()
+    yield from machine.recording()
     yield from noise.governor()
     yield from noise.load()
     own = loaded.experiment.state if loaded else None

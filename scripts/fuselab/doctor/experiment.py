@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from fuselab import profilers
+from fuselab.compare.schedule import level_of, minimum_blocks
 from fuselab.doctor.base import Line, bad, note, ok
 from fuselab.doctor.tools import version_of
 from fuselab.experiment.loading import Loaded
+from fuselab.experiment.log_filters import replaced_in
+from fuselab.experiment.looking import looking_at_targets
+from fuselab.experiment.model import Experiment
 from fuselab.experiment.needs import Need, needs_of
 from fuselab.programs import installed
 from fuselab.targets.model import CargoBuild, CommandBuild, Target
@@ -15,10 +19,16 @@ from fuselab.targets.model import CargoBuild, CommandBuild, Target
 
 def needs(loaded: Loaded) -> Iterator[Line]:
     # Programs that fuselab itself calls have their lines already.
-    yield from (_program(need) for need in needs_of(loaded) if need.role in ("built with", "called"))
+    yield from (
+        _program(need)
+        for need in needs_of(loaded)
+        if need.role in ("built with", "called", "counts", "verifies")
+    )
     for target in loaded.targets.values():
         yield from _source(target)
     yield from _profilers(loaded)
+    yield from replaced_filters(loaded)
+    yield from too_few_blocks(loaded.experiment)
     if loaded.experiment.network == "host":
         yield note(
             "network", "host: ports are shared with this machine, and other traffic is not kept out of runs"
@@ -30,6 +40,8 @@ def _program(need: Need) -> Line:
         return ok(need.of, (version_of(need.version) if need.version else None) or need.program)
     if need.role == "built with":
         return bad(need.of, f"it is built with `{need.program}`, which is not installed", need.mend)
+    if need.role == "counts":
+        return note(need.of, f"{_uncounted(need)}: {need.mend}")
     return bad(need.of, f"`{need.program}` is not installed", need.mend)
 
 
@@ -50,11 +62,41 @@ def _source(target: Target) -> Iterator[Line]:
 
 
 def _profilers(loaded: Loaded) -> Iterator[Line]:
+    loads = loaded.experiment.workloads
+    commands = {load.name: load.program for load in loads if load.looks_at == "command"}
     for name in dict.fromkeys(name for names in loaded.experiment.profilers for name in names):
-        for target in loaded.targets.values():
-            capability = profilers.REGISTRY[name].capability(target)
+        profiler = profilers.REGISTRY[name]
+        targets = loaded.targets.values() if looking_at_targets(loads) else ()
+        able = {target.name: profiler.capability(target) for target in targets}
+        able |= {load: profiler.capability_of_command(program) for load, program in commands.items()}
+        for of, capability in able.items():
             if capability.level != "ok":
-                yield note(f"{name}, {target.name}", f"{capability.level}: {capability.reason}")
+                yield note(f"{name}, {of}", f"{capability.level}: {capability.reason}")
+
+
+def obstacles(experiment: Experiment) -> Iterator[Line]:
+    """Profilers that can look at nothing here, as far as that is known without starting anything."""
+    for name in dict.fromkeys(name for names in experiment.profilers for name in names):
+        event = profilers.REGISTRY[name].kernel_event
+        if event and (obstacle := event.obstacle()):
+            yield note(f"profiler {name}", f"unavailable on this machine: {obstacle.reason}", obstacle.mend)
+
+
+def too_few_blocks(experiment: Experiment) -> Iterator[Line]:
+    """A design that no clock can decide, whatever happens: what is counted and captured says something all the same."""
+    if not experiment.contrasts or experiment.blocks == "auto":
+        return
+    least = minimum_blocks(level_of(experiment.blocks))
+    if experiment.blocks < least:
+        text = f"{experiment.blocks} can tell nothing faster or slower: an interval takes {least}"
+        yield note("blocks", text, "12 decide most questions, and with `auto` it goes on until it is decided")
+
+
+def replaced_filters(loaded: Loaded) -> Iterator[Line]:
+    """Profilers that will record nothing, because a variant's own log filter holds."""
+    for variant, replaced in replaced_in(loaded):
+        mend = f"leave {replaced.variable} out of the variant's `env`, or add {replaced.lacking} to it"
+        yield note(f"variant {variant}", str(replaced), mend)
 
 
 def missing(needs: Iterable[Need]) -> list[Line]:
@@ -68,5 +110,13 @@ def _missing(need: Need) -> str:
             return f"`{need.program}` is not on PATH here, and it is built with it: {need.mend}"
         case "asked":
             return f"{need.program} is not on PATH here, and could not be asked how it reads this load"
+        case "counts":
+            return _uncounted(need)
+        case "verifies":
+            return f"`{need.program}` is not installed here, and variants are verified by it: {need.mend}"
     where = "is not there" if "/" in need.program else "is not on PATH here"
     return f"`{need.program}` {where}: the machine that measures needs it"
+
+
+def _uncounted(need: Need) -> str:
+    return f"`{need.program}` is not on PATH here: without it, what it would tell of counters is unavailable"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +14,8 @@ from pathlib import Path
 from fuselab.doctor.base import Line, bad, note, ok
 from fuselab.programs import apt_install, installed
 
-_PERF_TIMEOUT_S = 20
+_TRIAL_TIMEOUT_S = 20
+_CAP_NET_ADMIN = 12
 
 
 def kernel() -> Iterator[Line]:
@@ -49,52 +52,80 @@ def namespaces() -> Iterator[Line]:
     how = "as root" if os.geteuid() == 0 else "through a user namespace"
     try:
         with contained(["true"], mounts=True, network="private", stderr=subprocess.DEVNULL) as child:
-            code = child.wait(_PERF_TIMEOUT_S)
+            code = child.wait(_TRIAL_TIMEOUT_S)
     except (RigError, OSError, subprocess.TimeoutExpired) as error:
         yield bad("namespaces", str(error))
         return
-    if code == 0:
+    if code == 0 and os.geteuid() == 0 and not _may_set_up_networks():
+        said = "a run has a network of its own, whose loopback cannot be brought up without NET_ADMIN"
+        yield bad(
+            "namespaces", said, "in a container: --cap-add NET_ADMIN; or `network: host` in the experiment"
+        )
+    elif code == 0:
         yield ok("namespaces", f"mounts, processes and network of a run can be walled off, {how}")
     else:
         yield bad("namespaces", f"a walled-off program {ended_words(code)}")
 
 
-def perf() -> Iterator[Line]:
+def _may_set_up_networks() -> bool:
+    """As root: through a user namespace everybody may."""
+    held = re.search(r"^CapEff:\s*([0-9a-f]+)$", Path("/proc/self/status").read_text(), re.MULTILINE)
+    return held is None or bool(int(held[1], 16) >> _CAP_NET_ADMIN & 1)
+
+
+def recording() -> Iterator[Line]:
     """By trying: what may be recorded depends on too many settings to be read off."""
     from fuselab.profilers import REGISTRY
+    from fuselab.profilers.base import PerfEvent
 
-    events = {name: profiler.perf_event for name, profiler in REGISTRY.items() if profiler.perf_event}
-    if not installed("perf"):
-        yield note("perf", f"not installed: {' and '.join(events)} are missing", apt_install("perf"))
-        return
-    level = Path("/proc/sys/kernel/perf_event_paranoid")
-    paranoid = level.read_text().strip() if level.exists() else "?"
+    events = {name: profiler.kernel_event for name, profiler in REGISTRY.items() if profiler.kernel_event}
+    here = installed("perf")
+    if not here:
+        without = [name for name, event in events.items() if isinstance(event, PerfEvent)]
+        yield note("perf", f"not installed: {' and '.join(without)} are missing", apt_install("perf"))
     for name, event in events.items():
-        wrong = _perf_fails(event.name)
-        if wrong:
-            yield note(name, f"{event.cannot} (perf_event_paranoid is {paranoid}): {wrong}", event.mend)
+        by_perf = isinstance(event, PerfEvent)
+        if by_perf and not here:
+            continue
+        if obstacle := event.obstacle():
+            yield note(name, f"{event.cannot}: {obstacle.reason}", obstacle.mend)
+        elif wrong := (_perf_fails if by_perf else _tracing_fails)(event.name):
+            yield note(name, f"{event.cannot}: {wrong}", event.mend)
         else:
             yield ok(name, event.can)
-    yield group()
-    yield from _pmu()
+    if here:
+        yield group()
+        yield from _pmu()
 
 
 def _perf_fails(event: str) -> str | None:
-    """What perf says when it cannot record `event` where a run would; None if it can.
+    """What perf says when it cannot record `event`; None if it can."""
+    level = Path("/proc/sys/kernel/perf_event_paranoid")
+    paranoid = level.read_text().strip() if level.exists() else "?"
+    with tempfile.TemporaryDirectory() as folder:
+        said = _fails(["perf", "record", "-q", "-e", event, "-o", f"{folder}/perf.data", "--", "true"])
+    return said and f"{said} (perf_event_paranoid is {paranoid})"
 
-    Behind a run's walls also because perf mounts tracefs where it is missing, and leaves it there.
+
+def _tracing_fails(event: str) -> str | None:
+    """Why an instance of the kernel's tracing cannot have `event`; None if it can."""
+    return _fails([sys.executable, "-m", "fuselab.system.tracing", event])
+
+
+def _fails(argv: list[str]) -> str | None:
+    """What the command says if it fails where a run would start it.
+
+    Behind a run's walls also because tracefs is mounted there where it is missing, and would stay.
     """
     from fuselab.errors import RigError
     from fuselab.system.namespaces import contained
     from fuselab.system.process import exit_words
 
-    with tempfile.TemporaryDirectory() as folder:
-        argv = ["perf", "record", "-q", "-e", event, "-o", f"{folder}/perf.data", "--", "true"]
-        try:
-            with contained(argv, mounts=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as child:
-                said, _ = child.communicate(timeout=_PERF_TIMEOUT_S)
-        except (RigError, OSError, subprocess.TimeoutExpired) as error:
-            return str(error)
+    try:
+        with contained(argv, mounts=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as child:
+            said, _ = child.communicate(timeout=_TRIAL_TIMEOUT_S)
+    except (RigError, OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
     if child.returncode == 0:
         return None
     lines = [line.strip() for line in said.decode(errors="replace").splitlines() if line.strip()]

@@ -31,6 +31,7 @@ PROGRAMS = (
         mend="install rustup (https://rustup.rs)",
     ),
     Program("inferno-flamegraph", (), "draws flamegraphs", needed=False, mend="make setup"),
+    Program("fuselab-metadata", (), "makes loads of metadata", needed=False, mend="make setup"),
     Program("fuselab-names", (), "spells mangled Rust names", needed=False, mend="make setup"),
 )
 _JEMALLOC = (
@@ -41,10 +42,10 @@ _JEMALLOC = (
 
 
 def programs() -> Iterator[Line]:
-    """Those of all experiments, then those of profilers. What perf may do is tried (`machine.perf`)."""
+    """Those of all experiments, then those of profilers. What perf may do is tried (`machine.recording`)."""
     from fuselab import profilers
 
-    looking = (program for p in profilers.REGISTRY.values() if not p.perf_event for program in p.programs)
+    looking = (program for p in profilers.REGISTRY.values() if not p.kernel_event for program in p.programs)
     for program in (*PROGRAMS, *dict.fromkeys(looking)):
         yield _line(program)
 

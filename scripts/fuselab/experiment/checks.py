@@ -7,8 +7,10 @@ from functools import partial
 from typing import Any
 
 from fuselab import profilers, workloads
+from fuselab.experiment.looking import looking_at_targets
 from fuselab.experiment.model import Variant, Workload
 from fuselab.experiment.variants import Draft
+from fuselab.profilers.base import Capability, Profiler
 from fuselab.schema.diagnostics import Diagnostics, hint, near
 from fuselab.schema.yaml_source import Key
 from fuselab.targets.model import Target
@@ -67,8 +69,17 @@ def read_profilers(
             if name in seen:
                 diagnostics.add(place, f"the profiler '{name}' is in the list already")
             seen.add(name)
-        _check_sharing(diagnostics, at, tuple(names), targets)
+        if looking_at_targets(loads):
+            _check_sharing(diagnostics, at, tuple(names), targets)
         sets.append(tuple(names))
+    if (
+        sets
+        and loads
+        and not any(load.captured for load in loads)
+        and not diagnostics.broken_below(("workloads",))
+    ):
+        message = "profilers look at no load here: say in the sweep at which values, 'capture_at: [VALUE]'"
+        diagnostics.add(("profilers",), message, of_key=True)
     return tuple(sets)
 
 
@@ -94,21 +105,47 @@ def _check_profiler(
     if profiler is None:
         diagnostics.unknown(at, "profiler", profilers.REGISTRY, name=name)
         return
-    levels = {target.name: profiler.capability(target) for target in targets.values()}
-    if levels and all(capability.level == "unavailable" for capability in levels.values()):
-        reasons = "; ".join(dict.fromkeys(capability.reason for capability in levels.values()))
+    levels = _capabilities(profiler, loads, targets)
+    if levels and all(each.level == "unavailable" for each in levels):
+        reasons = "; ".join(dict.fromkeys(each.reason for each in levels))
         can = [
             other
-            for other, each in profilers.REGISTRY.items()
-            if any(each.capability(target).level != "unavailable" for target in targets.values())
+            for other, known in profilers.REGISTRY.items()
+            if any(each.level != "unavailable" for each in _capabilities(known, loads, targets))
         ]
         diagnostics.add(at, f"the profiler '{name}' cannot look at this: {reasons}", allowed=can)
-    shown = {workload.behaviour.looks_at for workload in loads}
+        return
+    shown = {workload.looks_at for workload in loads}
+    if "program" in shown:
+        _check_reach(diagnostics, at, name, targets)
     if shown and not shown & profiler.looks_at and not diagnostics.broken_below(("workloads",)):
         wanted = " or ".join(
             sorted(name for name, kind in workloads.REGISTRY.items() if kind.looks_at in profiler.looks_at)
         )
         diagnostics.add(at, f"the profiler '{name}' looks at loads of the kind {wanted}: there is none here")
+
+
+def _capabilities(
+    profiler: Profiler, loads: tuple[Workload, ...], targets: Mapping[str, Target]
+) -> list[Capability]:
+    """For every target, and for every command that is to be looked at."""
+    commands = [load.program for load in loads if load.looks_at == "command"]
+    able = [profiler.capability(target) for target in targets.values() if looking_at_targets(loads)]
+    return [*able, *map(profiler.capability_of_command, commands)]
+
+
+def _check_reach(diagnostics: Diagnostics, at: Key, name: str, targets: Mapping[str, Target]) -> None:
+    """A bench has Criterion's command line, not its target's: what is switched on by words there stays off."""
+    for target in targets.values():
+        support = target.profilers.get(name)
+        if support and support.argv and not support.env and "program" in profilers.REGISTRY[name].looks_at:
+            words = " ".join(support.argv)
+            message = (
+                f"target.yaml of '{target.name}' switches '{name}' on by 'argv' ({words}), which a bench"
+            )
+            diagnostics.add(
+                at, f"{message} does not get: let it read a variable, and name that in 'env' there"
+            )
 
 
 def check_workloads(

@@ -39,6 +39,20 @@ def read_contrasts(
     return tuple(contrasts)
 
 
+def check_compared(
+    diagnostics: Diagnostics, data: Mapping[str, Any], contrasts: tuple[Contrast, ...]
+) -> None:
+    """A `compare` where no two variants are compared."""
+    if "compare" not in data or contrasts:
+        return
+    if any(diagnostics.broken_below((key,)) for key in ("variants", "matrix", "contrasts")):
+        return
+    mend = "add a second variant, or 'control: true', or leave 'compare' out"
+    if "matrix" in data:
+        mend = "have two values on the axis of 'along', or leave 'compare' out"
+    diagnostics.add(("compare",), f"'compare' has nothing to compare with one variant: {mend}", of_key=True)
+
+
 def _by_hand(diagnostics: Diagnostics, pairs: list[Mapping[str, str]], names: list[str]) -> list[Contrast]:
     contrasts: list[Contrast] = []
     for i, pair in enumerate(pairs):

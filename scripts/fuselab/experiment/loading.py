@@ -8,26 +8,32 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fuselab.experiment import checks
-from fuselab.experiment.contrasts import read_contrasts
+from fuselab import project
+from fuselab.experiment import checks, sweep_checks, sweeps
+from fuselab.experiment.contrasts import check_compared, read_contrasts
+from fuselab.experiment.guards import read_accepted, read_guards
 from fuselab.experiment.loads import read_workloads
-from fuselab.experiment.model import Compare, Experiment, Variant
+from fuselab.experiment.model import Compare, Experiment, GuardRule, Variant, Workload
 from fuselab.experiment.resolve import Targets, read_variant
 from fuselab.experiment.variants import check_twins, read_drafts
 from fuselab.queries.catalogue import Query
+from fuselab.records.plan import Contrast
 from fuselab.schema import units
+from fuselab.schema.argvs import check_argv
 from fuselab.schema.diagnostics import Diagnostics
 from fuselab.schema.errors import ExperimentErrors
 from fuselab.schema.reading import check_name, read_source
 from fuselab.schema.validation import check_schema
 from fuselab.system import state_root
-from fuselab.targets.model import Service, Target
+from fuselab.targets.model import CounterSource, Service, Target
 from fuselab.targets.placeholders import check_load
-from fuselab.targets.services import load_service
+from fuselab.targets.services import read_service
+from fuselab.workloads import quantity
+from fuselab.workloads.verifying.base import DATA
 
 
 @dataclass(frozen=True)
@@ -37,10 +43,12 @@ class Loaded:
     experiment: Experiment
     targets: Mapping[str, Target]
     services: Mapping[str, Service]
+    counters: Mapping[str, tuple[CounterSource, ...]] = field(default_factory=dict)
+    """What each service counts itself."""
 
 
 def experiment_names(repository: Path) -> list[str]:
-    return sorted(path.stem for path in (repository / "experiments").glob("*.yaml"))
+    return [path.stem for path in project.names(repository, "experiments/*.yaml")]
 
 
 def load_experiment(path: Path, repository: Path) -> Loaded:
@@ -51,6 +59,9 @@ def load_experiment(path: Path, repository: Path) -> Loaded:
     if not data:
         diagnostics.raise_if_any()
     check_name(diagnostics, data, path.stem, "file")
+    swept = sweeps.expand(diagnostics, data)
+    if swept.points:
+        check_schema(diagnostics, "experiment")
     targets = Targets(diagnostics, repository)
     drafts = read_drafts(diagnostics, data)
     variants: dict[str, Variant] = {}
@@ -60,18 +71,27 @@ def load_experiment(path: Path, repository: Path) -> Loaded:
             variants[draft.name] = read_variant(diagnostics, draft, target)
     check_twins(diagnostics, drafts, variants)
     contrasts = read_contrasts(diagnostics, data, drafts) if drafts else ()
-    workloads = read_workloads(diagnostics, data)
+    check_compared(diagnostics, data, contrasts)
+    workloads = read_workloads(diagnostics, data, swept.points)
     compare = _compare(data, checks.default_primary(workloads))
     mounts = data.get("mounts", 1)
     checks.check_workloads(diagnostics, workloads, variants, targets.by_name, mounts)
+    sweep_checks.check(diagnostics, swept, workloads, variants, targets.by_name)
     checks.check_own_options(diagnostics, drafts, variants, workloads)
     check_load(diagnostics, ("workloads",), data.get("workloads"), mounts)
     checks.check_metrics(diagnostics, data, workloads)
     profilers = checks.read_profilers(diagnostics, data, workloads, targets.by_name)
     checks.check_queries(diagnostics, data)
     _check_state(diagnostics, data, repository)
-    services = _services(diagnostics, variants, targets)
+    services, counters = _services(diagnostics, variants, targets)
+    guards = _guards(diagnostics, data, workloads, contrasts, variants, targets, counters)
+    accepted = read_accepted(
+        diagnostics, data, workloads, variants, contrasts, compare.primary, targets.by_name
+    )
+    check_argv(diagnostics, ("notify",), data.get("notify"))
     diagnostics.raise_if_any()
+    if any(quantity(guard.metric).counted for guard in guards):
+        data.setdefault("work", True)
     experiment = Experiment(
         name=path.stem,
         path=path,
@@ -81,14 +101,43 @@ def load_experiment(path: Path, repository: Path) -> Loaded:
         contrasts=contrasts,
         compare=compare,
         profilers=profilers,
+        verify=tuple(data.get("verify", (DATA,))),
         queries=tuple(Query(query["title"], query["sql"]) for query in data.get("queries", ())),
+        guard=guards,
+        accept=accepted,
+        notify=tuple(map(str, data.get("notify", ()))),
         **{key: data[key] for key in _PLAIN if key in data},
     )
-    return Loaded(experiment, targets.by_name, services)
+    return Loaded(experiment, targets.by_name, services, counters)
 
 
-_PLAIN = ("blocks", "captures", "seed", "instrumentation", "cost", "network", "mounts", "state", "notes")
+_PLAIN = (
+    "blocks",
+    "captures",
+    "seed",
+    "instrumentation",
+    "cost",
+    "work",
+    "network",
+    "mounts",
+    "state",
+    "notes",
+)
 """Keys that the model takes as they are; without them its own defaults hold."""
+
+
+def _guards(
+    diagnostics: Diagnostics,
+    data: Mapping[str, Any],
+    workloads: tuple[Workload, ...],
+    contrasts: tuple[Contrast, ...],
+    variants: Mapping[str, Variant],
+    targets: Targets,
+    counters: Mapping[str, tuple[CounterSource, ...]],
+) -> tuple[GuardRule, ...]:
+    controls = frozenset(variant.name for variant in variants.values() if variant.control)
+    counting = any(target.counters for target in targets.by_name.values()) or any(counters.values())
+    return read_guards(diagnostics, data, workloads, contrasts, controls, counting)
 
 
 def _check_state(diagnostics: Diagnostics, data: Mapping[str, Any], repository: Path) -> None:
@@ -117,14 +166,16 @@ def _compare(data: Mapping[str, Any], default: tuple[str, ...]) -> Compare:
 
 def _services(
     diagnostics: Diagnostics, variants: Mapping[str, Variant], targets: Targets
-) -> dict[str, Service]:
+) -> tuple[dict[str, Service], dict[str, tuple[CounterSource, ...]]]:
+    """By name: how each is run, and what it counts."""
     services: dict[str, Service] = {}
+    counters: dict[str, tuple[CounterSource, ...]] = {}
     for variant in variants.values():
         name = targets.by_name[variant.target].backends[variant.backend].service
         if name is None or name in services:
             continue
         try:
-            services[name] = load_service(name, targets.repository)
+            services[name], counters[name] = read_service(name, targets.repository)
         except ExperimentErrors as errors:
             diagnostics.adopt(errors.problems)
-    return services
+    return services, counters

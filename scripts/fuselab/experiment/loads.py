@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from fuselab.experiment.model import Workload
+from fuselab.records.plan import Point
 from fuselab.schema.argvs import check_argvs
 from fuselab.schema.diagnostics import Diagnostics
 from fuselab.schema.reading import given
@@ -13,13 +15,16 @@ from fuselab.schema.yaml_source import Key
 from fuselab.workloads import REGISTRY
 
 
-def read_workloads(diagnostics: Diagnostics, data: Mapping[str, Any]) -> tuple[Workload, ...]:
+def read_workloads(
+    diagnostics: Diagnostics, data: Mapping[str, Any], points: Mapping[str, Point]
+) -> tuple[Workload, ...]:
     """All loads in order. One without a kind (a diagnostic already) is left out."""
     loads = []
     for name, part in data.get("workloads", {}).items():
         kind = next((kind for kind in REGISTRY if kind in part), None)
         if kind is not None:
-            loads.append(_workload(diagnostics, ("workloads", name), name, kind, part))
+            load = _workload(diagnostics, ("workloads", name), name, kind, part)
+            loads.append(replace(load, point=points.get(name)))
     return tuple(loads)
 
 

@@ -15,8 +15,9 @@ from fuselab import workloads
 from fuselab.building.source import WORKTREE
 from fuselab.queries.catalogue import Query
 from fuselab.records.design import Blocks
-from fuselab.records.plan import Contrast
-from fuselab.workloads.base import Settings, WorkloadKind
+from fuselab.records.plan import Contrast, Point
+from fuselab.workloads.base import Looked, Settings, WorkloadKind
+from fuselab.workloads.verifying.base import DATA
 
 Instrumentation = Literal["combined", "separate"]
 CacheState = Literal["cold", "warm"]
@@ -63,10 +64,53 @@ class Workload:
     """Argument lists run inside the mount before the load, never measured."""
     cache: CacheState = "cold"
     timeout_s: float = 600.0
+    point: Point | None = None
+    """What it is a point of, if it was written with a `sweep`."""
+
+    @property
+    def captured(self) -> bool:
+        """Whether profilers look at it, as far as it has something to look at."""
+        return self.point is None or self.point.captured
+
+    @property
+    def remounts(self) -> bool:
+        """Whether variants are mounted otherwise under it."""
+        return self.point is not None and self.point.remounts
+
+    @property
+    def costed(self) -> bool:
+        """Whether what profiling costs can be measured under it: the mounts of that are the baseline's own."""
+        mounted = self.behaviour.needs_mount and self.looks_at == "mount"
+        return mounted and self.captured and not self.remounts
 
     @property
     def behaviour(self) -> WorkloadKind:
         return workloads.REGISTRY[self.kind]
+
+    @property
+    def looks_at(self) -> Looked:
+        """What profilers look at under it."""
+        return self.behaviour.looked_at(self.settings)
+
+    @property
+    def program(self) -> str:
+        """The first word of a load that is a command line."""
+        return next(iter(self.behaviour.called(self.settings)), "")
+
+    @property
+    def unobserved(self) -> Workload:
+        """As it is timed."""
+        return replace(self, settings=self.behaviour.unobserved(self.settings))
+
+    def mounting(self, variant: Variant) -> Variant:
+        """`variant` as it is mounted under this load."""
+        if self.point is None:
+            return variant
+        options, env = (
+            {**dict(own), **more}
+            for own, more in ((variant.options, self.point.options), (variant.env, self.point.env))
+        )
+        return replace(variant, options=tuple(options.items()), env=tuple(env.items()))
 
     def for_variant(self, variant: Variant) -> Workload:
         """This load as `variant` gets it: with what the variant changes of loads of its kind."""
@@ -82,6 +126,30 @@ class Compare:
 
     primary: tuple[str, ...]
     threshold: float = 0.05
+
+
+@dataclass(frozen=True)
+class GuardRule:
+    """How much worse `metric` may get at most, as a fraction. Of no `variants` or `workloads`: of all."""
+
+    metric: str
+    limit: float
+    variants: tuple[str, ...] = ()
+    workloads: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Accept:
+    """A change for the worse that is known; `workload` is empty where it holds under all."""
+
+    metric: str
+    variant: str
+    reason: str
+    until: str
+    """The last day, `YYYY-MM-DD`, or a revision."""
+    workload: str = ""
+    reached: bool = False
+    """Whether the variant's commit has the revision."""
 
 
 @dataclass(frozen=True)
@@ -106,12 +174,20 @@ class Experiment:
     """The night it is measured on, `YYYY-MM-DD`, if for its history: `seed` is then that night's own."""
     instrumentation: Instrumentation = "combined"
     cost: bool = False
+    work: bool | None = None
+    """Whether runs of fixed work are counted; None: where that is short, and of long sweeps their ends."""
     network: Network = "private"
+    verify: tuple[str, ...] = (DATA,)
+    """Keys of `fuselab.workloads.VERIFIERS`: how each variant is verified."""
     mounts: int = 1
     """How many mounts of the same backend one run has."""
     state: str | None = None
     """Folder for the state of runs; None is `results/state`."""
     notes: str = field(default="")
+    guard: tuple[GuardRule, ...] = ()
+    accept: tuple[Accept, ...] = ()
+    notify: tuple[str, ...] = ()
+    """A command that gets the summary on standard input."""
 
     @property
     def baseline(self) -> Variant:

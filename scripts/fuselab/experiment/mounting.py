@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from fuselab import profilers
@@ -48,6 +48,14 @@ def mount_config(
         pass_env=target.mount.pass_env,
         others=_command_line(target, variant, (), binary) if experiment.mounts > 1 else None,
     )
+
+
+def looking_beside(config: MountConfig, names: Iterable[str]) -> MountConfig:
+    """A mount that is left as it is, while the profilers `names` look at something else in the run.
+
+    What target.yaml says of them is of its own program, and does not hold.
+    """
+    return replace(config, profilers=tuple(_complete(ProfilerSupport(name)) for name in names))
 
 
 def _complete(support: ProfilerSupport) -> ProfilerSupport:

@@ -11,10 +11,11 @@ from fuselab import profilers
 from fuselab.building.build import missing
 from fuselab.experiment.loading import Loaded
 from fuselab.programs import apt_install, installed, tool_path
-from fuselab.targets.model import CargoBuild, CommandBuild, Installed, Target
+from fuselab.targets.model import CargoBuild, CommandBuild, CounterSource, Installed, Target
+from fuselab.workloads.verifying import VERIFIERS
 
-Role = Literal["built with", "called", "asked", "looks"]
-"""`asked`: by fuselab, also how it would read a load. `looks`: a profiler's."""
+Role = Literal["built with", "called", "asked", "looks", "counts", "verifies"]
+"""`asked`: by fuselab, also how it would read a load. `looks`: a profiler's. `counts`: reads what a program counts."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,17 @@ def needs_of(loaded: Loaded) -> Iterator[Need]:
     for name, service in loaded.services.items():
         argvs = (service.argv, *service.prepare, service.ready_argv)
         yield from _called(f"service {name}", (argv[0] for argv in argvs if argv), service=name)
+        yield from _counting(f"service {name}", loaded.counters.get(name, ()))
     for workload in loaded.experiment.workloads:
         of, kind = f"load {workload.name}", workload.behaviour
         steps = [argv[0] for argv in workload.prepare if argv]
         yield from _called(of, [*steps, *kind.called(workload.settings)])
         for program in kind.programs:
             yield Need(of, program, "asked", installed(program), apt_install(program))
+    for way in loaded.experiment.verify:
+        if (verifier := VERIFIERS[way].program) is not None:
+            here = tool_path(verifier.name) is not None
+            yield Need(f"verify: {way}", verifier.name, "verifies", here, verifier.mend)
     for name in dict.fromkeys(name for names in loaded.experiment.profilers for name in names):
         for each in profilers.REGISTRY[name].programs:
             mend = each.mend or apt_install(each.name)
@@ -59,12 +65,17 @@ def needs_of_target(target: Target) -> Iterator[Need]:
         here = installed(build.binary)
         yield Need(of, build.binary, "called", here, apt_install(build.binary), build.version)
     yield from _called(of, (argv[0] for argv in (target.mount.argv, *target.mount.prepare) if argv))
+    yield from _counting(of, target.counters)
 
 
-def _called(of: str, programs: Iterable[str], service: str = "") -> Iterator[Need]:
+def _called(of: str, programs: Iterable[str], service: str = "", role: Role = "called") -> Iterator[Need]:
     for program in dict.fromkeys(programs):
         if not _may_be_made(program):
-            yield Need(of, program, "called", installed(program), apt_install(program, of=service))
+            yield Need(of, program, role, installed(program), apt_install(program, of=service))
+
+
+def _counting(of: str, counters: Iterable[CounterSource]) -> Iterator[Need]:
+    return _called(of, (source.argv[0] for source in counters if source.argv), role="counts")
 
 
 def _may_be_made(program: str) -> bool:

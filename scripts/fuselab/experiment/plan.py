@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import msgspec
@@ -16,11 +16,14 @@ import msgspec
 from fuselab import profilers, workloads
 from fuselab.building.request import BuildRequest
 from fuselab.compare.schedule import LOOKS
+from fuselab.experiment.fixed_work import FixedWork, fixed_work, for_variant
 from fuselab.experiment.model import Experiment, Workload
 from fuselab.profilers.base import Capability
 from fuselab.records.design import CostStep
-from fuselab.records.plan import Capture, Contrast
+from fuselab.records.plan import Capture, Contrast, Verifying
 from fuselab.records.request import RIG_VERSION, Load, MountConfig
+from fuselab.targets.model import CounterSources
+from fuselab.workloads.verifying.base import DATA
 
 NONE = "none"
 
@@ -47,20 +50,32 @@ class Plan:
     cost_mounts: Mapping[str, MountConfig]
     """Runs of a cost block by name, all of the baseline; empty unless the experiment asks for costs."""
     cost_steps: tuple[CostStep, ...]
+    known_failures: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By variant: what its target is known to fail when it is verified."""
+    counters: Mapping[str, CounterSources] = field(default_factory=dict)
+    """By variant: what its target and its service count themselves. In specs of work runs alone: no other reads it."""
+    load_mounts: Mapping[tuple[str, str, str], MountConfig] = field(default_factory=dict)
+    """By (variant, profilers, workload), where a load has variants mounted otherwise: a point of a sweep, and one
+    whose command is looked at."""
 
     @cached_property
     def loads(self) -> dict[str, Load]:
-        """By workload, without the seed of a block."""
-        return {w.name: load(w) for w in self.experiment.workloads}
+        """By workload, as they are timed, without the seed of a block."""
+        return {w.name: load(w.unobserved) for w in self.experiment.workloads}
 
     def own_loads(self, workload: str) -> dict[str, Load]:
         """By variant: the loads of those that change a setting of `workload`."""
         asked = self.experiment.workload(workload)
-        own = {v.name: load(asked.for_variant(v)) for v in self.experiment.variants}
+        own = {v.name: load(asked.for_variant(v).unobserved) for v in self.experiment.variants}
         return {name: made for name, made in own.items() if made != self.loads[workload]}
 
-    def load_of(self, variant: str, workload: str) -> Load:
-        return self.own_loads(workload).get(variant, self.loads[workload])
+    def mount(self, variant: str, profiler: str, workload: str) -> MountConfig:
+        """How `variant` is mounted under `workload`."""
+        return self.load_mounts.get((variant, profiler, workload)) or self.mounts[variant, profiler]
+
+    def captured_load(self, variant: str, workload: str) -> Load:
+        """As profilers look at `variant` under it."""
+        return load(self.experiment.workload(workload).for_variant(self.experiment.variant(variant)))
 
     @cached_property
     def jobs(self) -> dict[str, str]:
@@ -80,7 +95,7 @@ class Plan:
             runs = {(variant.name, NONE) for variant in self.experiment.variants}
             runs |= {(c.variant, c.profiler) for c in self.captures if c.workload == workload.name}
             for variant, looking in sorted(runs):
-                program = self.build_of(variant, looking)
+                program = self.build_of(variant, looking, workload.name)
                 if program and (own := workload.behaviour.build(workload.settings, program)):
                     builds[own.folder] = own
         return builds
@@ -94,7 +109,8 @@ class Plan:
     def timed_spec(self, workload: str) -> str:
         """Spec of the blocks of `workload`: every variant's mount, the load, the seed, the rig."""
         names = [variant.name for variant in self.experiment.variants]
-        return self._spec([self.mounts[name, NONE] for name in names], workload, names)
+        mounts = [self.mount(name, NONE, workload) for name in names]
+        return self._spec(mounts, workload, self.loads[workload], names)
 
     def setting_of(self, variant: str) -> str:
         """Hash of how `variant` is mounted in timed runs, but for the program that is mounted."""
@@ -102,46 +118,97 @@ class Plan:
         argv = tuple(word.replace(config.binary or "{binary}", "{binary}") for word in config.argv)
         return _short([RIG_VERSION, replace(config, build=None, binary="", argv=argv), self.experiment.state])
 
-    def verify_spec(self, variant: str) -> str:
-        """Spec of the verifying run of `variant`. Whether it is the baseline decides what its failure means."""
-        experiment = self.experiment
-        essential = variant == experiment.baseline.name
-        return _short(["verify", RIG_VERSION, experiment.state, essential, self.mounts[variant, NONE]])
+    def verify_spec(self, variant: str, mount: MountConfig | None = None) -> str:
+        """Spec of the verifying run of `variant`, mounted as `mount`; without one as it is by itself.
+
+        What its failure means is part of it.
+        """
+        experiment, mount = self.experiment, mount or self.mounts[variant, NONE]
+        deciding = ["verify", RIG_VERSION, experiment.state, self.is_essential(variant, mount), mount]
+        more = [name for name in experiment.verify if name != DATA]
+        return _short([*deciding, experiment.verify, self.known_failures[variant]] if more else deciding)
+
+    def is_essential(self, variant: str, mount: MountConfig) -> bool:
+        """Whether nothing can be compared where `variant`, mounted as `mount`, does not keep its data: the baseline.
+
+        Where a sweep mounts it otherwise, what fails is that point.
+        """
+        return variant == self.experiment.baseline.name and mount == self.mounts[variant, NONE]
+
+    @cached_property
+    def verifying(self) -> tuple[Verifying, ...]:
+        """The verifying runs: of each variant that can be written, one for every way in which a load mounts it."""
+        loads, found = self.experiment.workloads, []
+        for variant in (v.name for v in self.experiment.variants if not self.mounts[v.name, NONE].read_only):
+            under: dict[str, list[Workload]] = {}
+            for workload in loads:
+                spec = self.verify_spec(variant, self.mount(variant, NONE, workload.name))
+                under.setdefault(spec, []).append(workload)
+            found += [
+                Verifying(variant, spec, tuple(workload.name for workload in together))
+                for spec, together in under.items()
+                if any(workload.behaviour.needs_mount for workload in together)
+            ]
+        return tuple(found)
 
     def capture_spec(self, variant: str, workload: str, profiler: str) -> str:
-        return self._spec([self.mounts[variant, profiler]], workload, {variant})
+        asked = load(self.experiment.workload(workload))
+        return self._spec([self.mount(variant, profiler, workload)], workload, asked, {variant})
 
     def cost_spec(self, workload: str) -> str:
-        return self._spec(list(self.cost_mounts.values()), workload, {self.experiment.baseline.name})
+        baseline = {self.experiment.baseline.name}
+        return self._spec(list(self.cost_mounts.values()), workload, self.loads[workload], baseline)
+
+    @cached_property
+    def work(self) -> FixedWork:
+        """What is counted of its loads."""
+        mounts = {v.name: self.mounts[v.name, NONE] for v in self.experiment.variants}
+        return fixed_work(self.experiment, mounts, self.counters)
+
+    def work_load(self, workload: str) -> Load:
+        """A load as it is counted, without a seed."""
+        return load(self.work.workloads[workload])
+
+    def own_work_loads(self, workload: str) -> dict[str, Load]:
+        """By variant: the counted loads of those that change a setting of `workload`."""
+        asked, counted = self.experiment.workload(workload), self.work.workloads[workload]
+        return {
+            v.name: load(for_variant(counted, asked.for_variant(v)))
+            for v in self.experiment.variants
+            if v.name in self.own_loads(workload)
+        }
+
+    def work_spec(self, workload: str) -> str:
+        names = [v.name for v in self.experiment.variants]
+        mounts = [self.mount(name, NONE, workload) for name in names]
+        loads = [self.work_load(workload), self.own_work_loads(workload)]
+        counted = [self.counters.get(name, CounterSources()) for name in names]
+        return _short(
+            ["work", RIG_VERSION, self.experiment.seed, self.experiment.state, mounts, *loads, counted]
+        )
 
     @cached_property
     def specs(self) -> set[tuple[str, str, str, str]]:
         """Of everything that is measured: (variant, workload, profilers, spec), "" for what its path does not name."""
         specs = {(c.variant, c.workload, c.profiler, c.spec) for c in self.captures}
-        specs |= {(v.name, "", "", self.verify_spec(v.name)) for v in self.experiment.variants}
+        specs |= {(run.variant, "", "", run.spec) for run in self.verifying}
         for workload in self.loads:
             specs.add(("", workload, "", self.timed_spec(workload)))
             if self.cost_mounts:
                 specs.add(("", workload, "", self.cost_spec(workload)))
+        specs |= {("", workload, "", self.work_spec(workload)) for workload in self.work.workloads}
         return specs
 
-    def _spec(self, mounts: list[MountConfig], workload: str, variants: Collection[str]) -> str:
+    def _spec(self, mounts: list[MountConfig], workload: str, asked: Load, variants: Collection[str]) -> str:
         e = self.experiment
         own = {name: made for name, made in self.own_loads(workload).items() if name in variants}
-        deciding = [RIG_VERSION, e.seed, e.state, mounts, self.loads[workload], self.jobs.get(workload)]
+        deciding = [RIG_VERSION, e.seed, e.state, mounts, asked, self.jobs.get(workload)]
         return _short([*deciding, own] if own else deciding)
 
     @property
     def block_count(self) -> int:
         """How many blocks are wanted at the first look."""
         return LOOKS[0] if self.experiment.blocks == "auto" else self.experiment.blocks
-
-    @property
-    def verified(self) -> tuple[str, ...]:
-        """Variants with a verifying run: those that can be written, if there is a load in a mount at all."""
-        if not any(w.behaviour.needs_mount for w in self.experiment.workloads):
-            return ()
-        return tuple(v.name for v in self.experiment.variants if not self.mounts[v.name, NONE].read_only)
 
     def processed(self) -> list[tuple[str, str, str]]:
         """(variant, workload, profiler) of every processed folder."""
@@ -155,6 +222,16 @@ class Plan:
         """The profiler that records the spans of a cell; where none does, one that could."""
         names = profilers.giving("spans")
         return next((n for n in names if (variant, workload, n) in self.processed()), names[0])
+
+    def has_account(self, variant: str, workload: str) -> bool:
+        """Whether it can be told where the time of a cell is: by its spans, or by its requests."""
+        looking = [c.profilers for c in self.captures if (c.variant, c.workload) == (variant, workload)]
+        parts = [{name: profilers.REGISTRY[name].account for name in names} for names in looking]
+        in_flight = (
+            any(part.in_flight for part in each.values()) and any(part.blocked for part in each.values())
+            for each in parts
+        )
+        return self.has_spans(variant, workload) or any(in_flight)
 
     def capture_of(self, variant: str, workload: str, profiler: str) -> Capture:
         return next(
@@ -173,8 +250,9 @@ class Plan:
             if variant == contrast.variant and (contrast.baseline, workload, profiler) in made
         ]
 
-    def build_of(self, variant: str, profiler: str) -> BuildRequest | None:
-        folder = self.mounts[variant, profiler].build
+    def build_of(self, variant: str, profiler: str, workload: str = "") -> BuildRequest | None:
+        """What `variant` runs where `profiler` looks at it: under `workload`, if that matters."""
+        folder = self.mount(variant, profiler, workload).build
         return None if folder is None else self.builds[folder]
 
 

@@ -8,13 +8,15 @@ from dataclasses import replace
 from fuselab import profilers
 from fuselab.building.request import BuildRequest, build_request
 from fuselab.experiment.loading import Loaded
-from fuselab.experiment.model import Experiment, Variant, Workload
-from fuselab.experiment.mounting import mount_config
+from fuselab.experiment.looking import capability, looking_at_targets, that_can_look, that_look_at
+from fuselab.experiment.model import Experiment, Variant
+from fuselab.experiment.mounting import looking_beside, mount_config
 from fuselab.experiment.plan import NONE, Plan, Skipped
+from fuselab.profilers.base import Capability
 from fuselab.records.design import CostStep
 from fuselab.records.plan import Capture
 from fuselab.records.request import MountConfig
-from fuselab.targets.model import ProfilerSupport, Target
+from fuselab.targets.model import CounterSources, ProfilerSupport, Target
 
 PLAIN = "plain"
 """The run of a cost block in which nothing is compiled in."""
@@ -24,29 +26,63 @@ def make_plan(loaded: Loaded) -> Plan:
     """Resolve an experiment against its targets and services."""
     experiment = loaded.experiment
     mounts: dict[tuple[str, str], MountConfig] = {}
+    of_loads: dict[tuple[str, str, str], MountConfig] = {}
     builds: dict[str, BuildRequest] = {}
     looking: list[tuple[str, str, tuple[str, ...]]] = []
     skipped: list[Skipped] = []
     for variant in experiment.variants:
         target = loaded.targets[variant.target]
-        sets, without = _usable(experiment, target, variant)
-        skipped += without
-        pairs = [(w.name, _that_look_at(w, names)) for names in sets for w in experiment.workloads]
-        looking += [(variant.name, workload, names) for workload, names in pairs if names]
-        for names in dict.fromkeys([(), *(names for _, names in pairs)]):
+        pairs = [
+            (workload, that_can_look(workload, names, target))
+            for names in experiment.profilers
+            for workload in experiment.workloads
+        ]
+        looking += [(variant.name, workload.name, names) for workload, names in pairs if names]
+        skipped += _skipped(experiment, target, variant)
+        sets = _usable(experiment, target)
+        mounted = [names for workload, names in pairs if workload.looks_at != "command"]
+        for names in dict.fromkeys([(), *mounted]):
             supports = tuple(_support(target, name) for name in names)
             build = build_request(target, variant, _instrumentation(experiment, target, sets, supports))
             config = mount_config(experiment, variant, target, loaded.services, supports, build)
             mounts[variant.name, config.profiler] = config
+            for workload in (workload for workload in experiment.workloads if workload.remounts):
+                here = workload.mounting(variant)
+                of_loads[variant.name, config.profiler, workload.name] = mount_config(
+                    experiment, here, target, loaded.services, supports, build
+                )
             if build is not None:
                 builds[build.folder] = build
+        for workload, names in pairs:
+            if names and workload.looks_at == "command":
+                timed = of_loads.get((variant.name, NONE, workload.name)) or mounts[variant.name, NONE]
+                config = looking_beside(timed, names)
+                of_loads[variant.name, config.profiler, workload.name] = config
     costs = _costs(loaded, mounts, builds) if experiment.cost else ({}, ())
-    plan = Plan(experiment, mounts, builds, (), tuple(skipped), *costs)
+    counters = {variant.name: _counters(loaded, variant) for variant in experiment.variants}
+    known = {v.name: loaded.targets[v.target].known_failures for v in experiment.variants}
+    plan = Plan(
+        experiment,
+        mounts,
+        builds,
+        (),
+        tuple(skipped),
+        *costs,
+        known_failures=known,
+        counters=counters,
+        load_mounts=of_loads,
+    )
     captures = (
         Capture(v, w, names, plan.capture_spec(v, w, "+".join(names)), experiment.captures)
         for v, w, names in looking
     )
     return replace(plan, captures=tuple(captures))
+
+
+def _counters(loaded: Loaded, variant: Variant) -> CounterSources:
+    target = loaded.targets[variant.target]
+    service = target.backends[variant.backend].service
+    return CounterSources(target.counters, loaded.counters.get(service or "", ()))
 
 
 def _costs(
@@ -58,9 +94,10 @@ def _costs(
     plain = mounts[baseline.name, NONE]
     runs, steps = {PLAIN: plain}, []
     off: dict[str | None, str] = {plain.build: PLAIN}
-    mounted = [w for w in experiment.workloads if w.behaviour.needs_mount]
-    sets, _ = _usable(experiment, target, baseline)
-    looking = dict.fromkeys(_that_look_at(workload, names) for names in sets for workload in mounted)
+    mounted = [w for w in experiment.workloads if w.costed]
+    looking = dict.fromkeys(
+        that_can_look(w, names, target) for names in experiment.profilers for w in mounted
+    )
     for profiler in ("+".join(names) for names in looking if names):
         on = mounts[baseline.name, profiler]
         if on.build not in off:
@@ -76,21 +113,28 @@ def _costs(
     return runs, tuple(steps)
 
 
-def _usable(
-    experiment: Experiment, target: Target, variant: Variant
-) -> tuple[list[tuple[str, ...]], list[Skipped]]:
-    """The sets of profilers that can look at `target`, and those left out with the reason."""
-    named = dict.fromkeys(name for names in experiment.profilers for name in names)
-    levels = {name: profilers.REGISTRY[name].capability(target) for name in named}
-    without = [Skipped(variant.name, n, level) for n, level in levels.items() if level.level == "unavailable"]
-    gone = {skipped.profiler for skipped in without}
-    sets = [tuple(name for name in names if name not in gone) for names in experiment.profilers]
-    return [names for names in sets if names], without
+def _usable(experiment: Experiment, target: Target) -> list[tuple[str, ...]]:
+    """The sets of profilers, without those that cannot look at `target`."""
+    able = {
+        name
+        for names in experiment.profilers
+        for name in names
+        if profilers.REGISTRY[name].capability(target).level != "unavailable"
+    }
+    sets = (tuple(name for name in names if name in able) for names in experiment.profilers)
+    return [names for names in sets if names]
 
 
-def _that_look_at(workload: Workload, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of a set that have something to look at under this kind of load: a bench has no mount to trace."""
-    return tuple(name for name in names if workload.behaviour.looks_at in profilers.REGISTRY[name].looks_at)
+def _skipped(experiment: Experiment, target: Target, variant: Variant) -> list[Skipped]:
+    """Those that cannot look, with the reason: at the target, or at a command that they would look at."""
+    found: dict[tuple[str, Capability], None] = {}
+    for name in dict.fromkeys(name for names in experiment.profilers for name in names):
+        profiler = profilers.REGISTRY[name]
+        if looking_at_targets(experiment.workloads):
+            found[name, profiler.capability(target)] = None
+        commands = (w for w in experiment.workloads if w.looks_at == "command" and that_look_at(w, [name]))
+        found |= {(name, capability(name, workload, target)): None for workload in commands}
+    return [Skipped(variant.name, *each) for each in found if each[1].level == "unavailable"]
 
 
 def _support(target: Target, name: str) -> ProfilerSupport:

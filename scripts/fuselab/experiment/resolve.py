@@ -15,6 +15,7 @@ from fuselab.experiment.variants import Draft
 from fuselab.schema.diagnostics import Diagnostics, hint, near
 from fuselab.schema.errors import ExperimentErrors
 from fuselab.schema.reading import target_names
+from fuselab.schema.yaml_source import Key
 from fuselab.targets.loading import load_target
 from fuselab.targets.model import CargoBuild, CommandBuild, Target
 
@@ -47,8 +48,8 @@ class Targets:
         return self._read[name]
 
     def _load(self, draft: Draft, name: str) -> Target | None:
-        if not (self.repository / "targets" / name / "target.yaml").is_file():
-            names = target_names(self.repository)
+        names = target_names(self.repository)
+        if name not in names:
             self.diagnostics.unknown(draft.place("target"), "target", names, name=name)
             return None
         try:
@@ -117,14 +118,22 @@ def _check_options(diagnostics: Diagnostics, draft: Draft, target: Target) -> No
     options: Mapping[str, str] = draft.values.get("options", {})
     for name, value in options.items():
         at = draft.place("options", name)
-        option = target.options.get(name)
-        if option is None:
+        if name in target.options:
+            check_option(diagnostics, at, target, name, value)
+        else:
             diagnostics.unknown(at, "mount option", target.options, of_key=True, why=f" of '{target.name}'")
-        elif option.pattern and not re.fullmatch(option.pattern, value):
-            meaning = f" ({option.description})" if option.description else ""
-            message = f"'{value}' is not a value of the mount option '{name}'{meaning}: "
-            message += f"the whole value must match {option.pattern}, its pattern in targets/{target.name}/target.yaml"
-            diagnostics.add(at, message)
+
+
+def check_option(diagnostics: Diagnostics, at: Key, target: Target, name: str, value: str) -> None:
+    """A value, at `at`, that is none of the option `name` of `target`."""
+    option = target.options[name]
+    if option.pattern and not re.fullmatch(option.pattern, value):
+        meaning = f" ({option.description})" if option.description else ""
+        message = f"'{value}' is not a value of the mount option '{name}'{meaning}: "
+        message += (
+            f"the whole value must match {option.pattern}, its pattern in targets/{target.name}/target.yaml"
+        )
+        diagnostics.add(at, message)
 
 
 def _revision(diagnostics: Diagnostics, draft: Draft, target: Target) -> str:
@@ -158,6 +167,18 @@ def _branch(draft: Draft, target: Target) -> str:
         return ""
     full = _parsed(source, "--symbolic-full-name", "--end-of-options", str(rev))
     return full if full.startswith(("refs/heads/", "refs/remotes/")) else ""
+
+
+def revision_of(target: Target, rev: str) -> str | None:
+    """The commit that `rev` names in the source of `target`; None where there is none."""
+    source = _source(target)
+    return (source and _parsed(source, "--end-of-options", f"{rev}^{{commit}}")) or None
+
+
+def contains(target: Target, commit: str, earlier: str) -> bool:
+    """Whether `earlier` is an ancestor of `commit` in the source of `target`, or is it."""
+    source = _source(target)
+    return source is not None and git(source, "merge-base", "--is-ancestor", earlier, commit) is not None
 
 
 def _source(target: Target) -> Path | None:

@@ -160,11 +160,11 @@ def _program(summary: Summary, variant: str) -> SummaryVariant:
 
 def _workload(
     plan: PlanFile, row: SummaryRow
-) -> tuple[WorkloadPlan | None, list[Mapping[str, Mapping[str, str]]]]:
-    """The load, and what each side changes of it; the spec has the night's seed in it."""
-    found = next((w for w in plan.workloads if w.name == row.workload), None)
+) -> tuple[list[WorkloadPlan], list[Mapping[str, Mapping[str, str]]]]:
+    """The load (all points of a curve), and what each side changes of it; the spec has the night's seed in it."""
+    found = [replace(w, spec="") for w in plan.workloads if w.judged_as == row.workload]
     own = [v.own for v in plan.variants if v.name in (row.baseline, row.variant)]
-    return None if found is None else replace(found, spec=""), own
+    return found, own
 
 
 def _setting(plan: PlanFile, name: str) -> str:

@@ -3,36 +3,51 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from fuselab.compare.attrition import Attrition, FailedVariant
 from fuselab.compare.comparisons import frame, judge
+from fuselab.compare.rates import Tally
 from fuselab.measuring.retries import given_up
-from fuselab.records.block import BlockRecord, read_block, standing
+from fuselab.records.block import BlockRecord, failures_of, read_block, standing
 from fuselab.records.comparison import Comparison
 from fuselab.records.design import Design
 from fuselab.records.failures import rates
 from fuselab.records.metrics import Sample
+from fuselab.records.plan import Verifying
 from fuselab.records.table import read_rows, write_rows
-from fuselab.records.verified import read_verified
+from fuselab.records.verified import Verified, verified_runs
 
 
 def write_comparisons(
-    design: Design, metrics: Path, blocks: Iterable[Path], verified: Iterable[Path], out: Path
+    design: Design,
+    metrics: Path,
+    blocks: Iterable[Path],
+    verified: Collection[Path],
+    verifying: Iterable[Verifying],
+    out: Path,
 ) -> None:
-    """Compare every contrast; a variant that failed its verifying run or a block's attempts is *failed*."""
+    """Compare every contrast; a variant that failed its verifying run or a block's attempts is *failed*.
+
+    `verifying` says under which loads the runs in the folders `verified` count.
+    """
     samples = frame(read_rows(metrics, Sample))
-    write_rows(out, Comparison, judge(samples, design, attrition(blocks, verified)))
+    lost = attrition(blocks, verified_runs(verified, verifying), design.workloads)
+    write_rows(out, Comparison, judge(samples, design, lost))
 
 
-def attrition(blocks: Iterable[Path], verified: Iterable[Path]) -> Attrition:
-    """What was lost on the way, from the records of blocks and of verifying runs."""
+def attrition(
+    blocks: Iterable[Path], verified: Mapping[Verifying, Verified], workloads: Collection[str]
+) -> Attrition:
+    """What was lost on the way, from the records of blocks and of verifying runs; `workloads` are all there are."""
     records = [read_block(folder) for folder in blocks]
-    failed, failure_rates = _verifying(verified)
+    failed, failure_rates = _verifying(verified, workloads)
+    tallies: dict[tuple[str, str], Tally] = {}
     lost: dict[tuple[str, str], frozenset[int]] = {}
     for name, workload, own in _series(records):
         so_far = standing(own, name)
+        tallies[name, workload] = _tally(own, name)
         lost[name, workload] = frozenset(r.block for r in own if r.variants[name].status != "ok")
         if not so_far.failures:
             reasons = [r.variants[name].reason for r in own if r.variants[name].status == "failed"]
@@ -47,17 +62,28 @@ def attrition(blocks: Iterable[Path], verified: Iterable[Path]) -> Attrition:
     voided: Counter[str] = Counter()
     for record in records:
         voided[record.workload] += record.busy
-    return Attrition(tuple(failed), voided, lost, failure_rates)
+    return Attrition(tuple(failed), voided, lost, failure_rates, tallies)
 
 
-def _verifying(folders: Iterable[Path]) -> tuple[list[FailedVariant], dict[tuple[str, str], str]]:
+def _tally(blocks: Sequence[BlockRecord], name: str) -> Tally:
+    """Of the blocks in which `name` was run at all: in how many a run of it failed."""
+    tried = [block for block in blocks if block.variants[name].tries]
+    return Tally(sum(bool(failures_of(name, block.voided)) for block in tried), len(tried))
+
+
+def _verifying(
+    verified: Mapping[Verifying, Verified], workloads: Collection[str]
+) -> tuple[list[FailedVariant], dict[tuple[str, str], str]]:
     """Who failed the verifying runs, and what to say of those who passed not all of them."""
-    failed, failure_rates = [], {}
-    for v in read_verified(folders).values():
+    failed: list[FailedVariant] = []
+    failure_rates: dict[tuple[str, str], str] = {}
+    for run, v in verified.items():
+        under = run.only(workloads) or ("",)
         if v.status == "failed":
-            failed.append(FailedVariant(f"{v.rate}: {v.reason}", v.variant))
+            failed += [FailedVariant(f"{v.rate}: {v.reason}", v.variant, workload) for workload in under]
         elif v.failures:
-            failure_rates[v.variant, ""] = f"{v.rate} ({v.failures[-1].line})"
+            said = f"{v.rate} ({v.failures[-1].line})"
+            failure_rates |= {(v.variant, workload): said for workload in under}
     return failed, failure_rates
 
 

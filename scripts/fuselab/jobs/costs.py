@@ -18,7 +18,7 @@ def write_costs(
     design: Design, steps: Sequence[CostStep], blocks: Sequence[Path], kinds: Mapping[str, str], out: Path
 ) -> None:
     """costs.csv: every figure of the load, for each step as one contrast between two runs of the cost blocks."""
-    measured, lost = frame(samples(blocks, kinds)), attrition(blocks, ())
+    measured, lost = frame(samples(blocks, kinds)), attrition(blocks, {}, ())
     workloads = tuple(sorted(set(measured["workload"])))
     rows = []
     for step in steps:

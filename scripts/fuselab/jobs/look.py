@@ -16,5 +16,6 @@ from fuselab.workloads.run_metrics import samples
 def take_look(
     design: Design, workload: str, blocks: Sequence[Path], kinds: Mapping[str, str], out: Path
 ) -> None:
-    wanted = decide_look(frame(samples(blocks, kinds)), design, workload, len(blocks), attrition(blocks, ()))
-    write_json(out, Look(blocks=len(blocks), next=wanted))
+    count = len({block.name for block in blocks})  # a curve has as many of each point
+    wanted = decide_look(frame(samples(blocks, kinds)), design, workload, count, attrition(blocks, {}, ()))
+    write_json(out, Look(blocks=count, next=wanted))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
+
 from fuselab import profilers
+from fuselab.experiment.log_filters import replaced
 from fuselab.files import write_json
 from fuselab.profilers.capture import CaptureFolder
 from fuselab.profilers.processing import process_captures, without_picture
@@ -14,6 +18,7 @@ from fuselab.records.capture import CaptureRecord, read_capture
 from fuselab.records.places import PROFILE
 from fuselab.records.profile import Profile
 from fuselab.records.request import REQUEST
+from fuselab.targets.model import ProfilerSupport
 from fuselab.workloads import reading
 from fuselab.workloads.base import Traffic
 
@@ -40,7 +45,10 @@ def _profile(name: str, folders: Sequence[Path], kind: str, binary: Path, out: P
     captures = [
         _capture(folder, kind, binary, record) for folder, record in zip(folders, records, strict=True)
     ]
-    profile = process_captures(profiler, captures, out)
+    if cannot := _cannot_look(name, failed, captures):
+        reason, _, mend = cannot.partition("\n")
+        return without_picture(profiler, len(folders), reason, mend, "unavailable")
+    profile = _filtered(process_captures(profiler, captures, out), folders)
     if failed is not None:
         return _marked(profile, failed.reason or "it does not say why")
     if profiler.written_by_target and (ending := next(filter(None, (c.ending() for c in captures)), "")):
@@ -48,10 +56,30 @@ def _profile(name: str, folders: Sequence[Path], kind: str, binary: Path, out: P
     return profile
 
 
+def _cannot_look(name: str, failed: CaptureRecord | None, captures: Sequence[CaptureFolder]) -> str:
+    """Why nobody could look at a run, or this profiler alone could not; "" if all could."""
+    if failed is not None and failed.fault == "not permitted":
+        return failed.reason or ""
+    return next(filter(None, (capture.cannot_look(name) for capture in captures)), "")
+
+
 def _capture(folder: Path, kind: str, binary: Path, record: CaptureRecord) -> CaptureFolder:
     # What a load did that was cut off is not known: its figures are not to be divided by.
     traffic = Traffic(0, 0) if record.status == "failed" else reading.traffic(kind, folder)
-    return CaptureFolder(folder, int(folder.name), binary, traffic.operations, traffic.bytes)
+    did = (traffic.operations, traffic.bytes, traffic.transfers, traffic.by_direction, traffic.latency_ns)
+    return CaptureFolder(folder, int(folder.name), binary, *did)
+
+
+def _filtered(profile: Profile, folders: Sequence[Path]) -> Profile:
+    """Said first where a variant's own log filter has left out what the profiler records: that is why."""
+    request = folders[0] / REQUEST
+    if not request.is_file():
+        return profile
+    mount = json.loads(request.read_bytes())["mount"]
+    supports = msgspec.convert(mount["profilers"], tuple[ProfilerSupport, ...])
+    mine = (support for support in supports if support.name == profile.profiler)
+    notes = tuple(f"{each}." for each in replaced(mine, dict(mount.get("env", ()))))
+    return replace(profile, notes=(*notes, *profile.notes)) if notes else profile
 
 
 def _marked(profile: Profile, reason: str) -> Profile:

@@ -51,7 +51,7 @@ def _who(record: BlockRecord, never: set[str]) -> str:
 
 def _status(folder: Path) -> str:
     if (folder / VERIFY).is_file():
-        return next(iter(read_verified([folder]).values())).status
+        return read_verified(folder).status
     return read_capture(folder).status
 
 

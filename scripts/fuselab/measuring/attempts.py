@@ -21,6 +21,8 @@ from fuselab.records.places import Results, home_of
 from fuselab.records.request import Load, MountConfig, Purpose, RunRequest
 from fuselab.records.run import RunRecord
 from fuselab.rig.run import execute
+from fuselab.targets.model import CounterSources
+from fuselab.workloads.verifying.base import DATA
 
 T = TypeVar("T")
 
@@ -34,9 +36,13 @@ _NO_GATE_S = 0.1
 class VerifyTask:
     experiment: str
     mount: MountConfig
-    baseline: bool
-    """The first variant: nothing can be compared without it, so its failure ends the experiment."""
+    essential: bool
+    """The first variant as it is written: nothing can be compared without it, so its failure ends the experiment."""
     state: str | None
+    ways: tuple[str, ...] = (DATA,)
+    """Keys of `VERIFIERS`."""
+    known_failures: tuple[str, ...] = ()
+    """Patterns of what the target is known to fail."""
     code: str = ""
     """Hash of the code that is to measure, as it was when the DAG was made; empty: whichever there is."""
 
@@ -44,7 +50,7 @@ class VerifyTask:
 @dataclass(frozen=True)
 class BlockTask:
     experiment: str
-    purpose: Literal["timed", "cost"]
+    purpose: Literal["timed", "cost", "work"]
     mounts: dict[str, MountConfig]
     """By the name of the run's folder: the variant, or what a cost block calls its runs."""
     order: tuple[str, ...]
@@ -56,6 +62,8 @@ class BlockTask:
     pairs: tuple[Pair, ...] = ()
     """The contrasts that the runs are for: who has nothing left to be compared with is not run. None: all are run."""
     code: str = ""
+    counters: dict[str, CounterSources] = field(default_factory=dict)
+    """By the name of the run's folder: what its programs count themselves, and where that is read."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,8 @@ class CaptureTask:
     randseed: int
     state: str | None
     code: str = ""
+    blocks: str = ""
+    """The folder of the timed blocks of the same load, as far as it is there: who never completed one is known."""
 
 
 def run(
@@ -76,6 +86,7 @@ def run(
     out: Path,
     block: int | None = None,
     repeat: int | None = None,
+    counters: CounterSources = CounterSources(),  # noqa: B008  frozen
 ) -> RunRecord:
     out.mkdir(parents=True)
     request = RunRequest(
@@ -89,6 +100,7 @@ def run(
         repository=str(Path.cwd()),
         block=block,
         repeat=repeat,
+        counters=counters,
     )
     if NO_PATIENCE in os.environ:
         request = replace(request, gate_limit_s=_NO_GATE_S)

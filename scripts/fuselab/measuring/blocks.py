@@ -33,6 +33,7 @@ from fuselab.records.block import (
 from fuselab.records.places import BLOCK, numbered
 from fuselab.records.run import RunRecord
 from fuselab.records.verified import Verified, read_verified
+from fuselab.targets.model import CounterSources
 
 QUIET_ATTEMPTS = 2
 """How often a block waits for a quiet machine; the next attempt is kept, and marked, however noisy it was."""
@@ -45,7 +46,7 @@ def time_block(task: BlockTask, verified: Sequence[Path], out: Path) -> None:
     been compared with it alone. When the machine is too busy in every attempt, the last one is kept and marked.
     Neither looks at what was measured.
     """
-    Block(task, read_verified(verified), out).make()
+    Block(task, {v.variant: v for v in map(read_verified, verified)}, out).make()
 
 
 class Block:
@@ -125,9 +126,10 @@ class Block:
         # Only timed runs count as part of a block for whoever reads run.json: cost runs may carry a profiler.
         number = int(self._out.name)
         counted = {"block": number} if task.purpose == "timed" else {"repeat": number}
+        asked = task.counters.get(name, CounterSources())
         while True:
             folder = attempt / name
-            record = run(task.purpose, task, task.mounts[name], load, folder, **counted)
+            record = run(task.purpose, task, task.mounts[name], load, folder, **counted, counters=asked)
             if record.status != "failed":
                 return record
             os.rename(folder, self._attempt() / name)

@@ -42,3 +42,8 @@ def from_outside() -> list[Profiler]:
 def giving(part: str) -> tuple[str, ...]:
     """Names of the profilers that give a part (of `AccountParts`) to the account of where the time is."""
     return tuple(name for name, profiler in REGISTRY.items() if getattr(profiler.account, part))
+
+
+def accounting_requests() -> tuple[str, ...]:
+    """Names of the profilers that say where the time of requests is, if they look at one run."""
+    return (*giving("in_flight"), *giving("blocked"), *giving("on_cpu"))

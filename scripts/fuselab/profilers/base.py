@@ -9,6 +9,7 @@ The rig and `fuselab check` import these modules: what is heavy (pyarrow, duckdb
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -19,14 +20,16 @@ from typing import TYPE_CHECKING, Any, Literal
 from fuselab.analysis.folded import Stacks
 from fuselab.profilers.capture import CaptureFolder
 from fuselab.programs import Program
+from fuselab.system import tracefs
 from fuselab.targets.model import Installed, NoBuild, ProfilerSupport, Target
+from fuselab.workloads.base import Looked
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 Level = Literal["ok", "limited", "unavailable"]
-Looked = Literal["mount", "program"]
-"""What a load gives to look at: the filesystem that serves it, or a program of its own (a bench)."""
+EVERYTHING: frozenset[Looked] = frozenset({"mount", "program", "command"})
+"""Looked at by who needs nothing of a program."""
 Figures = Mapping[str, float | int | str]
 
 
@@ -40,7 +43,7 @@ class Capability:
 
 @dataclass(frozen=True)
 class CaptureContext:
-    """What a profiler may know when it attaches: the target is mounted, the load has not begun."""
+    """What a profiler may know when it attaches: the target is mounted, or a bench or a command not started yet."""
 
     folder: Path
     """Where its files belong."""
@@ -52,6 +55,10 @@ class CaptureContext:
     support: ProfilerSupport
     devices: tuple[int, ...] = ()
     """Device numbers of the run's mounts, as in st_dev."""
+    proc: int = -1
+    """Descriptor of the machine's /proc: the run's own numbers processes by itself."""
+    outlives_load: bool = True
+    """Whether what is looked at is still there behind the load: a bench or a command is not."""
 
 
 class Window:
@@ -69,13 +76,46 @@ class Window:
 
 
 @dataclass(frozen=True)
-class PerfEvent:
-    """What perf must be permitted to record, in the words of `fuselab doctor`."""
+class Obstacle:
+    """Why nobody can look so on this machine."""
+
+    reason: str
+    mend: str
+
+
+@dataclass(frozen=True)
+class KernelEvent:
+    """What the kernel must tell of, in the words of `fuselab doctor`."""
 
     name: str
     can: str
     cannot: str
     mend: str
+    since: str = ""
+    """The kernel that has it, where older ones have not: `Linux 6.12`."""
+
+    def obstacle(self) -> Obstacle | None:
+        """Asked without starting anything; None where only trying can tell."""
+        group = ":" in self.name
+        if group and (has := tracefs.has(self.name)) is None:
+            where = f"if {tracefs.FOLDER} is empty: mount -t tracefs none {tracefs.FOLDER} (a container: --privileged)"
+            return Obstacle(
+                f"{tracefs.FOLDER}, which names {self.name}, may not be read", f"{self.mend}; {where}"
+            )
+        if group and not has:
+            since = f": {self.since} and newer do, and this is {os.uname().release}" if self.since else ""
+            return Obstacle(
+                f"the kernel does not tell of {self.name}{since}", "look at it under another kernel"
+            )
+        return None
+
+
+class PerfEvent(KernelEvent):
+    """Perf must be permitted to record it."""
+
+
+class TracedEvent(KernelEvent):
+    """An instance of the kernel's tracing must be there for it."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +142,22 @@ class AccountParts:
     blocked: str = ""
     idle: str = ""
     preempted: str = ""
+    in_flight: str = ""
+    """A table of requests by opcode: there where it was also recorded what threads did meanwhile."""
+
+
+@dataclass(frozen=True)
+class SpentBy:
+    """A profiler's table as time that operations of the load spend: `column` says in what, `ns` how much in all."""
+
+    column: str
+    ns: str
+    words: str
+    """`0.9 ms more` so: `in flight`."""
+    file: str = ""
+    """A table with the same `column` that tells apart what was done meanwhile, where that was seen."""
+    parts: Mapping[str, str] = field(default_factory=dict)
+    """Columns of that -> words: `0.8 ms of it blocked in WRITE`."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +169,43 @@ class GivenTable:
     columns: Mapping[str, str]
     """Name -> type of DuckDB; `variant` and `workload` come before them."""
     file: str
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """Rows of table.parquet that count something: what stands in the report for all variants side by side."""
+
+    row: str
+    """The column that names them."""
+    count: str
+    """The column that is divided by the operations of the load."""
+    noun: str
+    """What it counts: `requests`."""
+    also: Mapping[str, str] = field(default_factory=dict)
+    """Other columns that compare as they are -> what they are."""
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """A figure of all variants over the time of a capture: a table with `time_s`, and `capture` if there are many."""
+
+    file: str
+    column: str
+    title: str
+    unit: str
+    since: str
+    """What happened at 0 s."""
+    caption: str
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Figures of all variants by percentile: a table with `name`, `capture`, `percentile` and `latency_ns`, and one
+    figure for each of the names that come first."""
+
+    file: str
+    noun: str
+    """What takes this long: `{name} in flight`."""
 
 
 def columns_of(row: type[Any]) -> dict[str, str]:
@@ -149,6 +242,8 @@ class Addition:
     tables: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     """Caveats that hold for all captures together."""
+    findings: tuple[str, ...] = ()
+    """What it saw, in sentences."""
     table: pa.Table | None = None
     """Replaces the table of functions as table.parquet."""
 
@@ -166,7 +261,9 @@ class Profiler(ABC):
     blind_to: str
     """And what it cannot show."""
 
-    looks_at: frozenset[Looked] = frozenset({"mount"})
+    looks_at: frozenset[Looked] = frozenset({"mount", "program"})
+    bench_argv: tuple[str, ...] = ()
+    """What a Criterion bench is told beyond its own words, so that there is something to see."""
     from_outside: bool = False
     """Whether it looks at any native program; else target.yaml must describe what the program does for it."""
     written_by_target: bool = False
@@ -175,11 +272,16 @@ class Profiler(ABC):
     """Whether twice the load gives twice the value: true of times, false of live memory."""
     programs: tuple[Program, ...] = ()
     """What it calls beyond what all profilers do (`fuselab doctor` lists them)."""
-    perf_event: PerfEvent | None = None
-    """What it has perf record."""
+    kernel_event: KernelEvent | None = None
+    """What it has recorded."""
     shows: Sight | None = None
+    spent: SpentBy | None = None
+    """What its table says operations spend their time in, if anything: for the sentence beside a verdict."""
     account: AccountParts = AccountParts()
     tables: tuple[GivenTable, ...] = ()
+    side_by_side: SideBySide | None = None
+    over_time: tuple[Timeline, ...] = ()
+    curves: tuple[Curves, ...] = ()
 
     def __init__(self) -> None:
         for word in ("name", "title", "unit", "sees", "blind_to"):
@@ -202,6 +304,14 @@ class Profiler(ABC):
                 "an installed program: distribution packages are built without frame pointers, stacks may be broken",
             )
         return Capability("ok")
+
+    def capability_of_command(self, program: str) -> Capability:
+        """What it can do for a load that gives its command to look at: `program`, as on a command line."""
+        if "command" in self.looks_at:
+            return Capability("ok")
+        if self.from_outside:
+            return Capability("unavailable", "it looks at mounts, not at the command of a load")
+        return Capability("unavailable", "it reads what a program records of itself, and a command does not")
 
     def environment(self, support: ProfilerSupport) -> Mapping[str, str]:
         """Variables beyond the target's own, as templates with `{capture}`; part of the mount config."""

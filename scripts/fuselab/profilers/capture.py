@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from fuselab.errors import ProfileError
 from fuselab.files import read_json
 from fuselab.records.places import RUN, numbered
-from fuselab.records.run import RunRecord, outcome_of
+from fuselab.records.run import COMMAND, RunRecord, outcome_of
 from fuselab.system.process import ended_words
 
 
@@ -22,9 +23,15 @@ class CaptureFolder:
     repeat: int
     binary: Path
     operations: int
-    """I/O operations of the load in this capture; 0 if it has none."""
+    """Operations of the load in this capture; 0 if it has none."""
     bytes: int
     """Bytes the load moved in this capture."""
+    transfers: int = 0
+    """How many of the operations do nothing but move data."""
+    moved: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """`read` / `write` -> the same two, where they are known apart."""
+    latency_ns: Mapping[str, float] = field(default_factory=dict)
+    """`read` / `write` -> mean latency as the load saw it."""
 
     def raw(self, name: str) -> Path:
         """The raw file `name`; the path where it should be if it is not there."""
@@ -67,6 +74,20 @@ class CaptureFolder:
         path = outcome_of(self.folder)
         assert path is not None, self.folder
         return read_json(path, RunRecord)
+
+    @property
+    def of_command(self) -> bool:
+        """Whether the command that was the load was looked at, and not a target."""
+        return COMMAND in self.run.pids
+
+    @property
+    def looked_at(self) -> str:
+        """In a word."""
+        return "command" if self.of_command else "target"
+
+    def cannot_look(self, profiler: str) -> str:
+        """Why a profiler of a shared run could not look at it, with the mend in a line of its own; "" if it could."""
+        return "" if outcome_of(self.folder) is None else self.run.cannot_look.get(profiler, "")
 
     def ending(self) -> str:
         """How a target of this run ended that did not end in order; "" if all did."""

@@ -1,12 +1,14 @@
 """The live side of tokio-console, asked once: where tasks were spawned.
 
 console-subscriber's recording does not say; its gRPC server does, and runs whether anybody listens or not. It is asked
-when the load is over and before the unmount, so nothing that is measured has a listener. Its first message is all it
+when the load is over and before the unmount, so nothing that is measured has a listener (a bench, which ends with
+its load, is asked every second). Its first message is all it
 knew at its last publishing (at most 4 MiB: for more it leaves out what ended first), the second what came since.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
@@ -24,18 +26,50 @@ _ADDRESS = "127.0.0.1:6669"
 _METHOD = "/rs.tokio.console.instrument.Instrument/WatchUpdates"
 _TIMEOUT_S = 10.0
 _MOST_BYTES = 64 << 20
+_AGAIN_S = 1.0
+_NOT_THERE = "the console at {} did not answer while the bench ran"
 
 
 @contextmanager
 def asked_at_the_end(context: CaptureContext) -> Iterator[Window]:
     """Leave STATE in the capture, or REASON: a capture without locations is still a capture."""
-    yield Window()
+    address = address_of(dict(context.support.env))
+    if context.outlives_load:
+        yield Window()
+        _leave(context, _asked(address))
+        return
+    over, answers = threading.Event(), [_NOT_THERE.format(address)]
+    asking = threading.Thread(target=_ask_on, args=(address, over, answers), name="console", daemon=True)
+    asking.start()
     try:
-        messages = state(address_of(dict(context.support.env)))
+        yield Window()
+    finally:
+        over.set()
+        asking.join()
+    _leave(context, answers[-1])
+
+
+def _ask_on(address: str, over: threading.Event, answers: list[bytes | str]) -> None:
+    """Of a bench, which ends by itself: again and again, and what it said last counts."""
+    while not over.wait(_AGAIN_S):
+        answer = _asked(address)
+        if isinstance(answer, bytes):
+            answers[:] = [answer]
+
+
+def _asked(address: str) -> bytes | str:
+    """The messages, or why there are none."""
+    try:
+        return state(address)
     except OSError as error:
-        (context.folder / REASON).write_text(f"{error}\n")
+        return str(error)
+
+
+def _leave(context: CaptureContext, answer: bytes | str) -> None:
+    if isinstance(answer, bytes):
+        (context.folder / STATE).write_bytes(answer)
     else:
-        (context.folder / STATE).write_bytes(messages)
+        (context.folder / REASON).write_text(f"{answer}\n")
 
 
 def address_of(env: Mapping[str, str]) -> str:

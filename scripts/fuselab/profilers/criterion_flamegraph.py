@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fuselab.analysis.folded import Picture, Stacks
-from fuselab.profilers.base import Addition, Profiler, Reading
+from fuselab.profilers.base import Addition, Profiler, Reading, Sight
 from fuselab.profilers.capture import CaptureFolder
 from fuselab.workloads.criterion.kind import HOME
 
@@ -20,10 +20,12 @@ class CriterionFlamegraph(Profiler):
 
     name = "criterion-flamegraph"
     title = "Criterion: on CPU in the bench"
-    unit = "ns on CPU"
+    unit = "samples on CPU"
     sees = "where the bench burns CPU"
     blind_to = "every wait, and all that only a mounted filesystem does"
     looks_at = frozenset({"program"})
+    bench_argv = ("--profile-time", "5")
+    shows = Sight(on_cpu="yes")
 
     def read(self, capture: CaptureFolder, out: Path) -> Reading:
         from fuselab.analysis.criterion import read_profiles, spelled
@@ -40,7 +42,7 @@ class CriterionFlamegraph(Profiler):
         sources = tuple(profile.flamegraph for profile in profiles if profile.flamegraph is not None)
         remarks = tuple(f"{profile.name}: {profile.reason}" for profile in profiles if profile.reason)
         figures = {"benches": len(profiles), **mangling_figure(manglings)}
-        return Reading(stacks, sources, figures, remarks=remarks, detail=profiles)
+        return Reading(stacks, sources, figures, remarks=remarks, sample_value=1, detail=profiles)
 
     def add(self, captures: Sequence[CaptureFolder], readings: Sequence[Reading], out: Path) -> Addition:
         """One picture for each bench. The bench's own SVG is somebody else's program: it stays in the capture."""

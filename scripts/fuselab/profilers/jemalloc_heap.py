@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fuselab.errors import RigError
-from fuselab.profilers.base import Addition, Capability, GivenTable, Profiler, Reading
+from fuselab.profilers.base import EVERYTHING, Addition, Capability, GivenTable, Profiler, Reading, Timeline
 from fuselab.profilers.capture import CaptureFolder
 from fuselab.profilers.preload import no_preload
 from fuselab.programs import Program, tool
@@ -44,6 +44,7 @@ class JemallocHeap(Profiler):
     unit = "bytes"
     sees = "which stacks allocated the memory that is still live, sampled"
     blind_to = "CPU, waits and I/O, and memory that is not allocated through malloc"
+    looks_at = EVERYTHING
     from_outside = True
     written_by_target = True
     grows_with_load = False
@@ -58,16 +59,32 @@ class JemallocHeap(Profiler):
         ),
     )
 
+    over_time = (
+        Timeline(
+            "timeline.parquet",
+            "live_bytes",
+            "Live heap over time",
+            "bytes",
+            "the first dump",
+            "A line that keeps rising holds on to what it allocates; one that levels off has a cache that filled. "
+            "Where it falls at the end, the target was stopping and freed what it had.",
+        ),
+    )
+
     def capability(self, target: Target) -> Capability:
         known = super().capability(target)
         if known.level == "unavailable" or self.name in target.profilers:
             return known
         if not isinstance(target.build, Installed):
             return known
-        path = shutil.which(target.build.binary)
+        return self.capability_of_command(target.build.binary)
+
+    def capability_of_command(self, program: str) -> Capability:
+        """What is not there yet, or a script, is known once it has run."""
+        path = shutil.which(program)
         obstacle = no_preload(Path(path)) if path is not None else None
         if obstacle:
-            return Capability("unavailable", f"{target.build.binary} {obstacle}")
+            return Capability("unavailable", f"{program} {obstacle}")
         return Capability(
             "limited",
             "malloc is replaced by jemalloc for the capture (LD_PRELOAD): not the heap that was timed",
@@ -95,9 +112,12 @@ class JemallocHeap(Profiler):
 
         dumps, symbols = sorted(capture.folder.rglob("*.heap")), Symbols()
         kept, log = read_kept(capture.folder).build_ids, capture.log()
+        # Nobody but the command was given the variables, and all that it started has them from it.
+        of_command = capture.of_command
+        pid = None if of_command else capture.run.pids.get("target")
         try:
             heap = read_heap(
-                dumps, symbols, capture.run.pids.get("target"), capture.run.family, capture.binary, kept, log
+                dumps, symbols, pid, capture.run.family, capture.binary, kept, log, everybody=of_command
             )
         except ProfileError as error:
             if obstacle := _obstacle(capture):
@@ -128,7 +148,8 @@ class JemallocHeap(Profiler):
         program, profile = tool(_JEPROF.name), out / "symbolised.heap"
         jeprof.write_symbolised(heaps[0], profile)
         (out / "jeprof.txt").write_text(jeprof.text(program, profile))
-        (out / "jeprof.svg").write_text(jeprof.svg(program, profile))
+        for form in ("svg", "pdf"):
+            (out / f"jeprof.{form}").write_bytes(jeprof.graph(program, profile, form))
         pq.write_table(timeline_table(heaps), out / "timeline.parquet")
         return Addition(
             pictures={"jeprof: who called whom": "jeprof.svg"},
@@ -151,6 +172,7 @@ def _obstacle(capture: CaptureFolder) -> str | None:
 
     None where none was preloaded: a program may be static and have a jemalloc of its own.
     """
-    if not capture.binary.is_file() or LIBRARY not in capture.run.env.get("LD_PRELOAD", ""):
+    preloaded = capture.of_command or LIBRARY in capture.run.env.get("LD_PRELOAD", "")
+    if not capture.binary.is_file() or not preloaded:
         return None
     return no_preload(capture.binary)

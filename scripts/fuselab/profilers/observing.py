@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from math import sqrt
 
 from fuselab.profilers.capture import CaptureFolder
-from fuselab.profilers.perf_session import DATA
 
 FREE_CORE_SHARE = 0.05
 """Of one core: what a profiler's own processes may use of the measured window, whatever they write."""
@@ -21,14 +20,16 @@ OFF_BY = 1 / 3
 A quarter missed says nothing: the clock is set anew whenever the target and somebody else take turns.
 """
 _STANDARD_ERRORS = 3
+_RECORDED = ("*.data", "*.trace")
+"""By perf, and by the kernel's tracing."""
 
 
 def observed_figures(captures: Sequence[CaptureFolder]) -> dict[str, int]:
-    """CPU time of all windows together, in ns, of the profilers' own processes, if there are any, and of the target."""
+    """CPU time of all windows together, in ns: of profilers' own processes, if there are any, and of whom they saw."""
     runs = [capture.run for capture in captures]
     observers = [sum(run.observers_s.values()) for run in runs if run.observers_s]
     targets = [run.target.cpu_s for run in runs if run.target is not None]
-    figures = {"observer_cpu_ns": observers, "target_cpu_ns": targets} if observers else {}
+    figures = {"observer_cpu_ns": observers, f"{captures[0].looked_at}_cpu_ns": targets} if observers else {}
     return {name: round(sum(seconds) * 1e9) for name, seconds in figures.items() if seconds}
 
 
@@ -43,8 +44,8 @@ def observer_notes(captures: Sequence[CaptureFolder]) -> tuple[str, ...]:
         if not used_s or (window_ns := capture.window_ns()) is None:
             continue
         window_s = max((window_ns[1] - window_ns[0]) / 1e9, 1e-9)
-        data = capture.raw(DATA)
-        needed_s = NEEDED_S_PER_BYTE * (data.stat().st_size if data.is_file() else 0)
+        written = [file for pattern in _RECORDED for file in capture.folder.rglob(pattern)]
+        needed_s = NEEDED_S_PER_BYTE * sum(file.stat().st_size for file in written)
         excesses.append(((used_s - needed_s) / window_s, used_s / window_s))
     excess, share = max(excesses, default=(0.0, 0.0))
     if excess <= FREE_CORE_SHARE:
@@ -69,9 +70,8 @@ def disagreement_notes(
         allowed_s = max(OFF_BY * cpu_s, _STANDARD_ERRORS * seen_s / sqrt(max(count, 1)))
         if abs(seen_s - cpu_s) > max(allowed_s, worst):
             worst = abs(seen_s - cpu_s)
-            said = (
-                f"perf saw {seen_s:.2f} s of CPU time, and the target used {cpu_s:.2f} s while the load ran"
-            )
+            who = capture.looked_at
+            said = f"perf saw {seen_s:.2f} s of CPU time, and the {who} used {cpu_s:.2f} s while the load ran"
     if not said:
         return ()
     return (f"{said}: shares are shares of what was seen, and this much is not what happened.",)

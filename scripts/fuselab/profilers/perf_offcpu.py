@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from fuselab.analysis.perf.command_line import offcpu_record_argv
 from fuselab.profilers.base import (
+    EVERYTHING,
     AccountParts,
     Addition,
     CaptureContext,
@@ -18,7 +18,8 @@ from fuselab.profilers.base import (
     Window,
 )
 from fuselab.profilers.capture import CaptureFolder
-from fuselab.profilers.perf_session import DATA, PERF, PERMIT_ALL, recording
+from fuselab.profilers.perf_record import offcpu_record_argv
+from fuselab.profilers.perf_session import PERF, PERMIT_ALL, recorded, recording
 from fuselab.programs import tool
 
 _NOTHING_BLOCKED = (
@@ -39,9 +40,10 @@ class PerfOffCpu(Profiler):
     unit = "ns off CPU"
     sees = "where threads block, idle or are preempted, with the stack that left the CPU"
     blind_to = "tasks suspended at an await: their thread has gone on to other work or is parked"
+    looks_at = EVERYTHING
     from_outside = True
     programs = (PERF,)
-    perf_event = PerfEvent(
+    kernel_event = PerfEvent(
         "sched:sched_switch",
         can="perf can record when threads leave and regain a CPU",
         cannot="cannot see the scheduler",
@@ -51,7 +53,7 @@ class PerfOffCpu(Profiler):
     account = AccountParts(blocked="folded.txt", idle="idle.txt", preempted="preempted.txt")
 
     def attach(self, context: CaptureContext) -> AbstractContextManager[Window]:
-        return recording(context, offcpu_record_argv)
+        return recording(context, self.name, offcpu_record_argv)
 
     def read(self, capture: CaptureFolder, out: Path) -> Reading:
         from fuselab.analysis.perf.interpreter import interpreter_notes
@@ -59,7 +61,7 @@ class PerfOffCpu(Profiler):
         from fuselab.analysis.symbols.symbolizer import Symbols
         from fuselab.profilers.processing import quality_figures
 
-        data, symbols, pids = capture.raw(DATA), Symbols(), capture.run.family or None
+        data, symbols, pids = recorded(capture, self.name), Symbols(), capture.run.family or None
         off = read_offcpu(tool(PERF.name), data, symbols, capture.window_ns(), pids=pids)
         figures = {
             **quality_figures(off.quality, symbols.manglings),

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from fuselab.analysis.perf.command_line import oncpu_record_argv
 from fuselab.profilers.base import (
+    EVERYTHING,
     AccountParts,
     Addition,
     CaptureContext,
@@ -19,7 +19,8 @@ from fuselab.profilers.base import (
 )
 from fuselab.profilers.capture import CaptureFolder
 from fuselab.profilers.observing import disagreement_notes
-from fuselab.profilers.perf_session import DATA, PERF, recording
+from fuselab.profilers.perf_record import oncpu_record_argv
+from fuselab.profilers.perf_session import PERF, recorded, recording
 from fuselab.programs import tool
 
 
@@ -31,9 +32,10 @@ class PerfOnCpu(Profiler):
     unit = "ns on CPU"
     sees = "where threads run, in the program, its libraries and the kernel"
     blind_to = "every wait: a thread or task that does not run is never sampled"
+    looks_at = EVERYTHING
     from_outside = True
     programs = (PERF,)
-    perf_event = PerfEvent(
+    kernel_event = PerfEvent(
         "cpu-clock",
         can="perf can sample where CPU time goes",
         cannot="cannot sample",
@@ -43,7 +45,7 @@ class PerfOnCpu(Profiler):
     account = AccountParts(on_cpu="folded.txt")
 
     def attach(self, context: CaptureContext) -> AbstractContextManager[Window]:
-        return recording(context, oncpu_record_argv)
+        return recording(context, self.name, oncpu_record_argv)
 
     def read(self, capture: CaptureFolder, out: Path) -> Reading:
         from fuselab.analysis.perf.interpreter import interpreter_notes
@@ -51,7 +53,7 @@ class PerfOnCpu(Profiler):
         from fuselab.analysis.symbols.symbolizer import Symbols
         from fuselab.profilers.processing import quality_figures
 
-        data, symbols = capture.raw(DATA), Symbols()
+        data, symbols = recorded(capture, self.name), Symbols()
         on = read_oncpu(tool(PERF.name), data, symbols)
         figures = {
             **quality_figures(on.quality, symbols.manglings),

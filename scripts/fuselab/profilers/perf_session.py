@@ -12,22 +12,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from fuselab.analysis.perf.command_line import Watched
-from fuselab.errors import NotPermittedError, RigError
+from fuselab.errors import CannotLookError, RigError
 from fuselab.profilers.base import CaptureContext, Window
-from fuselab.programs import Program, tool
+from fuselab.profilers.capture import CaptureFolder
+from fuselab.profilers.perf_record import Watched
+from fuselab.programs import Program, apt_install, tool_path
 from fuselab.system import procfs
 from fuselab.system.process import exit_words
 
-DATA = "perf.data"
+_DATA = "perf.data"
+"""Of captures that were made before several recordings could share one."""
 PERF = Program("perf", ("--version",), "records where threads run and block", needed=False)
 RecordArgv = Callable[[str, Watched, Path], list[str]]
-"""(perf, whom, output) -> the argument list of one of the recordings in `fuselab.analysis.perf`."""
+"""(perf, whom, output) -> the argument list of one of the recordings in `perf_record`."""
 PERMIT_ALL = (
     "run as root, or: sudo sysctl kernel.perf_event_paranoid=-1; sudo chmod -R a+rX /sys/kernel/tracing"
 )
 """What lets a user without root see the scheduler."""
-_FORBIDDEN = re.compile(r"permission|not permitted|can't access|paranoid", re.IGNORECASE)
+_FORBIDDEN = re.compile(r"permission|not permitted|can't access|paranoid|unknown tracepoint", re.IGNORECASE)
 _ACK_TIMEOUT_S = 20.0
 _STOP_TIMEOUT_S = 120.0
 _LAST_WORDS_S = 5.0
@@ -56,7 +58,7 @@ class PerfWindow(Window):
     def command(self, word: str) -> None:
         """Send one command and wait for perf's `ack`.
 
-        If none comes, raises NotPermittedError where perf says that it may not look, else RigError with how it ended
+        If none comes, raises CannotLookError where perf says that it may not look, else RigError with how it ended
         and its words.
         """
         os.write(self._control, f"{word}\n".encode())
@@ -69,7 +71,7 @@ class PerfWindow(Window):
                 if _FORBIDDEN.search(said):
                     telling = max((line for line in said.splitlines() if _FORBIDDEN.search(line)), key=len)
                     why = telling.removeprefix("Error:").strip()
-                    raise NotPermittedError(f"perf may not look ({why}): {PERMIT_ALL}")
+                    raise CannotLookError(f"perf may not look: {why}", PERMIT_ALL)
                 code = self._child.returncode
                 how = "did not answer" if code is None else f"ended ({exit_words(code)}) instead of answering"
                 raise RigError(f"perf {how} `{word}`. It said:\n{said}")
@@ -90,22 +92,47 @@ def _end(child: subprocess.Popen[bytes], timeout_s: float) -> None:
     child.wait(timeout_s)
 
 
+def recorded(capture: CaptureFolder, profiler: str) -> Path:
+    """What perf has recorded for a profiler; the path where it should be if it is not there."""
+    old = capture.raw(_DATA)
+    return old if old.is_file() else capture.raw(f"{profiler}.data")
+
+
+def recorded_beside(capture: CaptureFolder, profiler: str) -> Path | None:
+    """What perf has recorded for another profiler in the same run; None if it did not or could not look."""
+    data = capture.raw(f"{profiler}.data")
+    return data if data.is_file() and not capture.cannot_look(profiler) else None
+
+
 @contextmanager
-def recording(context: CaptureContext, record_argv: RecordArgv) -> Iterator[PerfWindow]:
-    """Run the `perf record` that `record_argv` spells until the block ends; nothing is sampled outside `open`
+def recording(context: CaptureContext, profiler: str, record_argv: RecordArgv) -> Iterator[PerfWindow]:
+    """Run the `perf record` that `record_argv` spells until the block ends, as `controlled` does.
+
+    Its files bear the profiler's name, so that several may look at one run.
+    """
+    whom = Watched(context.pids, context.group)
+    with controlled(lambda perf, data: record_argv(perf, whom, data), context.folder, profiler) as window:
+        yield window
+
+
+@contextmanager
+def controlled(argv_of: Callable[[str, Path], list[str]], folder: Path, name: str) -> Iterator[PerfWindow]:
+    """Run the perf that `argv_of` (perf, what it writes) spells until the block ends; it sees nothing outside `open`
     and `close`.
 
-    Leaves perf's log beside its data. Raises NotPermittedError if the kernel forbids it, RigError if perf cannot
-    attach for another reason.
+    It writes `<name>.data` in `folder`, and its log beside that. Raises CannotLookError if the kernel forbids it or
+    there is no perf, RigError if perf cannot attach for another reason.
     """
-    folder = context.folder
-    fifos = (folder / "perf.control", folder / "perf.acknowledge")
+    perf = tool_path(PERF.name)
+    if perf is None:
+        raise CannotLookError("perf is not installed", apt_install(PERF.name))
+    fifos = (folder / f"{name}.control", folder / f"{name}.acknowledge")
     for fifo in fifos:
         os.mkfifo(fifo)
     # Both ends in one descriptor: neither perf nor we ever block on opening.
     control, acknowledge = (os.open(fifo, os.O_RDWR | os.O_NONBLOCK) for fifo in fifos)
-    log = folder / "perf.log"
-    argv = record_argv(tool(PERF.name), Watched(context.pids, context.group), folder / DATA)
+    log = folder / f"{name}.log"
+    argv = argv_of(perf, folder / f"{name}.data")
     argv += ["--delay", "-1", "--control", f"fifo:{fifos[0]},{fifos[1]}"]
     try:
         with log.open("wb") as output:

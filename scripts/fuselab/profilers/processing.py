@@ -74,6 +74,7 @@ def process_captures(profiler: Profiler, captures: Sequence[CaptureFolder], out:
         tool_versions=_versions(profiler),
         notes=(*caveats, *nothing, *said_once([reading.remarks for reading in readings])),
         figures={**_mean_figures(readings), **observed_figures(captures)},
+        findings=added.findings,
         pictures=added.pictures,
         tables=added.tables,
     )

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import errno
-import re
-import subprocess
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from fuselab.files import read_json, write_json
-from fuselab.profilers.base import Addition, CaptureContext, PerfEvent, Profiler, Reading, Sight, Window
+from fuselab.profilers.base import (
+    EVERYTHING,
+    Addition,
+    CaptureContext,
+    PerfEvent,
+    Profiler,
+    Reading,
+    SideBySide,
+    Sight,
+    Window,
+)
 from fuselab.profilers.capture import CaptureFolder
-from fuselab.profilers.perf_session import DATA, PERF, PERMIT_ALL, recording
+from fuselab.profilers.perf_record import syscalls_record_argv
+from fuselab.profilers.perf_session import PERF, PERMIT_ALL, recorded, recording
+from fuselab.system.syscall_names import syscall_names
 
 NAMES = "syscalls.json"
-_DEFINED = re.compile(r"^#define __NR_(\w+) (\d+)$", re.MULTILINE)
 
 
 class Syscalls(Profiler):
@@ -27,22 +36,22 @@ class Syscalls(Profiler):
     unit = "system calls"
     sees = "every system call of the target, with the stack that makes it, its time inside and its error"
     blind_to = "what happens between system calls, and the wait of a task that makes none"
+    looks_at = EVERYTHING
     from_outside = True
     programs = (PERF,)
-    perf_event = PerfEvent(
+    kernel_event = PerfEvent(
         "raw_syscalls:sys_enter",
         can="perf can record system calls",
         cannot="cannot see system calls",
         mend=PERMIT_ALL,
     )
     shows = Sight(blocked="in time inside")
+    side_by_side = SideBySide("call", "calls", "system calls")
 
     @contextmanager
     def attach(self, context: CaptureContext) -> Iterator[Window]:
-        from fuselab.analysis.perf.command_line import syscalls_record_argv
-
-        write_json(context.folder / NAMES, _names())
-        with recording(context, syscalls_record_argv) as window:
+        write_json(context.folder / NAMES, syscall_names())
+        with recording(context, self.name, syscalls_record_argv) as window:
             yield window
 
     def read(self, capture: CaptureFolder, out: Path) -> Reading:
@@ -50,7 +59,7 @@ class Syscalls(Profiler):
         from fuselab.analysis.symbols.symbolizer import Symbols
         from fuselab.profilers.processing import quality_figures
 
-        data, symbols = capture.raw(DATA), Symbols()
+        data, symbols = recorded(capture, self.name), Symbols()
         calls = read_syscalls(data, read_json(capture.raw(NAMES), dict[int, str]), symbols)
         figures = {
             **quality_figures(calls.quality, symbols.manglings),
@@ -92,12 +101,3 @@ class Syscalls(Profiler):
         return Addition(
             pictures=pictures, table=pa.table({key: [row[key] for row in rows] for key in rows[0]})
         )
-
-
-def _names() -> dict[int, str]:
-    """Names of the machine's system calls by number, as its C headers have them; empty where there is no compiler."""
-    with suppress(OSError, subprocess.SubprocessError):
-        argv = ["cc", "-dM", "-E", "-include", "sys/syscall.h", "-x", "c", "/dev/null"]
-        said = subprocess.run(argv, capture_output=True, text=True, timeout=20, check=True).stdout
-        return {int(number): name for name, number in _DEFINED.findall(said)}
-    return {}

@@ -28,7 +28,6 @@ class TraceChrome(Profiler):
     unit = "ns of span wall time"
     sees = "every span with its start and end, waits and queueing included"
     blind_to = "anything that the program does not wrap in a span"
-    looks_at = frozenset({"mount", "program"})
     written_by_target = True
     programs = (Program("fuselab-spans", (), "reads traces of spans", needed=False, mend="make setup"),)
     shows = Sight(on_cpu="in wall time", blocked="in wall time", awaiting="in wall time")

@@ -93,7 +93,10 @@ def read_block(folder: Path) -> BlockRecord:
 
 def earlier_blocks(folder: Path) -> list[BlockRecord]:
     """Records of the blocks that come before the one of `folder`, as far as they are there."""
-    before = sorted(
-        path.parent for path in folder.parent.glob(f"*/{BLOCK}") if path.parent.name < folder.name
-    )
-    return [read_block(path) for path in before]
+    return blocks_in(folder.parent, before=folder.name)
+
+
+def blocks_in(folder: Path, before: str = "") -> list[BlockRecord]:
+    """Records of the blocks in `folder`, as far as they are there: of all, or of those that come `before` one."""
+    found = sorted(path.parent for path in folder.glob(f"*/{BLOCK}"))
+    return [read_block(path) for path in found if not before or path.name < before]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from fuselab.errors import Fault
 from fuselab.files import read_json
 from fuselab.records.places import CAPTURE
 
@@ -17,6 +18,8 @@ class CaptureRecord:
     code: str = ""
     """Hash of the code that took it."""
     tries: int = 1
+    fault: Fault | None = None
+    """Of the last try, if it failed."""
 
 
 def read_capture(folder: Path) -> CaptureRecord:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, Self
 
 from fuselab.records.metrics import Better
 
@@ -13,10 +13,17 @@ SLOWER = "slower"
 NO_DIFFERENCE = "no difference shown"
 INCONCLUSIVE = "inconclusive"
 FAILED = "failed"
+MORE_WORK = "more work"
+LESS_WORK = "less work"
+"""Of what is counted: it needs no clock."""
+HOLDS, BROKEN, UNTOLD = "holds", "broken", "could not tell"
+"""What a guard comes to."""
 BELOW_THRESHOLD = ", below threshold"
-"""Added to *faster* and *slower*."""
+"""Added to a verdict of difference."""
+DIFFERENT = (FASTER, SLOWER, MORE_WORK, LESS_WORK)
 
-Family = Literal["primary", "exploratory", "control", ""]
+Family = Literal["primary", "point", "exploratory", "control", "work", ""]
+"""`point`: a primary metric at one point of a curve, which is judged as one."""
 
 
 @dataclass(frozen=True)
@@ -50,15 +57,37 @@ class Comparison:
     stall_rate_baseline: float | None = None
     voided: int | None = None
     """Blocks of this workload that were voided and run again."""
+    typical_baseline: float | None = None
+    """Median of the baseline's runs, in `unit`."""
+    typical: float | None = None
+    """Median of the variant's runs."""
     gated: bool = False
     """Something else than the figures decided the verdict: more blocks would not change it."""
     note: str = ""
+    guard: float | None = None
+    """By how much the metric may be worse at most, as a fraction, where the experiment guards it here."""
+    guard_bound: float | None = None
+    """The one-sided bound on the ratio at `level`: at least this much worse if broken, else at most; None of counts
+    that repeat."""
+    guard_outcome: str = ""
 
     @property
     def word(self) -> str:
         """The verdict without what is added to it."""
-        words = (FASTER, SLOWER, NO_DIFFERENCE, INCONCLUSIVE, FAILED)
+        words = (*DIFFERENT, NO_DIFFERENCE, INCONCLUSIVE, FAILED)
         return next((word for word in words if self.verdict.startswith(word)), self.verdict)
+
+    @property
+    def differs(self) -> bool:
+        return self.word in DIFFERENT
+
+    def noted(self, *notes: str) -> Self:
+        """The row with more to say about it."""
+        return replace(self, note="; ".join(filter(None, (self.note, *notes))))
+
+    def settled(self, verdict: str, reason: str = "") -> Self:
+        """The row with a verdict for `reason`, which no further figures can change."""
+        return replace(self, verdict=verdict, gated=True).noted(reason)
 
     @property
     def interval(self) -> tuple[float, float, float]:

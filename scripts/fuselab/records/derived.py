@@ -22,6 +22,11 @@ class AccountWords:
 
     headline: str = ""
     notes: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
+    """What to change in the program so that its trace tells more."""
+    in_flight: str = ""
+    """The headline of its requests, where they were looked at without a span."""
+    in_flight_notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

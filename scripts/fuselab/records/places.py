@@ -13,9 +13,13 @@ from typing import Protocol
 RUN = "run.json"
 ATTEMPT = "attempt.json"
 """What a run that failed leaves instead of RUN."""
+WORK_RUN = "work-run.json"
+"""What a run of fixed work leaves instead of RUN: whoever reads RUN looks for a load that lasted."""
 BLOCK = "block.json"
 CAPTURE = "capture.json"
 VERIFY = "verify.json"
+WORK = "work.json"
+"""Beside WORK_RUN: what was counted."""
 BUILD = "build.json"
 PROFILE = "profile.json"
 DIFF = "diff.json"
@@ -101,6 +105,13 @@ class Home:
     def cost_block(self, workload: str, spec: str, number: str) -> Path:
         return self.cost_blocks(workload, spec) / number
 
+    def work_blocks(self, workload: str, spec: str) -> Path:
+        """Folder of the blocks of fixed work, which is counted and not timed."""
+        return self.folder / "work" / workload / spec
+
+    def work_block(self, workload: str, spec: str, number: str) -> Path:
+        return self.work_blocks(workload, spec) / number
+
     def looks(self, workload: str, spec: str) -> Path:
         return self.folder / "looks" / workload / spec
 
@@ -180,6 +191,7 @@ def is_summed(path: Path) -> bool:
     summed = (
         here.block("*", "*", "*"),
         here.cost_block("*", "*", "*"),
+        here.work_block("*", "*", "*"),
         here.capture("*", "*", "*", "*", "*"),
         here.verified("*", "*"),
         Results().build("*/*"),

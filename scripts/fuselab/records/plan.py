@@ -6,7 +6,7 @@ a field existed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +32,7 @@ class VariantPlan:
     builds: Mapping[str, str] = field(default_factory=dict)
     """Profilers joined by `+` (`none` for timed runs) -> `<target>/<build>` below results/builds."""
     verify_spec: str = ""
+    """Of plans from before a variant could have several verifying runs: `PlanFile.verified` reads both."""
     service: str = ""
     """The service that its mounts need, as services/<service>.yaml defines it."""
     setting: str = ""
@@ -49,6 +50,45 @@ class VariantPlan:
 
 
 @dataclass(frozen=True)
+class Coordinate:
+    """Where a point lies on one axis of a sweep."""
+
+    over: str
+    """What is swept, as the experiment writes it: `fio.iodepth`."""
+    text: str
+    """The value as it is written: `4k`."""
+    value: float
+    """The same as a number, by which points are ordered."""
+
+    @property
+    def axis(self) -> str:
+        """`iodepth` of `fio.iodepth`."""
+        return self.over.rpartition(".")[2]
+
+
+@dataclass(frozen=True)
+class Point:
+    """What makes a load one point of a curve."""
+
+    curve: str
+    """The load that is written with a `sweep`."""
+    at: tuple[Coordinate, ...]
+    """By axis, the one that curves are drawn over first."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """Mount options that every variant has here beside its own."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    captured: bool = False
+    """Whether profilers look at it."""
+    limit: Mapping[str, float] = field(default_factory=dict)
+    """Metric -> the value that it is to keep to, in its own unit; alike at all points."""
+
+    @property
+    def remounts(self) -> bool:
+        """Whether variants are mounted otherwise here."""
+        return bool(self.options or self.env)
+
+
+@dataclass(frozen=True)
 class WorkloadPlan:
     name: str
     kind: str = "fio"
@@ -58,6 +98,16 @@ class WorkloadPlan:
     job: str | None = None
     """Text of the job file, for the kinds that have one."""
     settings: Mapping[str, object] = field(default_factory=dict)
+    work_spec: str = ""
+    """Of the blocks in which its work is counted, `work/<workload>/<work_spec>/`; empty if it is not."""
+    work: str = ""
+    """How what is counted differs from what is timed, `256 I/Os of 128k instead of 3 s`; or why it is not counted."""
+    point: Point | None = None
+
+    @property
+    def judged_as(self) -> str:
+        """The load whose verdict decides: the whole curve where this is one point of it."""
+        return self.point.curve if self.point else self.name
 
 
 @dataclass(frozen=True)
@@ -66,6 +116,19 @@ class Contrast:
 
     baseline: str
     variant: str
+
+
+@dataclass(frozen=True)
+class Verifying:
+    """One verifying run: of a variant as it is mounted under `workloads`."""
+
+    variant: str
+    spec: str
+    workloads: tuple[str, ...]
+
+    def only(self, loads: Collection[str]) -> tuple[str, ...]:
+        """The loads that it is of; none where these are all `loads` of the experiment."""
+        return self.workloads if {*loads} - {*self.workloads} else ()
 
 
 @dataclass(frozen=True)
@@ -103,6 +166,22 @@ class ProfilerPlan:
 
 
 @dataclass(frozen=True)
+class AcceptPlan:
+    """A change for the worse that the experiment accepts; `workload` is empty where under all."""
+
+    metric: str
+    variant: str
+    reason: str
+    until: str
+    workload: str = ""
+    over: bool = False
+    """Whether its day had passed, or its revision was reached, when this was measured."""
+
+    def is_of(self, metric: str, variant: str, workload: str) -> bool:
+        return (self.metric, self.variant) == (metric, variant) and self.workload in ("", workload)
+
+
+@dataclass(frozen=True)
 class PlanFile:
     experiment: str
     title: str
@@ -115,6 +194,7 @@ class PlanFile:
     primary: tuple[str, ...] = ()
     threshold: float = 0.05
     blocks: Blocks = 12
+    verifying: tuple[Verifying, ...] = ()
     captures: tuple[Capture, ...] = ()
     skipped: tuple[SkippedPlan, ...] = ()
     profilers: tuple[ProfilerPlan, ...] = ()
@@ -127,6 +207,7 @@ class PlanFile:
     mounts: int = 1
     builds: tuple[str, ...] = ()
     """`<target>/<build>` of everything that was built, below results/builds."""
+    accepted: tuple[AcceptPlan, ...] = ()
     commands: tuple[str, ...] = ()
     """What to type, at the root of a checkout, to make this report again."""
 
@@ -138,8 +219,38 @@ class PlanFile:
     def controls(self) -> frozenset[str]:
         return frozenset(v.name for v in self.variants if v.control)
 
+    @property
+    def verified(self) -> tuple[Verifying, ...]:
+        """The verifying runs; of an older plan one of each variant that was written to, under all loads."""
+        every = tuple(workload.name for workload in self.workloads)
+        older = (Verifying(v.name, v.verify_spec, every) for v in self.variants if v.verify_spec)
+        return self.verifying or tuple(older)
+
+    @property
+    def judged(self) -> tuple[str, ...]:
+        """Loads that a verdict is given on, a curve as one."""
+        return tuple(dict.fromkeys(workload.judged_as for workload in self.workloads))
+
+    @property
+    def curves(self) -> Mapping[str, tuple[WorkloadPlan, ...]]:
+        """The points of each, in order."""
+        found: dict[str, tuple[WorkloadPlan, ...]] = {}
+        for workload in self.workloads:
+            if workload.point:
+                found[workload.judged_as] = (*found.get(workload.judged_as, ()), workload)
+        return found
+
+    @property
+    def points(self) -> Mapping[str, tuple[str, ...]]:
+        """The names of the points of each curve."""
+        return {curve: tuple(point.name for point in points) for curve, points in self.curves.items()}
+
     def names(self) -> list[str]:
         return [variant.name for variant in self.variants]
+
+    def verified_under(self, run: Verifying) -> tuple[str, ...]:
+        """The loads that a verifying run is of; none where it is of all."""
+        return run.only([workload.name for workload in self.workloads])
 
 
 def read_plan(path: Path) -> PlanFile:

@@ -39,6 +39,8 @@ class Profile:
     tool_versions: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     fix: str = ""
+    findings: tuple[str, ...] = ()
+    """What was seen, in sentences."""
     figures: Mapping[str, float | int | str] = field(default_factory=dict)
     """Quality figures that stand beside the flamegraph: share of whole stacks, of named frames, sampling error."""
     pictures: Mapping[str, str] = field(default_factory=dict)

@@ -8,10 +8,10 @@ checkout's path or the run's number.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from fuselab.targets.model import ProfilerSupport, Service, Stopping
+from fuselab.targets.model import CounterSources, ProfilerSupport, Service, Stopping
 
 RIG_VERSION = 2
 """Part of every spec: raise it when a change of the rig makes old figures incomparable with new ones."""
@@ -21,9 +21,11 @@ NOT_FRESH = "the target is not told {state}: unless it keeps its data in memory,
 
 REQUEST = "request.json"
 
-Purpose = Literal["timed", "capture", "cost", "verify"]
+Purpose = Literal["timed", "capture", "cost", "verify", "work"]
 COMPARED = frozenset({"timed", "cost"})
 """Purposes whose figures are compared: their load warms up first, and a busy machine voids them."""
+COUNTED = frozenset({"work"})
+"""Purposes whose runs are counted: no clock is in their figures, and however busy the machine is, they count."""
 
 
 @dataclass(frozen=True)
@@ -131,3 +133,5 @@ class RunRequest:
     """Hash of the code that is to make the run (`fuselab.code`); empty: whichever there is."""
     gate_limit_s: float = 5.0
     """How long a run waits for a quiet machine before it starts anyway, and says so."""
+    counters: CounterSources = field(default_factory=CounterSources)
+    """What target and service count themselves, read around the load; of work runs alone."""

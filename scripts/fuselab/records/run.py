@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Literal
 
 from fuselab.errors import Fault
-from fuselab.records.places import ATTEMPT, RUN
-from fuselab.records.request import Purpose
+from fuselab.records.places import ATTEMPT, RUN, WORK_RUN
+from fuselab.records.request import COUNTED, Purpose
 from fuselab.system.mountinfo import MountRecord
 
-OUTCOMES = (RUN, ATTEMPT)
-"""One of the two is there: the second is what a failed run leaves."""
+OUTCOMES = (RUN, WORK_RUN, ATTEMPT)
+"""One of them is there: the second of a run of fixed work, the third of one that failed."""
+COMMAND = "command"
+"""In `pids`: who was looked at in place of the target, if anybody was. What `target` says is then this command's."""
 Status = Literal["ok", "failed", "void"]
 
 
@@ -69,7 +71,7 @@ class Environment:
 
 @dataclass(frozen=True)
 class TargetUse:
-    """What the target and its children used."""
+    """What the target and its children used, or a command that was looked at in its place."""
 
     cpu_s: float
     """User and system time of all its processes between start and end of the load."""
@@ -106,7 +108,7 @@ class RunRecord:
     env: Mapping[str, str]
     """The whole environment of the target."""
     pids: Mapping[str, int]
-    """Of the service, and of who serves each mount."""
+    """Of the service, of who serves each mount, and of a command that was looked at."""
     mount: MountRecord | None
     """Without a mount: the filesystem of the state folder."""
     phases: Phases | None
@@ -130,10 +132,19 @@ class RunRecord:
     """Pids of all processes of the target that were found before and after the load, in the run's own numbers."""
     observers_s: Mapping[str, float] = field(default_factory=dict)
     """CPU time that each profiler's own processes used while the load ran."""
+    cannot_look: Mapping[str, str] = field(default_factory=dict)
+    """Those of the profilers sharing the run that could not look at it -> why, with the mend in a line of its own."""
     marks: tuple[str, ...] = ()
     """Things a reader should know: gate given up, log capped, service killed late, ..."""
     fault: Fault | None = None
     """What kind of failure it is; None unless the status is `failed`."""
+
+
+def outcome_name(record: RunRecord) -> str:
+    """The one of OUTCOMES that a run with this record leaves."""
+    if record.status == "failed":
+        return ATTEMPT
+    return WORK_RUN if record.purpose in COUNTED else RUN
 
 
 def outcome_of(folder: Path) -> Path | None:

@@ -10,6 +10,7 @@ from typing import Literal
 from fuselab.files import read_json
 from fuselab.records.failures import Failure, rates
 from fuselab.records.places import VERIFY
+from fuselab.records.plan import Verifying
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class Verified:
     tries: int = 1
     """Verifying runs made, those of earlier calls included."""
     failures: tuple[Failure, ...] = ()
+    found: tuple[str, ...] = ()
+    """What there is to say of each way in which it passed: `POSIX suite: 383 passed, 15 skipped`."""
 
     @property
     def rate(self) -> str:
@@ -29,7 +32,13 @@ class Verified:
         return rates(self.failures, self.tries, "verifying runs")
 
 
-def read_verified(folders: Iterable[Path]) -> dict[str, Verified]:
-    """Verdicts of the verifying runs in `folders`, by variant."""
-    read = [read_json(folder / VERIFY, Verified) for folder in folders]
-    return {verified.variant: verified for verified in read}
+def read_verified(folder: Path) -> Verified:
+    """The verdict of the verifying runs in `folder`."""
+    return read_json(folder / VERIFY, Verified)
+
+
+def verified_runs(folders: Iterable[Path], verifying: Iterable[Verifying]) -> dict[Verifying, Verified]:
+    """The verdicts of those of `verifying` that have one of `folders` (`<variant>/<spec>`)."""
+    there = {(folder.parent.name, folder.name): folder for folder in folders}
+    named = {(run.variant, run.spec): run for run in verifying}
+    return {run: read_verified(there[name]) for name, run in named.items() if name in there}

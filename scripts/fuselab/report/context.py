@@ -83,16 +83,48 @@ class VerdictView:
     mark: str
     word: str
     sentence: str
+    clauses: tuple[tuple[str, Link], ...] = ()
+    """What goes on behind the sentence: each what stands before it (` and `), and what was found with where it is."""
+    tail: str = "."
     others: tuple[str, ...] = ()
+    differing: int = 0
+    """So many of the others, from the first on, say that something differs."""
     notes: tuple[str, ...] = ()
     log: str = ""
     control: bool = False
+
+    @property
+    def said(self) -> str:
+        """The whole sentence, and what stands behind it."""
+        clauses = "".join(before + link.label for before, link in self.clauses)
+        return f"{self.sentence}{clauses}{self.tail}"
+
+
+@dataclass(frozen=True)
+class GuardView:
+    """One guard in one contrast under one load."""
+
+    kind: str
+    """CSS class, of the verdict that is coloured alike."""
+    mark: str
+    word: str
+    sentence: str
 
 
 @dataclass(frozen=True)
 class FigureGroup:
     title: str
     figures: tuple[FigureView, ...]
+
+
+@dataclass(frozen=True)
+class CurveView:
+    """One swept load."""
+
+    title: str
+    sentences: tuple[str, ...]
+    figures: tuple[FigureView, ...]
+    table: Table
 
 
 @dataclass(frozen=True)
@@ -140,6 +172,10 @@ class ProfilerWorkload:
     key: str
     workload: str
     tabs: tuple[Tab, ...]
+    findings: tuple[str, ...] = ()
+    """What was seen of each variant, in sentences."""
+    tables: tuple[Table, ...] = ()
+    """All variants side by side."""
     figures: tuple[FigureView, ...] = ()
 
 
@@ -178,7 +214,17 @@ class BlindSpotView:
     headlines: tuple[str, ...]
     figures: tuple[FigureView, ...]
     tables: tuple[Table, ...]
+    hints: tuple[str, ...] = ()
+    """What to change in the program so that its trace tells more."""
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class WorkView:
+    """What was counted in runs of fixed work."""
+
+    notes: tuple[str, ...]
+    table: Table | None
 
 
 @dataclass(frozen=True)
@@ -210,17 +256,20 @@ class Page:
     alarms: tuple[str, ...]
     warnings: tuple[str, ...]
     verdicts: tuple[VerdictView, ...]
+    guards: tuple[GuardView, ...]
     many: bool
     """So many verdicts that each is one short line."""
     ratios: FigureView | None
     comparisons: Table | None
     reading: tuple[Fact, ...]
     """How to read it: words and what they mean."""
+    work: WorkView | None
+    curves: tuple[CurveView, ...]
     distributions: tuple[FigureGroup, ...]
     blindspots: tuple[BlindSpotView, ...]
     sight: Table | None
-    span_recorders: str
-    """What an experiment says below `profilers` to be accounted by operation."""
+    account_recorders: tuple[str, str]
+    """What an experiment says below `profilers` to be accounted: by operation, and by request."""
     profilers: tuple[ProfilerView, ...]
     queries: tuple[QueryView, ...]
     costs: FigureView | None

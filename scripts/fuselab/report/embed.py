@@ -95,9 +95,11 @@ class Carrier:
         return quote(os.path.relpath(path, self._folder))
 
     def picture(self, path: Path, title: str, caption: str = "", data: Path | None = None) -> Picture:
-        """The SVG at `path`, carried if it fits; `data` is the file it was drawn from."""
+        """The SVG at `path`, carried if it fits. Its PDF is linked if there is one, and `data`, its source."""
         content = path.read_bytes()
         stacks = [Link(self.href(data), "its stacks (text)")] if data is not None and data.is_file() else []
+        pdf = path.with_suffix(".pdf")
+        prints = [Link(self.href(pdf), "PDF")] if pdf.is_file() else []
         payload = base64.b64encode(gzip.compress(content, 9, mtime=0)).decode()
         match = _HEIGHT.search(content[:4000].decode(errors="replace"))
         height = float(match[1]) * (96 / 72 if match[2] == "pt" else 1) if match else 600
@@ -110,7 +112,7 @@ class Carrier:
             title=title,
             embed=key,
             height_px=round(height),
-            links=(Link(self.href(path), "open alone"), *stacks),
+            links=(Link(self.href(path), "open alone"), *prints, *stacks),
             interactive=is_flamegraph(path),
             size=words.quantity(len(content), "bytes"),
             caption=caption,

@@ -8,8 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from fuselab.experiment.fixed_work import WORK_BLOCKS
 from fuselab.records.metrics import Sample
-from fuselab.records.places import BLOCK, BUILD, DIFF, PROFILE, RUN, VERIFY, Home, Results, numbered
+from fuselab.records.places import BLOCK, BUILD, DIFF, PROFILE, RUN, VERIFY, WORK, Home, Results, numbered
 from fuselab.records.plan import PlanFile, read_plan
 from fuselab.records.table import read_rows
 
@@ -26,7 +27,7 @@ class ReportInputs:
     blocks: tuple[Path, ...] = ()
     """block.json of each block, in order."""
     verifies: tuple[Path, ...] = ()
-    """verify.json of each variant."""
+    """verify.json of each verifying run."""
     profiles: tuple[Path, ...] = ()
     """profile.json of each (variant, workload, profiler)."""
     diffs: tuple[Path, ...] = ()
@@ -37,6 +38,8 @@ class ReportInputs:
     """Where the time is, a table of each (variant, workload); its words lie beside it."""
     queries: tuple[Path, ...] = ()
     costs: Path | None = None
+    work_blocks: tuple[Path, ...] = ()
+    """block.json of each block of fixed work."""
 
     @cached_property
     def plan(self) -> PlanFile:
@@ -51,6 +54,11 @@ class ReportInputs:
         """run.json of every timed run that is part of a block."""
         runs = (block.parent / name / RUN for block in self.blocks for name in self.plan.names())
         return filter(Path.is_file, runs)
+
+    def works(self) -> Iterator[Path]:
+        """work.json of every run of fixed work."""
+        works = (block.parent / name / WORK for block in self.work_blocks for name in self.plan.names())
+        return filter(Path.is_file, works)
 
 
 def given(inputs: Any) -> ReportInputs:
@@ -85,7 +93,7 @@ def _named(plan_file: Path, experiment: Path, there: Callable[[Path], bool]) -> 
             for w in plan.workloads
             for number in range(1, _blocks(plan, w.name, home.metrics) + 1)
         ),
-        verifies=those(home.verified(v.name, v.verify_spec) / VERIFY for v in plan.variants),
+        verifies=those(home.verified(run.variant, run.spec) / VERIFY for run in plan.verified),
         profiles=those(home.processed(*cell, p) / PROFILE for p in profilers for cell in cells),
         diffs=those(
             home.diff(c.variant, c.baseline, w.name, p) / DIFF
@@ -97,6 +105,12 @@ def _named(plan_file: Path, experiment: Path, there: Callable[[Path], bool]) -> 
         blindspots=those(home.blindspots(*cell) for cell in cells),
         queries=those(home.queries(*cell) for cell in cells),
         costs=next(iter(those([home.costs])), None),
+        work_blocks=those(
+            home.work_block(w.name, w.work_spec, numbered(number)) / BLOCK
+            for w in plan.workloads
+            if w.work_spec
+            for number in range(1, WORK_BLOCKS + 1)
+        ),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -70,7 +70,7 @@ def _card(results: Path, name: str, out: Path) -> Card:
             href,
             _lead(found, _summary(home.summary)),
             verdicts.alarms(found),
-            views,
+            tuple(_from_outside(view, href) for view in views),
             history=history if home.history_page.is_file() else None,
         )
     except (OSError, ValueError, KeyError) as error:
@@ -82,6 +82,12 @@ def _card(results: Path, name: str, out: Path) -> Card:
             (),
             error=f"The report is there, but what it was made from cannot be read: {error}",
         )
+
+
+def _from_outside(view: VerdictView, page: str) -> VerdictView:
+    """As it stands on the front page: one sentence, and its links lead into `page`."""
+    clauses = tuple((before, replace(link, href=page + link.href)) for before, link in view.clauses)
+    return replace(view, clauses=clauses, others=())
 
 
 def _href(page: Path, out: Path) -> str:

@@ -14,11 +14,12 @@ from fuselab.records.comparison import Comparison, CostComparison
 from fuselab.records.derived import AccountWords, DifferenceNote, QueryAnswer
 from fuselab.records.metrics import Sample
 from fuselab.records.places import DIFF_FLAMEGRAPH, MOVERS
-from fuselab.records.plan import PlanFile
+from fuselab.records.plan import PlanFile, Verifying
 from fuselab.records.profile import Profile
 from fuselab.records.run import RunRecord
 from fuselab.records.table import read_rows
-from fuselab.records.verified import Verified, read_verified
+from fuselab.records.verified import Verified, verified_runs
+from fuselab.records.work import Work
 from fuselab.report.inputs import ReportInputs
 
 
@@ -82,8 +83,8 @@ class Results:
         return found
 
     @cached_property
-    def verifies(self) -> Mapping[str, Verified]:
-        return read_verified(path.parent for path in self.inputs.verifies)
+    def verifies(self) -> Mapping[Verifying, Verified]:
+        return verified_runs((path.parent for path in self.inputs.verifies), self.plan.verified)
 
     @cached_property
     def profiles(self) -> Mapping[tuple[str, str, str], Processed]:
@@ -116,6 +117,15 @@ class Results:
     @cached_property
     def runs(self) -> tuple[Run, ...]:
         return tuple(Run(read_json(path, RunRecord), path.parent) for path in self.inputs.runs())
+
+    @cached_property
+    def works(self) -> Mapping[str, tuple[Work, ...]]:
+        """By workload: what its runs of fixed work have counted."""
+        found: dict[str, tuple[Work, ...]] = {}
+        for path in self.inputs.works():
+            workload = path.parts[-5]
+            found[workload] = (*found.get(workload, ()), read_json(path, Work))
+        return found
 
     @cached_property
     def queries(self) -> Mapping[tuple[str, str], tuple[QueryAnswer, ...]]:

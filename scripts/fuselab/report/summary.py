@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from fuselab.files import write_atomically, write_json
-from fuselab.records.comparison import Comparison
-from fuselab.records.summary import Summary, SummaryRow, SummaryVariant
+from fuselab.records.comparison import FAILED, HOLDS, SLOWER, Comparison
+from fuselab.records.summary import Summary, SummaryGuard, SummaryRow, SummaryVariant
 from fuselab.records.table import columns
-from fuselab.report import counts, origin, words
+from fuselab.report import counts, origin, words, work
 from fuselab.report.inputs import ReportInputs
-from fuselab.report.page import verdicts
+from fuselab.report.page import guards, verdicts
 from fuselab.report.reading import Results
 from fuselab.report.templating import rendered
 
@@ -32,6 +32,9 @@ def summarise(results: Results) -> Summary:
         alarms=verdicts.alarms(results),
         comparisons=tuple(_row(results, row) for row in verdicts.primary_rows(results)),
         variants=_variants(results),
+        found=verdicts.found_beside(results),
+        work=tuple(_row(results, row) for row in work.counted(results) if row.differs),
+        guards=tuple(_guard(results, row) for row in guards.rows(results)),
         hardware=tuple(text for text in origin.hardware(results).values() if text),
     )
 
@@ -68,10 +71,26 @@ def _row(results: Results, row: Comparison) -> SummaryRow:
         **{name: getattr(row, name) for name in _ALIKE},
         control=verdicts.is_control(results.plan, row),
         sentence=verdicts.sentence(row, results.plan.threshold) + ".",
+        accepted=guards.accepted(results.plan, row) if row.word in (SLOWER, FAILED) else "",
     )
 
 
-_ALIKE = {*columns(SummaryRow)} - {"control", "sentence"}
+def _guard(results: Results, row: Comparison) -> SummaryGuard:
+    assert row.guard is not None  # or it is none of `guards.rows`
+    return SummaryGuard(
+        **{name: getattr(row, name) for name in ("workload", "baseline", "variant", "metric", "better")},
+        limit=row.guard,
+        outcome=row.guard_outcome,
+        ratio=row.ratio,
+        bound=row.guard_bound,
+        level=row.level,
+        verdict=row.verdict,
+        sentence=guards.sentence(results, row),
+        accepted=guards.accepted(results.plan, row) if row.guard_outcome != HOLDS else "",
+    )
+
+
+_ALIKE = {*columns(SummaryRow)} - {"control", "sentence", "accepted"}
 """What a row of summary.json has as comparisons.csv has it."""
 
 
@@ -79,7 +98,7 @@ def change(row: SummaryRow) -> tuple[str, str]:
     """The typical change and its interval in words; empty where there is none."""
     if row.ratio is None or row.ratio_low is None or row.ratio_high is None:
         return "", ""
-    return words.change_beside(row.ratio, row.ratio_high), words.change_interval(
+    return words.change_beside(row.ratio, row.ratio_low, row.ratio_high), words.change_interval(
         row.ratio_low, row.ratio_high
     )
 
@@ -90,4 +109,5 @@ def _cells(row: SummaryRow) -> list[str]:
         row.workload,
         row.metric,
     ]
-    return [words.markdown(text) for text in [*names, *change(row), row.verdict, str(row.blocks)]]
+    typical = "" if row.typical is None else work.span(row)
+    return [words.markdown(text) for text in [*names, typical, *change(row), row.verdict, str(row.blocks)]]

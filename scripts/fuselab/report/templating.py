@@ -32,6 +32,7 @@ def _templates() -> Environment:
         "period": words.period,
         "counted": counts.counted,
         "markdown": words.markdown,
+        "prose": words.prose,
     }
     environment.globals |= {
         "include_raw": lambda name: Markup(loader.get_source(environment, name)[0]),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
 
 from fuselab import workloads
 from fuselab.workloads.metric import Phrase
@@ -33,6 +34,11 @@ _RATES = {f"{name}/s": size for name, size in _BYTE_UNITS.items()}
 _SHARES = {"share": 100.0, "%": 1.0}
 _PLAIN_COUNTS = {"1", "", "count"}
 _DOUBLED = 2.0
+_HALVED = 0.5
+_SELDOM = 0.1
+_MOST_EVENTS, _MOST_OPERATIONS = 9, 10_000
+"""Of a rate that is told exactly: larger numbers say less than a rounded one."""
+_ZEROS = re.compile(r"(?:\.|(\.\d*[1-9]))0+(?!\d)")
 _WHOLE = re.compile(r"(?<![\d.,+\-])(\d+)\.0(?= ?%(?!\w))")
 _NEGATIVE = re.compile(r"(?<![\w.)\]])-(?=\d+(?:\.\d+)? ?%(?!\w))")
 _PERCENT = re.compile(r"(?<=\d) ?%(?!\w)")
@@ -66,6 +72,24 @@ def quantity(value: float | None, unit: str) -> str:
     if unit in ("iops", "IOPS", "1/s", "ops/s"):
         return f"{count(value)}{NBSP}{'IOPS' if unit.lower() == 'iops' else '1/s'}"
     return f"{number(value)}{NBSP}{unit}"
+
+
+def figure(value: float | None, unit: str) -> str:
+    """`quantity` in running text, without zeros at its end: `1.5`, `0.01`, `4 KiB`."""
+    return _ZEROS.sub(r"\1", quantity(value, unit))
+
+
+def seldom(rate: float) -> tuple[str, str] | None:
+    """(events, operations) of fewer than one event in ten operations: `1` in `128`, `about 1` in `91`; else None.
+
+    Exact where a count of few in as many as `rate` can be of gives it.
+    """
+    if not 0 < rate < _SELDOM:
+        return None
+    exact = Fraction(rate).limit_denominator(_MOST_OPERATIONS)
+    if exact.numerator <= _MOST_EVENTS and math.isclose(exact, rate, rel_tol=1e-9):
+        return count(exact.numerator), count(exact.denominator)
+    return "about 1", count(float(f"{1 / rate:.2g}"))
 
 
 def _scaled(value: float, scale: tuple[tuple[float, str], ...], per: str) -> str:
@@ -169,28 +193,34 @@ def capital(text: str) -> str:
 
 
 def change(ratio: float) -> str:
-    """A ratio as a signed change; from a doubling on, as a factor."""
-    return _factor(ratio) if ratio >= _DOUBLED else percent(ratio - 1, signed=True)
+    """A ratio as a signed change; from a doubling or a halving on, as a factor."""
+    return change_beside(ratio, ratio, ratio)
 
 
 def change_interval(low: float, high: float) -> str:
-    """`−35 to −28 %` or `2.7 to 3.1 ×`."""
-    return _times(low, high) if high >= _DOUBLED else _span(low - 1, high - 1, signed=True)
+    """`−35 to −28 %`, `2.7 to 3.1 ×` or `0.16 to 0.17 ×`."""
+    return _times(low, high) if by_factor(low, low, high) else _span(low - 1, high - 1, signed=True)
 
 
-def doubled(ratio: float, high: float) -> bool:
-    """Whether an estimate and its interval are told as factors: both are, where any of it is a doubling."""
-    return max(ratio, high) >= _DOUBLED
+def by_factor(ratio: float, low: float, high: float) -> bool:
+    """Whether an estimate and its interval are told as factors: where any of it is a doubling or a halving."""
+    return max(ratio, high) >= _DOUBLED or min(ratio, low) <= _HALVED
 
 
-def change_beside(ratio: float, high: float) -> str:
-    """A ratio in the form that `change_interval` gives the interval beside it, which ends at `high`."""
-    return _factor(ratio) if doubled(ratio, high) else change(ratio)
+def change_beside(ratio: float, low: float, high: float) -> str:
+    """A ratio in the form that `change_interval` gives the interval beside it."""
+    return _factor(ratio) if by_factor(ratio, low, high) else percent(ratio - 1, signed=True)
+
+
+def on_axis(ratio: float, ticks: Sequence[float]) -> str:
+    """One of the `ticks` of an axis of ratios: all of them are factors, or all percent."""
+    low, high = min(ticks, default=ratio), max(ticks, default=ratio)
+    return "no change" if ratio == 1 else change_beside(ratio, low, high)
 
 
 def estimate(ratio: float, low: float, high: float) -> str:
     """`−31 % (−35 to −28 %)` or `1.9 × (1.7 to 2.2 ×)`."""
-    return f"{change_beside(ratio, high)} ({change_interval(low, high)})"
+    return f"{change_beside(ratio, low, high)} ({change_interval(low, high)})"
 
 
 def _factor(ratio: float) -> str:
@@ -205,10 +235,9 @@ def phrase(metric: str) -> Phrase:
 def magnitude(ratio: float, low: float, high: float) -> tuple[str, str]:
     """(size, interval) of a change in the direction of `ratio`, without sign: `31 %`, `28 to 35 %`.
 
-    Where any of it is a doubling both are factors: `3.4 ×`, `3.1 to 3.8 ×`. A metric where higher is better that
-    falls to less than half stays a percentage (98 % slower), because it has nowhere to go but 100 %.
+    Where any of it is a doubling or a halving both are factors: `3.4 ×`, `3.1 to 3.8 ×`.
     """
-    if doubled(ratio, high):
+    if by_factor(ratio, low, high):
         return _factor(ratio), _times(low, high)
     if ratio < 1:
         return percent(1 - ratio), _span(1 - high, 1 - low)
@@ -218,6 +247,11 @@ def magnitude(ratio: float, low: float, high: float) -> tuple[str, str]:
 def pieces(text: str) -> list[tuple[str, bool]]:
     """`text` in turn as prose and as what stands between backticks; whether a piece is the latter."""
     return [(piece, bool(i % 2)) for i, piece in enumerate(_CODE.split(text))]
+
+
+def prose(text: str) -> str:
+    """`text` as text in Markdown, with what stands between backticks as code, as it is."""
+    return "".join(f"`{piece}`" if code else markdown(piece) for piece, code in pieces(text))
 
 
 def markdown(text: str) -> str:

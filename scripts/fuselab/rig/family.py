@@ -74,6 +74,16 @@ class Family:
         return {pid for pid, process in table.items() if pid not in ours and process.session not in sessions}
 
 
+class Served(Family):
+    """The processes of a service, or of a load: the members of a group of their own.
+
+    Without a group: whoever descends from those that are known.
+    """
+
+    def _others_of_ours(self, table: dict[int, procfs.ProcessTimes]) -> set[int]:
+        return set().union(*(procfs.descendants(table, root) for root in self._roots)) & table.keys()
+
+
 def _usable(group: Group) -> bool:
     try:
         with group.joined():

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from fuselab.errors import TargetError, WrongDataError
+from fuselab.errors import CannotLookError, TargetError, WrongDataError
 from fuselab.records.run import TargetUse
 from fuselab.rig import environment
-from fuselab.rig.session import Place, Session
+from fuselab.rig.session import Place, Session, profilers_of
 from fuselab.rig.watchdog import blamed, watched
 from fuselab.system import kernel
 from fuselab.system.process import step
@@ -22,7 +22,7 @@ from fuselab.workloads.base import LoadContext, LoadResult
 if TYPE_CHECKING:
     from fuselab.profilers.base import Profiler, Window
 
-Work = Callable[[LoadContext], LoadResult]
+Doing = Callable[[LoadContext], LoadResult]
 
 
 def prepare(place: Place, at: Session) -> None:
@@ -47,7 +47,7 @@ def make_cold(place: Place, prepared: bool) -> None:
             place.recorder.mark(f"the kernel's caches could not be dropped ({refused})")
 
 
-def do_load(at: Session, work: Work) -> None:
+def do_load(at: Session, work: Doing) -> None:
     """Do `work` in the profilers' windows, between two samples of the machine.
 
     Raises TargetError if the load fails, or the target or the service dies under it.
@@ -61,10 +61,10 @@ def do_load(at: Session, work: Work) -> None:
     recorder.say(f"load done after {recorder.seconds['load']:.3f} s")
 
 
-def _measured(at: Session, work: Work) -> LoadResult:
-    place, recorder, family = at.place, at.place.recorder, at.place.family
+def _measured(at: Session, work: Doing) -> LoadResult:
+    place, recorder, family = at.place, at.place.recorder, at.place.looked_at
     with ExitStack() as stack:
-        windows = {name: stack.enter_context(window) for name, window in _attaching(at)}
+        windows = _attached(at, stack)
         before = environment.sample(place.proc)
         _keep_modules(at, windows)
         for window in windows.values():
@@ -72,8 +72,7 @@ def _measured(at: Session, work: Work) -> LoadResult:
         family.look()
         used_s, observed_s = family.cpu_s(), _cpu_s(windows)
         started, recorder.load_started_unix_s = time.monotonic(), time.time()
-        # Without a target the load itself is looked at.
-        with nullcontext() if at.targets else family.starting(), watched(at) as watchdog:
+        with watched(at) as watchdog:
             result = work(at.context)
         if watchdog.killed and result.reason is not None:
             result = LoadResult(result.exit_code, "")
@@ -86,7 +85,8 @@ def _measured(at: Session, work: Work) -> LoadResult:
         recorder.observers_s = {name: now_s - observed_s[name] for name, now_s in _cpu_s(windows).items()}
         family.look()
         recorder.family = tuple(sorted(family.seen))
-        if at.targets:  # sizes of logs are known only once the logs are closed
+        # The CPU time of a load's own program is known of a group alone, and is no figure of a timed run.
+        if at.lives_on or (windows and family.group):  # sizes of logs are known only once the logs are closed
             recorder.target = TargetUse(used_s, family.rss_peak_bytes(), log_bytes=0, log_kept_bytes=0)
         for window in reversed(windows.values()):
             window.close()
@@ -97,25 +97,44 @@ def _measured(at: Session, work: Work) -> LoadResult:
     return result
 
 
-def profilers_of(place: Place) -> Iterator[tuple[Profiler, ProfilerSupport]]:
-    """The profilers that look at the run, and what its target offers each."""
-    if place.request.mount.profilers:
-        from fuselab.profilers import REGISTRY
+def _attached(at: Session, stack: ExitStack) -> dict[str, Window]:
+    """The windows of the run's profilers. Of those that share it, each that cannot look leaves it to the others.
 
-        yield from ((REGISTRY[support.name], support) for support in place.request.mount.profilers)
+    Raises CannotLookError where nobody can look: there is no use in the run then.
+    """
+    windows: dict[str, Window] = {}
+    blind: dict[str, CannotLookError] = {}
+    for profiler, support in profilers_of(at.place):
+        try:
+            windows[support.name] = _attach(at, profiler, support, stack)
+        except CannotLookError as error:
+            blind[support.name] = error
+    if blind and not windows:
+        raise next(iter(blind.values()))
+    for name, why in blind.items():
+        at.place.recorder.cannot_look[name] = str(why)
+        at.place.recorder.say(f"{name} cannot look: {why}")
+    return windows
 
 
-def _attaching(at: Session) -> Iterator[tuple[str, AbstractContextManager[Window]]]:
-    """What attaches each profiler of the run. Without a target it looks at us, and so at the load we start."""
-    place = at.place
-    pids = tuple(sorted(place.family.pids())) if at.targets else (os.getpid(),)
-    group = place.family.group.name if place.family.group is not None else None
-    devices = tuple(target.mount.device for target in at.targets)
-    for profiler, support in profilers_of(place):
-        from fuselab.profilers.base import CaptureContext
+def _attach(at: Session, profiler: Profiler, support: ProfilerSupport, stack: ExitStack) -> Window:
+    """Where the load is looked at, it looks at us until that is started, and so at what we start."""
+    from fuselab.profilers.base import CaptureContext
 
-        context = CaptureContext(place.out, pids, group, place.binary, support, devices)
-        yield support.name, profiler.attach(context)
+    if obstacle := profiler.kernel_event and profiler.kernel_event.obstacle():
+        raise CannotLookError(f"{support.name} is unavailable: {obstacle.reason}", obstacle.mend)
+    place, group = at.place, at.place.looked_at.group
+    context = CaptureContext(
+        folder=place.out,
+        pids=tuple(sorted(place.family.pids())) if at.lives_on else (os.getpid(),),
+        group=group.name if group is not None else None,
+        binary=place.binary,
+        support=support,
+        devices=tuple(target.mount.device for target in at.targets),
+        proc=place.proc,
+        outlives_load=at.lives_on,
+    )
+    return stack.enter_context(profiler.attach(context))
 
 
 def _keep_modules(at: Session, windows: Mapping[str, Window]) -> None:
@@ -123,7 +142,7 @@ def _keep_modules(at: Session, windows: Mapping[str, Window]) -> None:
     if windows:
         from fuselab.analysis.symbols.kept import keep_modules
 
-        keep_modules(at.place.out, sorted(at.place.family.pids()))
+        keep_modules(at.place.out, sorted(at.place.looked_at.pids()))
 
 
 def _cpu_s(windows: Mapping[str, Window]) -> dict[str, float]:

@@ -54,6 +54,7 @@ class Recorder:
     target: TargetUse | None = None
     family: tuple[int, ...] = ()
     observers_s: dict[str, float] = field(default_factory=dict)
+    cannot_look: dict[str, str] = field(default_factory=dict)
     log_bytes: int = 0
     """What the targets wrote to their logs, and how much of it was kept."""
     log_kept_bytes: int = 0
@@ -127,6 +128,7 @@ class Recorder:
             hostname=platform.node(),
             family=self.family,
             observers_s=self.observers_s,
+            cannot_look=self.cannot_look,
             marks=self.hidden.words(self.marks),
             fault=fault,
         )

@@ -17,7 +17,7 @@ from types import FrameType
 
 from fuselab.errors import RigError
 from fuselab.files import closing, read_json, write_json
-from fuselab.programs import package, program
+from fuselab.programs import package, program, tool_path
 from fuselab.records.request import REQUEST, RunRequest
 from fuselab.records.run import RunRecord, outcome_of
 from fuselab.rig import state
@@ -25,11 +25,12 @@ from fuselab.rig.hidden import hidden_of
 from fuselab.rig.recorder import binary_path
 from fuselab.rig.service import require_program
 from fuselab.rig.worker import FORBIDDEN, INTERRUPTED, PREPARE_TIMEOUT_S
-from fuselab.system import procfs
+from fuselab.system import procfs, tracing
 from fuselab.system.cgroup import Group, new_group
 from fuselab.system.namespaces import contained
 from fuselab.system.process import exit_words, handled, plain_env
 from fuselab.workloads import REGISTRY
+from fuselab.workloads.verifying import VERIFIERS
 
 _MARGIN_S = 300.0
 """Beyond the sum of a run's own limits, before the whole of it is killed: hashing, profilers' files, slow disks."""
@@ -68,6 +69,7 @@ def execute(request: RunRequest) -> RunRecord:
     if child.returncode != 0:
         with suppress(OSError):  # refused, or gone: nothing of ours is there
             state.sweep(Path(request.state_root))
+        tracing.sweep()
     if caught:
         if caught[0] == signal.SIGINT:
             raise KeyboardInterrupt
@@ -92,6 +94,10 @@ def check(request: RunRequest) -> None:
             raise RigError(
                 f"the program `{name}` is not installed: apt-get install {package(name)} (or `make setup`)"
             ) from None
+    for way in request.load.settings.get("ways", ()) if request.purpose == "verify" else ():
+        needed = VERIFIERS[way].program
+        if needed is not None and tool_path(needed.name) is None:
+            raise RigError(f"`verify: [{way}]` needs {needed.name}, which is not installed: {needed.mend}")
     binary = binary_path(request)
     if binary is not None and not os.access(binary, os.X_OK):
         why = f"may not be executed: chmod +x {binary}" if binary.exists() else f"is not there: {binary}"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fuselab.errors import TargetError
 from fuselab.records.request import COMPARED, RunRequest
+from fuselab.records.run import COMMAND
 from fuselab.rig.family import Family
 from fuselab.rig.mount import MountedTarget, mounted
 from fuselab.rig.recorder import Recorder, binary_path
@@ -18,9 +20,12 @@ from fuselab.rig.state import State
 from fuselab.system.log import Log
 from fuselab.system.mountinfo import mount_of
 from fuselab.system.process import Process, ended_words, running
-from fuselab.targets.model import fill
-from fuselab.workloads import REGISTRY
+from fuselab.targets.model import ProfilerSupport, fill
+from fuselab.workloads import REGISTRY, looked_at
 from fuselab.workloads.base import LoadContext
+
+if TYPE_CHECKING:
+    from fuselab.profilers.base import Profiler
 
 
 @dataclass(frozen=True)
@@ -39,10 +44,19 @@ class Place:
     service: Process | None
     family: Family
     """The processes of the target."""
+    served: Family | None = None
+    """Those of the service, if there is one."""
+    command: Family | None = None
+    """Those of the load, where profilers look at them and not at the target."""
 
     @property
     def request(self) -> RunRequest:
         return self.recorder.request
+
+    @property
+    def looked_at(self) -> Family:
+        """The processes that profilers look at."""
+        return self.command or self.family
 
     @property
     def binary(self) -> Path:
@@ -57,6 +71,11 @@ class Place:
         passed = self.request.mount.passed(os.environ)
         return {**self.env, **passed, **{name: fill(text, values) for name, text in env}}
 
+    def profilers_env(self) -> dict[str, str]:
+        """What the run's profilers add to the environment of whom they look at."""
+        supports = self.request.mount.profilers
+        return {name: fill(text, self._values_of(1)) for support in supports for name, text in support.env}
+
     def filled(self, argv: Sequence[str], number: int = 1) -> list[str]:
         """`{binary}` was filled with a path relative to the repository: here it becomes absolute."""
         values = self._values_of(number)
@@ -65,6 +84,32 @@ class Place:
 
     def _values_of(self, number: int) -> dict[str, str]:
         return {**self.values, "mountpoint": str(self.state.mountpoint(number)), "number": str(number)}
+
+
+def profilers_of(place: Place) -> Iterator[tuple[Profiler, ProfilerSupport]]:
+    """The profilers that look at the run, and what its target offers each."""
+    if place.request.mount.profilers:
+        from fuselab.profilers import REGISTRY
+
+        yield from ((REGISTRY[support.name], support) for support in place.request.mount.profilers)
+
+
+@dataclass(frozen=True)
+class LookedAtLoad:
+    """A load that takes the target's place before the profilers: what it starts is whom they look at."""
+
+    place: Place
+
+    def starting(self) -> AbstractContextManager[None]:
+        return self.place.looked_at.starting()
+
+    def add(self, *pids: int) -> None:
+        self.place.looked_at.add(*pids)
+        if self.place.command is None:
+            self.place.family.seen.update(pids)
+            self.place.recorder.pids.setdefault("target", pids[0])
+        else:  # its children come and go between any two looks: a list of some would leave the others out
+            self.place.recorder.pids[COMMAND] = pids[0]
 
 
 @dataclass(frozen=True)
@@ -85,6 +130,11 @@ class Session:
     def processes(self) -> tuple[Process, ...]:
         """Of the targets."""
         return tuple(target.process for target in self.targets)
+
+    @property
+    def lives_on(self) -> bool:
+        """Whether whom profilers look at is there before the load and behind it: a target is, no load."""
+        return bool(self.targets) and self.place.command is None
 
 
 @contextmanager
@@ -144,7 +194,7 @@ def _mount(
 
 
 def _context(place: Place, targets: Sequence[MountedTarget]) -> LoadContext:
-    recorder = place.recorder
+    recorder, load = place.recorder, place.recorder.request.load
     directories = tuple(target.mountpoint for target in targets)
     if not directories:  # the disk itself is the same by every way in
         directories = (place.state.plain,) * recorder.request.mount.mounts
@@ -152,6 +202,7 @@ def _context(place: Place, targets: Sequence[MountedTarget]) -> LoadContext:
         # No program to give the variables to but the load itself: a bench takes its profilers' settings from them.
         recorder.mount = recorder.mount or mount_of(place.state.path).record
         recorder.env = place.filled_env(mountpoint=directories[0])
+    env = {} if targets else {k: v for k, v in recorder.env.items() if k not in place.env}
     return LoadContext(
         directory=directories[0],
         directories=directories,
@@ -159,8 +210,10 @@ def _context(place: Place, targets: Sequence[MountedTarget]) -> LoadContext:
         scratch=place.state.scratch,
         repository=Path(recorder.request.repository),
         binary=place.binary,
-        env={} if targets else {k: v for k, v in recorder.env.items() if k not in place.env},
+        env=env if place.command is None else {**env, **place.profilers_env()},
         ramp=recorder.request.purpose in COMPARED,
+        looked_at=None if looked_at(load) == "mount" else LookedAtLoad(place),
+        argv=tuple(word for profiler, _ in profilers_of(place) for word in profiler.bench_argv),
     )
 
 

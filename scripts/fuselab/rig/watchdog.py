@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
-from fuselab.errors import HungError, NotPermittedError, RigError, TargetError
+from fuselab.errors import CannotLookError, HungError, RigError, TargetError
 from fuselab.files import write_json
 from fuselab.rig import hang
 from fuselab.rig.disturbance import STEP_S, Disturbance
@@ -38,7 +38,7 @@ def blamed(serving: Sequence[Process], doing: str, targets: Sequence[Process] = 
         raise
     except TargetError as error:
         if not _gone(serving):
-            if isinstance(error, NotPermittedError):
+            if isinstance(error, CannotLookError):
                 raise
             raise type(error)(f"{error}{_last_words(targets)}") from error
         said = f"\n{error}" if str(error) else ""

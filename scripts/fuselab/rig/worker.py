@@ -17,22 +17,24 @@ import msgspec
 from fuselab.code import measuring_code
 from fuselab.errors import FuselabError, Interrupted, RigError, TargetError
 from fuselab.files import unusable, write_json
-from fuselab.records.places import ATTEMPT, RUN
-from fuselab.records.request import COMPARED, NOT_FRESH, RunRequest
-from fuselab.records.run import RunRecord
+from fuselab.records.request import COMPARED, COUNTED, NOT_FRESH, RunRequest
+from fuselab.records.run import RunRecord, outcome_name
 from fuselab.rig import disturbance, environment
-from fuselab.rig.family import Family
-from fuselab.rig.load import do_load, make_cold, prepare, profilers_of
+from fuselab.rig.counting import count_load
+from fuselab.rig.family import Family, Served
+from fuselab.rig.load import do_load, make_cold, prepare
 from fuselab.rig.recorder import Recorder
 from fuselab.rig.service import serving
-from fuselab.rig.session import Place, session
+from fuselab.rig.session import Place, profilers_of, session
 from fuselab.rig.state import free_bytes, state_folder
-from fuselab.system import kernel
-from fuselab.system.cgroup import Group
+from fuselab.system import kernel, tracefs, tracing
+from fuselab.system.cgroup import Group, new_group
 from fuselab.system.process import plain_env, step
 from fuselab.targets.model import fill, is_shell
-from fuselab.workloads import REGISTRY, reading
+from fuselab.workloads import REGISTRY, looked_at, reading
 from fuselab.workloads.base import LoadContext, LoadResult
+from fuselab.workloads.verifying import VERIFIERS
+from fuselab.workloads.verifying.base import DATA, Verifier
 
 DONE, FORBIDDEN, INTERRUPTED, BROKEN = 0, 3, 4, 5
 """Exit codes: a record was written; a RigError; asked to end; a fault of fuselab's own."""
@@ -81,6 +83,8 @@ def make(request: RunRequest, proc: int, family: Family) -> RunRecord:
     if request.mount.network == "private":
         kernel.loopback_up()
     kernel.mount_fusectl()
+    tracefs.mount()
+    tracing.sweep()  # what a killed run left on makes every system call of the machine slower
     recorder = Recorder(request)
     if request.mount.network == "host":
         recorder.mark(
@@ -91,7 +95,7 @@ def make(request: RunRequest, proc: int, family: Family) -> RunRecord:
             recorder.mark(f"pass_env: {name} is not set where fuselab was called: the target did not get it")
     if request.mount.argv and not request.mount.fresh:
         recorder.mark(NOT_FRESH)
-    if request.mount.mounts > 1 and request.mount.profilers:
+    if request.mount.mounts > 1 and request.mount.profilers and looked_at(request.load) == "mount":
         recorder.mark(
             f"profilers look at the first of {request.mount.mounts} mounts, but for perf, which looks at all"
         )
@@ -104,7 +108,7 @@ def make(request: RunRequest, proc: int, family: Family) -> RunRecord:
     except TargetError as error:
         record = recorder.record("failed", str(error), error.fault)
     recorder.say(record.status + (f": {record.reason}" if record.reason else ""))
-    write_json(Path(request.out, ATTEMPT if record.status == "failed" else RUN), record)
+    write_json(Path(request.out, outcome_name(record)), record)
     return record
 
 
@@ -133,16 +137,21 @@ def _run(
         env = plain_env(state.scratch)
         with recorder.phase("setup"):
             service = request.mount.service
-            serves = None
+            serves = served = command = None
+            if looked_at(request.load) == "command":
+                command = Served(stack.enter_context(new_group()) if family.group is not None else None)
             if service is not None:
-                serves = stack.enter_context(serving(service, state.service, out, env))
+                served = Served(stack.enter_context(new_group()) if request.purpose in COUNTED else None)
+                with served.starting():
+                    serves = stack.enter_context(serving(service, state.service, out, env))
+                served.add(serves.pid)
                 recorder.pids["service"] = serves.pid
             values = {
                 "state": str(state.data),
                 "capture": str(out),
                 "port": "" if service is None else str(service.port),
             }
-        place = Place(recorder, state, out, env, values, proc, serves, family)
+        place = Place(recorder, state, out, env, values, proc, serves, family, served, command)
         try:
             with recorder.phase("setup"):
                 _set_up(place)
@@ -197,27 +206,33 @@ def _measure(place: Place) -> None:
                     place.recorder.mark(
                         "not cold: the backend does not survive a remount, so the target kept its caches"
                     )
-        do_load(at, partial(kind.run, request.load))
+        (count_load if request.purpose in COUNTED else do_load)(at, partial(kind.run, request.load))
     if words := reading.complaint(request.load.kind, place.out):
         place.recorder.mark(words)
 
 
 def _verify(place: Place) -> None:
-    """Write with checksums, stop, mount again where the data survives that, and read back."""
-    kind = REGISTRY[place.request.load.kind]
+    """In every way that is asked for, each in a mount of its own."""
+    settings = place.request.load.settings
+    for name in settings.get("ways", (DATA,)):
+        _verify_by(place, VERIFIERS[name], tuple(settings.get("known_failures", ())))
 
-    def write(context: LoadContext) -> LoadResult:
-        return kind.verify(context, False) or LoadResult(0)
 
-    def read(context: LoadContext) -> LoadResult:
-        result = kind.verify(context, True) or LoadResult(0)
+def _verify_by(place: Place, verifier: Verifier, known: tuple[str, ...]) -> None:
+    """Do it, stop, mount again where the data survives that, and read back what is there to be read back."""
+
+    def run(context: LoadContext) -> LoadResult:
+        return verifier.run(context, known)
+
+    def read_back(context: LoadContext) -> LoadResult:
+        result = verifier.read_back(context) or LoadResult(0)
         return replace(result, reason=result.reason and result.reason + _run_again(place))
 
-    with session(place, "write") as at:
-        do_load(at, write)
-    if place.request.mount.persists:
+    with session(place, verifier.session) as at:
+        do_load(at, run)
+    if verifier.reads_back and place.request.mount.persists:
         with session(place, "read") as at:
-            do_load(at, read)
+            do_load(at, read_back)
 
 
 def _run_again(place: Place) -> str:

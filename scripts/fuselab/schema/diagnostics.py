@@ -38,21 +38,22 @@ class Diagnostics:
         `suggestion` takes its place in the corrected lines, unless these are given. Where a fault is known
         already, or around it, none is added: it would be a consequence.
         """
-        if self.broken(at):
+        written = self.source.as_written(at, of_key=of_key)
+        if self.broken(at) or self.broken(written):
             return
         span = self.source.span(at, of_key=of_key)
         if corrected is None and suggestion is not None:
             corrected = self._replaced(at, span, suggestion)
         value = self.source.texts.get(at, "") if not of_key else str(at[-1] if at else "")
-        problem = self.source.problem(span, message, *at, value=value)
-        self._note(
-            at, replace(problem, allowed=tuple(allowed), suggestion=suggestion, corrected_yaml=corrected)
-        )
+        problem = self.source.problem(span, message, *written, value=value)
+        problem = replace(problem, allowed=tuple(allowed), suggestion=suggestion, corrected_yaml=corrected)
+        self._note((at, written), problem)
 
-    def _note(self, at: Key, problem: Problem) -> None:
+    def _note(self, places: Iterable[Key], problem: Problem) -> None:
         self._problems.append(problem)
-        self._at.add(at)
-        self._around.update(at[:length] for length in range(len(at) + 1))
+        for at in places:
+            self._at.add(at)
+            self._around.update(at[:length] for length in range(len(at) + 1))
 
     def unknown(
         self,
@@ -76,7 +77,7 @@ class Diagnostics:
     def adopt(self, problems: Iterable[Problem]) -> None:
         """Faults of another file that this one needs."""
         for problem in problems:
-            self._note(("",), problem)
+            self._note([("",)], problem)
 
     def broken(self, at: Key) -> bool:
         """Whether a fault is known at `at` or around it."""

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from textwrap import TextWrapper
+from typing import Literal
+from unicodedata import combining, east_asian_width
 
 from fuselab import foreign
+
+Part = Literal["place", "message", "mark", "right"]
+Paint = Callable[[str, Part], str]
+"""A text, and which part of a fault it is -> the same text in a colour."""
 
 
 @dataclass(frozen=True, order=True)
@@ -27,15 +33,27 @@ class Problem:
     """The nearest right spelling."""
     corrected_yaml: str | None = None
     """The lines as they should be."""
+    written: str = ""
+    """The line as it stands in the file; empty where there is none to show."""
+    width: int = 1
+    """How many characters of it are meant, from `column` on."""
 
     def __str__(self) -> str:
-        lines = [f"{self.file}:{self.line}:{self.column}: {self._of_key()}{self.message}"]
+        return self.said()
+
+    def said(self, paint: Paint = lambda text, what: text) -> str:
+        """As a text of several lines, each part of it through `paint`."""
+        place, *message = _lines([f"{self.file}:{self.line}:{self.column}: ", self._of_key() + self.message])
+        parts = [paint(place, "place") + paint("\n".join(message), "message")]
+        if self.written.strip():
+            line, mark = _pointed(self.written, self.column, self.width)
+            parts += [f"    {line}", paint(f"    {mark}", "mark")]
         if self.corrected_yaml is not None:
-            lines.append("    write:")
-            lines += [f"        {line}" for line in self.corrected_yaml.splitlines()]
+            fixed = "\n".join(f"        {line}" for line in _lines(self.corrected_yaml.splitlines()))
+            parts += ["    write:", paint(fixed, "right")]
         if self.allowed:
-            lines += _wrapped("    allowed: ", self.allowed)
-        return "\n".join(map(_cut, foreign.plain("\n".join(lines)).split("\n")))
+            parts += _lines(_wrapped("    allowed: ", self.allowed))
+        return "\n".join(parts)
 
     def _of_key(self) -> str:
         """The key in front of what is wrong with its value; a key that is itself wrong stands in the message."""
@@ -54,6 +72,31 @@ class ExperimentErrors(Exception):
 
 
 _LONGEST_LINE = 1000
+_SHOWN = 100
+"""Columns of a line that are shown around the place that is meant."""
+
+
+def _lines(texts: Iterable[str]) -> list[str]:
+    """Of what may come from a file: nothing in it is an order to the terminal."""
+    return [_cut(line) for text in texts for line in foreign.plain(text).split("\n")]
+
+
+def _pointed(written: str, column: int, width: int) -> tuple[str, str]:
+    """The line, cut around what is meant, and a mark below that; both as wide as they look."""
+    line = "".join(character if character.isprintable() else " " for character in written)
+    start = max(0, column - 1 - _SHOWN // 2) if len(line) > _SHOWN else 0
+    shown, before = line[start : start + _SHOWN], line[start : column - 1]
+    width = max(1, min(width, len(shown) - len(before)))
+    head, tail = ("..." if start else ""), ("..." if start + _SHOWN < len(line) else "")
+    space = " " * (len(head) + sum(map(_columns, before)))
+    meant = line[column - 1 : column - 1 + width]
+    return f"{head}{shown}{tail}".rstrip(), f"{space}^{'~' * (max(1, sum(map(_columns, meant))) - 1)}"
+
+
+def _columns(character: str) -> int:
+    if combining(character):
+        return 0
+    return 2 if east_asian_width(character) in "WF" else 1
 
 
 def _cut(line: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from fuselab import project
 from fuselab.schema import units
 from fuselab.schema.diagnostics import Diagnostics, hint, near
 from fuselab.schema.errors import ExperimentErrors, Problem
@@ -15,11 +16,11 @@ from fuselab.schema.yaml_source import Key, YamlSource, read_yaml
 
 
 def target_names(repository: Path) -> list[str]:
-    return sorted(path.parent.name for path in (repository / "targets").glob("*/target.yaml"))
+    return [path.parent.name for path in project.names(repository, "targets/*/target.yaml")]
 
 
 def service_names(repository: Path) -> list[str]:
-    return sorted(path.stem for path in (repository / "services").glob("*.yaml"))
+    return [path.stem for path in project.names(repository, "services/*.yaml")]
 
 
 def read_source(path: Path, repository: Path, noun: str, name: str, names: Sequence[str]) -> YamlSource:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from difflib import get_close_matches
 from fractions import Fraction
 
@@ -61,7 +62,37 @@ def nearest(kind: str, text: str) -> str | None:
     meant = match[1].replace(",", ".") + units[word]
     if kind.startswith("whole ") and "." in meant:
         return whole(kind.rpartition(" ")[2], meant)
-    return meant
+    return None if kind == "share" and fraction(meant) >= 1 else meant
+
+
+_AMOUNT = re.compile(r"(.*?)([0-9]+(?:\.[0-9]+)?) ?([A-Za-zµ%]*)(?:/s)?")
+_TIMES = {
+    "ns": 1e-9,
+    "us": 1e-6,
+    "µs": 1e-6,
+    "ms": 1e-3,
+    "s": 1.0,
+    "m": 60.0,
+    "min": 60.0,
+    "h": 3600.0,
+    "d": 86400.0,
+}
+_SIZES = {"": 1.0, "%": 1.0, **{letter: 1024.0**power for power, letter in enumerate("kmgtp", 1)}}
+
+
+def amounts(texts: Sequence[str]) -> list[float | None]:
+    """Texts that differ in one number, as numbers in one unit: `4k` and `1m` are bytes, `wait=500us` and `wait=1ms`
+    seconds. None of a text that has no number, a unit that is none, or something else in front of it than the first."""
+    found = [_AMOUNT.fullmatch(text) for text in texts]
+    timed = any(match and match[3] in _TIMES and match[3] != "m" for match in found)
+    first = found[0][1] if found and found[0] else ""
+    return [_amount(match, timed) if match and match[1] == first else None for match in found]
+
+
+def _amount(match: re.Match[str], timed: bool) -> float | None:
+    unit = match[3] if timed else re.sub(r"i?b$", "", match[3].lower())
+    factor = (_TIMES if timed else _SIZES).get(unit, 1.0 if timed and not unit else None)
+    return None if factor is None else float(match[2]) * factor
 
 
 def whole(noun: str, text: str) -> str | None:

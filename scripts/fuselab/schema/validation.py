@@ -104,6 +104,8 @@ def _one_of(diagnostics: Diagnostics, error: Violation) -> None:
     elif not any(diagnostics.broken((*at, name)) for name in names):
         example = f"{names[0]}: {_example(error.schema['properties'][names[0]])}"
         corrected = example if not at else f"{at[-1]}:\n  {example}"
+        if at and isinstance(at[-1], int):
+            corrected = f"- {example}"
         where = f"'{'.'.join(map(str, at))}'" if at else "the file"
         message = f"{where} needs one of {', '.join(names)}"
         diagnostics.add(at, message, of_key=True, corrected=corrected)
@@ -119,10 +121,14 @@ def _wrong_value(diagnostics: Diagnostics, error: Violation) -> None:
     # anyOf: speak of the list of words among its alternatives
     error = next((branch for branch in error.context if branch.validator == "enum"), error)
     text = diagnostics.source.texts.get(at) if error.instance is not None else None
+    if text in (instead := schema.get("x-instead", {})):  # there is such a thing, and it is said elsewhere
+        diagnostics.add(at, f"'{text}' {instead[text]}")
+        replace_value(diagnostics.source, at, None, schema)
+        return
     choices = list(error.validator_value) if error.validator == "enum" else []
     meant = value_meant(error, text)
     message = _not_this(text, error, at, schema) + (hint(meant) if choices else "")
-    corrected = None if meant else _corrected(at, schema)
+    corrected = None if meant else _corrected(diagnostics.source.as_written(at), schema)
     diagnostics.add(at, message, allowed=map(str, choices), suggestion=meant, corrected=corrected)
     replace_value(diagnostics.source, at, meant, schema)
 

@@ -45,11 +45,28 @@ class YamlSource:
     """Scalars as they are written: `007` where the data has 7."""
     problems: list[Problem] = field(default_factory=list)
     """Faults that do not stop the reading: duplicate keys."""
+    written: dict[Key, tuple[Key, Key]] = field(default_factory=dict)
+    """What was made of something in the file -> what its key and its value are there: faults are told of those."""
     steps: int = 0
     """Nodes read so far, those that an alias repeats each time: what a file is in the end, not what is written."""
 
     def problem(self, span: Span, message: str, *key: str | int, value: str = "") -> Problem:
-        return Problem(self.shown, span.line, span.column, ".".join(map(str, key)), value, message)
+        written = self.lines[span.line - 1] if 0 < span.line <= len(self.lines) else ""
+        if len(written) > _LONGEST_SHOWN:
+            written = ""
+        width = (span.end_column or len(written.rstrip()) + 1) - span.column
+        name = ".".join(map(str, key))
+        return Problem(
+            self.shown, span.line, span.column, name, value, message, written=written, width=max(1, width)
+        )
+
+    def as_written(self, key: Key, *, of_key: bool = False) -> Key:
+        """`key`, or its value, by the names of the file."""
+        for length in range(len(key), 0, -1):
+            if key[:length] in self.written:
+                of_its_key, of_its_value = self.written[key[:length]]
+                return (of_its_key if of_key else of_its_value) + key[length:]
+        return key
 
     def fatal(self, message: str, span: Span = Span(1, 1, None)) -> ExperimentErrors:
         """A fault after which there is nothing more to read."""
@@ -85,6 +102,18 @@ class YamlSource:
             moved = {new + k[len(old) :]: v for k, v in table.items() if k[: len(old)] == old}
             table.update(moved)  # type: ignore[arg-type]
 
+    def copy(self, old: Key, new: Key) -> None:
+        """Let `new` stand where `old` does too, with all below it, and be told of by that name."""
+        for table in (self.keys, self.values, self.texts):
+            made = {new + k[len(old) :]: v for k, v in table.items() if k[: len(old)] == old}
+            table.update(made)  # type: ignore[arg-type]
+        self.written[new] = old, old
+
+    def place(self, new: Key, key: Key, span: Span, value: Key) -> None:
+        """Let `new` stand where what it is made of does: its key in `key`, at `span`, and its value in `value`."""
+        self.keys[new], self.values[new], self.texts[new] = span, self.values[value], self.texts[value]
+        self.written[new] = key, value
+
 
 class _Loader(CParser, yaml.resolver.BaseResolver):
     def __init__(self, text: str) -> None:
@@ -109,6 +138,7 @@ _LARGEST_BYTES = 1 << 20
 _DEEPEST = 32
 _MOST_NODES = 10_000
 _LONGEST_NUMBER = 100
+_LONGEST_SHOWN = 10_000
 """Bounds of what somebody may have written: far above what any file of ours needs, far below what takes a second."""
 
 

@@ -40,13 +40,18 @@ def syntax_problems(shown: str, lines: Sequence[str], error: yaml.MarkedYAMLErro
     if "expected a single document" in what or "another document" in what:
         message = "one file holds one document: '---' may stand at its top only"
     corrected = _quoted(text) if "mapping values" in what else None
-    return [Problem(shown, line + 1, column + 1, "", text.strip(), message, corrected_yaml=corrected)]
+    return [
+        Problem(
+            shown, line + 1, column + 1, "", text.strip(), message, corrected_yaml=corrected, written=text
+        )
+    ]
 
 
 def _tab_problem(shown: str, line: int, text: str) -> Problem:
     fixed = re.sub(r"^[ \t]+", lambda match: match[0].replace("\t", "  "), text)
     message = "a tab: YAML is indented with spaces"
-    return Problem(shown, line, text.index("\t") + 1, "", text.strip(), message, corrected_yaml=fixed)
+    at = text.index("\t") + 1
+    return Problem(shown, line, at, "", text.strip(), message, corrected_yaml=fixed, written=text)
 
 
 def _quoted(line: str) -> str | None:

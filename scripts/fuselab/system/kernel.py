@@ -17,7 +17,6 @@ from typing import TypeVar
 T = TypeVar("T")
 
 _FUSECTL = Path("/sys/fs/fuse/connections")
-_TRACEFS = Path("/sys/kernel/tracing")
 _MNT_DETACH = 2
 SYNC_LIMIT_S = 60.0
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 0x1
@@ -32,16 +31,11 @@ def loopback_up() -> None:
 
 def mount_fusectl() -> None:
     """Make FUSE connections breakable. A user namespace may not mount it: then only killing the target frees them."""
-    _mount("fusectl", _FUSECTL)
+    mount("fusectl", _FUSECTL)
 
 
-def mount_tracefs() -> Path:
-    """Where the kernel lists its tracepoints; empty where it may not be mounted."""
-    _mount("tracefs", _TRACEFS)
-    return _TRACEFS / "events"
-
-
-def _mount(kind: str, folder: Path) -> None:
+def mount(kind: str, folder: Path) -> None:
+    """Mount a filesystem of the kernel's own where it is not, if that is permitted."""
     if folder.is_dir() and not os.path.ismount(folder):
         ctypes.CDLL(None, use_errno=True).mount(b"none", bytes(folder), kind.encode(), 0, None)
 
@@ -102,13 +96,20 @@ def drop_caches() -> str | None:
 
 def sync_filesystem(folder: Path, timeout_s: float) -> bool:
     """Write back what is dirty on the filesystem of `folder`; False if that took longer than `timeout_s`."""
-    libc = ctypes.CDLL(None, use_errno=True)
     descriptor = os.open(folder, os.O_RDONLY)
+    done = sync(descriptor, timeout_s)
+    if done:  # otherwise the thread still uses it: it stays open
+        os.close(descriptor)
+    return done
+
+
+def sync(descriptor: int, timeout_s: float) -> bool:
+    """As `sync_filesystem`, of what is open there."""
+    libc = ctypes.CDLL(None, use_errno=True)
     try:
         within(timeout_s, lambda: libc.syncfs(descriptor))
     except TimeoutError:
-        return False  # the thread still uses the descriptor: it stays open
-    os.close(descriptor)
+        return False
     return True
 
 

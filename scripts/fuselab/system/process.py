@@ -107,12 +107,12 @@ class Process:
 
 @contextmanager
 def running(
-    name: str, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Log
+    name: str, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Log, output: Log | None = None
 ) -> Iterator[Process]:
     """Start `argv` in a session of its own; kill it at the end if it still runs.
 
-    Signals meant for us do not reach it, so teardown keeps its order. Raises ProgramError if the program cannot be
-    started at all.
+    `output`, if given, gets its standard output, and `log` the rest. Signals meant for us do not reach it, so teardown
+    keeps its order. Raises ProgramError if the program cannot be started at all.
     """
     words = [program(argv[0], env), *argv[1:]]
     try:
@@ -121,13 +121,14 @@ def running(
             env=dict(env),
             cwd=cwd,
             stdin=subprocess.DEVNULL,
-            stdout=log.write_end,
+            stdout=(output or log).write_end,
             stderr=log.write_end,
             start_new_session=True,
         )
     except OSError as error:
         raise ProgramError(f"{name} cannot be started: {_why_not(Path(words[0]), error)}") from error
-    log.started()
+    for one in (log, output or log):
+        one.started()
     process = Process(name, popen.pid, log, popen)
     try:
         yield process

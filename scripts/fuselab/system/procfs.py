@@ -175,6 +175,24 @@ def rss_peak_bytes(pid: int) -> int | None:
     return None
 
 
+@dataclass(frozen=True)
+class Doings:
+    """What a process has done since its start, ended threads and children that it has waited for included."""
+
+    page_faults: int
+    disk_read_bytes: int
+    disk_write_bytes: int
+    """Of what it has made dirty, whenever that reaches the disk."""
+
+
+def doings(pid: int) -> Doings:
+    """Raises OSError if the process is gone, or is not ours to look at."""
+    fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    io = dict(line.split(": ") for line in Path(f"/proc/{pid}/io").read_text().splitlines())
+    written = int(io["write_bytes"]) - int(io["cancelled_write_bytes"])
+    return Doings(sum(map(int, fields[7:11])), int(io["read_bytes"]), written)
+
+
 def cpu_model() -> str | None:
     """As the first CPU calls itself; not every architecture has a name for it."""
     for line in text("/proc/cpuinfo").splitlines():
@@ -211,3 +229,44 @@ def _numbers(folder: str, pattern: str) -> list[int]:
 def _read(path: str, proc: int) -> str:
     with closing(os.open(path, os.O_RDONLY | os.O_CLOEXEC, dir_fd=proc)) as descriptor:
         return os.read(descriptor, 1 << 16).decode(errors="replace")
+
+
+class OwnTasks:
+    """The threads of our own pid namespace by the numbers that another /proc has for them."""
+
+    def __init__(self, proc: int) -> None:
+        self._proc = proc
+        self._ours = os.readlink("/proc/self/ns/pid")
+        self.known: dict[int, tuple[int, int]] = {}
+        """Number there -> (process, thread) as we number them; of all that any look has found."""
+        self._processes: set[int] = set()
+        self.others: set[int] = set()
+        """Processes there that the last look found, and that are not of ours: threads of the kernel too."""
+
+    def own(self) -> int:
+        """The number there of the thread that asks."""
+        return int(os.readlink("thread-self", dir_fd=self._proc).rpartition("/")[2])
+
+    def look(self) -> None:
+        """Note who lives. A process that the last look found is taken for the same one."""
+        there = {int(entry) for entry in os.listdir(self._proc) if entry.isdigit()}
+        self.others &= there
+        self._processes &= there
+        for pid in there - self.others - self._processes:
+            with suppress(OSError):  # ended in the meantime
+                ours = os.readlink(f"{pid}/ns/pid", dir_fd=self._proc) == self._ours
+                (self._processes if ours else self.others).add(pid)
+        for pid in self._processes:
+            with suppress(OSError):
+                self._look_at(pid)
+
+    def _look_at(self, pid: int) -> None:
+        with closing(os.open(f"{pid}/task", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._proc)) as folder:
+            tids = set(map(int, os.listdir(folder))) - self.known.keys()
+        for tid in tids:
+            with suppress(OSError):
+                lines = _read(f"{pid}/task/{tid}/status", self._proc).splitlines()
+                said = {
+                    name: words.split()[-1:] for name, _, words in (line.partition(":") for line in lines)
+                }
+                self.known[tid] = (int(said["NStgid"][0]), int(said["NSpid"][0]))

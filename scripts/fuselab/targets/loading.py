@@ -9,12 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from fuselab.project import find
 from fuselab.schema.argvs import check_argv, check_argvs
 from fuselab.schema.diagnostics import Diagnostics
 from fuselab.schema.reading import check_name, frozen, given, read_source, service_names, target_names
 from fuselab.schema.validation import check_schema
 from fuselab.schema.yaml_source import Key
 from fuselab.targets import placeholders
+from fuselab.targets.counters import read_counters
 from fuselab.targets.model import (
     Backend,
     Build,
@@ -38,7 +40,7 @@ def load_target(name: str, repository: Path, profilers: Collection[str] | None =
 
     Raises ExperimentErrors, also for a target that is not there.
     """
-    path = repository / "targets" / name / "target.yaml"
+    path = find(repository, f"targets/{name}/target.yaml")
     diagnostics = Diagnostics(read_source(path, repository, "target", name, target_names(repository)))
     data = check_schema(diagnostics, "target")
     check_name(diagnostics, data, name, "folder")
@@ -86,6 +88,8 @@ def _target(diagnostics: Diagnostics, path: Path, data: Mapping[str, Any]) -> Ta
             for name, part in supports.items()
         },
         log_filter=_log_filter(diagnostics, data, ()),
+        counters=read_counters(diagnostics, data, placeholders.COUNTERS),
+        known_failures=tuple(data.get("known_failures", ())),
     )
 
 

@@ -26,6 +26,7 @@ from typing import Literal
 _PLACEHOLDER = re.compile(r"(?<!\$)\{([a-z_]+[0-9]*)\}")
 
 StopFirst = Literal["unmount", "signal"]
+CounterFormat = Literal["prometheus", "json", "lines", "redis"]
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,45 @@ class ProfilerSupport:
 
 
 @dataclass(frozen=True)
+class CounterSource:
+    """One place to read counters from: `http`, `file` or `argv`, the two others empty."""
+
+    format: CounterFormat
+    http: str = ""
+    file: str = ""
+    argv: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    """Patterns of names; empty: all."""
+    without: tuple[str, ...] = ()
+    by: tuple[str, ...] = ()
+    """Labels of Prometheus series that are told apart; over all others is summed."""
+    rename: tuple[tuple[str, str], ...] = ()
+    settle_s: float = 0.0
+    """How long it takes until what happened is counted there."""
+
+    @property
+    def where(self) -> str:
+        """As it was written, in one line."""
+        return self.http or self.file or " ".join(self.argv)
+
+
+@dataclass(frozen=True)
+class CounterSources:
+    """What the target of a variant counts itself, and what its service does.
+
+    Kept apart from how either is started: a run that is timed reads none of it, and its spec does not know it.
+    """
+
+    target: tuple[CounterSource, ...] = ()
+    service: tuple[CounterSource, ...] = ()
+
+    @property
+    def settle_s(self) -> float:
+        """How long to wait before all of them are read."""
+        return max((source.settle_s for source in (*self.target, *self.service)), default=0.0)
+
+
+@dataclass(frozen=True)
 class Target:
     name: str
     path: Path
@@ -157,6 +197,9 @@ class Target:
     options: Mapping[str, Option] = field(default_factory=dict)
     profilers: Mapping[str, ProfilerSupport] = field(default_factory=dict)
     log_filter: tuple[str, str] | None = None
+    counters: tuple[CounterSource, ...] = ()
+    known_failures: tuple[str, ...] = ()
+    """Patterns of what it is known to fail when it is verified."""
 
 
 @dataclass(frozen=True)
@@ -184,6 +227,10 @@ def is_shell(argv: Sequence[str]) -> bool:
 
 
 _SHELLS = ("sh", "bash", "dash", "ash", "ksh", "zsh")
+
+
+SCRATCH = "scratch"
+"""The placeholder of a load for a folder outside the mounts, on disk, that is gone after the run."""
 
 
 def mountpoint_name(number: int) -> str:

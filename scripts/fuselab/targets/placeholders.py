@@ -8,45 +8,46 @@ from typing import Any
 
 from fuselab.schema.diagnostics import Diagnostics, flow, hint, near
 from fuselab.schema.yaml_source import Key
-from fuselab.targets.model import mountpoint_name
+from fuselab.targets.model import SCRATCH, mountpoint_name
 
 _WORD = re.compile(r"(?<!\$)\{([A-Za-z_-]+[0-9]*)\}")
 RUN = frozenset({"binary", "mountpoint", "state", "capture", "port"})
 MOUNT = RUN | {"number"}
 PARTS = frozenset({"backend", "options", "profiler"})
 SERVICE = frozenset({"state", "port"})
+COUNTERS = RUN - {"capture"}
 
 
 def check(diagnostics: Diagnostics, data: Mapping[str, Any]) -> None:
     """Of a target: its mount, backends, options and profilers."""
     mount = data.get("mount", {})
-    _texts(diagnostics, ("mount", "argv"), mount.get("argv"), MOUNT | PARTS)
-    _texts(diagnostics, ("mount", "env"), mount.get("env"), MOUNT)
-    _texts(diagnostics, ("mount", "prepare"), mount.get("prepare"), RUN | PARTS)
+    check_texts(diagnostics, ("mount", "argv"), mount.get("argv"), MOUNT | PARTS)
+    check_texts(diagnostics, ("mount", "env"), mount.get("env"), MOUNT)
+    check_texts(diagnostics, ("mount", "prepare"), mount.get("prepare"), RUN | PARTS)
     for name, text in mount.get("files", {}).items():
         _slips(diagnostics, ("mount", "files", name), text, RUN)
     for name, part in data.get("backends", {}).items():
         for key in ("argv", "env"):
-            _texts(diagnostics, ("backends", name, key), part.get(key), MOUNT)
+            check_texts(diagnostics, ("backends", name, key), part.get(key), MOUNT)
     for name, part in data.get("options", {}).items():
         for key in ("argv", "env"):
-            _texts(diagnostics, ("options", name, key), part.get(key), MOUNT | {"value"})
+            check_texts(diagnostics, ("options", name, key), part.get(key), MOUNT | {"value"})
     for name, part in data.get("profilers", {}).items():
         for key in ("argv", "env"):
-            _texts(diagnostics, ("profilers", name, key), part.get(key), MOUNT)
+            check_texts(diagnostics, ("profilers", name, key), part.get(key), MOUNT)
     _unreachable(diagnostics, data)
     _nowhere(diagnostics, data)
 
 
 def check_service(diagnostics: Diagnostics, data: Mapping[str, Any]) -> None:
     for key in ("argv", "env", "prepare"):
-        _texts(diagnostics, (key,), data.get(key), SERVICE)
-    _texts(diagnostics, ("ready", "argv"), data.get("ready", {}).get("argv"), SERVICE)
+        check_texts(diagnostics, (key,), data.get(key), SERVICE)
+    check_texts(diagnostics, ("ready", "argv"), data.get("ready", {}).get("argv"), SERVICE)
 
 
 def check_load(diagnostics: Diagnostics, at: Key, value: Any, mounts: int) -> None:
     """A command, steps, or the options of fio jobs: these know the run's mounts, and may hold any other braces."""
-    known = frozenset(mountpoint_name(number) for number in range(1, mounts + 1))
+    known = frozenset({SCRATCH, *(mountpoint_name(number) for number in range(1, mounts + 1))})
     for place, text in _leaves(at, value):
         for number in re.findall(r"(?<!\$)\{mountpoint([0-9]+)\}", text):
             if f"mountpoint{number}" not in known:
@@ -60,7 +61,8 @@ def no_such_mount(number: str, mounts: int) -> str:
     return f"there is no mount {number}: 'mounts' says {mounts}"
 
 
-def _texts(diagnostics: Diagnostics, at: Key, value: Any, known: frozenset[str]) -> None:
+def check_texts(diagnostics: Diagnostics, at: Key, value: Any, known: frozenset[str]) -> None:
+    """Of every text in `value`, which knows the placeholders `known` and no other."""
     for place, text in _leaves(at, value):
         for word in _WORD.findall(text):
             if word not in known:

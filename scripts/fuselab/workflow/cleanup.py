@@ -52,7 +52,7 @@ def stale(plan: Plan, root: Path) -> list[Leftover]:
 
 def _stale(plan: Plan, root: Path) -> Iterator[tuple[Path, str]]:
     home, named = Results().experiment(plan.experiment.name), named_paths(plan)
-    measured = (home.blocks, home.cost_blocks, home.looks, home.verified)
+    measured = (home.blocks, home.cost_blocks, home.work_blocks, home.looks, home.verified)
     for pattern in (*(folder("*", "*") for folder in measured), home.captures("*", "*", "*", "*")):
         for path in _own(root, pattern):
             if _SPEC.fullmatch(path.name) and path.is_dir() and path.relative_to(root) not in named:
@@ -68,7 +68,7 @@ def named_paths(plan: Plan) -> set[Path]:
     layout = Layout(plan)
     specs = {w.name: plan.timed_spec(w.name) for w in plan.experiment.workloads}
     paths = {place(*spec) for place in (layout.home.blocks, layout.home.looks) for spec in specs.items()}
-    paths |= {*layout.cost_folders.values()}
+    paths |= {*layout.cost_folders.values(), *layout.work_folders.values()}
     paths |= {layout.home.captures(c.variant, c.workload, c.profiler, c.spec) for c in plan.captures}
     return paths | set(map(Path, (*layout.processed, *layout.diffs, *layout.verified())))
 

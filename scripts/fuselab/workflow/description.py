@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
+
 from fuselab import profilers
+from fuselab.experiment.guards import is_day
+from fuselab.experiment.model import Accept, Experiment, Workload
 from fuselab.experiment.plan import NONE, Plan
 from fuselab.records.plan import (
+    AcceptPlan,
     PlanFile,
     ProfilerPlan,
     SkippedPlan,
@@ -23,14 +28,12 @@ def describe(plan: Plan) -> PlanFile:
         path=f"experiments/{experiment.path.name}",
         notes=experiment.notes,
         variants=tuple(_variant(plan, name) for name in (v.name for v in experiment.variants)),
-        workloads=tuple(
-            WorkloadPlan(w.name, w.kind, plan.timed_spec(w.name), w.cache, plan.jobs.get(w.name), w.settings)
-            for w in experiment.workloads
-        ),
+        workloads=tuple(_workload(plan, w) for w in experiment.workloads),
         contrasts=experiment.contrasts,
         primary=experiment.compare.primary,
         threshold=experiment.compare.threshold,
         blocks=experiment.blocks,
+        verifying=plan.verifying,
         captures=plan.captures,
         skipped=tuple(
             SkippedPlan(s.variant, s.profiler, s.capability.level, s.capability.reason) for s in plan.skipped
@@ -46,7 +49,30 @@ def describe(plan: Plan) -> PlanFile:
         network=experiment.network,
         mounts=experiment.mounts,
         builds=tuple(plan.all_builds),
+        accepted=tuple(_accepted(experiment, each) for each in experiment.accept),
         commands=(f"snakemake --cores 4 results/{experiment.name}/report.html{night}",),
+    )
+
+
+def _accepted(experiment: Experiment, accept: Accept) -> AcceptPlan:
+    """Whether a revision is reached was looked at when the experiment was read; a day is over the day after."""
+    today = experiment.night or str(datetime.date.today())
+    over = accept.reached or (is_day(accept.until) and accept.until < today)
+    return AcceptPlan(accept.metric, accept.variant, accept.reason, accept.until, accept.workload, over)
+
+
+def _workload(plan: Plan, workload: Workload) -> WorkloadPlan:
+    name, work = workload.name, plan.work
+    return WorkloadPlan(
+        name=name,
+        kind=workload.kind,
+        spec=plan.timed_spec(name),
+        cache=workload.cache,
+        job=plan.jobs.get(name),
+        settings=workload.settings,
+        work_spec=plan.work_spec(name) if name in work.workloads else "",
+        work=work.words.get(name) or work.left_out.get(name, ""),
+        point=workload.point,
     )
 
 
@@ -67,7 +93,6 @@ def _variant(plan: Plan, name: str) -> VariantPlan:
         control=variant.control,
         argv=plan.mounts[name, NONE].argv,
         builds={used: m.build for (owner, used), m in plan.mounts.items() if owner == name and m.build},
-        verify_spec=plan.verify_spec(name) if name in plan.verified else "",
         service="" if service is None else service.name,
         setting=plan.setting_of(name),
     )

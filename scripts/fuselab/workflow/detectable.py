@@ -65,10 +65,18 @@ def _differences(plan: Plan, root: Path) -> dict[str, Sequence[float]]:
         return {}
     # Figures of a load that has been edited since say nothing of the new one.
     current = {w.name for w in plan.experiment.workloads if _is_read(home, plan, w.name)}
-    values: dict[tuple[str, str, str], dict[int, float]] = {}
+    design = design_of(plan.experiment)
+    at_points: dict[tuple[str, str, str], dict[int, list[float]]] = {}
     for s in read_rows(home.metrics, Sample):
         if s.metric in plan.experiment.compare.primary and s.workload in current:
-            values.setdefault((s.workload, s.metric, s.variant), {})[s.block] = s.value
+            key = design.judged_as(s.workload), s.metric, s.variant
+            at_points.setdefault(key, {}).setdefault(s.block, []).append(s.value)
+    values = {
+        key: {
+            b: _mean(found) for b, found in blocks.items() if len(found) == len(design.measured_with(key[0]))
+        }
+        for key, blocks in at_points.items()
+    }
     controls = {variant.name for variant in plan.experiment.variants if variant.control}
     contrasts = sorted(plan.experiment.contrasts, key=lambda pair: pair.variant not in controls)
     differences: dict[str, Sequence[float]] = {}
@@ -82,3 +90,8 @@ def _differences(plan: Plan, root: Path) -> dict[str, Sequence[float]]:
             if len(logs) >= _ENOUGH:
                 differences.setdefault(f"{workload} {metric}", logs)
     return differences
+
+
+def _mean(values: Sequence[float]) -> float:
+    """Geometric, as a curve is judged; 0 where one is no number to take it of."""
+    return math.exp(math.fsum(map(math.log, values)) / len(values)) if min(values) > 0 else 0.0

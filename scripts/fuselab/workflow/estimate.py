@@ -8,12 +8,13 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 from fuselab.compare.schedule import LOOKS
+from fuselab.experiment.fixed_work import WORK_BLOCKS
 from fuselab.experiment.model import Workload
 from fuselab.experiment.plan import Plan
 from fuselab.files import read_json
@@ -24,6 +25,7 @@ from fuselab.records.run import RunRecord
 from fuselab.workflow.cleanup import Leftover, size_bytes, stale
 from fuselab.workflow.detectable import Detectable, detectable
 from fuselab.workflow.layout import COST_BLOCKS, Layout
+from fuselab.workloads.verifying import VERIFIERS
 
 _OVERHEAD_S = 2.0
 """Of a run beyond its load, where none has been measured: gate, mount, unmount, teardown."""
@@ -44,6 +46,8 @@ class Part:
     bytes_each: int | None
     measured: bool
     """Whether the time is that of runs made here, or a guess from the load's settings."""
+    stops_early: bool = False
+    """Whether a look may say that fewer are enough: `wanted` are then those of the last look."""
 
     @property
     def left(self) -> int:
@@ -72,9 +76,15 @@ class Estimate:
 
 def estimate(plan: Plan, root: Path) -> Estimate:
     """Of one experiment, from its plan and what lies below `root/results`."""
-    kinds = (_builds, _verifies, _blocks, _captures, _cost_blocks)
-    parts = tuple(part for kind in kinds for part in kind(plan, root))
-    return Estimate(plan.experiment.name, parts, tuple(stale(plan, root)), tuple(detectable(plan, root)))
+    return Estimate(
+        plan.experiment.name, parts_of(plan, root), tuple(stale(plan, root)), tuple(detectable(plan, root))
+    )
+
+
+def parts_of(plan: Plan, root: Path) -> tuple[Part, ...]:
+    """What there is to make for one experiment, in the order it is made in."""
+    kinds = (_builds, _verifies, _blocks, _captures, _cost_blocks, _work_blocks)
+    return tuple(part for kind in kinds for part in kind(plan, root))
 
 
 def _builds(plan: Plan, root: Path) -> Iterator[Part]:
@@ -103,32 +113,43 @@ def _job_seconds(root: Path, output: Path) -> float | None:
 
 def _verifies(plan: Plan, root: Path) -> Iterator[Part]:
     everywhere = Results().experiment("*").verified("*", "*") / places.RUN
-    for name in plan.verified:
-        path = Results(root).experiment(plan.experiment.name).verified(name, plan.verify_spec(name))
-        seconds = _mean_seconds(root.glob(str(everywhere)))
-        yield Part("verify", name, int(path.is_dir()), 1, seconds or 10.0, 0, seconds is not None)
+    guess = sum(VERIFIERS[way].seconds for way in plan.experiment.verify)
+    seconds = _mean_seconds(root.glob(str(everywhere)))
+    for name in dict.fromkeys(run.variant for run in plan.verifying):
+        paths = [root / path for path in Layout(plan).verified(name)]
+        done = sum(path.is_dir() for path in paths)
+        yield Part("verify", name, done, len(paths), seconds or guess, 0, seconds is not None)
 
 
 def _blocks(plan: Plan, root: Path) -> Iterator[Part]:
     e = plan.experiment
     for workload in e.workloads:
         home = Results(root).experiment(e.name).blocks(workload.name, plan.timed_spec(workload.name))
-        wanted = _last_look(plan, workload.name, root) if e.blocks == "auto" else e.blocks
+        decided = _decided(plan, workload.name, root) if e.blocks == "auto" else e.blocks
         each = _mean_seconds(home.glob(_RUNS)) or _mean_seconds(home.parent.glob(f"*/{_RUNS}"))
         done = len(list(home.glob(f"*/{places.BLOCK}")))
         runs = len(e.variants)
-        yield _part(
-            "blocks", workload.name, done, wanted, workload, each, runs, home.glob("*"), 100_000 * runs
+        part = _part(
+            "blocks",
+            workload.name,
+            done,
+            decided or LOOKS[-1],
+            _load_seconds(workload),
+            each,
+            runs,
+            home.glob("*"),
+            100_000 * runs,
         )
+        yield replace(part, stops_early=decided is None)
 
 
-def _last_look(plan: Plan, workload: str, root: Path) -> int:
-    """Blocks at which the looks have stopped; those of the last look where they have not."""
+def _decided(plan: Plan, workload: str, root: Path) -> int | None:
+    """Blocks at which the looks have stopped; None where they have not."""
     looks = Results(root).experiment(plan.experiment.name).looks(workload, plan.timed_spec(workload))
     for look in looks.glob("*.json"):
         if read_json(look, Look).next is None:
             return int(look.stem)
-    return LOOKS[-1]
+    return None
 
 
 def _captures(plan: Plan, root: Path) -> Iterator[Part]:
@@ -138,7 +159,9 @@ def _captures(plan: Plan, root: Path) -> Iterator[Part]:
         each = _mean_seconds(mine.parent.glob(_RUNS))
         done = len(list(mine.glob(f"*/{places.CAPTURE}")))
         workload, name = plan.experiment.workload(c.workload), f"{c.variant}, {c.workload}: {c.profiler}"
-        yield _part("captures", name, done, c.repeats, workload, each, 1, mine.parent.glob("*/*"))
+        yield _part(
+            "captures", name, done, c.repeats, _load_seconds(workload), each, 1, mine.parent.glob("*/*")
+        )
 
 
 def _cost_blocks(plan: Plan, root: Path) -> Iterator[Part]:
@@ -148,7 +171,19 @@ def _cost_blocks(plan: Plan, root: Path) -> Iterator[Part]:
         each = _mean_seconds(home.glob(_RUNS))
         done = len(list(home.glob(f"*/{places.BLOCK}")))
         runs = len(plan.cost_mounts)
-        yield _part("cost blocks", name, done, COST_BLOCKS, workload, each, runs, home.glob("*"))
+        yield _part(
+            "cost blocks", name, done, COST_BLOCKS, _load_seconds(workload), each, runs, home.glob("*")
+        )
+
+
+def _work_blocks(plan: Plan, root: Path) -> Iterator[Part]:
+    """Blocks of fixed work, by workload."""
+    for name, folder in Layout(plan).work_folders.items():
+        home = root / folder
+        each = _mean_seconds(home.glob(f"*/*/{places.WORK_RUN}"))
+        done = len(list(home.glob(f"*/{places.BLOCK}")))
+        runs, guess = len(plan.experiment.variants), plan.work.run_seconds[name]
+        yield _part("work blocks", name, done, WORK_BLOCKS, guess, each, runs, home.glob("*"), 50_000 * runs)
 
 
 def _part(
@@ -156,15 +191,17 @@ def _part(
     name: str,
     done: int,
     wanted: int,
-    workload: Workload,
+    guess: float | None,
     run_s: float | None,
     runs: int,
     examples: Iterator[Path],
     bytes_each: int | None = None,
 ) -> Part:
-    """Of measurements with so many `runs` in each. `bytes_each` is for when there is no example."""
-    guess = run_s or _load_seconds(workload)
-    seconds = None if guess is None else guess * runs
+    """Of measurements with so many `runs` in each. `guess` is how long a run may take where none has been made, and
+    `bytes_each` how much one leaves.
+    """
+    each = run_s or guess
+    seconds = None if each is None else each * runs
     example = next(examples, None)
     size = size_bytes(example) if example else bytes_each
     return Part(what, name, min(done, wanted), wanted, seconds, size, run_s is not None)

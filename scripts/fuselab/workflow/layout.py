@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 from fuselab.code import measuring_code
 from fuselab.compare.schedule import LOOKS
 from fuselab.errors import UnreadableError
+from fuselab.experiment.design import design_of
+from fuselab.experiment.fixed_work import WORK_BLOCKS
 from fuselab.experiment.plan import NONE, Plan
 from fuselab.files import read_json
 from fuselab.measuring.aside import Group
@@ -40,7 +43,7 @@ class Layout:
         load = self.plan.experiment.workload(workload) if workload else None
         folders = set()
         for variant in variants:
-            spec = self.plan.build_of(variant, profilers)
+            spec = self.plan.build_of(variant, profilers, workload or "")
             if spec is None:
                 continue
             folders.add(spec.folder)
@@ -56,6 +59,10 @@ class Layout:
         return self.builds([variant], capture.profiler, workload)
 
     def profiled_binary(self, variant: str, workload: str, profiler: str) -> str:
+        """The program that was looked at."""
+        load = self.plan.experiment.workload(workload)
+        if load.looks_at == "command":
+            return shutil.which(load.program) or load.program
         capture = self.plan.capture_of(variant, workload, profiler)
         return self.plan.mounts[variant, capture.profiler].binary
 
@@ -75,10 +82,11 @@ class Layout:
     def jobs(self) -> list[str]:
         return [str(self.home.load(load)) for load in self.plan.jobs]
 
-    def verified(self, variant: str | None = None) -> list[str]:
-        """Folders of the verifying runs, of all variants or of one."""
-        names = [name for name in self.plan.verified if variant in (None, name)]
-        return [str(self.home.verified(name, self.plan.verify_spec(name))) for name in names]
+    def verified(self, variant: str | None = None, workload: str | None = None) -> list[str]:
+        """Folders of the verifying runs: of all variants or of one, as they are mounted anywhere or under one load."""
+        runs = [run for run in self.plan.verifying if variant in (None, run.variant)]
+        here = [run for run in runs if workload is None or workload in run.workloads]
+        return [str(self.home.verified(run.variant, run.spec)) for run in here]
 
     def blocks(self, checkpoints: Any = None) -> list[str]:
         """Folders of the timed blocks, as many as the looks have asked for so far.
@@ -103,20 +111,33 @@ class Layout:
         return folders
 
     def first_blocks(self, workload: str, number: str) -> list[str]:
-        """Folders of the blocks that the look after block `number` is taken at."""
-        return _numbered(self.home.blocks(workload, self.plan.timed_spec(workload)), int(number))
+        """Folders of the blocks that the look after block `number` is taken at: of all points of a curve."""
+        names = design_of(self.plan.experiment).measured_with(workload)
+        folders = [self.home.blocks(name, self.plan.timed_spec(name)) for name in names]
+        return [block for folder in folders for block in _numbered(folder, int(number))]
 
     @property
     def cost_folders(self) -> dict[str, Path]:
         """By workload: the folder of the blocks that measure what profiling costs, if the experiment asks for them."""
         if len(self.plan.cost_mounts) < 2:
             return {}
-        mounted = [w.name for w in self.plan.experiment.workloads if w.behaviour.needs_mount]
+        mounted = [w.name for w in self.plan.experiment.workloads if w.costed]
         return {name: self.home.cost_blocks(name, self.plan.cost_spec(name)) for name in mounted}
 
     @property
     def cost_blocks(self) -> list[str]:
         return [block for folder in self.cost_folders.values() for block in _numbered(folder, COST_BLOCKS)]
+
+    @property
+    def work_folders(self) -> dict[str, Path]:
+        """By workload: the folder of the blocks of fixed work, of those that are counted."""
+        return {
+            name: self.home.work_blocks(name, self.plan.work_spec(name)) for name in self.plan.work.workloads
+        }
+
+    @property
+    def work_blocks(self) -> list[str]:
+        return [block for folder in self.work_folders.values() for block in _numbered(folder, WORK_BLOCKS)]
 
     def finished(self) -> list[str]:
         """Folders of all that may be measured or built by now, also of blocks beyond the first look."""
@@ -136,7 +157,9 @@ class Layout:
             folders = self.captures(c.variant, c.workload, c.profilers[0])
             captured.setdefault((c.workload, c.profiler), []).extend(folders)
         made = [*captured.values(), self.cost_blocks]
-        return timed + [Group(tuple(f), tuple(f), measuring_code("capture")) for f in made if f]
+        looked = [Group(tuple(f), tuple(f), measuring_code("capture")) for f in made if f]
+        works = [tuple(_numbered(folder, WORK_BLOCKS)) for folder in self.work_folders.values()]
+        return [*timed, *looked, *(Group(f, f, measuring_code("work")) for f in works)]
 
     @property
     def costs(self) -> list[str]:
@@ -174,8 +197,8 @@ class Layout:
 
     @property
     def blindspots(self) -> list[str]:
-        """Accounts of every cell that has spans."""
-        return [str(self.home.blindspots(*c)) for c in self._cells if self.plan.has_spans(*c)]
+        """Accounts of every cell that has one."""
+        return [str(self.home.blindspots(*c)) for c in self._cells if self.plan.has_account(*c)]
 
     @property
     def _cells(self) -> list[tuple[str, str]]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import msgspec
 
 from fuselab.building.request import BuildRequest
 from fuselab.code import measuring_code
-from fuselab.compare.schedule import block_order, randseed
+from fuselab.compare.schedule import block_order, point_seed, randseed
 from fuselab.experiment.design import design_of
 from fuselab.experiment.plan import NONE, Plan
 from fuselab.measuring.attempts import BlockTask, CaptureTask, VerifyTask
 from fuselab.records.design import Pair
+from fuselab.records.places import Results
 from fuselab.records.request import Load, MountConfig
 from fuselab.targets.model import Build
 from fuselab.workflow.description import describe
@@ -28,18 +29,22 @@ class Parameters:
     def mount(self, variant: str, profilers: str) -> Any:
         return plain(self.plan.mounts[variant, profilers])
 
-    def verify(self, variant: str) -> VerifyTask:
+    def verify(self, variant: str, spec: str) -> VerifyTask:
+        asked = next(run for run in self.plan.verifying if (run.variant, run.spec) == (variant, spec))
+        mount = self.plan.mount(variant, NONE, asked.workloads[0])
         return VerifyTask(
             experiment=self.plan.experiment.name,
-            mount=self.plan.mounts[variant, NONE],
-            baseline=variant == self.plan.experiment.baseline.name,
+            mount=mount,
+            essential=self.plan.is_essential(variant, mount),
             state=self.plan.experiment.state,
+            ways=self.plan.experiment.verify,
+            known_failures=self.plan.known_failures[variant],
             code=measuring_code("verify"),
         )
 
     def block(self, workload: str, number: str) -> BlockTask:
         """What decides a block: its mounts and its load, the order of its runs, and fio's seed."""
-        mounts = {v.name: self.plan.mounts[v.name, NONE] for v in self.plan.experiment.variants}
+        mounts = {v.name: self.plan.mount(v.name, NONE, workload) for v in self.plan.experiment.variants}
         pairs = tuple((c.baseline, c.variant) for c in self.plan.experiment.contrasts)
         return self._block("timed", mounts, workload, number, self.plan.own_loads(workload), pairs)
 
@@ -49,6 +54,18 @@ class Parameters:
         own = {} if mine is None else dict.fromkeys(mounts, mine)
         pairs = tuple((step.before, step.after) for step in self.plan.cost_steps)
         return self._block("cost", mounts, workload, number, own, pairs)
+
+    def work_block(self, workload: str, number: str) -> BlockTask:
+        """As a timed block, but of fixed work: every block reads and writes the same offsets, so that counts repeat."""
+        return replace(
+            self.block(workload, number),
+            purpose="work",
+            load=self.plan.work_load(workload),
+            own_loads=self.plan.own_work_loads(workload),
+            randseed=randseed(self.plan.experiment.seed, workload, 0),
+            counters=dict(self.plan.counters),
+            code=measuring_code("work"),
+        )
 
     def _block(
         self,
@@ -64,7 +81,7 @@ class Parameters:
             experiment=self.plan.experiment.name,
             purpose=purpose,
             mounts=mounts,
-            order=tuple(block_order(list(mounts), int(number), seed)),
+            order=tuple(block_order(list(mounts), int(number), self._order_seed(workload))),
             load=self.plan.loads[workload],
             randseed=randseed(seed, workload, int(number)),
             state=self.plan.experiment.state,
@@ -73,15 +90,22 @@ class Parameters:
             code=measuring_code(purpose),
         )
 
+    def _order_seed(self, workload: str) -> int:
+        """The experiment's own; that of a point is its own, so that the points of a curve do not share one order."""
+        seed, point = self.plan.experiment.seed, self.plan.experiment.workload(workload).point
+        return seed if point is None else point_seed(seed, workload)
+
     def capture(self, variant: str, workload: str, profilers: str) -> CaptureTask:
+        experiment = Results().experiment(self.plan.experiment.name)
         return CaptureTask(
             experiment=self.plan.experiment.name,
-            mount=self.plan.mounts[variant, profilers],
-            load=self.plan.load_of(variant, workload),
+            mount=self.plan.mount(variant, profilers, workload),
+            load=self.plan.captured_load(variant, workload),
             # Every capture of a workload, of whatever variant, reads and writes the same offsets.
             randseed=randseed(self.plan.experiment.seed, workload, 0),
             state=self.plan.experiment.state,
             code=measuring_code("capture"),
+            blocks=str(experiment.blocks(workload, self.plan.timed_spec(workload))),
         )
 
     def kind(self, workload: str) -> str:
@@ -95,6 +119,10 @@ class Parameters:
     def design(self) -> Any:
         """What is judged, as the experiment states it beforehand."""
         return plain(design_of(self.plan.experiment))
+
+    @property
+    def verifying(self) -> Any:
+        return [plain(run) for run in self.plan.verifying]
 
     @property
     def cost_steps(self) -> Any:

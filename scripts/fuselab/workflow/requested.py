@@ -15,8 +15,9 @@ class Requested:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._cells = set(plan.processed())
+        self._looking = {(c.variant, c.profiler) for c in plan.captures} | plan.mounts.keys()
         variants = {variant.name for variant in plan.experiment.variants}
-        sets = {profilers for _, profilers in plan.mounts}
+        sets = {profilers for _, profilers in self._looking}
         self._names = {
             "variant": variants,
             "baseline": variants,
@@ -48,7 +49,7 @@ class Requested:
             )
         if variant and workload and profiler and (variant, workload, profiler) not in self._cells:
             return self._unseen(variant, profiler, f"under `{workload}`")
-        if variant and profilers and (variant, profilers) not in plan.mounts:
+        if variant and profilers and (variant, profilers) not in (self._looking if workload else plan.mounts):
             return self._unseen(variant, profilers, "in this experiment")
         return None
 

@@ -27,15 +27,19 @@ from fuselab.experiment.planning import make_plan
 from fuselab.files import unusable
 from fuselab.measuring.anew import failed
 from fuselab.measuring.aside import doubtful, mixed, set_aside
+from fuselab.project import find
 from fuselab.records.places import Home, Results
 from fuselab.schema.errors import ExperimentErrors
 from fuselab.system.namespaces import PARENT
 from fuselab.targets.model import Target
+from fuselab.workflow.last_words import last_words
 from fuselab.workflow.layout import Layout
 from fuselab.workflow.parameters import Building, Parameters
 from fuselab.workflow.requested import Requested
+from fuselab.workflow.screen_lines import tidy_screen
 from fuselab.workflow.signals import pass_on_signals
 from fuselab.workflow.stale_locks import clear_up
+from fuselab.workflow.telling import is_followed, tell_follower
 
 
 class Workflow:
@@ -45,21 +49,24 @@ class Workflow:
         self,
         root: Path,
         is_main: bool,
-        listed: list[str],
+        listed: list[str] | None,
         night: object = None,
         *,
         dry: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`night` is the date that `--config night=` gives, as Snakemake has read it; `dry` says that nothing will be
+        """`root` is the project's. `listed` are the experiments of the overview, or None: all of the project's.
+
+        `night` is the date that `--config night=` gives, as Snakemake has read it; `dry` says that nothing will be
         made, once Snakemake knows: it does not yet while it reads the Snakefile.
         """
         if refused := refused_in_path(str(root)):
             raise SystemExit(
-                f"\nthe path of this checkout has {refused} in it, and Snakemake or a shell below it takes that for "
+                f"\nthe path of this folder has {refused} in it, and Snakemake or a shell below it takes that for "
                 f"something else: move {ascii(str(root))[1:-1] if refused.startswith('a byte') else root}"
             )
         self.root = root
-        self.listed = listed
+        own = (path.stem for path in (root / "experiments").glob("*.yaml"))
+        self.listed = sorted(own) if listed is None else listed
         self.night = _date(night)
         self._is_main = is_main
         self._dry = dry
@@ -68,6 +75,8 @@ class Workflow:
         os.environ[PARENT] = str(os.getpid())
         if is_main:
             sys.excepthook = _told_in_words
+            tidy_screen()
+            tell_follower()
             with _disk_faults_in_words():
                 self._guard = clear_up(root)
             pass_on_signals()
@@ -83,8 +92,7 @@ class Workflow:
         return self._plans[experiment]
 
     def _read(self, experiment: str) -> Plan:
-        path = self.root / "experiments" / f"{experiment}.yaml"
-        loaded = load_experiment(path, self.root)
+        loaded = load_experiment(find(self.root, f"experiments/{experiment}.yaml"), self.root)
         if self.night:
             seed = night_seed(loaded.experiment.seed, self.night)
             loaded = replace(loaded, experiment=replace(loaded.experiment, seed=seed, night=self.night))
@@ -108,6 +116,11 @@ class Workflow:
             else:
                 set_aside(aside, layout.home.attempts)
 
+    def experiment_file(self, wildcards: Any) -> str:
+        """As an input: relative where it is the project's own."""
+        path = find(self.root, f"experiments/{wildcards.experiment}.yaml")
+        return str(path.relative_to(self.root) if path.is_relative_to(self.root) else path)
+
     def requested(self, wildcards: Any, **more: str) -> Plan:
         """The plan of the experiment that a job's wildcards name. Ends Snakemake if it has nothing by the others.
 
@@ -125,8 +138,10 @@ class Workflow:
         return Layout(self.requested(wildcards, **more))
 
     def traces(self, wildcards: Any) -> list[str]:
-        """Folders of the captures whose spans the account of a cell is made of."""
+        """Folders of the captures whose spans the account of a cell is made of, if any has some."""
         cell = wildcards.variant, wildcards.workload
+        if not self.requested(wildcards).has_spans(*cell):
+            return []
         profiler = self.requested(wildcards).spans_by(*cell)
         return self.files(wildcards, profiler=profiler).captures(*cell, profiler)
 
@@ -210,6 +225,18 @@ class Workflow:
             raise SystemExit(
                 f"\nnot made, although every job went well: {', '.join(missing)}\nCall again, and it is made."
             )
+
+    def say_last_words(self, files: Iterable[str]) -> None:
+        """The verdicts of the experiments whose reports are among `files`, or all that the overview lists."""
+        if not self._is_main or is_followed():
+            return
+        made = set(files)
+        overview = str(Results().report)
+        reports = {*made, *self.reports()} - {overview} if overview in made else made
+        for path in sorted(reports):
+            home = Home((self.root / path).parent)
+            if self.root / path == home.report:
+                print(*last_words(home), sep="\n")
 
     def tell_broken(self) -> None:
         """Say once more, at the end, what was left out: the beginning has scrolled away."""

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from fuselab.records.request import Load
-from fuselab.targets.model import Target, mountpoint_name
+from fuselab.targets.model import SCRATCH, Target, mountpoint_name
 from fuselab.workloads.metric import Metric, Quantity
 
 if TYPE_CHECKING:  # the rig reads and builds nothing
@@ -22,10 +23,23 @@ if TYPE_CHECKING:  # the rig reads and builds nothing
     from fuselab.schema.diagnostics import Diagnostics
     from fuselab.schema.yaml_source import Key
 
+Looked = Literal["mount", "program", "command"]
+"""What a load gives to look at: the filesystem that serves it, a program of its own in place of a mount (a bench), or
+beside one (a command)."""
 Settings = Mapping[str, Any]
 """What a load says below the key of its kind, as its kind has read it: plain data, for specs and records too."""
 PlaceOf = Callable[..., "Key"]
 """Where an option of a variant's own is written; without an option, where all of them are."""
+
+
+class LookedAt(Protocol):
+    """The processes that the profilers of a run look at."""
+
+    def starting(self) -> AbstractContextManager[None]:
+        """What is started in this block is one of them."""
+
+    def add(self, *pids: int) -> None:
+        """These are."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +59,16 @@ class LoadContext:
     ramp: bool = True
     """Whether the load warms up before its figures count. Not under a profiler, which sees the ramp too: what it saw
     is divided by what the load did."""
+    looked_at: LookedAt | None = None
+    """Of a load that is itself profiled: its program belongs there, and what only runs it does not."""
+    argv: Sequence[str] = ()
+    """What the profilers of this run add to the command line of a bench."""
 
     @property
     def values(self) -> Mapping[str, str]:
-        """Of the placeholders `{mountpoint}`, `{mountpoint2}` and so on."""
-        return {mountpoint_name(number): str(path) for number, path in enumerate(self.directories, 1)}
+        """Of the placeholders `{mountpoint}`, `{mountpoint2}` and so on, and `{scratch}`."""
+        mounts = {mountpoint_name(number): str(path) for number, path in enumerate(self.directories, 1)}
+        return {**mounts, SCRATCH: str(self.scratch)}
 
 
 @dataclass(frozen=True)
@@ -72,6 +91,24 @@ class Traffic:
     """`read` / `write` -> (operations, bytes)."""
     latency_ns: Mapping[str, float] = field(default_factory=dict)
     """`read` / `write` -> mean completion latency as the load saw it."""
+    one: tuple[str, float] | None = None
+    """What one operation is called, and its mean wall time in ns, of a load that does one after the other."""
+
+    @property
+    def transfers(self) -> int:
+        """Operations that do nothing but move data."""
+        return sum(operations for operations, _ in self.by_direction.values())
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """A load that does the same work however long that takes, for its work to be counted."""
+
+    settings: Settings
+    seconds: float | None
+    """How long it may take; None where only a run can tell."""
+    words: str = ""
+    """How it differs from the load as it is timed, `1,000 I/Os of 4 KiB instead of 3 s`; "" if it does not."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +133,8 @@ class WorkloadKind(ABC):
     quantities: ClassVar[tuple[Quantity, ...]]
     """The metrics it can yield, the most telling first."""
     needs_mount: bool = True
-    looks_at: Literal["mount", "program"] = "mount"
-    """What it gives a profiler to look at: the mounted filesystem, or a program of its own."""
+    looks_at: Looked = "mount"
+    """What it gives a profiler to look at, unless its settings say otherwise (`looked_at`)."""
     programs: tuple[str, ...] = ()
     """What must be installed; looked for before anything is started."""
 
@@ -142,6 +179,25 @@ class WorkloadKind(ABC):
     def quantity(self, metric: str) -> Quantity | None:
         return next((quantity for quantity in self.quantities if quantity.name == metric), None)
 
+    def numbers(self, name: str, texts: Sequence[str]) -> Sequence[float | None]:
+        """What the values `texts` of its key `name` are as numbers, all in one unit: the order of an axis. None of what
+        is no number."""
+        from fuselab.schema import units
+
+        return units.amounts(texts)
+
+    def intensity(self, name: str) -> bool:
+        """Whether more of the key `name` asks for more at once, or more often, and for nothing else."""
+        return False
+
+    def looked_at(self, settings: Settings) -> Looked:
+        """What profilers look at under the load."""
+        return self.looks_at
+
+    def unobserved(self, settings: Settings) -> Settings:
+        """The settings without what only says how profilers look at it: no timed run depends on that."""
+        return settings
+
     def build(self, settings: Settings, program: BuildRequest) -> BuildRequest | None:
         """What is built for the load beside the target's `program`, if anything."""
         return None
@@ -162,6 +218,12 @@ class WorkloadKind(ABC):
         """Metric -> the value at which the load was told to keep it: a variant below it did not keep up."""
         return {}
 
+    def fixed(self, settings: Settings) -> Fixed | None:
+        """The load with a fixed amount of work, and little of it; None where there is no such. By default as it is,
+        if no time is what ends it.
+        """
+        return Fixed(settings, None) if self.seconds(settings) is None else None
+
     def render(self, settings: Settings) -> str | None:
         """The job file, or None where the kind has none. Deterministic: it is part of the spec."""
         return None
@@ -171,10 +233,6 @@ class WorkloadKind(ABC):
     @abstractmethod
     def run(self, load: Load, context: LoadContext) -> LoadResult:
         """Run the load to its end, in the foreground, within `load.timeout_s` (`running.finish` does that)."""
-
-    def verify(self, context: LoadContext, written: bool) -> LoadResult | None:
-        """Write data with checksums (`written` False), or read it back after a remount (True); None: no check."""
-        return None
 
     # Its files in the folder of a run are read.
 

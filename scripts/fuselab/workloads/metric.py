@@ -49,6 +49,16 @@ class Quantity:
     """Of which operations it is, where a load has several kinds of them: `write`."""
     percentile: float | None = None
     """99.9 of p99.9. In every run some I/Os must lie beyond it: `tail_ios` says how many do."""
+    counted: bool = False
+    """Whether it counts work: judged by whether it repeats, and no clock is in it."""
+    event: str = ""
+    """Of a counter: what there is more or less of, per operation of the load."""
+    one: str = ""
+    """Of a counter: a single one of them."""
+    telling: int = 0
+    """Of a counter: its place among others in a sentence. One of a lower number is named first, whatever its size."""
+    part_of: str = ""
+    """Of a counter: the one of all, of which this is one kind."""
 
     @property
     def resolution(self) -> float:

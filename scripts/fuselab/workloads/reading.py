@@ -9,8 +9,7 @@ from pathlib import Path
 
 from fuselab import workloads
 from fuselab.files import read_json
-from fuselab.records.places import RUN
-from fuselab.records.run import RunRecord
+from fuselab.records.run import RunRecord, outcome_of
 from fuselab.workloads.base import Traffic
 from fuselab.workloads.metric import Metric
 
@@ -41,5 +40,5 @@ def traffic(kind: str, run: Path) -> Traffic:
 
 
 def _unread(run: Path) -> bool:
-    record = run / RUN
-    return record.is_file() and any(mark.startswith(UNREAD) for mark in read_json(record, RunRecord).marks)
+    record = outcome_of(run)
+    return record is not None and any(mark.startswith(UNREAD) for mark in read_json(record, RunRecord).marks)

@@ -1,4 +1,6 @@
-"""Every number of every timed run: those of its load, those of its target, and those that need both."""
+"""Every number of every run of a block: those of its load, those of its target, those that need both, and those that
+were counted over fixed work.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,10 @@ from fuselab.errors import ChangedError
 from fuselab.files import read_json
 from fuselab.records.block import BlockRecord, read_block
 from fuselab.records.metrics import Sample
-from fuselab.records.places import RUN
-from fuselab.records.run import RunRecord
-from fuselab.workloads import reading
+from fuselab.records.places import RUN, WORK
+from fuselab.records.run import RunRecord, outcome_of
+from fuselab.records.work import Work
+from fuselab.workloads import reading, work_metrics
 from fuselab.workloads.metric import CPU, PEAK_MEMORY, Metric
 
 
@@ -40,17 +43,19 @@ def samples(blocks: Sequence[Path], kinds: Mapping[str, str]) -> list[Sample]:
     """
     records = {folder: read_block(folder) for folder in blocks}
     _require_one_code(records)
+    counted = _counted(records)
     return [
         sample
         for folder, block in records.items()
-        for sample in _of_block(folder, block, kinds[block.workload])
+        for run in _runs(folder, block)
+        for sample in _of_run(block, run, counted.get(run), kinds[block.workload])
     ]
 
 
 def _require_one_code(blocks: Mapping[Path, BlockRecord]) -> None:
-    first: dict[str, tuple[str, Path]] = {}
+    first: dict[tuple[str, str], tuple[str, Path]] = {}
     for folder, block in blocks.items():
-        code, other = first.setdefault(block.workload, (block.code, folder))
+        code, other = first.setdefault((block.workload, block.purpose), (block.code, folder))
         if code != block.code:
             raise ChangedError(
                 f"{other} and {folder} were measured by different code of fuselab ({code} and {block.code}), and are "
@@ -58,24 +63,38 @@ def _require_one_code(blocks: Mapping[Path, BlockRecord]) -> None:
             )
 
 
-def _of_block(folder: Path, block: BlockRecord, kind: str) -> Iterator[Sample]:
-    for variant, outcome in block.variants.items():
-        if outcome.status != "ok":
-            continue
-        record = read_json(folder / variant / RUN, RunRecord)
-        gate = record.environment.gate if record.environment else {}
-        for m in rows(folder / variant, record, kind):
-            yield Sample(
-                experiment=record.experiment,
-                workload=block.workload,
-                block=block.block,
-                variant=variant,
-                metric=foreign.cell(m.name),
-                unit=m.unit,
-                value=float(m.value),
-                better=m.better,
-                tail_ios=m.tail_ios,
-                slope=m.slope,
-                noisy=int(block.noisy),
-                busy_start=int(not gate.get("passed", True)),
-            )
+def _counted(blocks: Mapping[Path, BlockRecord]) -> dict[Path, list[Metric]]:
+    """By folder of the run: what those of fixed work have counted. Runs of one load have the same names."""
+    found: dict[str, dict[Path, Work]] = {}
+    for folder, block in blocks.items():
+        for run in _runs(folder, block) if block.purpose == "work" else ():
+            found.setdefault(block.workload, {})[run] = read_json(run / WORK, Work)
+    return {
+        run: work_metrics.metrics(work)
+        for works in found.values()
+        for run, work in zip(works, work_metrics.with_zeros(list(works.values())), strict=True)
+    }
+
+
+def _runs(folder: Path, block: BlockRecord) -> list[Path]:
+    return [folder / name for name, outcome in block.variants.items() if outcome.status == "ok"]
+
+
+def _of_run(block: BlockRecord, run: Path, counted: list[Metric] | None, kind: str) -> Iterator[Sample]:
+    record = read_json(outcome_of(run) or run / RUN, RunRecord)
+    gate = record.environment.gate if record.environment else {}
+    for m in rows(run, record, kind) if counted is None else counted:
+        yield Sample(
+            experiment=record.experiment,
+            workload=block.workload,
+            block=block.block,
+            variant=run.name,
+            metric=foreign.cell(m.name),
+            unit=m.unit,
+            value=float(m.value),
+            better=m.better,
+            tail_ios=m.tail_ios,
+            slope=m.slope,
+            noisy=int(block.noisy),
+            busy_start=int(not gate.get("passed", True)),
+        )

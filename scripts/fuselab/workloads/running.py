@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +32,12 @@ class Ended:
             if self.timed_out and timeout_s
             else exit_words(self.exit_code)
         )
-        return f"{how}:\n{indented(self.said)}" if self.said else how
+        return how + self.quoted
+
+    @property
+    def quoted(self) -> str:
+        """Its last words, to be put behind what is said of it."""
+        return f":\n{indented(self.said)}" if self.said else ""
 
 
 def finish(
@@ -42,17 +48,30 @@ def finish(
     log: str,
     timeout_s: float,
     env: Mapping[str, str] | None = None,
+    output: str | None = None,
 ) -> Ended:
-    """Run `argv`; what it writes goes to the file `log` of the run folder. After `timeout_s`: SIGINT, then SIGKILL.
+    """Run `argv`; what it writes goes to the file `log` of the run folder, or its standard output to the file `output`
+    there. After `timeout_s`: SIGINT, then SIGKILL.
 
     Raises ProgramError if the program cannot be started.
     """
     full = {**plain_env(context.scratch), **context.env, **(env or {})}
-    with Log(context.out / log) as output, running(argv[0], argv, env=full, cwd=cwd, log=output) as process:
+    with ExitStack() as stack:
+        errors = stack.enter_context(Log(context.out / log))
+        said = stack.enter_context(Log(context.out / output)) if output else errors
+        program = running(argv[0], argv, env=full, cwd=cwd, log=errors, output=said)
+        if context.looked_at is None:
+            process = stack.enter_context(program)
+        else:
+            with context.looked_at.starting():  # we, who wait for it, are not looked at
+                process = stack.enter_context(program)
+            context.looked_at.add(process.pid)
         timed_out = not process.wait(timeout_s)
         stopped = process.stopped
         if timed_out:
             process.stop(signal.SIGINT, _ASKED_TO_END_S)
         code = process.exit_code
-        output.close()
-        return Ended(-signal.SIGKILL if code is None else code, timed_out, output.last_words(), stopped)
+        for one in (errors, said):
+            one.close()
+        last = errors.last_words() or said.last_words()
+        return Ended(-signal.SIGKILL if code is None else code, timed_out, last, stopped)

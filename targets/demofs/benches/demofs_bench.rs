@@ -1,56 +1,61 @@
 //! The filesystem without FUSE: data in a temporary folder, metadata in memory.
 //!
-//! `DEMOFS_BENCH_FLAMEGRAPH=1` profiles instead of measuring: each bench runs for five seconds
-//! and leaves `profile/flamegraph.svg` and `profile/folded.txt` in its folder.
+//! `DEMOFS_BENCH_FLAMEGRAPH=1` gives Criterion a profiler: with `--profile-time SECONDS` each bench
+//! then leaves `profile/flamegraph.svg` in its folder.
 //! `DEMOFS_BENCH_CHROME=FILE` traces the spans, in a build with the `profiling` feature.
+//! `DEMOFS_BENCH_INJECT=FAULTS` plants faults into `big_file`, as `demofs mount --inject` does.
 
-#[path = "support/flamegraph.rs"]
-mod flamegraph;
-
+use std::env;
 use std::ffi::OsStr;
 use std::sync::Arc;
-use std::time::Duration;
 
+use anyhow::anyhow;
 use criterion::{BatchSize, Criterion, Throughput};
 use demofs::chunks::Chunks;
 use demofs::file::Files;
-use demofs::inject::{Faults, Plan};
+use demofs::inject::{Faults, Plan, parse_setting};
 use demofs::meta::{self, Backend, Inode, ROOT};
 use demofs::telemetry;
 use demofs::tree::Tree;
+use pprof::criterion::{Output, PProfProfiler};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 const FILE_BYTES: u64 = 16 << 20;
 const REQUEST_BYTES: usize = 128 << 10;
-const PROFILE_TIME: Duration = Duration::from_secs(5);
+const SAMPLES_PER_S: i32 = 1000;
 
 fn main() -> anyhow::Result<()> {
     let _profilers = telemetry::init_bench()?;
+    let plan = plan()?;
     let mut criterion = criterion();
-    big_file(&mut criterion);
+    big_file(&mut criterion, &plan);
     small_files(&mut criterion);
     criterion.final_summary();
     Ok(())
 }
 
 fn criterion() -> Criterion {
-    let criterion =
-        Criterion::default().with_profiler(flamegraph::Flamegraph::default()).configure_from_args();
-    let asked = std::env::var_os("DEMOFS_BENCH_FLAMEGRAPH").is_some_and(|value| value != "0");
-    let other_mode = ["--test", "--list", "--profile-time"];
-    let measures = std::env::args().any(|argument| argument == "--bench")
-        && !std::env::args().any(|argument| other_mode.contains(&argument.as_str()));
-    match asked && measures {
-        true => criterion.profile_time(Some(PROFILE_TIME)),
-        false => criterion,
+    let criterion = Criterion::default();
+    match env::var_os("DEMOFS_BENCH_FLAMEGRAPH") {
+        Some(_) => criterion.with_profiler(PProfProfiler::new(SAMPLES_PER_S, Output::Flamegraph(None))),
+        None => criterion,
     }
+    .configure_from_args()
+}
+
+/// What is planted, in the words of `--inject`.
+fn plan() -> anyhow::Result<Plan> {
+    let text = env::var("DEMOFS_BENCH_INJECT").unwrap_or_default();
+    let words = text.split(',').filter(|word| !word.is_empty());
+    let settings: Result<Vec<_>, _> = words.map(parse_setting).collect();
+    Ok(Plan::new(&settings.map_err(|error| anyhow!("DEMOFS_BENCH_INJECT: {error}"))?))
 }
 
 /// Writes and reads of a whole file, 128 KiB at a time.
-fn big_file(criterion: &mut Criterion) {
+fn big_file(criterion: &mut Criterion, plan: &Plan) {
     let runtime = Runtime::new().expect("a runtime");
-    let bench = runtime.block_on(Bench::new());
+    let bench = runtime.block_on(Bench::new(plan));
     let mut group = criterion.benchmark_group("big_file");
     group.throughput(Throughput::Bytes(FILE_BYTES)).sample_size(20);
     group.bench_function("write", |bencher| {
@@ -74,7 +79,7 @@ fn big_file(criterion: &mut Criterion) {
 /// What metadata costs.
 fn small_files(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime");
-    let bench = runtime.block_on(Bench::new());
+    let bench = runtime.block_on(Bench::new(&Plan::default()));
     let mut group = criterion.benchmark_group("small_files");
     group.bench_function("stat", |bencher| {
         bencher.to_async(&runtime).iter(|| async { bench.files.stat(bench.ino).await.expect("an inode") });
@@ -104,12 +109,14 @@ struct Bench {
 
 impl Bench {
     /// A filesystem with one empty file, which is open.
-    async fn new() -> Self {
+    async fn new(plan: &Plan) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let store = meta::open(Backend::Memory, folder.path(), &[]).await.expect("a store");
         let tree = Arc::new(Tree::open(store).await.expect("a tree"));
         let chunks = Chunks::open(folder.path()).expect("a folder");
-        let files = Files::new(Arc::clone(&tree), chunks, Faults::new(Plan::default()));
+        let faults = Faults::new(plan.clone());
+        faults.start();
+        let files = Files::new(Arc::clone(&tree), chunks, faults);
         let new = Inode { mode: libc::S_IFREG | 0o644, ..Inode::default() };
         let ino = tree.create(ROOT, OsStr::new("big"), new).await.expect("a new file").ino;
         files.open(ino, false).await.expect("an open file");

@@ -40,7 +40,7 @@ pub struct Mount {
     #[arg(long, value_name = "URLS", value_delimiter = ',', default_value = "http://127.0.0.1:2379")]
     pub meta_etcd_urls: Vec<String>,
 
-    /// Let other users in; without root, fuse.conf must say user_allow_other.
+    /// Let other users in, as root always does; without root, fuse.conf must say user_allow_other.
     #[arg(long)]
     pub allow_other: bool,
 

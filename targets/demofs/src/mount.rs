@@ -9,6 +9,7 @@ use anyhow::{Context, ensure};
 use fuse3::MountOptions;
 use fuse3::raw::{MountHandle, Session};
 use nix::mount::{MntFlags, umount2};
+use nix::unistd::geteuid;
 use tokio::process::Command;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{sleep, timeout};
@@ -66,7 +67,8 @@ async fn mount(filesystem: DemoFs, arguments: &cli::Mount) -> anyhow::Result<Mou
         .fs_name("demofs")
         .custom_options("subtype=demofs")
         .default_permissions(true)
-        .allow_other(arguments.allow_other);
+        // As root nobody has to permit it, and others have the rights that modes give them.
+        .allow_other(arguments.allow_other || geteuid().is_root());
     let dir = &arguments.dir;
     ensure!(dir.is_dir(), "{} is not a directory", dir.display());
     // fusermount3 hands over a descriptor that tokio can poll; a plain mount(2), which only

@@ -54,8 +54,9 @@ impl Tree {
         self.store.stat(ino).await?.ok_or_else(|| errno(libc::ESTALE))
     }
 
-    /// The inode that a name stands for.
+    /// The inode that a name stands for. ENAMETOOLONG if it cannot stand for any.
     pub async fn lookup(&self, parent: u64, name: &OsStr) -> io::Result<Inode> {
+        must_fit(name)?;
         let ino = self.store.find(parent, name).await?;
         self.stat(ino.ok_or_else(|| errno(libc::ENOENT))?).await
     }
@@ -187,9 +188,9 @@ impl Tree {
     ) -> io::Result<Option<Inode>> {
         let _names = self.names.lock().await;
         let ino = self.lookup(from.0, from.1).await?.ino;
+        must_fit(to.1)?;
         let there = self.store.find(to.0, to.1).await?;
         match there {
-            None if to.1.len() > NAME_MAX => return Err(errno(libc::ENAMETOOLONG)),
             Some(_) if !may_replace => return Err(errno(libc::EEXIST)),
             Some(same) if same == ino => return Ok(None),
             _ => {}
@@ -253,9 +254,7 @@ impl Tree {
     }
 
     async fn must_be_free(&self, parent: u64, name: &OsStr) -> io::Result<()> {
-        if name.len() > NAME_MAX {
-            return Err(errno(libc::ENAMETOOLONG));
-        }
+        must_fit(name)?;
         match self.store.find(parent, name).await? {
             Some(_) => Err(errno(libc::EEXIST)),
             None => Ok(()),
@@ -270,6 +269,13 @@ impl Tree {
             true => Ok(()),
             false => Err(errno(libc::ENOTEMPTY)),
         }
+    }
+}
+
+fn must_fit(name: &OsStr) -> io::Result<()> {
+    match name.len() > NAME_MAX {
+        true => Err(errno(libc::ENAMETOOLONG)),
+        false => Ok(()),
     }
 }
 

@@ -69,6 +69,7 @@ async fn a_name_is_given_once(home: &Home) {
     let long = "n".repeat(256);
     refused(tree.create(ROOT, name(&long), of_kind(libc::S_IFREG)).await, libc::ENAMETOOLONG);
     refused(tree.rename((ROOT, name("f")), (ROOT, name(&long)), true).await, libc::ENAMETOOLONG);
+    refused(tree.lookup(ROOT, name(&long)).await, libc::ENAMETOOLONG);
 }
 
 async fn only_empty_directories_go(home: &Home) {

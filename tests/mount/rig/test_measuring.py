@@ -185,7 +185,7 @@ def test_perf_looks_at_the_target_through_the_walls(rig):
     assert record.status == "ok", record.reason
     assert record.profiler == "perf-oncpu"
     said = subprocess.run(
-        ["perf", "report", "-i", str(out / "perf.data"), "--stdio", "--no-children", "--sort", "comm"],
+        ["perf", "report", "-i", str(out / "perf-oncpu.data"), "--stdio", "--no-children", "--sort", "comm"],
         capture_output=True, text=True, check=False,
     ).stdout  # fmt: skip
     assert "bindfs" in said

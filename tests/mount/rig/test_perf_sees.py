@@ -57,7 +57,7 @@ def neighbour(folder: Path) -> Iterator[str]:
 
 def samples(folder: Path) -> Counter[int]:
     """Of each process, as perf itself counts them."""
-    argv = ["perf", "script", "-f", "-i", str(folder / "perf.data"), "-F", "pid,event"]
+    argv = ["perf", "script", "-f", "-i", str(folder / "perf-oncpu.data"), "-F", "pid,event"]
     said = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
     return Counter(int(line.split()[0]) for line in said.splitlines() if "cpu-clock" in line)
 
@@ -103,7 +103,9 @@ def test_waits_of_workers_that_left_are_found_and_those_of_others_are_not(rig, p
     argv = (str(plainfs), "{state}", "--sleep-us=5000", "--workers=2", "--detached=1", "{mountpoint}", "-f")
     with neighbour(rig.root) as name:
         record, folder, profile = looked_at(rig, "perf-offcpu", argv, plainfs, writes())
-    assert name.encode() not in (folder / "perf.data").read_bytes(), "what others do is not even recorded"
+    assert name.encode() not in (folder / "perf-offcpu.data").read_bytes(), (
+        "what others do is not even recorded"
+    )
     folded = (folder / "processed" / "folded.txt").read_text().splitlines()
     asleep_ns = sum(int(line.rpartition(" ")[2]) for line in folded if ";wait_asleep" in line)
     assert 1.0 <= asleep_ns / (WRITES * 5e6) < 1.5

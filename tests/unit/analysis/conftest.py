@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from fuselab.analysis.perf import command_line
-from fuselab.analysis.perf.command_line import Watched
 from fuselab.analysis.symbols.symbolizer import Symbols
+from fuselab.profilers import perf_record
+from fuselab.profilers.perf_record import Watched
 
 
 @pytest.fixture(scope="session")
@@ -121,7 +121,7 @@ def recorder(tmp_path: Path) -> Recorder:
 def slept(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[int, int], int]:
     """`waits 50`, twice 50 x 10 ms asleep: perf.data, the measured window, and the ns slept by its own clock."""
     slow = Recorder(tmp_path_factory.mktemp("slept"))
-    data = slow.record(command_line.offcpu_record_argv, [str(programs / "waits"), "50"])
+    data = slow.record(perf_record.offcpu_record_argv, [str(programs / "waits"), "50"])
     return data, slow.window_ns, int(slow.said.split()[1])
 
 
@@ -129,5 +129,5 @@ def slept(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
 def oncpu_data(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One second of `inlined`."""
     return Recorder(tmp_path_factory.mktemp("oncpu")).record(
-        command_line.oncpu_record_argv, [str(programs / "inlined"), "1"]
+        perf_record.oncpu_record_argv, [str(programs / "inlined"), "1"]
     )

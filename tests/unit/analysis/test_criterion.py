@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from fuselab.analysis.criterion import (
-    CPU_UNIT,
     SAMPLES_UNIT,
     BenchProfile,
     read_profiles,
@@ -72,15 +71,6 @@ def test_what_inferno_draws_is_read_back(options: tuple[str, ...], tmp_path: Pat
     )
     flamegraph(tool("inferno-flamegraph"), folded, tmp_path / "out.svg", Picture("t & <t>", options=options))
     assert stacks_of_flamegraph(tmp_path / "out.svg") == folded
-
-
-def test_stacks_that_the_bench_wrote_itself_are_preferred(golden: Path, tmp_path: Path) -> None:
-    home = tmp_path / "criterion"
-    shutil.copytree(golden / "criterion", home)
-    profile = home / "burn_cpu" / "heavy and light" / "4" / "profile"
-    (profile / "folded.txt").write_text("main;heavy 3000\n")
-    found = next(found for found in read_profiles(home) if found.name == WORK)
-    assert found.folded == Folded({("main", "heavy"): 3000}, CPU_UNIT)
 
 
 def test_a_bench_that_only_profiled_is_named_by_its_folders(golden: Path, tmp_path: Path) -> None:

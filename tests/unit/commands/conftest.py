@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from fuselab.cli import main
+from fuselab.system import tracing
 
 REPOSITORY = Path(__file__).resolve().parents[2] / "broken" / "repository"
 EXPERIMENT = """\
@@ -28,6 +29,9 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (root / "experiments").mkdir()
     (root / "experiments" / "trial.yaml").write_text(EXPERIMENT)
     monkeypatch.chdir(root)
+    monkeypatch.setattr(
+        tracing, "INSTANCES", tmp_path / "no instances"
+    )  # those of the machine are everybody's
     return root
 
 

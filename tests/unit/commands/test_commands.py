@@ -1,5 +1,6 @@
 """Each verb as somebody types it, in a little repository; nothing is built or mounted here."""
 
+import csv
 import json
 import subprocess
 import sys
@@ -15,9 +16,11 @@ from fuselab import words
 from fuselab.cli import VERBS, main
 from fuselab.experiment.loading import load_experiment
 from fuselab.experiment.planning import make_plan
+from fuselab.files import write_json
 from fuselab.records.comparison import Comparison
 from fuselab.records.metrics import Sample
 from fuselab.records.run import Phases, RunRecord
+from fuselab.records.summary import Summary, SummaryRow
 from fuselab.records.table import columns, write_rows
 from fuselab.rig.state import state_folder
 from fuselab.schema import schemas
@@ -126,6 +129,34 @@ class TestMissingPrograms:
         self.write(repository)
         assert fuselab("check", "targets/gone").output.count("note: target gone") == 2
 
+    @pytest.mark.parametrize("verb", ["check", "plan", "doctor"])
+    def test_what_verifies_and_what_counts_is_looked_for_with_its_mend(
+        self, fuselab, repository: Path, verb, monkeypatch
+    ):
+        monkeypatch.setattr("fuselab.experiment.needs.tool_path", lambda _: None)
+        self.write(repository)
+        target, experiment = (
+            repository / place for place in ("targets/gone/target.yaml", "experiments/gone.yaml")
+        )
+        target.write_text(target.read_text() + "counters: [{argv: [nosuchctl], format: lines}]\n")
+        experiment.write_text(experiment.read_text() + "verify: [data, posix, random]\n")
+        said = " ".join(fuselab(verb, "gone").output.split())
+        assert said.count("make setup-verify") == 2
+        assert "`pjdfstest` is not installed" in said
+        assert "`fsx` is not installed" in said
+        assert (
+            "`nosuchctl` is not on PATH here: without it, what it would tell of counters is unavailable"
+            in said
+        )
+
+    @pytest.mark.parametrize(("blocks", "told"), [("1", True), ("5", True), ("6", False), ("auto", False)])
+    def test_so_few_blocks_that_no_clock_can_decide_are_one(self, fuselab, repository: Path, blocks, told):
+        path = repository / "experiments/trial.yaml"
+        path.write_text(path.read_text() + f"blocks: {blocks}\n")
+        done = fuselab("check", "trial")
+        assert done.exit_code == 0
+        assert (f"note: blocks: {blocks} can tell nothing faster or slower" in done.output) == told
+
     def test_json_of_check_holds_faults_alone_and_that_of_plan_the_notes(self, fuselab, repository: Path):
         self.write(repository)
         assert json.loads(fuselab("check", "gone", "--json").output) == []
@@ -190,6 +221,13 @@ class TestNew:
 
 
 class TestPlan:
+    @pytest.mark.parametrize(
+        "written",
+        ["trial", "experiments/trial.yaml", "experiments/trial.yml", "results/trial", "results/trial/"],
+    )
+    def test_an_experiment_is_known_by_whatever_leads_to_it(self, fuselab, written):
+        assert fuselab("plan", written).output.startswith("trial")
+
     def test_what_is_there_and_what_is_to_do(self, fuselab, repository: Path):
         plan = make_plan(load_experiment(repository / "experiments" / "trial.yaml", repository))
         spec = plan.timed_spec("w")
@@ -213,6 +251,52 @@ class TestPlan:
         [blocks] = [part for part in found["parts"] if part["what"] == "blocks"]
         assert not blocks["measured"]
         assert blocks["seconds_each"] > 3 * 3
+
+    def test_which_points_of_a_long_sweep_are_counted_and_why_the_others_are_not(
+        self, fuselab, repository: Path
+    ):
+        written = repository / "experiments" / "trial.yaml"
+        swept = "{fio: {rw: write, bs: 4k, size: 1m}, sweep: {over: fio.numjobs, values: [1, 2, 4, 8]}}"
+        written.write_text(
+            f"name: trial\ntarget: demo\nvariants: {{a: {{}}, b: {{env: {{A: b}}}}}}\nworkloads: {{w: {swept}}}\n"
+        )
+        said = " ".join(fuselab("plan", "trial").output.split())
+        assert "Counted of w-numjobs-1: the load as it is timed." in said
+        why = "all of w would take 1 min 36 s, so its first and its last point are counted (`work: true` counts it)"
+        assert f"Not counted of w-numjobs-2, w-numjobs-4: {why}." in said
+
+    def test_of_thirty_variants_under_six_loads_what_decides_fits_on_a_screen(
+        self, fuselab, repository: Path
+    ):
+        variants = ", ".join(f"v{n}: {{env: {{A: b{n}}}}}" for n in range(30))
+        loads = ", ".join(
+            f"w{n}: {{fio: {{rw: write, bs: {n}k, size: 1m, runtime: 3s}}}}" for n in range(1, 7)
+        )
+        (repository / "experiments" / "trial.yaml").write_text(
+            f"name: trial\ntarget: demo\nvariants: {{{variants}}}\nworkloads: {{{loads}}}\n"
+            "profilers: [perf-oncpu, trace-chrome]\n"
+        )
+        lines = fuselab("plan", "trial").output.splitlines()
+        assert len(lines) < 40
+        assert lines[1].startswith("To go: about ")
+        assert "Compares 29 contrasts under 6 loads, by write.bw, in 12 blocks each." in lines
+        assert any("captures" in line and "perf-oncpu: 180 of them" in line for line in lines)
+        assert len(fuselab("plan", "trial", "--all").output.splitlines()) > 360
+
+    @pytest.mark.parametrize(
+        ("text", "why"),
+        [
+            ("variants: {old: {}}\nprofilers: [perf-oncpu]\n", "Compares nothing: there is one variant."),
+            ("variants: {old: {}}\ncontrol: true\n", "Compares nothing: the baseline against itself"),
+            ("variants: {old: {}, new: {env: {A: b}}}\nblocks: 3\n", "Compares nothing for sure: blocks: 3"),
+        ],
+    )
+    def test_that_nothing_is_compared_is_said_among_the_first(self, fuselab, repository: Path, text, why):
+        load = "workloads: {w: {fio: {rw: write, bs: 4k, size: 1m, runtime: 3s}}}\n"
+        (repository / "experiments" / "trial.yaml").write_text(f"name: trial\ntarget: demo\n{text}{load}")
+        said = fuselab("plan", "trial").output
+        assert why in " ".join(said.partition("done")[0].split())
+        assert "Found in four of five" not in said
 
     def test_a_broken_file_is_told_and_ends_with_1(self, fuselab, repository: Path):
         (repository / "experiments" / "trial.yaml").write_text("name: trial\nblokcs: 3\n")
@@ -272,6 +356,7 @@ class TestClean:
         for name in (
             "trial/blocks/w/0123456789ab/001",
             "trial/costs/w/ba9876543210/001",
+            "trial/work/w/cccccccccccc/001",
             "trial/looks/w/aaaaaaaaaaaa",
             "trial/attempts/x/1",
             "builds/demo/old-1",
@@ -290,6 +375,7 @@ class TestClean:
         planted = (
             "0123456789ab",
             "ba9876543210",
+            "cccccccccccc",
             "aaaaaaaaaaaa",
             "attempts/x",
             "demo/old-1",
@@ -418,10 +504,16 @@ class TestTry:
         row = Comparison("try-true", "seq-write", "directory", "true", "write.bw", verdict="slower")
         row = replace(row, verdict="failed", note=note) if failed else row
         write_rows(results / "comparisons.csv", Comparison, [row, row])
-        monkeypatch.setattr("fuselab.commands.try_.run_to_the_end", lambda argv, cwd: 0)
+        said = SummaryRow(
+            "seq-write", "directory", "true", "write.bw", "B/s", "higher", "slower", 0.9, 0.88, 0.92, 0.95, 12, False,
+            "`true` writes 10 % slower than `directory`.",
+        )  # fmt: skip
+        write_json(results / "summary.json", Summary("try-true", "", "", "", (), 0.05, 12, 0, (), (said,)))
+        monkeypatch.setattr("fuselab.commands.try_.make", lambda root, file: 0)
         done = fuselab("try", "--", "true", "{mountpoint}")
         assert done.exit_code == (1 if failed else 0)
         assert "the report: " in done.output
+        assert ("true writes 10 % slower than directory." in done.output) == (not failed)
         assert done.output.count("no such folder") == int(failed)
         assert ("fuselab: true failed its verifying run: exit code 1." in done.output) == failed
 
@@ -564,3 +656,17 @@ class TestQuery:
         assert metrics["rows"] == 0
         assert metrics["columns"]["value"] == "DOUBLE"
         assert "metrics: " in fuselab("query", "trial").output
+        listed = list(csv.DictReader(fuselab("query", "trial", "--csv").output.splitlines()))
+        assert {"table": "metrics", "column": "value", "type": "DOUBLE"} in listed
+
+    def test_an_answer_is_csv_for_whoever_reads_that_with_figures_as_they_are(
+        self, fuselab, repository: Path
+    ):
+        (repository / "results" / "trial").mkdir(parents=True)
+        sql = "select 'a, \"b\"' said, 1234567.891::double value, null nothing, '=cmd' formula"
+        done = fuselab("query", "trial", sql, "--csv")
+        assert list(csv.DictReader(done.output.splitlines())) == [
+            {"said": 'a, "b"', "value": "1234567.891", "nothing": "", "formula": "'=cmd"}
+        ]
+        assert json.loads(fuselab("query", "trial", sql, "--json").output)[0]["value"] == 1234567.891
+        assert fuselab("query", "trial", sql, "--json", "--csv").exit_code == 1

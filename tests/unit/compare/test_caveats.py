@@ -92,6 +92,10 @@ def test_runs_that_started_on_a_busy_machine_are_counted():
     assert busy == "the machine was not quiet before 2 of 24 runs, which started all the same"
 
 
+def test_where_no_block_was_quiet_nothing_is_said_of_the_others():
+    assert said(runs().assign(noisy=1)) == ["the machine was quiet for none of the blocks"]
+
+
 def test_quiet_blocks_alone_are_judged_by_themselves():
     frame = runs().assign(noisy=0)
     loud = (frame["variant"] == "waiting") & (frame["block"] <= 4)

@@ -35,10 +35,34 @@ def test_the_read_only_target_is_one(repository: Path):
     assert load_target("myfs", repository).mount.read_only
 
 
+def test_the_counters_of_the_page_are_read_as_they_stand(repository: Path):
+    path = repository / "targets" / "myfs" / "target.yaml"
+    path.parent.mkdir()
+    path.write_text(example("installed") + example("counters"))
+    assert [source.format for source in load_target("myfs", repository).counters] == [
+        "lines",
+        "json",
+        "prometheus",
+    ]
+
+
 def test_the_loads_on_two_mounts_are_read_as_they_stand(repository: Path):
     path = repository / "experiments" / "shared.yaml"
     path.write_text("name: shared\ntarget: demo\nvariants: {a: {}, b: {env: {A: b}}}\n" + example("shared"))
     assert load_experiment(path, repository).experiment.mounts == 2
+
+
+def test_the_loads_of_metadata_are_read_as_they_stand(repository: Path):
+    path = repository / "experiments" / "names.yaml"
+    path.write_text("name: names\ntarget: demo\nvariants: {a: {}, b: {env: {A: b}}}\n" + example("names"))
+    assert "metadata.unlink.rate" in load_experiment(path, repository).experiment.compare.primary
+
+
+def test_the_figures_of_a_command_are_read_as_they_stand(repository: Path):
+    path = repository / "experiments" / "figures.yaml"
+    path.write_text("name: figures\ntarget: demo\nvariants: {a: {}, b: {env: {A: b}}}\n" + example("figures"))
+    compare = load_experiment(path, repository).experiment.compare
+    assert compare.primary == ("command.requests", "command.p99", "command.memory")
 
 
 def test_the_page_s_links_lead_somewhere():

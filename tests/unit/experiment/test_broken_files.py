@@ -1,7 +1,10 @@
 """Every broken file in tests/broken/ gets exactly the text beside it: place, fault, correction, what is allowed."""
 
 import os
+import pty
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ from click.testing import CliRunner
 
 from fuselab.cli import main
 from fuselab.commands.check import look_at
+from fuselab.schema.errors import Problem
 
 BROKEN = Path(__file__).resolve().parents[2] / "broken"
 FILES = [
@@ -97,3 +101,33 @@ def test_the_corrected_line_is_accepted_in_its_place(file: Path, tmp_path: Path)
         left = look_at(at)[0]
         assert problem not in left, f"still there after the correction: {problem}"
         assert len(left) <= len(problems), f"the correction made it worse: {left}"
+
+
+def test_a_fault_is_pointed_at_in_its_line_however_long_or_wide_that_is():
+    def pointed(written: str, column: int, width: int) -> list[str]:
+        problem = Problem("e.yaml", 1, column, "k", "v", "is wrong", written=written, width=width)
+        return str(problem).splitlines()[1:]
+
+    assert pointed("blocks: twelve", 9, 6) == ["    blocks: twelve", "            ^~~~~~"]
+    assert pointed("title: 速い? yes", 12, 3) == ["    title: 速い? yes", "                 ^~~"]
+    line, mark = pointed(f"{'a' * 300}HERE{'b' * 300}", 301, 4)
+    assert line[mark.index("^") : len(mark)] == "HERE"
+    assert len(line) < 120
+    assert pointed("a\x1b[31mred: b", 1, 1)[0] == "    a [31mred: b"
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+def test_faults_are_coloured_on_a_terminal_unless_somebody_wants_none(
+    tmp_path: Path, no_color: str, coloured: bool
+):
+    at = place(BROKEN / "experiments" / "misspelt-key.yaml", tmp_path)
+    master, slave = pty.openpty()
+    argv = [sys.executable, "-c", "from fuselab.cli import main; main()", "check", str(at)]
+    env = {**os.environ, "TERM": "xterm", "NO_COLOR": no_color}
+    subprocess.run(argv, stdout=slave, stderr=slave, env=env, timeout=60, check=False)
+    os.set_blocking(master, False)
+    said = os.read(master, 65536).decode()
+    for end in (master, slave):
+        os.close(end)
+    assert "misspelt-key.yaml:" in said
+    assert ("\x1b[" in said) == coloured

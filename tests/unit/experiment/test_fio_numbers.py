@@ -80,8 +80,15 @@ def test_a_variant_s_own_options_and_a_job_file_are_held_to_it_too(read, reposit
 
 @pytest.mark.parametrize("text", ["3s", "500ms", "64m", "10%", "4k,128k", "$((2*4))k", "0x1000"])
 def test_whole_numbers_and_what_fio_works_out_pass(text):
-    assert numbers.fault("size", text) is None
+    assert numbers.fault("runtime" if text.endswith("s") else "size", text) is None
     assert numbers.fault("description", "0.5s") is None
+
+
+@pytest.mark.parametrize(("text", "mend"), [("8q", None), ("3s", None), ("10 MB", "10MB"), ("4k-8x", None)])
+def test_a_unit_that_fio_does_not_know_and_passes_over_is_refused(text, mend):
+    fault = numbers.fault("rate", text)
+    assert fault is not None
+    assert fault.mend == mend
 
 
 def test_the_largest_unit_that_is_whole_is_taken():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from fuselab.experiment.loading import load_experiment
 from fuselab.experiment.mounting import mount_config
 from fuselab.experiment.plan import NONE, Plan
 from fuselab.experiment.planning import make_plan
+from fuselab.profilers import REGISTRY, jemalloc_heap
 from fuselab.targets.loading import load_target
+from fuselab.targets.model import CounterSource, CounterSources
 
 TEXT = """
 name: planned
@@ -74,7 +77,7 @@ def test_a_variant_may_change_a_setting_of_the_load(plan_of) -> None:
     assert list(own) == ["waiting"]
     [options] = own["waiting"].settings["jobs"].values()
     assert (options["bs"], options["rw"]) == ("1m", "write")
-    assert after.load_of("baseline", "seq") == before.loads["seq"]
+    assert after.captured_load("baseline", "seq") == before.loads["seq"]
     assert "bs=1m" in after.jobs["seq.waiting"]
     assert "bs=1m" not in after.jobs["seq"]
     assert before.timed_spec("seq") != after.timed_spec("seq")
@@ -99,6 +102,22 @@ def test_combined_shares_one_instrumented_build_and_separate_makes_one_each(plan
     assert len(shared) == 1
 
 
+@pytest.mark.parametrize(
+    ("profilers", "there"),
+    [
+        ("[perf-oncpu, perf-offcpu, fuse-requests]", False),
+        ("[[fuse-requests, perf-oncpu], perf-offcpu]", False),
+        ("[[fuse-requests, perf-offcpu]]", True),
+        ("[trace-chrome]", True),
+    ],
+)
+def test_an_account_is_made_of_spans_or_of_requests_that_share_a_run_with_their_threads(
+    plan_of, profilers, there
+) -> None:
+    plan = plan_of(re.sub(r"profilers: .*", f"profilers: {profilers}", TEXT))
+    assert plan.has_account("baseline", "seq") is there
+
+
 def test_profilers_in_one_list_share_a_capture_and_their_log_filter(plan_of) -> None:
     mount = plan_of(TEXT).mounts["baseline", "trace-chrome+trace-flame"]
     env = dict(mount.env)
@@ -115,16 +134,78 @@ def test_what_a_target_preloads_stays_beside_what_a_profiler_does(plan_of, check
 
 
 def test_of_a_set_those_look_that_have_something_to_see(plan_of) -> None:
-    """A bench has no mount: its trace is taken without tracing-flame, and costs are measured for mounts alone."""
+    """A bench has no requests, and a mount no Criterion; costs are measured for mounts alone."""
     bench = "  core: {criterion: {bench: demofs_bench}}\n"
-    plan = plan_of(TEXT.replace("profilers:", f"{bench}profilers:") + "cost: true\n")
+    text = TEXT.replace("[trace-chrome, trace-flame]", "[trace-chrome, fuse-requests, criterion-flamegraph]")
+    plan = plan_of(text.replace("profilers:", f"{bench}profilers:") + "cost: true\n")
     sets = {(c.workload, c.profiler) for c in plan.captures if "trace-chrome" in c.profilers}
-    assert sets == {
-        ("seq", "trace-chrome+trace-flame"), ("rand", "trace-chrome+trace-flame"), ("core", "trace-chrome")
-    }  # fmt: skip
-    assert "DEMOFS_BENCH_CHROME" in dict(plan.mounts["baseline", "trace-chrome"].env)
-    assert "trace-chrome+trace-flame.on" in plan.cost_mounts
-    assert "trace-chrome.on" not in plan.cost_mounts
+    mounted, alone = "trace-chrome+fuse-requests", "trace-chrome+criterion-flamegraph"
+    assert sets == {("seq", mounted), ("rand", mounted), ("core", alone)}
+    assert "DEMOFS_BENCH_CHROME" in dict(plan.mounts["baseline", alone].env)
+    assert f"{mounted}.on" in plan.cost_mounts
+    assert f"{alone}.on" not in plan.cost_mounts
+
+
+def test_every_profiler_of_native_programs_looks_at_a_bench(plan_of) -> None:
+    bench = "  core: {criterion: {bench: demofs_bench}}\n"
+    profilers = f"profilers: [{', '.join(REGISTRY)}]"
+    plan = plan_of(re.sub(r"profilers: .*", f"{bench}{profilers}", TEXT))
+    looking = {name for c in plan.captures if c.workload == "core" for name in c.profilers}
+    assert looking == set(REGISTRY) - {"fuse-requests"}
+
+
+COMMAND = """\
+  chores: {command: {argv: [sh, -c, "true"]}}
+"""
+
+
+def looking_at_the_command(text: str) -> str:
+    return text.replace('"true"]', '"true"], looks_at: command')
+
+
+def test_a_command_that_is_looked_at_runs_on_the_mount_that_is_timed(plan_of) -> None:
+    text = looking_at_the_command(TEXT.replace("profilers:", f"{COMMAND}profilers:"))
+    plan = plan_of(text)
+    looking = {c.profiler for c in plan.captures if c.workload == "chores"}
+    assert looking == {"perf-oncpu", "jemalloc-heap"}, "of those asked for, who needs nothing of the program"
+    plain, looked_at = (plan.mount("baseline", of, "chores") for of in (NONE, "jemalloc-heap"))
+    assert (looked_at.argv, looked_at.env, looked_at.build) == (plain.argv, plain.env, plain.build)
+    (support,) = looked_at.profilers
+    assert dict(support.env)["LD_PRELOAD"].startswith("libjemalloc.so.2:"), "not what demofs would need"
+    assert plan.build_of("baseline", "jemalloc-heap", "seq") != plan.build_of("baseline", NONE)
+
+
+def test_whom_profilers_look_at_is_no_part_of_what_is_timed(plan_of) -> None:
+    text = TEXT.replace("profilers:", f"{COMMAND}profilers:")
+    before, after = plan_of(text), plan_of(looking_at_the_command(text))
+    assert before.timed_spec("chores") == after.timed_spec("chores")
+    assert before.loads["chores"] == after.loads["chores"]
+    at = ("baseline", "chores", "perf-oncpu")
+    assert before.capture_spec(*at) != after.capture_spec(*at)
+    said = plan_of(text.replace('"true"]', '"true"], looks_at: mount'))
+    assert said.capture_spec(*at) == before.capture_spec(*at), "the default is what it was"
+
+
+def test_a_command_is_looked_at_where_the_target_has_no_program(plan_of) -> None:
+    """A plain folder has none to look at, and needs no build for its profilers."""
+    loads = f"workloads:\n{COMMAND}profilers: [perf-oncpu, jemalloc-heap]\n"
+    text = looking_at_the_command(
+        f"name: planned\ntarget: directory\nvariants: {{a: {{}}, b: {{env: {{A: b}}}}}}\n{loads}"
+    )
+    plan = plan_of(text)
+    assert len(plan.captures) == 4
+    assert not plan.skipped
+    assert not plan.all_builds
+    assert plan.mounts.keys() == {("a", NONE), ("b", NONE)}
+
+
+def test_what_cannot_be_preloaded_is_skipped_with_the_command_s_name(plan_of, monkeypatch) -> None:
+    monkeypatch.setattr(jemalloc_heap, "no_preload", lambda path: "is statically linked")
+    plan = plan_of(looking_at_the_command(TEXT.replace("profilers:", f"{COMMAND}profilers:")))
+    assert {c.profiler for c in plan.captures if c.workload == "chores"} == {"perf-oncpu"}
+    reasons = {s.capability.reason for s in plan.skipped if s.profiler == "jemalloc-heap"}
+    assert reasons == {"sh is statically linked"}
+    assert {c.workload for c in plan.captures if c.profiler == "jemalloc-heap"} == {"seq", "rand"}
 
 
 def test_the_mount_of_a_variant_is_what_its_yaml_says(plan_of) -> None:
@@ -144,3 +225,81 @@ def test_the_baseline_is_verified_as_such(plan_of) -> None:
     plan = plan_of(TEXT)
     turned = replace(plan.experiment, variants=tuple(reversed(plan.experiment.variants)))
     assert replace(plan, experiment=turned).verify_spec("baseline") != plan.verify_spec("baseline")
+
+
+def test_what_programs_count_themselves_decides_nothing_that_is_timed(checkout: Path) -> None:
+    loaded = load_experiment(checkout / "experiments" / "etcd.yaml", checkout)
+    assert make_plan(loaded).counters["baseline"].service, "etcd's counters are read"
+    source = CounterSource("lines", file="{mountpoint}/.stats")
+    counting = replace(
+        loaded,
+        targets={name: replace(target, counters=(source,)) for name, target in loaded.targets.items()},
+    )
+    plain = make_plan(replace(loaded, counters={}))
+    assert make_plan(counting).counters["baseline"].target == (source,)
+    assert make_plan(counting).mounts == plain.mounts
+    assert make_plan(counting).timed_spec("seq-write") == plain.timed_spec("seq-write")
+
+
+def test_more_ways_to_verify_are_another_verification_and_the_default_is_what_it_was(plan_of) -> None:
+    before, said, more = (
+        plan_of(TEXT),
+        plan_of(TEXT + "verify: [data]\n"),
+        plan_of(TEXT + "verify: [data, posix]\n"),
+    )
+    assert before.verify_spec("waiting") == said.verify_spec("waiting") != more.verify_spec("waiting")
+    assert before.timed_spec("seq") == more.timed_spec("seq")
+    listed = replace(more, known_failures={"baseline": (), "waiting": ("link::*",)})
+    assert listed.verify_spec("waiting") != more.verify_spec("waiting")
+    assert listed.verify_spec("baseline") == more.verify_spec("baseline")
+
+
+def test_work_is_counted_where_that_is_short_or_asked_for(plan_of) -> None:
+    one_load = TEXT.replace("  rand: {fio: {rw: randwrite, bs: 4k, size: 8m, runtime: 1s}}\n", "")
+    assert plan_of(one_load).work.words == {"seq": "256 I/Os of 128k instead of 1 s"}
+    assert not plan_of(one_load + "work: false\n").work.workloads
+    assert "work: false" not in one_load
+
+    third = TEXT.replace("  waiting:", "  other: {env: {A: b}}\n  waiting:")
+    assert not plan_of(third).work.workloads
+    assert plan_of(third).work.left_out["seq"].startswith("all of it would take 1 min")
+    assert plan_of(third + "work: true\n").work.workloads.keys() == {"seq", "rand"}
+
+
+def test_how_long_a_command_takes_is_not_known_so_it_is_counted_only_if_asked_for(plan_of) -> None:
+    command = TEXT.replace("fio: {rw: randwrite, bs: 4k, size: 8m, runtime: 1s}", "command: {argv: [ls]}")
+    assert plan_of(command).work.workloads.keys() == {"seq"}
+    assert "not known" in plan_of(command).work.left_out["rand"]
+    assert plan_of(command + "work: true\n").work.workloads["rand"].settings["argv"] == ("ls",)
+
+
+def test_nothing_is_counted_of_a_folder(plan_of) -> None:
+    folder = TEXT.partition("profilers:")[0].replace("target: demofs\nbackend: sqlite", "target: directory")
+    folder = folder.replace("options: {inject: extend-wait=1ms}", "env: {A: b}")
+    assert not plan_of(folder + "work: true\n").work.workloads
+
+
+def test_counting_leaves_the_specs_of_what_is_timed_as_they_are(plan_of) -> None:
+    on, off = plan_of(TEXT + "work: true\n"), plan_of(TEXT + "work: false\n")
+    assert on.timed_spec("seq") == off.timed_spec("seq")
+    assert on.work_spec("seq") not in {on.timed_spec("seq"), off.timed_spec("rand")}
+    assert on.work_spec("seq") == plan_of(
+        TEXT.replace("runtime: 1s", "runtime: 2s") + "work: true\n"
+    ).work_spec("seq")
+    assert on.specs - off.specs == {("", name, "", on.work_spec(name)) for name in ("seq", "rand")}
+
+
+def test_a_variants_own_options_are_counted_too(plan_of) -> None:
+    plan = plan_of(TEXT.replace("waiting: {", "waiting: {fio: {bs: 64k}, ") + "work: true\n")
+    own = plan.own_work_loads("seq")
+    assert own.keys() == {"waiting"}
+    assert own["waiting"].settings["jobs"]["seq"]["io_size"] == str(32 << 20)
+
+
+def test_a_store_that_takes_long_to_say_what_it_has_done_is_asked_only_on_demand(plan_of) -> None:
+    """PostgreSQL's sessions hand on their counts after up to 10 s, before and after each load."""
+    plan = plan_of(TEXT)
+    slow = replace(CounterSource("lines", argv=("cat", "/dev/null")), settle_s=11.0)
+    counters = dict.fromkeys(plan.counters, CounterSources((), (slow,)))
+    assert plan.work.workloads
+    assert not replace(plan, counters=counters).work.workloads

@@ -14,6 +14,7 @@ import pytest
 from fuselab.files import write_json
 from fuselab.jobs.process import process
 from fuselab.profilers.difference import diff
+from fuselab.records.capture import CaptureRecord
 from fuselab.records.profile import Profile
 
 FIO_DIED = "fio ended with exit code 1: Transport endpoint is not connected"
@@ -41,7 +42,7 @@ def test_a_trace_cut_by_a_crash_is_read_up_to_the_cut_and_marked(
     golden: Path, capture, tmp_path: Path
 ) -> None:
     folder = capture("trace-chrome", golden / "chrome/cut.json")
-    profile = process("trace-chrome", [folder], "fio", Path("gone"), tmp_path / "out")
+    profile = process("trace-chrome", [folder], "command", Path("gone"), tmp_path / "out")
     assert profile.status == "limited"
     assert profile.notes[0] == f"The capture failed, and is shown as far as it came: {FIO_DIED}"
     assert "cut" in profile.notes[1]
@@ -210,7 +211,22 @@ def test_every_file_that_a_pattern_names_is_read(tmp_path: Path, run_record) -> 
     support = {"name": "trace-chrome", "files": ["trace*.json"]}
     (folder / "request.json").write_text(json.dumps({"mount": {"profilers": [support]}}))
     write_json(folder / "attempt.json", run_record())
-    profile = process("trace-chrome", [folder], "fio", Path("gone"), tmp_path / "out")
+    profile = process("trace-chrome", [folder], "command", Path("gone"), tmp_path / "out")
     assert profile.total == 9_010_000, "ns: 10 us of one file, 9,000 of the other"
     assert len(profile.source_files) == 2
     assert profile.figures["spans"] == 2
+
+
+def test_a_trace_that_a_variants_own_filter_left_empty_says_so_first(tmp_path: Path, run_record) -> None:
+    """ "Never flushed" is what it looks like, and is not why."""
+    folder = tmp_path / "001"
+    folder.mkdir()
+    write_json(folder / "run.json", run_record(status="ok"))
+    write_json(folder / "capture.json", CaptureRecord("ok", None))
+    support = {"name": "trace-chrome", "files": ["trace.json"], "log_filter": ["RUST_LOG", "warn,fs=trace"]}
+    mount = {"env": [["RUST_LOG", "info"]], "profilers": [support]}
+    (folder / "request.json").write_text(json.dumps({"mount": mount}))
+    (folder / "trace.json").write_text("")
+    profile = process("trace-chrome", [folder], "command", Path("gone"), tmp_path / "out")
+    assert profile.status == "refused"
+    assert profile.notes[0].startswith("RUST_LOG=info of the variant takes the place of the filter")

@@ -360,6 +360,37 @@ def test_a_failed_capture_is_tried_again_and_by_the_next_call(
     assert the_next_call() == (["captures/b/w/perf-oncpu/abc/001"] if status == "failed" else [])
 
 
+@pytest.mark.parametrize(
+    ("reasons", "fault", "runs"),
+    [(["panicked"] * 3, DIED, 0), (["panicked", "panicked", "no space"], DIED, 2), (["hung"] * 3, "hung", 1)],
+)
+def test_nobody_looks_at_who_failed_three_timed_runs_in_one_way(
+    block, monkeypatch, reasons, fault, runs
+) -> None:
+    """But at who hangs, which the capture explains, and at who fails in several ways."""
+    blocks = 3 if fault == "hung" else 1
+    answers = iter(reasons)
+    for number in range(1, blocks + 1):
+        block(
+            lambda r, n: Record("failed", next(answers), fault) if r.mount.variant == "b" else Record("ok"),
+            number,
+        )
+    looked: list[RunRequest] = []
+
+    def execute(request: RunRequest) -> Record:
+        looked.append(request)
+        return Record("failed", "again", fault)
+
+    monkeypatch.setattr(attempts, "execute", execute)
+    out = Path("results/e/captures/b/w/perf-oncpu/abc/001")
+    asked = CaptureTask("e", config("b"), Load("fio", "w", {}), 7, None, blocks="results/e/blocks/w/abc")
+    capture(asked, [], out)
+    assert len(looked) == runs
+    record = json.loads((out / "capture.json").read_text())
+    assert record["status"] == "failed"
+    assert ("3 of 3 timed runs, always the same way: panicked" in record["reason"]) == (runs == 0)
+
+
 def test_results_that_cannot_be_written_end_snakemake_with_one_sentence(tmp_path):
     (tmp_path / "results").write_text("a file, which holds no folders")
     with pytest.raises(

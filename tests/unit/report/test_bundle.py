@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow  # each figure twice as a file, in every one of it
 @pytest.fixture(scope="module")
 def bundle(standard: ReportInputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bundle")
-    write_bundle(standard, checkout(folder), folder / "bundle.zip")
+    write_bundle(standard, folder, folder / "bundle.zip", checkout=checkout(folder))
     return folder / "bundle.zip"
 
 
@@ -75,7 +75,7 @@ def test_the_crate_describes_every_file(files):
 
 def test_the_same_files_make_the_same_bundle(bundle: Path, standard: ReportInputs):
     again = bundle.with_name("again.zip")
-    write_bundle(standard, bundle.parent, again)
+    write_bundle(standard, bundle.parent, again, checkout=bundle.parent)
     assert again.read_bytes() == bundle.read_bytes()
 
 

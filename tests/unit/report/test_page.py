@@ -73,6 +73,12 @@ def test_elements_are_nested_and_closed(outline: Outline):
     assert outline.open == []
 
 
+def test_what_to_change_in_the_program_is_seen_without_opening_anything(standard_page: Path):
+    before, hint, _ = standard_page.read_text().partition("a span there would show it.")
+    assert hint
+    assert before.count("<details") == before.count("</details>")
+
+
 def test_ids_are_unique_and_every_reference_finds_its_own(outline: Outline):
     ids = outline.values("id")
     assert [name for name, count in Counter(ids).items() if count > 1] == []
@@ -190,6 +196,19 @@ def test_only_the_tools_that_a_profiler_used_stand_beside_it(results: Results):
     }
     assert "perf" in facts["perf-oncpu"]
     assert "perf" not in facts["tokio-console"] | facts["jemalloc-heap"]
+
+
+@pytest.mark.parametrize(("looks_at", "said"), [({"looks_at": "command"}, True), ({}, False)])
+def test_it_is_said_whom_profilers_looked_at_where_it_is_not_the_filesystem(
+    results: Results, standard: ReportInputs, looks_at, said
+):
+    other = Results(standard)
+    (workload,) = results.plan.workloads
+    command = replace(workload, kind="command", settings={"argv": ["tar", "-xf", "x"], **looks_at})
+    other.plan = replace(results.plan, workloads=(command,))
+    words = "Looked at is the command `tar` with all that it starts, and not the filesystem."
+    views = profiles.profilers(other, Carrier(Path("report.html")))
+    assert {words in w.findings for view in views for w in view.workloads} == {said}
 
 
 def test_unexplained_time_below_nothing_is_explained(standard_page: Path):

@@ -75,6 +75,15 @@ def test_a_stack_shows_its_innermost_frames_and_unfolds_the_others():
     assert (short.text, short.stack) == ("idle ← main", ())
 
 
+def test_a_graph_that_is_there_as_pdf_too_links_it(tmp_path: Path) -> None:
+    for name in ("jeprof.svg", "jeprof.pdf", "flamegraph.svg"):
+        (tmp_path / name).write_text("<svg></svg>")
+    carrier = Carrier(tmp_path / "report.html")
+    graph, other = (carrier.picture(tmp_path / name, name) for name in ("jeprof.svg", "flamegraph.svg"))
+    assert [(link.href, link.label) for link in graph.links][1:] == [("jeprof.pdf", "PDF")]
+    assert len(other.links) == 1
+
+
 def test_the_data_behind_a_table_is_carried_up_to_a_limit_and_says_so(tmp_path: Path, monkeypatch):
     carrier, data = Carrier(tmp_path / "report.html"), pd.DataFrame({"n": range(1000)})
     assert [link.label for link in carrier.table(data, "t", 1000)] == ["data (CSV)"]
@@ -128,6 +137,24 @@ def test_a_figure_marks_the_bars_that_are_scaled_down_and_says_why():
     assert "The captures are different runs: more time was found" in drawn.caption
     assert list(drawn.data["oncpu_ns"]) == [30, 200]
     assert list(drawn.data["drawn_oncpu_ns"]) == [30, 60]
+
+
+def test_requests_are_drawn_with_their_queue_and_what_is_for_none_of_them_is_not():
+    """As the table of requests has them, in the columns of operations."""
+    table = operations(
+        wall_ns=[100, 0], queued_ns=[40, 0], oncpu_ns=[10, 9], blocked_ns=[30, 0], awaiting_ns=[20, 0]
+    )
+    drawn = blindspots.drawing("b", "baseline", table, 100, base.WIDE_IN, stacked.IN_FLIGHT)
+    assert [text.get_text() for text in drawn.figure.legends[0].get_texts()] == [
+        "on CPU",
+        "off CPU, blocked",
+        "queued",
+        "awaiting",
+    ]
+    assert "baseline: time in flight by operation, stacked: operation_0 100" in drawn.alt
+    assert "operation_1" not in drawn.alt
+    assert list(drawn.data["drawn_queued_ns"]) == [40]
+    assert "in the queue before the program picked them up" in drawn.caption
 
 
 def test_without_poll_time_the_rest_may_be_a_wait():

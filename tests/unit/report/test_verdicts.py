@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 
 from fuselab.records.comparison import Comparison
+from fuselab.report import words
+from fuselab.report.context import VerdictView
 from fuselab.report.inputs import ReportInputs
 from fuselab.report.page import verdicts
 from fuselab.report.reading import Results
@@ -42,6 +44,16 @@ def plain(text: str) -> str:
         (
             {"verdict": "faster", "ratio": 1.91, "ratio_low": 1.7, "ratio_high": 2.2},
             "`waiting` writes 1.9 × as fast as `baseline` (1.7 to 2.2 ×, 95 % interval)",
+        ),
+        (
+            {"ratio": 0.16, "ratio_low": 0.15, "ratio_high": 0.18, "typical_baseline": 890.0 * 2**20}
+            | {"typical": 142.0 * 2**20},
+            "`waiting` writes 6.2 × slower than `baseline` (from 890 MiB/s to 142 MiB/s; 5.6 to 6.7 ×, 95 % interval)",
+        ),
+        (
+            {"metric": "command.wall_s", "better": "lower", "verdict": "faster", "ratio": 0.4}
+            | {"ratio_low": 0.38, "ratio_high": 0.41},
+            "`waiting` runs the command in 0.40 × the time of `baseline` (0.38 to 0.41 ×, 95 % interval)",
         ),
         (
             {"metric": "command.wall_s", "better": "lower", "ratio": 9.4, "ratio_low": 7.6, "ratio_high": 13},
@@ -115,14 +127,62 @@ def test_controls_come_last_and_are_called_controls(results: Results):
 
 def test_the_sentence_ends_with_blocks_voided_attempts_and_what_the_control_says(results: Results):
     views, _ = verdicts.verdict_views(results)
-    control = next(row.verdict for row in results.comparisons if row.variant == "control")
-    assert plain(views[0].sentence).endswith(f", 6 blocks, 1 attempt voided; control: {control}.")
+    control = next(row for row in results.comparisons if row.variant == "control")
+    ends = words.change_interval(*control.interval[1:])
+    said = plain(f". 6 blocks, 1 attempt voided; control: {control.verdict} ({ends}).")
+    assert plain(views[0].said).endswith(said)
+
+
+def test_a_difference_that_nothing_explains_says_so_where_there_was_something_to_look_at(
+    standard: ReportInputs,
+):
+    """The profiles of both sides are there, and their tables say nothing of an operation."""
+    results = Results(standard)
+    results.__dict__["comparisons"] = tuple(
+        r for r in results.comparisons if not (r.family == "work" and r.differs)
+    )
+    view = verdicts.verdict_views(results)[0][0]
+    assert view.word == "slower"
+    assert view.said.endswith(". Nothing that was captured or counted explains it.")
+    results.__dict__["comparisons"] = tuple(r for r in results.comparisons if r.family != "work")
+    results.__dict__["profiles"] = {}
+    assert "explains" not in verdicts.verdict_views(results)[0][0].said
 
 
 def test_what_is_noted_of_all_contrasts_is_said_once(results: Results):
     views, shared = verdicts.verdict_views(results)
     assert shared == ("Closed-loop load: a tail found here hides queueing.",)
     assert not any(view.notes for view in views)
+
+
+def test_counts_without_a_clock_do_not_hide_what_is_noted_of_every_time():
+    """A machine that was never quiet must be read of, however many counted differences stand between."""
+    timed = VerdictView(
+        "open", "?", "inconclusive", "", notes=("The machine was quiet for none of the blocks.",)
+    )
+    counted = VerdictView("slower", "+", "more work", "")
+    assert verdicts.shared_notes([timed, counted, timed, counted]) == timed.notes
+
+
+def test_what_differs_is_said_first_and_stays_where_there_are_many_verdicts(
+    standard: ReportInputs, monkeypatch: pytest.MonkeyPatch
+):
+    """Of several figures that decide, one that is open must not stand for one that is 20 times worse."""
+    results = Results(standard)
+    rows = [r for r in verdicts.primary_rows(results) if r.variant == "waiting"]
+    open_, differs = (
+        replace(rows[0], verdict="inconclusive"),
+        replace(rows[-1], verdict="slower", ratio=0.05, ratio_low=0.04, ratio_high=0.06),
+    )
+    later = replace(differs, metric="zz.rate")
+    results.__dict__["comparisons"] = (open_, differs, later)
+    results.__dict__["plan"] = replace(results.plan, primary=())
+    (view, *_), _ = verdicts.verdict_views(results)
+    assert view.word == "slower"
+    assert [said.count("slower") for said in view.others] == [1, 0]
+    monkeypatch.setattr(verdicts, "MANY", 0)
+    (view, *_), _ = verdicts.verdict_views(results)
+    assert [said.count("slower") for said in view.others] == [1]
 
 
 def test_a_control_that_agrees_with_its_baseline_raises_no_alarm(results: Results):

@@ -36,7 +36,9 @@ def test_a_number_has_its_unit_in_the_prefix_that_reads_best(value, unit, said):
     [
         (0.65, 0.72, f"−35 to −28{NB}%"),
         (0.988, 1.02, f"−1.2 to +2.0{NB}%"),
-        (0.309, 0.315, f"−69.1 to −68.5{NB}%"),
+        (0.509, 0.515, f"−49.1 to −48.5{NB}%"),
+        (0.309, 0.315, f"0.31 to 0.32{NB}×"),
+        (0.45, 0.9, f"0.45 to 0.90{NB}×"),
         (3.18, 3.24, f"3.18 to 3.24{NB}×"),
         (2.7, 3.1, f"2.7 to 3.1{NB}×"),
         (1.0, 1.03, f"0 to +3.0{NB}%"),
@@ -53,10 +55,12 @@ def test_an_interval_keeps_as_many_digits_as_tell_its_ends_apart(low, high, said
         (1.31, 1.28, 1.35, (f"31{NB}%", f"28 to 35{NB}%")),
         (3.4, 3.1, 3.8, (f"3.4{NB}×", f"3.1 to 3.8{NB}×")),
         (1.91, 1.7, 2.2, (f"1.9{NB}×", f"1.7 to 2.2{NB}×")),
-        (0.02, 0.018, 0.021, (f"98{NB}%", f"97.9 to 98.2{NB}%")),
+        (0.02, 0.018, 0.021, (f"0.020{NB}×", f"0.018 to 0.021{NB}×")),
     ],
 )
-def test_a_decided_change_is_told_without_a_sign_and_as_a_factor_from_a_doubling_on(ratio, low, high, said):
+def test_a_decided_change_is_told_without_a_sign_and_as_a_factor_from_a_doubling_or_halving_on(
+    ratio, low, high, said
+):
     assert words.magnitude(ratio, low, high) == said
 
 
@@ -134,3 +138,10 @@ def test_levels_are_shown_as_they_are():
 
 def test_text_in_markdown_neither_ends_a_cell_nor_opens_a_tag():
     assert words.markdown("a|b <script>\n`x`") == "a\\|b &lt;script&gt; \\`x\\`"
+
+
+def test_ticks_of_one_axis_are_all_factors_or_all_percent():
+    assert [words.on_axis(tick, (0.2, 0.7, 1.0)) for tick in (0.2, 0.7, 1.0)] == [
+        f"0.20{NB}×", f"0.70{NB}×", "no change",
+    ]  # fmt: skip
+    assert words.on_axis(0.7, (0.7, 1.0, 1.2)) == f"−30{NB}%"

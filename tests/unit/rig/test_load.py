@@ -30,6 +30,7 @@ class Recorder:
     events: list[str]
     contexts: list[object] = field(default_factory=list)
     on_close: Exception | None = None
+    kernel_event: None = None
 
     @contextmanager
     def attach(self, context):

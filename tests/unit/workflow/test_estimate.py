@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from fuselab.experiment.fixed_work import WORK_BLOCKS
 from fuselab.experiment.loading import load_experiment
 from fuselab.experiment.plan import Plan
 from fuselab.experiment.planning import make_plan
@@ -54,6 +55,14 @@ profilers: [perf-oncpu, jemalloc-heap]
     assert (part.name, part.done, part.wanted) == ("seq", 0, COST_BLOCKS)
     assert part.seconds_each is not None
     assert part.seconds_each > 4  # plain, perf, and the heap's build off and on: each runs for a second
+
+
+def test_blocks_of_fixed_work_are_counted(tmp_path: Path, checkout: Path) -> None:
+    [part] = parts(plan_of(AUTO, tmp_path, checkout), tmp_path, "work blocks")
+    assert (part.name, part.done, part.wanted) == ("w", 0, WORK_BLOCKS)
+    assert part.seconds_each is not None
+    assert part.wanted * part.seconds_each < 60
+    assert not parts(plan_of(f"{AUTO}work: false\n", tmp_path, checkout), tmp_path, "work blocks")
 
 
 def test_looks_that_have_stopped_leave_nothing_to_do(tmp_path: Path, checkout: Path) -> None:

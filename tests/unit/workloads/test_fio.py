@@ -21,6 +21,7 @@ from fuselab.workloads import REGISTRY, reading
 from fuselab.workloads.base import LoadContext
 from fuselab.workloads.fio import fio_json, logs
 from fuselab.workloads.running import Ended
+from fuselab.workloads.verifying import VERIFIERS
 
 FIO = REGISTRY["fio"]
 NOTHING_DONE = "fio ended without a single I/O: is its runtime shorter than its ramp_time?"
@@ -177,6 +178,33 @@ def test_figures_are_fios_own_where_it_reports_one_group(output):
     assert found["write.p99"].tail_ios == int(said["write"]["total_ios"] / 100)
     assert found["read.p999"].tail_ios == 1, "1024 reads: one lies beyond p99.9"
     assert found["write.bw"].tail_ios is None
+
+
+def test_of_names_there_are_operations_alone(output):
+    """fio counts a block of 4 KiB for each file that it only makes or looks up, and calls the latency 0."""
+    said = {job["jobname"]: job for job in json.loads((output / "names.json").read_text())["jobs"]}
+    assert said["look"]["read"]["bw_bytes"] > 0 == said["look"]["read"]["lat_ns"]["mean"]
+    directions = fio_json.read(output / "names.json")
+    found = {m.name: m.value for m in fio_json.metrics(directions)}
+    # 256 more writes of data are of the same direction: their bandwidth is not that of all.
+    assert found.keys() == {"write.iops", "read.iops"}
+    assert found["read.iops"] == pytest.approx(50 / (said["look"]["read"]["runtime"] / 1000))
+    assert fio_json.drained(directions, 1.0) == []
+    traffic = fio_json.traffic(directions)
+    assert (traffic.operations, traffic.bytes) == (200 + 50 + 256, 1 << 20)
+    assert traffic.by_direction == {"write": (256, 1 << 20)}
+    assert traffic.latency_ns.keys() == {"write"}
+    assert fio_json.percentiles(output / "names.json").keys() == {"write"}
+    assert fio_json.moving_data(output / "names.json") == {"trim"}
+
+
+@pytest.mark.parametrize("engine", ["filecreate", "filestat", "filedelete"])
+def test_the_rate_of_names_decides_and_no_bandwidth_is_announced(engine):
+    load = settings({"ioengine": engine}, names={"rw": "read"})
+    assert FIO.metric_names(load) == FIO.primary(load) == ["read.iops"]
+    beside = settings(names={"rw": "read", "ioengine": engine}, data={"rw": "write"})
+    assert FIO.primary(beside) == ["write.bw", "read.iops"]
+    assert not FIO.yields(beside, "read.p99")
 
 
 def test_stages_one_after_the_other_add_up_in_time(output):
@@ -337,9 +365,7 @@ def verifying(monkeypatch, tmp_path: Path, ended: Ended, error: int = 0) -> str:
     (tmp_path / "verify.write.json").write_text(json.dumps({"jobs": [{"jobname": "random", "error": error}]}))
     monkeypatch.setattr("fuselab.workloads.fio.verifying.run_fio", lambda *_: ended)
     context = LoadContext(tmp_path, (tmp_path,), tmp_path, tmp_path, tmp_path, Path())
-    result = FIO.verify(context, False)
-    assert result is not None
-    return result.reason or ""
+    return VERIFIERS["data"].run(context, ()).reason or ""
 
 
 def test_a_verifying_run_that_hangs_names_its_limit(monkeypatch, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from fuselab.analysis.account.in_flight import OfOpcode
 from fuselab.analysis.folded import Folded
 from fuselab.analysis.spans.flame import FlameFrame
 from fuselab.analysis.spans.totals import TraceTotals
@@ -51,8 +52,13 @@ class Captures:
     """Threads that waited for something to do. Within a span, that is what blocked it."""
     preempted: Sampled | None = None
     fio: Sequence[FioSide] = ()
+    requests: Sequence[OfOpcode] = ()
+    """Of the trace's own run, if they were looked at in it."""
     functions: Collection[str] = ()
     """Names of functions in the binary, where known beyond those in the stacks."""
+
+    argument_hints: Sequence[str] = ()
+    """What to leave out of the trace, in words."""
 
     @property
     def shared_run(self) -> bool:

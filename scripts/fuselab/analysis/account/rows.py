@@ -19,6 +19,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from fuselab.analysis.account.captures import Captures, Sampled
+from fuselab.analysis.account.duration import duration
+from fuselab.analysis.account.in_flight import OfOpcode
 from fuselab.analysis.spans.flame import FlameFrame
 from fuselab.analysis.spans.functions import IDENTIFIER, FunctionIndex, SpanKey
 from fuselab.analysis.spans.totals import SpanTotal, TraceTotals
@@ -28,6 +30,9 @@ OUTSIDE_TARGET = SpanKey("", "(outside the target)")
 EVIDENCE_NS = 50_000_000
 """A span that ran this long and whose name no sampled function bears was made by hand."""
 LARGEST = 5
+
+COVERED = 0.9
+"""Share of the time in which a request is served, from which on its outermost span is said to cover it."""
 
 BySpan = Mapping[SpanKey | None, int]
 """ns by innermost span; None: outside all."""
@@ -94,7 +99,7 @@ def account(captures: Captures) -> Account:
     if any(by is not None for by in sampled):
         idle_ns = None if idle is None else idle[None]
         rows.append(_with_samples(Row(OUTSIDE_SPANS, idle_ns=idle_ns), None, sampled))
-    beyond, notes = _beyond_target(captures)
+    beyond, notes = _beyond_spans(captures) if captures.requests else _beyond_target(captures)
     inner, outer = _leaves(index, captures.on_cpu)
     return Account([*rows, *beyond], trace, inner, outer, notes)
 
@@ -169,6 +174,40 @@ def _hosts(captures: Captures, index: FunctionIndex, poll: Mapping[SpanKey, int]
         if around is not None and around not in by_hand:
             hosts[key] = around
     return hosts
+
+
+def _beyond_spans(captures: Captures) -> tuple[list[Row], list[str]]:
+    """What was measured of it: how long requests were in flight without their outermost span, and of that queued."""
+    beyond_ns = queued_ns = calls = 0
+    notes = []
+    for request in captures.requests:
+        roots = [root for key, root in captures.trace.roots.items() if key.name == request.opcode.lower()]
+        if roots:
+            wall_ns = sum(wall for _, wall in roots)
+            beyond_ns += max(0, request.in_flight_ns - wall_ns)
+            queued_ns += request.queued_ns
+            calls += request.requests
+            notes.append(_uncovered(request, sum(count for count, _ in roots), wall_ns))
+    if not calls:
+        return [], ["No outermost span is called as a request is: what they do not cover is not known."]
+    notes.append(
+        "Time outside the target is measured: what requests were in flight beyond their outermost spans, "
+        f"{duration(queued_ns)} of it in the queue."
+    )
+    return [Row(OUTSIDE_TARGET, calls=calls, wall_ns=beyond_ns)], [*filter(None, notes)]
+
+
+def _uncovered(request: OfOpcode, calls: int, wall_ns: int) -> str:
+    """What is said where the outermost span of a request does not cover the time in which it is served; or ""."""
+    served_ns = (request.in_flight_ns - request.queued_ns) / max(1, request.requests)
+    covered_ns = wall_ns / max(1, calls)
+    if covered_ns >= COVERED * served_ns:
+        return ""
+    return (
+        f"The span `{request.opcode.lower()}` does not cover its request: it lasts {duration(round(covered_ns))}, and "
+        f"`{request.opcode}` is served for {duration(round(served_ns))}. What the program does in the rest is in no "
+        "span."
+    )
 
 
 def _beyond_target(captures: Captures) -> tuple[list[Row], list[str]]:

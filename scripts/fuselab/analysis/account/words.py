@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from fuselab.analysis.account.captures import Captures
+from fuselab.analysis.account.duration import duration
 from fuselab.analysis.account.rows import LARGEST, OUTSIDE_SPANS, OUTSIDE_TARGET, Account, Row
 from fuselab.analysis.spans.functions import SpanKey
 
@@ -54,7 +55,7 @@ def headline(account: Account, polled_by: str = "a profiler of it") -> str:
     if wait is None:
         return (
             f"Poll time was not captured, so waits cannot be told from work: that takes {polled_by} in the trace's "
-            "capture, which looks at mounts and not at benches."
+            "capture."
         )
     if min(wait.share, wait.share_of_all) < WORTH_SAYING:
         return (
@@ -75,16 +76,18 @@ def _sentences(account: Account, wait: Wait) -> Iterator[str]:
         f"{most} of the wall time of `{wait.root.name}`, {wait.share:.0%}, is a wait {where} that the on-CPU "
         f"flamegraph does not show: {duration(awaiting_ns)} in {in_calls}."
     )
-    if row.oncpu_ns is None:
-        return
-    on_cpu = sum(account.on_cpu_leaves.values())
-    shown = list(account.on_cpu_leaves.items())[:SHOWN_IN_PLACE]
-    spent = f"On the CPU `{row.key.name}` has {duration(row.oncpu_ns)}"
-    if not shown or not on_cpu:
-        yield f"{spent}."
-        return
-    names = " and ".join(f"`{short(name)}` ({value / on_cpu:.0%})" for name, value in shown)
-    yield f"{spent}; the flamegraph shows {names} in its place."
+    if row.oncpu_ns is not None:
+        yield in_its_place(row.key.name, row.oncpu_ns, account.on_cpu_leaves)
+
+
+def in_its_place(name: str, oncpu_ns: int, leaves: Mapping[str, int]) -> str:
+    """What an operation has on the CPU, and what the on-CPU flamegraph shows; `leaves` are largest first."""
+    whole, spent = sum(leaves.values()), f"On the CPU `{name}` has {duration(oncpu_ns)}"
+    if not whole:
+        return f"{spent}."
+    shown = list(leaves.items())[:SHOWN_IN_PLACE]
+    names = " and ".join(f"`{short(function)}` ({value / whole:.0%})" for function, value in shown)
+    return f"{spent}; the flamegraph shows {names} in its place."
 
 
 def notes(captures: Captures, account: Account) -> list[str]:
@@ -139,11 +142,3 @@ def _listed(rows: Sequence[Row]) -> str:
 def short(function: str) -> str:
     """The last two segments of a path that has no generic arguments, else the whole."""
     return function if "<" in function else "::".join(function.split("::")[-2:])
-
-
-def duration(ns: int) -> str:
-    """Three digits with the unit that suits: `4.02 s`, `4.1 ms`, `310 us`."""
-    for unit, size in (("s", 1e9), ("ms", 1e6), ("us", 1e3)):
-        if abs(ns) >= size:
-            return f"{ns / size:.3g} {unit}"
-    return f"{ns} ns"

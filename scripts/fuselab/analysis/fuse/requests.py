@@ -7,18 +7,20 @@ request, and so its length; and the queue is first in, first out. (Kernel: fs/fu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fuselab.analysis.perf.command_line import END, READS, SEND
 from fuselab.analysis.perf.tracepoints import Samples, Tracepoints
+from fuselab.system.tracefs import END, READS, SEND
 
 _CLOCKS_APART_NS = 20_000
-"""How far a time of one processor may be behind that of another: perf reads the clock without a lock."""
+"""How far a time of one processor may be behind that of another: tracing reads the clock without a lock."""
+_OVERTAKEN = 3
+"""Readers that may return before one that took its request off the queue earlier."""
 Times = NDArray[np.int64]
 """CLOCK_MONOTONIC in ns; 0 where it was not seen."""
 
@@ -70,13 +72,17 @@ class Requests:
         return np.where(self.picked, self.picked_ns - self.sent_ns, 0)
 
 
-def read_requests(recorded: Tracepoints, connection: int, window_ns: tuple[int, int] | None) -> Requests:
+def read_requests(
+    recorded: Tracepoints, connection: int, window_ns: tuple[int, int] | None, family: Collection[int]
+) -> Requests:
     """The requests of one connection that were sent within a window (by default, all).
 
-    A request that was sent before it belongs to no load. Raises KeyError where the recording lacks the tracepoints.
+    A request that was sent before it belongs to no load. `family` are the processes of the target: others on the
+    machine read too. Raises KeyError where the recording lacks the tracepoints.
     """
     sends, ends = (_of_connection(recorded.samples[name], connection) for name in (SEND, END))
     reads = [recorded.samples[name] for name in READS if name in recorded.samples]
+    reads = [each[np.isin(each["pid"], list(family))] for each in reads]
     found = _joined(sends, ends)
     picked_ns, reader = _picked(sends, found, _reads(reads))
     if window_ns is not None:
@@ -98,17 +104,19 @@ def read_requests(recorded: Tracepoints, connection: int, window_ns: tuple[int, 
     )
 
 
-def most_in_flight(requests: Requests, until_ns: int) -> tuple[int, float]:
-    """The largest number in flight at once, and the mean over the time in which anything was, up to `until_ns`."""
+def most_in_flight(requests: Requests, until_ns: int, full: int = 0) -> tuple[int, float, float]:
+    """The largest number in flight at once, up to `until_ns`; of the time in which anything was, the mean number and
+    the share with `full` or more."""
     ends = np.where(requests.ended, requests.ended_ns, until_ns)
-    times = np.concatenate([requests.sent_ns, ends])
-    steps = np.concatenate([np.ones(len(ends), np.int64), -np.ones(len(ends), np.int64)])
-    order = np.lexsort((steps, times))  # an answer before the request that follows it at once
-    there = np.cumsum(steps[order])
-    busy_ns = int((np.diff(times[order]) * (there[:-1] > 0)).sum()) if len(there) else 0
+    # Twice the time, and 1 for what is sent: an answer comes before the request that follows it at once.
+    moments = np.sort(np.concatenate([2 * requests.sent_ns + 1, 2 * ends]))
+    there, lasted = np.cumsum(2 * (moments & 1) - 1)[:-1], np.diff(moments >> 1)
+    busy_ns = int(lasted[there > 0].sum())
     if not busy_ns:
-        return 0, 0.0
-    return int(there.max()), float((ends - requests.sent_ns).sum()) / busy_ns
+        return 0, 0.0, 0.0
+    most = int(there.max())
+    mean = float((ends - requests.sent_ns).sum()) / busy_ns
+    return most, mean, float(lasted[there >= full].sum()) / busy_ns
 
 
 def _of_connection(samples: Samples, connection: int) -> Samples:
@@ -155,9 +163,37 @@ def _picked(sends: Samples, ends: Samples, reads: Samples) -> tuple[Times, NDArr
         ended[ended == 0] = np.iinfo(np.int64).max // 2
         which = _in_turn(sent - _CLOCKS_APART_NS, ended + _CLOCKS_APART_NS, brought["time_ns"])
         taken = which >= 0
-        picked_ns[waiting[which[taken]]] = np.clip(brought["time_ns"], sent[which], ended[which])[taken]
-        reader[waiting[which[taken]]] = brought["tid"][taken]
+        brought, which = brought[taken], which[taken]
+        order = _as_answered(brought, sent[which], ended[which], _whole(ends["tid"][waiting[which]]))
+        picked_ns[waiting[which]] = np.clip(brought["time_ns"][order], sent[which], ended[which])
+        reader[waiting[which]] = brought["tid"][order]
     return picked_ns, reader
+
+
+def _as_answered(reads: Samples, sent: Times, ended: Times, server: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Which of `reads` brought each request, where that of the same place did unless two threads show otherwise.
+
+    A thread that is preempted between taking a request off the queue and returning with it is overtaken by the next
+    one. Of two requests near each other of which each was answered by the thread that the other's read names, and which
+    both waited at both reads, the reads are exchanged.
+    """
+    order = np.arange(len(reads))
+    for apart in range(1, min(_OVERTAKEN, len(reads) - 1) + 1):
+        at, tid = reads["time_ns"][order], reads["tid"][order]
+        crossed = (
+            (tid[:-apart] != tid[apart:])
+            & (tid[:-apart] == server[apart:])
+            & (tid[apart:] == server[:-apart])
+        )
+        both = (sent[apart:] - _CLOCKS_APART_NS <= at[:-apart]) & (
+            at[apart:] <= ended[:-apart] + _CLOCKS_APART_NS
+        )
+        free = 0
+        for first in np.flatnonzero(crossed & both).tolist():
+            if first >= free:
+                order[[first, first + apart]] = order[[first + apart, first]]
+                free = first + apart + 1
+    return order
 
 
 def _in_turn(sent: Times, ended: Times, read: Times) -> NDArray[np.int64]:

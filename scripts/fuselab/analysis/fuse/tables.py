@@ -6,19 +6,22 @@ import errno
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from fuselab.analysis.columns import encoded, numbers, texts
+from fuselab.analysis.columns import encoded, numbers, table_of, texts
 from fuselab.analysis.folded import Stacks
 from fuselab.analysis.fuse.requests import Requests
+from fuselab.analysis.fuse.rows import OpcodeRow
 
 QUEUED, SERVED, IN_FLIGHT = "queued", "served", "in flight"
-LOAD, TARGET, OUTSIDE = "load", "target", "kernel or another program"
-"""Who sends a request: a program of the run, the target itself, or somebody outside the run (write-back, above all)."""
+LOAD, TARGET, OUTSIDE = "load", "target", "kernel"
+"""Who sends a request: a program of the run, with the reads ahead that it starts; the target, whose answer to another
+lets one go that had to wait; or somebody outside of the run, whose mounts no other program reaches: write-back."""
+
+SENDERS = (LOAD, TARGET, OUTSIDE)
 
 
 @dataclass
@@ -30,7 +33,13 @@ class OfOpcode:
     asked_bytes: int = 0
     answered_bytes: int = 0
     unanswered: int = 0
+    picked: int = 0
     errors: Counter[str] = field(default_factory=Counter)
+    senders: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def count(self) -> int:
+        return sum(map(len, self.in_flight_ns)) + self.unanswered
 
 
 def stacks(requests: Sequence[Requests]) -> Stacks:
@@ -46,9 +55,11 @@ def stacks(requests: Sequence[Requests]) -> Stacks:
     return {stack: value for stack, value in sums.items() if value}
 
 
-def by_opcode(requests: Sequence[Requests]) -> Mapping[str, OfOpcode]:
+def by_opcode(requests: Sequence[Requests], family: Collection[int] = ()) -> Mapping[str, OfOpcode]:
+    """`family`: the processes of the target."""
     sums: dict[str, OfOpcode] = {}
     for each in requests:
+        who = _who(each, family)
         for name, mine in _opcodes(each):
             of = sums.setdefault(name, OfOpcode())
             answered = mine & each.ended
@@ -57,6 +68,10 @@ def by_opcode(requests: Sequence[Requests]) -> Mapping[str, OfOpcode]:
             of.asked_bytes += int(each.asked_bytes[mine].sum())
             of.answered_bytes += int(each.answered_bytes[answered].sum())
             of.unanswered += int((mine & ~each.ended).sum())
+            of.picked += int((mine & each.picked).sum())
+            of.senders.update(
+                {SENDERS[n]: int((who[mine] == n).sum()) for n in np.unique(who[mine]).tolist()}
+            )
             failed = each.error[answered & (each.error != 0)]
             of.errors.update(
                 {errno_name(int(code)): int((failed == code).sum()) for code in np.unique(failed)}
@@ -66,32 +81,37 @@ def by_opcode(requests: Sequence[Requests]) -> Mapping[str, OfOpcode]:
 
 def opcode_table(captures: Sequence[Mapping[str, OfOpcode]], operations: int) -> pa.Table:
     """One row an opcode, what was longest in flight first. `operations` are those of the load in all captures."""
-    rows: list[dict[str, Any]] = []
+    rows: list[OpcodeRow] = []
     for name in {name: None for capture in captures for name in capture}:
         every = [capture[name] for capture in captures if name in capture]
         times = np.concatenate([part for of in every for part in of.in_flight_ns])
-        count = len(times) + sum(of.unanswered for of in every)
+        count = sum(of.count for of in every)
         p50, p99 = np.percentile(times, [50, 99]) / 1000 if len(times) else (None, None)
-        errors: Counter[str] = sum((of.errors for of in every), Counter())
         rows.append(
-            {
-                "opcode": name,
-                "requests": count,
-                "per_operation": count / operations if operations else None,
-                "in_flight_ns": int(times.sum()),
-                "queued_ns": sum(of.queued_ns for of in every),
-                "p50_us": p50,
-                "p99_us": p99,
-                "max_us": float(times.max()) / 1000 if len(times) else None,
-                "asked_bytes": sum(of.asked_bytes for of in every),
-                "answered_bytes": sum(of.answered_bytes for of in every),
-                "errors": ", ".join(f"{code} {n}" for code, n in errors.most_common()),
-                "unanswered": sum(of.unanswered for of in every),
-            }
+            OpcodeRow(
+                opcode=name,
+                requests=count,
+                per_operation=count / operations if operations else None,
+                in_flight_ns=int(times.sum()),
+                queued_ns=sum(of.queued_ns for of in every) if any(of.picked for of in every) else None,
+                p50_us=p50,
+                p99_us=p99,
+                max_us=float(times.max()) / 1000 if len(times) else None,
+                asked_bytes=sum(of.asked_bytes for of in every),
+                answered_bytes=sum(of.answered_bytes for of in every),
+                sent_by=_counted([of.senders for of in every]),
+                errors=_counted([of.errors for of in every]),
+                unanswered=sum(of.unanswered for of in every),
+            )
         )
-    rows.sort(key=lambda row: (-row["in_flight_ns"], row["opcode"]))
-    columns = {name: [row[name] for row in rows] for name in rows[0]} if rows else {"opcode": []}
-    return pa.table(columns)
+    rows.sort(key=lambda row: (-row.in_flight_ns, row.opcode))
+    return table_of(OpcodeRow, rows)
+
+
+def _counted(every: Sequence[Counter[str]]) -> str:
+    """`ENOENT 3, EIO 1`."""
+    whole: Counter[str] = sum(every, Counter())
+    return ", ".join(f"{name} {count:,}" for name, count in whole.most_common())
 
 
 def request_table(
@@ -110,13 +130,13 @@ def errno_name(code: int) -> str:
 def _table(each: Requests, number: int, family: Collection[int], start_ns: int) -> pa.Table:
     codes = np.unique(each.error)
     opcodes = np.unique(each.opcode)
-    who = np.where(np.isin(each.sender_pid, list(family)), 1, np.where(each.sender_pid > 0, 0, 2))
     apart = each.picked & each.ended
     return pa.table(
         {
             "connection": numbers(np.full(len(each), number, np.int32)),
             "opcode": encoded(
-                np.searchsorted(opcodes, each.opcode), texts([_name(each, int(code)) for code in opcodes])
+                np.searchsorted(opcodes, each.opcode),
+                texts([opcode_name(each, int(code)) for code in opcodes]),
             ),
             "sent_us": numbers((each.sent_ns - start_ns) / 1000),
             "queued_us": numbers(each.queued_ns / 1000, missing=~each.picked),
@@ -129,16 +149,22 @@ def _table(each: Requests, number: int, family: Collection[int], start_ns: int) 
             ),
             "asked_bytes": numbers(each.asked_bytes),
             "answered_bytes": numbers(each.answered_bytes),
-            "sender": encoded(who, texts([LOAD, TARGET, OUTSIDE])),
+            "sender": encoded(_who(each, family), texts(SENDERS)),
             "sender_tid": numbers(each.sender),
             "server_tid": numbers(each.server, missing=~each.ended),
         }
     )
 
 
+def _who(each: Requests, family: Collection[int]) -> NDArray[np.int64]:
+    """Of each request the place of its sender in SENDERS."""
+    inside = np.where(np.isin(each.sender_pid, list(family)), 1, 0)
+    return np.where(each.sender_pid > 0, inside, 2)
+
+
 def _opcodes(each: Requests) -> list[tuple[str, NDArray[np.bool_]]]:
-    return [(_name(each, int(code)), each.opcode == code) for code in np.unique(each.opcode)]
+    return [(opcode_name(each, int(code)), each.opcode == code) for code in np.unique(each.opcode)]
 
 
-def _name(each: Requests, code: int) -> str:
+def opcode_name(each: Requests, code: int) -> str:
     return each.names.get(code, f"opcode {code}")

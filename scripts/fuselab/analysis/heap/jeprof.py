@@ -45,22 +45,24 @@ def text(jeprof: str, profile: Path, base: Path | None = None) -> str:
     return _replaced(_run(jeprof, "--text", profile, base), _PLAIN)
 
 
-def svg(jeprof: str, profile: Path, base: Path | None = None) -> str:
-    """`jeprof --dot --show_bytes`, drawn by graphviz. Raises ProfileError if jeprof or dot fails.
+def graph(jeprof: str, profile: Path, form: str, base: Path | None = None) -> bytes:
+    """`jeprof --dot --show_bytes`, drawn by graphviz in the format `form`: svg, pdf. Raises ProfileError if jeprof or
+    dot fails.
 
     Not `jeprof --svg`: that takes the picture's size away, and a picture without one is cut off wherever its own
     script does not run.
     """
-    graph = _run(jeprof, "--dot", profile, base)
-    argv = ["dot", "-Tsvg", "-Nfontname=sans-serif", "-Efontname=sans-serif"]
+    drawing = _replaced(_run(jeprof, "--dot", profile, base), _PLAIN)
+    argv = ["dot", f"-T{form}", "-Nfontname=sans-serif", "-Efontname=sans-serif"]
     # Its legend, in letters three times the graph's, says what the report says beside it.
-    graph = "".join(line for line in graph.splitlines(True) if not line.startswith("Legend ["))
-    done = subprocess.run(argv, input=graph, capture_output=True, text=True, check=False)
+    drawing = "".join(line for line in drawing.splitlines(True) if not line.startswith("Legend ["))
+    done = subprocess.run(argv, input=drawing.encode(), capture_output=True, check=False)
     if done.returncode != 0:
         raise ProfileError(
-            f"dot failed: {done.stderr.strip()[-300:]}", "Install graphviz: its dot draws the graph."
+            f"dot failed: {done.stderr.decode(errors='replace').strip()[-300:]}",
+            "Install graphviz: its dot draws the graph.",
         )
-    return _replaced(done.stdout, {**_PLAIN, _SAFE["<"]: "&lt;", _SAFE[">"]: "&gt;"})
+    return done.stdout
 
 
 def _run(jeprof: str, form: str, profile: Path, base: Path | None) -> str:

@@ -106,14 +106,18 @@ def of_target(
     mounted before the load, for its preparation, is another process. A process that became another program counts as
     the last one that it was.
     """
-    # Of each pid the program that wrote last.
-    latest = {process.pid: process for process in sorted(processes, key=lambda p: p.dumps[-1].written_ns)}
-    last = [process for process in processes if latest[process.pid] is process]
+    last = of_all(processes)
     known = [process for process in last if process.pid in {pid, *family}]
     started = known or [p for p in last if p.image and program and _same(p.image[1], program)]
     images = {process.image for process in started if process.image}
     chosen = [process for process in last if process in started or process.image in images]
     return sorted(chosen, key=lambda process: process.pid != pid)
+
+
+def of_all(processes: Sequence[HeapProcess]) -> list[HeapProcess]:
+    """Every one, as the last program that it was."""
+    latest = {process.pid: process for process in sorted(processes, key=lambda p: p.dumps[-1].written_ns)}
+    return [process for process in processes if latest[process.pid] is process]
 
 
 def _same(module: str, program: Path) -> bool:

@@ -20,7 +20,7 @@ from fuselab.analysis.heap.caveats import (
     of_several,
 )
 from fuselab.analysis.heap.dump import Estimate, HeapDump, Kind, parse_name, unbias
-from fuselab.analysis.heap.processes import HeapProcess, of_target, read_all, without_inherited
+from fuselab.analysis.heap.processes import HeapProcess, of_all, of_target, read_all, without_inherited
 from fuselab.analysis.heap.stacks import HeapStack, name_stacks
 from fuselab.analysis.quality import Quality, grade
 from fuselab.analysis.symbols.symbolizer import Symbols
@@ -112,20 +112,22 @@ def read_heap(
     program: Path | None = None,
     build_ids: Mapping[str, str] | None = None,
     log: str = "",
+    everybody: bool = False,
 ) -> Heap:
     """Read all dumps of one run; files that are no dumps are passed over.
 
     `pid` is the process that serves the mount; with it, other processes of the target count too: those of `family` (if
     none of these left a dump, those that run `program`), and their forks. Without it, the process that left most dumps
     is meant. `build_ids` are those that the capture noted, by path: a file that is another by now names nothing. `log`
-    is the target's stderr, searched for jemalloc's own complaint when there are no dumps. Raises ProfileError where
-    there is nothing, or nothing but dumps from the exit.
+    is the target's stderr, searched for jemalloc's own complaint when there are no dumps. `everybody`: every process
+    that left a dump counts. Raises ProfileError where there is nothing, or nothing but dumps from the exit.
     """
     names = [name for file in files if (name := parse_name(file))]
     if not names:
         raise no_dumps(log)
     found, broken = read_all(names, build_ids or {})
-    ours = found[:1] if pid is None else of_target(found, pid, family, program)
+    last = of_all(found) if everybody else found[:1]
+    ours = last if pid is None else of_target(found, pid, family, program)
     if not ours:
         raise of_others(pid, found)
     looked_at = [without_inherited(process, found) for process in looked_at_while_running(ours)]
@@ -160,7 +162,10 @@ def _with_names(processes: Sequence[HeapProcess], symbols: Symbols) -> list[list
 
 
 def _moments(processes: Sequence[Sequence[_Dump]]) -> Iterator[tuple[_Dump, tuple[_Dump, ...]]]:
-    """Every dump in the order of time, with the latest dump of each process that ran then."""
+    """Every dump in the order of time, with the latest dump of each process that ran then.
+
+    Files of one tick of the kernel's clock (4 ms) have one time: who ended in it was there until its end.
+    """
     running: dict[int, _Dump] = {}
     clocks = ([dump.dump.written_ns for dump in dumps] for dumps in processes)
     timed = (
@@ -168,7 +173,7 @@ def _moments(processes: Sequence[Sequence[_Dump]]) -> Iterator[tuple[_Dump, tupl
         zip(itertools.accumulate(clock, max), dumps, strict=True)
         for clock, dumps in zip(clocks, processes, strict=True)
     )
-    for _, dump in heapq.merge(*timed, key=lambda item: item[0]):
+    for _, dump in heapq.merge(*timed, key=lambda item: (item[0], item[1].dump.name.kind == "final")):
         running[dump.dump.name.pid] = dump
         yield dump, tuple(running.values())
         if dump.dump.name.kind == "final":

@@ -55,7 +55,7 @@ def explain(stderr: str) -> ProfileError:
     last = next((line.strip() for line in reversed(stderr.splitlines()) if line.strip()), "no message")
     return ProfileError(
         f"perf failed: {last}",
-        "perf.log beside the capture says what it did while it recorded; `perf script -i perf.data` shows the rest.",
+        "perf's log beside the capture says what it did while it recorded; `perf script` shows the rest.",
     )
 
 
@@ -69,5 +69,5 @@ def require_file(data: Path) -> None:
     if data.stat().st_size == 0:
         raise ProfileError(
             f"{data.name} is empty: perf was killed before it wrote.",
-            "Look for a killed run, a full disk, or what perf.log beside the capture says.",
+            "Look for a killed run, a full disk, or what perf's log beside the capture says.",
         )

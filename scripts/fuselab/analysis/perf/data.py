@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import mmap
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,54 @@ _U64 = struct.Struct("<Q")
 IP, TID, TIME, ADDR, READ, CALLCHAIN, ID, CPU, PERIOD = (1 << bit for bit in range(9))
 STREAM_ID, RAW, BRANCH_STACK, REGS_USER, STACK_USER = (1 << bit for bit in range(9, 14))
 IDENTIFIER = 1 << 16
+_WORDS = ADDR | ID | STREAM_ID | CPU | PERIOD
+COMM, SAMPLE = 3, 9
+LOST = ((2, 16), (13, 8))
+"""Types of records that count what was lost, and where in them the count is."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """What was asked of the kernel for one event."""
+
+    type: int
+    config: int
+    sample_type: int
+    user_registers: int
+    """A bit for each."""
+    ids: Sequence[int]
+    """By which samples say that they are of this event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One sample, as far as all of its parts have a place that its `sample_type` tells."""
+
+    pid: int
+    tid: int
+    time_ns: int
+    chain: bytes
+    """Addresses, the innermost first, 8 bytes each."""
+    raw: bytes
+    """The fields of a tracepoint."""
+    rest: bytes
+    """Registers and a copy of the stack, if they were asked for."""
+
+
+def sample_of(body: bytes, kind: int) -> Sample:
+    """One sample of the `sample_type` `kind`, from behind its identifier. READ and BRANCH_STACK are not understood:
+    fuselab records neither."""
+    at = 8 if kind & IP else 0
+    pid, tid, time_ns = struct.unpack_from("<iiQ", body, at)
+    at += 16 + 8 * (kind & _WORDS).bit_count()
+    chain = raw = b""
+    if kind & CALLCHAIN:
+        end = at + 8 + 8 * int(_U64.unpack_from(body, at)[0])
+        chain, at = body[at + 8 : end], end
+    if kind & RAW:
+        end = at + 4 + int.from_bytes(body[at : at + 4], "little")
+        raw, at = body[at + 4 : end], end
+    return Sample(pid, tid, time_ns, chain, raw, body[at:])
 
 
 @dataclass(frozen=True)
@@ -44,6 +92,31 @@ class PerfData:
                 return
             yield kind, misc, at, length
             at += length
+
+    def samples(self, kinds: Mapping[int, int]) -> Iterator[tuple[int, Sample]]:
+        """(id of the event, sample) of every sample of some events, in the order of the file, which is not quite that
+        of time; `kinds` has the sample_type of each id."""
+        for record, _, at, size in self.records():
+            identifier = self.word(at + 8) if record == SAMPLE else 0
+            if identifier in kinds:
+                yield identifier, sample_of(self.content[at + 16 : at + size], kinds[identifier])
+
+    def events(self) -> Iterator[Event]:
+        for at in self.attributes:
+            first, length = (self.word(at + self.entry_bytes - back) for back in (16, 8))
+            ids = struct.unpack_from(f"<{length // 8}Q", self.content, first)
+            config, sample_type, registers = (self.word(at + place) for place in (8, 24, 80))
+            yield Event(self.word(at) & 0xFFFFFFFF, config, sample_type, registers, ids)
+
+    def thread_name(self, at: int) -> tuple[int, str]:
+        """(tid, name) of the record of type COMM at a position."""
+        name = self.content[at + 16 : at + (self.word(at) >> 48)].split(b"\0", 1)[0]
+        return int.from_bytes(self.content[at + 12 : at + 16], "little"), name.decode(errors="replace")
+
+    def let_go(self) -> None:
+        """Keep nothing of the file in memory: what is looked at again is read again."""
+        if isinstance(self.content, mmap.mmap):
+            self.content.madvise(mmap.MADV_DONTNEED)
 
     def word(self, at: int) -> int:
         """The 8 bytes at a position."""

@@ -23,6 +23,12 @@ _LOOKS_FOR_WORK = re.compile(
 of one's own in the midst of a request ends there too."""
 _POOL = re.compile(r"^tokio::runtime::blocking::pool::(?!Task)\w+::run(?:_worker)?$")
 """The loop of a thread of tokio's pool. The workers are jobs of that pool too."""
+_RAYON_COLD, _RAYON_SLEEPS = (
+    "rayon_core::registry::WorkerThread::wait_until_cold",
+    "rayon_core::sleep::Sleep::sleep",
+)
+"""A worker of rayon (Criterion's statistics have some) that found no job. One that waits for the other half of its job
+is cold for the second time."""
 _WAITS_FOR_JOB = re.compile(r"[Cc]ondvar")
 _GO_LOOKS, _GO_POLLS = "runtime.findRunnable", "runtime.netpoll"
 
@@ -34,5 +40,6 @@ def is_idle(functions: Sequence[str]) -> bool:
         _NEXT_REQUEST.match(innermost) is not None
         or any(_LOOKS_FOR_WORK.match(name) for name in functions)
         or (_GO_LOOKS, _GO_POLLS) in pairwise(functions)
+        or (_RAYON_SLEEPS in functions and list(functions).count(_RAYON_COLD) == 1)
         or any(_POOL.match(outer) and _WAITS_FOR_JOB.search(inner) for outer, inner in pairwise(functions))
     )

@@ -13,14 +13,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from fuselab.analysis.folded import Stacks
 from fuselab.analysis.perf import script
-from fuselab.analysis.perf.command_line import offcpu_script_argv
 from fuselab.analysis.perf.idle import is_idle
+from fuselab.analysis.perf.intervals import Key, Log, Off, Waits
 from fuselab.analysis.perf.stacks import RawStack, fold, name_stacks
 from fuselab.analysis.quality import NamedStack, Quality, grade
 from fuselab.analysis.symbols.symbolizer import Symbols
@@ -30,7 +32,8 @@ _STATE = re.compile(r"prev_state=([A-Za-z])")
 _COMM = re.compile(r"PERF_RECORD_COMM: .*:(\d+)/(\d+)$")
 _BORN = re.compile(r"PERF_RECORD_FORK\(\d+:(\d+)\)")
 _DEAD = frozenset("XZ")
-_PREEMPTED = frozenset("R")
+_WHY = {"R": Off.PREEMPTED, **dict.fromkeys(_DEAD, Off.ABSENT)}
+"""By state; a thread in any other waits for something."""
 _SWITCH = re.compile(r"^PERF_RECORD_SWITCH(?:_CPU_WIDE)? (OUT|IN)\b")
 """Recorded by CPU, a switch also names whom it was to or from: that may be somebody else's thread, and is not read."""
 _NO_STACK = RawStack("")
@@ -63,6 +66,8 @@ class OffCpu:
     silent_threads: int
     """Threads that neither left nor entered a CPU in the window: off it all the time, or on it all the time."""
     quality: Quality
+    waits: Waits
+    """Each by itself."""
 
 
 @dataclass
@@ -75,14 +80,20 @@ class _Thread:
     state: str = "?"
     out_ns: int | None = None
     seen: bool = False
+    born_ns: int = 0
+    """When it began, if that was in the window and it has not been on a CPU yet."""
 
 
 @dataclass
 class _Ledger:
-    """Waits of all threads, by (thread name, stack text), while a file is read."""
+    """Waits of all threads, while a file is read."""
 
-    blocked: Counter[tuple[str, RawStack]] = field(default_factory=Counter)
-    preempted: Counter[tuple[str, RawStack]] = field(default_factory=Counter)
+    start_ns: int | None
+    """Of the window, if it is known."""
+    blocked: Counter[Key] = field(default_factory=Counter)
+    preempted: Counter[Key] = field(default_factory=Counter)
+    log: Log = field(default_factory=Log)
+    """Rows of thread, start, end, why."""
     threads: defaultdict[int, _Thread] = field(default_factory=lambda: defaultdict(_Thread))
     outs: int = 0
     before_window_ns: int = 0
@@ -98,9 +109,16 @@ class _Ledger:
         match = _STATE.search(fields)
         thread.state = match[1] if match else "?"
 
-    def switch(self, header: script.Header, way: str, start_ns: int | None) -> None:
+    def born(self, tid: int, time_ns: int) -> None:
+        """A thread that begins in the window was nowhere before it; others than the target's begin too."""
+        self.threads[tid].seen = True
+        self.threads[tid].born_ns = time_ns
+
+    def switch(self, header: script.Header, way: str) -> None:
         """A thread has left or entered the CPU."""
         first = not self.threads[header.tid].seen
+        if way == "IN" and self.threads[header.tid].born_ns:
+            self.threads[header.tid].born_ns = header.time_ns
         thread = self._touch(header)
         if way == "OUT":
             self.outs += 1
@@ -108,32 +126,43 @@ class _Ledger:
             if thread.stack is None:
                 thread.stack, thread.state = _NO_STACK, "R" if "preempt" in header.rest else "S"
         elif thread.out_ns is not None:
-            self._close(thread, header.time_ns)
+            self._close(header.tid, thread, header.time_ns)
         else:
             # Its departure was lost, or lies before the window.
             thread.stack = None
             if first:
-                self.before_window_ns += header.time_ns - (self.first_ns if start_ns is None else start_ns)
+                self.before_window_ns += self._absent(header.tid, header.time_ns)
 
     def finish(self, end_ns: int) -> None:
         """Waits that are still going on count up to the end of the window."""
-        for thread in self.threads.values():
-            if thread.out_ns is not None and end_ns > thread.out_ns and thread.state not in _DEAD:
-                self.open_ns += end_ns - thread.out_ns
-                self._close(thread, end_ns)
+        for tid, thread in self.threads.items():
+            if thread.out_ns is not None and end_ns > thread.out_ns:
+                self.open_ns += end_ns - thread.out_ns if thread.state not in _DEAD else 0
+                self._close(tid, thread, end_ns)
 
     def _touch(self, header: script.Header) -> _Thread:
         self.first_ns = self.first_ns or header.time_ns
         self.last_ns = max(self.last_ns, header.time_ns)
         thread = self.threads[header.tid]
         thread.comm, thread.seen = header.comm, True
+        if thread.born_ns:
+            self._absent(header.tid, thread.born_ns)
+            thread.born_ns = 0
         return thread
 
-    def _close(self, thread: _Thread, now_ns: int) -> None:
+    def _absent(self, tid: int, until_ns: int) -> int:
+        """How long a thread was not there, from the beginning of the window."""
+        since_ns = self.first_ns if self.start_ns is None else self.start_ns
+        self.log.add(tid, since_ns, until_ns, Off.ABSENT)
+        return until_ns - since_ns
+
+    def _close(self, tid: int, thread: _Thread, now_ns: int) -> None:
         assert thread.out_ns is not None
         key = (thread.comm, thread.stack or _NO_STACK)
-        waits = self.preempted if thread.state in _PREEMPTED else self.blocked
-        if thread.state not in _DEAD:
+        why = _WHY.get(thread.state, Off.BLOCKED)
+        self.log.add(tid, thread.out_ns, now_ns, why, at=key)
+        if why is not Off.ABSENT:
+            waits = self.preempted if why is Off.PREEMPTED else self.blocked
             waits[key] += now_ns - thread.out_ns
         thread.stack, thread.out_ns = None, None
 
@@ -152,26 +181,25 @@ def read_offcpu(
     everybody else in the namespace. Raises ProfileError for a missing, cut or empty file.
     """
     symbols = symbols or Symbols()
-    ledger, lost = _Ledger(), 0
-    start_ns = window_ns[0] if window_ns else None
-    for header, stack in script.read_script(offcpu_script_argv(perf_program, data), data, symbols):
+    ledger, lost = _Ledger(window_ns[0] if window_ns else None), 0
+    for header, stack in script.read_script(script.offcpu_script_argv(perf_program, data), data, symbols):
         if header.is_sample:
             ledger.sample(header, stack)
         elif match := _SWITCH.match(header.rest):
-            ledger.switch(header, match[1], start_ns)
+            ledger.switch(header, match[1])
         elif match := _COMM.search(header.rest):
             if pids is None or int(match[1]) in pids or int(match[2]) in ledger.threads:
                 ledger.threads[int(match[2])].comm = header.comm
         elif header.time_ns and (match := _BORN.search(header.rest)):
-            # A thread that begins in the window was nowhere before it; at time 0 perf lists those that are there.
-            ledger.threads[int(match[1])].seen = True
+            # At time 0 perf lists those that are there.
+            ledger.born(int(match[1]), header.time_ns)
         else:
             lost += header.lost()
     if not ledger.outs:
         raise ProfileError(
             "perf recorded 0 scheduler switches: no thread of the target left the CPU in the measured window, or perf "
             "was never enabled.",
-            f"{LONGER} perf.log beside the capture says what perf made of it.",
+            f"{LONGER} perf's log beside the capture says what it made of it.",
         )
     ledger.finish(window_ns[1] if window_ns else ledger.last_ns)
     return _fold(ledger, lost, symbols)
@@ -201,4 +229,13 @@ def _fold(ledger: _Ledger, lost: int, symbols: Symbols) -> OffCpu:
         threads=len(ledger.threads),
         silent_threads=sum(not thread.seen for thread in ledger.threads.values()),
         quality=grade([(named[raw], time_ns) for (_, raw), time_ns in shown], symbols.problems),
+        waits=_each(ledger.log, named),
     )
+
+
+def _each(log: Log, named: Mapping[RawStack, NamedStack]) -> Waits:
+    tid, start_ns, end_ns, why, stack = log.columns(4)
+    stacks = log.functions(named)
+    idle = np.array([is_idle(functions) for functions in stacks], np.bool_)
+    why[(why == Off.BLOCKED) & idle[stack]] = Off.IDLE
+    return Waits(tid, start_ns, end_ns, why, stack, stacks)

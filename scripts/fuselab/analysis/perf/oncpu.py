@@ -8,8 +8,8 @@ from pathlib import Path
 
 from fuselab.analysis.folded import Stacks
 from fuselab.analysis.perf import script
-from fuselab.analysis.perf.command_line import oncpu_script_argv
-from fuselab.analysis.perf.stacks import RawStack, fold, name_stacks
+from fuselab.analysis.perf.intervals import Key, Log, Moments
+from fuselab.analysis.perf.stacks import fold, name_stacks
 from fuselab.analysis.quality import Quality, grade
 from fuselab.analysis.symbols.symbolizer import Symbols
 from fuselab.errors import LONGER, ProfileError
@@ -35,6 +35,8 @@ class OnCpu:
     """CLOCK_MONOTONIC of the first and of the last sample."""
     end_ns: int
     quality: Quality
+    moments: Moments
+    """Each sample by itself."""
 
 
 def read_oncpu(
@@ -47,19 +49,22 @@ def read_oncpu(
     above 5 points) and for an event whose period is no time.
     """
     symbols = symbols or Symbols()
-    periods: Counter[tuple[str, RawStack]] = Counter()
+    periods: Counter[Key] = Counter()
+    log = Log()
     events: Counter[str] = Counter()
     first_ns = last_ns = lost = 0
-    for header, stack in script.read_script(oncpu_script_argv(perf_program, data), data, symbols):
+    for header, stack in script.read_script(script.oncpu_script_argv(perf_program, data), data, symbols):
         if header.is_sample:
             period, event, _ = header.event()
             events[event] += 1
             periods[header.comm, stack] += period
+            log.add(header.tid, header.time_ns, period, at=(header.comm, stack))
             first_ns, last_ns = first_ns or header.time_ns, header.time_ns
         else:
             lost += header.lost()
     _require_samples(events, lost, minimum_samples)
     named = name_stacks({raw for _, raw in periods}, symbols)
+    tid, time_ns, ns, where = log.columns(3)
     of_functions = [(named[raw], period) for (_, raw), period in periods.items()]
     return OnCpu(
         stacks=fold(periods, named),
@@ -73,6 +78,7 @@ def read_oncpu(
         start_ns=first_ns,
         end_ns=last_ns,
         quality=grade(of_functions, symbols.problems),
+        moments=Moments(tid, time_ns, ns, where, log.functions(named)),
     )
 
 

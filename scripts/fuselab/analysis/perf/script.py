@@ -23,6 +23,8 @@ from fuselab.analysis.perf.stacks import RawStack
 from fuselab.analysis.symbols.symbolizer import Symbols
 
 _CHUNK_BYTES = 1 << 20
+_FIELDS = "comm,pid,tid,time,event,period,ip,sym,dso"
+"""Bare addresses: for user code perf prints the file offset in the module, and never looks for inlines."""
 _HEADER = re.compile(r"^\s*(.*?)\s+(-?\d+)/(-?\d+)\s+(\d+)\.(\d{9}):\s*(.*)$")
 """With all nine digits of the time, which are more than a thread's name has room for: it may hold anything else."""
 _EVENT = re.compile(r"^(\d+)\s+(\S+?):(?=\s|$)\s*(.*)$")
@@ -60,6 +62,24 @@ class Header:
         """Samples or switches that a record says the kernel could not store; 0 for other records."""
         match = _LOST.search(self.rest)
         return int(match[1]) if match else 0
+
+
+def oncpu_script_argv(perf: str, data: Path) -> list[str]:
+    """`perf script` of an on-CPU recording."""
+    # The tracepoint beside the clock is read by `stack_tops`: here its header line is enough.
+    return [*_script(perf, data), "-F", f"sw:{_FIELDS}", "-F", "trace:comm,pid,tid,time"]
+
+
+def offcpu_script_argv(perf: str, data: Path) -> list[str]:
+    """`perf script` of an off-CPU recording: also switches, and the tracepoint's own fields (prev_state)."""
+    fields = ["-F", f"trace:{_FIELDS},trace", "-F", "sw:comm,pid,tid,time"]
+    return [*_script(perf, data), *fields, "--show-switch-events", "--show-task-events"]
+
+
+def _script(perf: str, data: Path) -> list[str]:
+    options = ["--no-inline", "--ns", "--show-lost-events"]
+    # `-f`: a capture processed by another user than root is not owned by the reader.
+    return [perf, "script", "-i", str(data), "-f", *options]
 
 
 def read_script(argv: Sequence[str], data: Path, symbols: Symbols) -> Iterator[tuple[Header, RawStack]]:

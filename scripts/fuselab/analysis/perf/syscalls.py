@@ -8,27 +8,28 @@ from __future__ import annotations
 
 import struct
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from fuselab.analysis.folded import Stacks
 from fuselab.analysis.perf import data as layout
 from fuselab.analysis.perf.complaints import require_file
-from fuselab.analysis.perf.data import PerfData, opened
+from fuselab.analysis.perf.data import COMM, LOST, PerfData, Sample, opened
 from fuselab.analysis.perf.leaf_callers import read_leaf_callers
 from fuselab.analysis.perf.mappings import modules_of
 from fuselab.analysis.perf.stacks import RawStack, name_stacks
-from fuselab.analysis.perf.tracepoints import LOST, formats_in
+from fuselab.analysis.perf.tracepoints import TRACEPOINT, formats_in
 from fuselab.analysis.quality import Quality, grade
 from fuselab.analysis.symbols.labels import thread_frame
 from fuselab.analysis.symbols.maps import AddressSpace
 from fuselab.analysis.symbols.symbolizer import Symbols
 from fuselab.errors import LONGER, ProfileError
+from fuselab.system.tracefs import ENTER
 
-_COMM, _SAMPLE = 3, 9
 _KERNEL_HALF = 1 << 63
-_WORDS = layout.ADDR | layout.ID | layout.STREAM_ID | layout.CPU | layout.PERIOD
+_NUMBERS = struct.Struct("<8xqq")
+"""Of raw_syscalls: the call's number, and of an end its result."""
 
 
 @dataclass
@@ -55,17 +56,6 @@ class SystemCalls:
     quality: Quality
 
 
-@dataclass(frozen=True, slots=True)
-class _Sample:
-    enters: bool
-    pid: int
-    tid: int
-    time_ns: int
-    chain: bytes
-    number: int
-    result: int
-
-
 def read_syscalls(data: Path, names: Mapping[int, str], symbols: Symbols | None = None) -> SystemCalls:
     """Fold one perf.data written by `syscalls_record_argv`; `names` are those of the calls' numbers.
 
@@ -82,22 +72,23 @@ def read_syscalls(data: Path, names: Mapping[int, str], symbols: Symbols | None 
     begun: dict[int, tuple[int, int, tuple[str, RawStack, str]]] = {}
     with opened(data) as file:
         threads, lost = _threads(file)
-        for sample in sorted(_samples(file), key=lambda sample: sample.time_ns):
-            name = names.get(sample.number, f"system call {sample.number}")
-            if sample.enters:
+        for enters, sample in _calls(file):
+            called, result = _NUMBERS.unpack_from(sample.raw)
+            name = names.get(called, f"system call {called}")
+            if enters:
                 space = modules.at(sample.pid, sample.time_ns)
                 raw = RawStack(_text(sample.chain, space), missed.at(sample.tid, sample.time_ns), space)
                 key = (threads.get(sample.tid, "?"), raw, name)
                 counts[key] += 1
                 by_name[name].calls += 1
-                begun[sample.tid] = (sample.number, sample.time_ns, key)
+                begun[sample.tid] = (called, sample.time_ns, key)
             elif sample.tid in begun:
                 number, start_ns, key = begun.pop(sample.tid)
-                if number == sample.number:
+                if number == called:
                     times[key] += sample.time_ns - start_ns
                     by_name[name].inside_ns += sample.time_ns - start_ns
-                    if -4096 < sample.result < 0:
-                        by_name[name].errors[-sample.result] += 1
+                    if -4096 < result < 0:
+                        by_name[name].errors[-result] += 1
     if not counts:
         raise ProfileError(
             "perf recorded no system call: the target made none in the measured window.", LONGER
@@ -138,46 +129,29 @@ def _text(chain: bytes, space: AddressSpace) -> str:
     return "\n".join(lines)
 
 
-def _samples(file: PerfData) -> Iterator[_Sample]:
-    """Beginnings with their chains, and ends."""
+def _calls(file: PerfData) -> list[tuple[bool, Sample]]:
+    """Beginnings with their chains (True), and ends, in the order of time."""
     formats = formats_in(file)
-    wanted: dict[int, tuple[bool, int]] = {}
-    for entry in file.attributes:
-        event = formats.get(file.word(entry + 8))
-        kind = file.word(entry + 24)
-        if event is None or file.word(entry) & 0xFFFFFFFF != 2 or kind & layout.STACK_USER:
-            continue
-        first, size = (file.word(entry + file.entry_bytes - at) for at in (16, 8))
-        for at in range(first, first + size, 8):
-            wanted[file.word(at)] = (event[1] == b"sys_enter", kind)
-    for record, _, at, size in file.records():
-        described = wanted.get(file.word(at + 8)) if record == _SAMPLE else None
-        if described:
-            yield _sample(file.content[at + 16 : at + size], *described)
-
-
-def _sample(body: bytes, enters: bool, kind: int) -> _Sample:
-    """One sample, from behind its identifier."""
-    at = 8 if kind & layout.IP else 0
-    pid, tid, time_ns = struct.unpack_from("<iiQ", body, at)
-    at += 16 + 8 * (kind & _WORDS).bit_count()
-    chain = b""
-    if kind & layout.CALLCHAIN:
-        length = 8 * struct.unpack_from("<Q", body, at)[0]
-        chain = body[at + 8 : at + 8 + length]
-        at += 8 + length
-    number, result = struct.unpack_from("<qq", body, at + 12)
-    return _Sample(enters, pid, tid, time_ns, chain, number, result)
+    kinds: dict[int, int] = {}
+    begins: set[int] = set()
+    for event in file.events():
+        described = formats.get(event.config) if event.type == TRACEPOINT else None
+        if described and not event.sample_type & layout.STACK_USER:
+            kinds |= dict.fromkeys(event.ids, event.sample_type)
+            if described.name == ENTER:
+                begins |= set(event.ids)
+    found = [(identifier in begins, sample) for identifier, sample in file.samples(kinds)]
+    return sorted(found, key=lambda call: call[1].time_ns)
 
 
 def _threads(file: PerfData) -> tuple[dict[int, str], int]:
     """The last name of each thread, and how many records were lost."""
     names: dict[int, str] = {}
     lost, counts = 0, dict(LOST)
-    for record, _, at, size in file.records():
-        if record == _COMM:
-            tid = int.from_bytes(file.content[at + 12 : at + 16], "little")
-            names[tid] = file.content[at + 16 : at + size].split(b"\0", 1)[0].decode(errors="replace")
+    for record, _, at, _ in file.records():
+        if record == COMM:
+            tid, name = file.thread_name(at)
+            names[tid] = name
         elif record in counts:
             lost += file.word(at + counts[record])
     return names, lost

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,15 @@ from numpy.typing import NDArray
 
 from fuselab.analysis.perf.data import (
     ADDR,
+    COMM,
     CPU,
     ID,
     IDENTIFIER,
     IP,
+    LOST,
     PERIOD,
     RAW,
+    SAMPLE,
     STREAM_ID,
     TID,
     TIME,
@@ -35,10 +38,10 @@ Samples = NDArray[Any]
 """A structured array: `time_ns`, `pid`, `tid` and the fields of the event, in the order of time."""
 Positions = NDArray[np.int64]
 
-_TRACEPOINT = 2
-_COMM, _SAMPLE = 3, 9
-LOST = ((2, 16), (13, 8))
-"""Types of records that count what was lost, and where in them the count is."""
+TRACEPOINT = 2
+"""The type of an event; its `config` is then the number of the tracepoint."""
+_PIECE = 1 << 22
+"""Of a file, in units of 8 bytes."""
 _FIXED = {
     IDENTIFIER: "",
     IP: "",
@@ -70,42 +73,60 @@ class Tracepoints:
     """Records that perf could not keep up with."""
 
 
+@dataclass(frozen=True)
+class Described:
+    """What the kernel says of an event in its `format`."""
+
+    name: str
+    number: int
+    fields: Mapping[str, tuple[str, int]]
+    """Name -> its type, and its place in the record; without those that all events have."""
+    symbols: Mapping[int, str]
+    """What is printed for the numbers of a field."""
+
+
 def read_tracepoints(data: Path) -> Tracepoints:
     """Every tracepoint of a perf.data; nothing where it is no perf.data, or none was recorded.
 
     Raises ValueError where samples hold what has no fixed place (a stack): those are for `perf script`.
     """
+    parts: dict[str, list[Samples]] = {}
+    commands: dict[int, str] = {}
+    lost = 0
     with opened(data) as file:
         formats = formats_in(file)
-        positions = _positions(file)
-        kinds = _gathered(file.content, positions, 0, "<u4")
-        taken = positions[kinds == _SAMPLE]
-        identifiers = _gathered(file.content, taken, 8, "<u8")
-        samples = {
-            event.name: event.samples(file.content, taken[np.isin(identifiers, event.ids)])
-            for event in _events(file, formats)
-        }
-        commands: dict[int, str] = {}
-        for at in positions[kinds == _COMM].tolist():
-            pid_tid_name = file.content[at + 8 : at + (file.word(at) >> 48)]
-            commands[int.from_bytes(pid_tid_name[4:8], "little")] = (
-                pid_tid_name[8:].split(b"\0", 1)[0].decode(errors="replace")
+        events = list(_events(file, formats))
+        parts |= {event.name: [event.samples(file.content, np.empty(0, np.int64))] for event in events}
+        for positions in _pieces(file):
+            kinds = _gathered(file.content, positions, 0, "<u4")
+            taken = positions[kinds == SAMPLE]
+            identifiers = _gathered(file.content, taken, 8, "<u8")
+            for event in events:
+                own = taken[np.isin(identifiers, event.ids)]
+                parts[event.name].append(event.samples(file.content, own))
+            commands |= map(file.thread_name, positions[kinds == COMM].tolist())
+            lost += sum(
+                int(_gathered(file.content, positions[kinds == k], at, "<u8").sum()) for k, at in LOST
             )
-        lost = sum(
-            int(_gathered(file.content, positions[kinds == kind], at, "<u8").sum()) for kind, at in LOST
-        )
-        symbols = {
-            found[1].decode(): {
-                int(n, 0): name for n, name in _SYMBOL.findall(found[4].decode(errors="replace"))
-            }
-            for found in formats.values()
+    symbols = {event.name: event.symbols for event in formats.values()}
+    return Tracepoints({name: in_order(parts.pop(name)) for name in [*parts]}, symbols, commands, lost)
+
+
+def formats_in(file: PerfData) -> Mapping[int, Described]:
+    """By the number of the event."""
+    return {event.number: event for event in described(bytes(file.content[file.end :]))}
+
+
+def described(text: bytes) -> Iterator[Described]:
+    """Every `format` of the kernel that stands in `text`."""
+    for found in _FORMAT.finditer(text):
+        fields = {
+            name.decode(): (f"<{'i' if signed == b'1' else 'u'}{size.decode()}", int(offset))
+            for name, offset, size, signed in _FIELD.findall(found[3])
+            if not name.startswith(b"common_")
         }
-    return Tracepoints(samples, symbols, commands, lost)
-
-
-def formats_in(file: PerfData) -> Mapping[int, re.Match[bytes]]:
-    """By the number of the event: its name, its number, its fields and how the kernel prints them."""
-    return {int(found[2]): found for found in _FORMAT.finditer(bytes(file.content[file.end :]))}
+        symbols = {int(n, 0): name for n, name in _SYMBOL.findall(found[4].decode(errors="replace"))}
+        yield Described(found[1].decode(), int(found[2]), fields, symbols)
 
 
 @dataclass(frozen=True)
@@ -117,22 +138,26 @@ class _Event:
 
     def samples(self, content: Any, positions: Positions) -> Samples:
         """Those that begin at `positions`."""
-        columns = {name: _gathered(content, positions, at, kind) for name, (kind, at) in self.fields.items()}
-        order = np.argsort(columns["time_ns"], kind="stable")
-        whole = np.empty(len(order), [(name, kind) for name, (kind, _) in self.fields.items()])
-        for name, column in columns.items():
-            whole[name] = column[order]
+        whole = np.empty(len(positions), [(name, kind) for name, (kind, _) in self.fields.items()])
+        for name, (kind, at) in self.fields.items():
+            whole[name] = _gathered(content, positions, at, kind)
         return whole
 
 
-def _events(file: PerfData, formats: Mapping[int, re.Match[bytes]]) -> Iterator[_Event]:
-    for at in file.attributes:
-        kind, config, sample_type = (file.word(at + offset) for offset in (0, 8, 24))
-        described = formats.get(config)
-        if kind & 0xFFFFFFFF != _TRACEPOINT or described is None:
+def in_order(parts: Sequence[Samples]) -> Samples:
+    whole = np.concatenate(parts)
+    ordered: Samples = whole[np.argsort(whole["time_ns"], kind="stable")]
+    return ordered
+
+
+def _events(file: PerfData, formats: Mapping[int, Described]) -> Iterator[_Event]:
+    for event in file.events():
+        told = formats.get(event.config) if event.type == TRACEPOINT else None
+        if told is None:
             continue
+        sample_type = event.sample_type
         if sample_type & ~(sum(_FIXED) | RAW) or not sample_type & IDENTIFIER:
-            raise ValueError(f"samples of {described[1].decode()} have no fixed places")
+            raise ValueError(f"samples of {told.name} have no fixed places")
         there = [bit for bit in _FIXED if sample_type & bit]
         places = {bit: 8 + 8 * index for index, bit in enumerate(there)}
         raw = 8 + 8 * len(there) + 4
@@ -141,28 +166,27 @@ def _events(file: PerfData, formats: Mapping[int, re.Match[bytes]]) -> Iterator[
             "pid": ("<i4", places[TID]),
             "tid": ("<i4", places[TID] + 4),
         }
-        for name, offset, size, signed in _FIELD.findall(described[3]):
-            if not name.startswith(b"common_"):
-                fields[name.decode()] = (
-                    f"<{'i' if signed == b'1' else 'u'}{size.decode()}",
-                    raw + int(offset),
-                )
-        first, length = file.word(at + file.entry_bytes - 16), file.word(at + file.entry_bytes - 8)
-        ids = np.frombuffer(bytes(file.content[first : first + length]), "<u8")
-        yield _Event(described[1].decode(), ids, fields)
+        fields |= {name: (kind, raw + offset) for name, (kind, offset) in told.fields.items()}
+        yield _Event(told.name, np.array(event.ids, np.uint64), fields)
 
 
-def _positions(file: PerfData) -> Positions:
-    """Where each record begins. Each is a multiple of 8 bytes long: one list of lengths serves to walk along."""
-    words: NDArray[np.uint64] = np.frombuffer(
-        file.content, "<u8", count=max(0, file.end - file.start) // 8, offset=file.start
-    )
-    lengths = array("H", (words >> np.uint64(51)).astype(np.uint16).tobytes())
-    at, places = 0, array("q")
-    while at < len(lengths) and (length := lengths[at]):
-        places.append(at)
-        at += length
-    return np.frombuffer(places, np.int64) * 8 + file.start
+def _pieces(file: PerfData) -> Iterator[Positions]:
+    """Where each record begins, for one piece of the file after the other: what was read of one is let go."""
+    # The size is the last 2 of the 8 bytes that a record begins with, and a multiple of 8.
+    sizes = np.frombuffer(file.content, "<u2", max(0, file.end - file.start) // 8 * 4, file.start)[3::4]
+    at = 0
+    for begin in range(0, len(sizes), _PIECE):
+        eighths = (sizes[begin : begin + _PIECE] >> 3).data
+        places = array("q")
+        note, end = places.append, len(eighths)
+        while at < end and (length := eighths[at]):
+            note(at)
+            at += length
+        if not places:
+            return
+        yield (np.frombuffer(places, np.int64) + begin) * 8 + file.start
+        at -= end
+        file.let_go()
 
 
 def _gathered(content: Any, positions: Positions, offset: int, kind: str) -> NDArray[Any]:

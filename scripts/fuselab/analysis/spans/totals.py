@@ -28,6 +28,8 @@ class SpanTotal:
     """The key it is most often in."""
     under: Mapping[SpanKey, int]
     """Self wall time by the outermost span around it."""
+    whole_ns: int = 0
+    """What is in its children included."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +64,13 @@ def read_totals(connection: duckdb.DuckDBPyConnection) -> TraceTotals:
         if parent != key:  # recursion says nothing about what is around
             inside[key][parent] += count
     spans = []
-    calls = by_span("count(*), list(distinct (coalesce(s.file, ''), coalesce(s.line, 0)))")
-    for key, (count, places) in sorted(calls):
+    calls = by_span(
+        "count(*), list(distinct (coalesce(s.file, ''), coalesce(s.line, 0))), round(sum(s.dur_us) * 1000)::bigint"
+    )
+    for key, (count, places, whole_ns) in sorted(calls):
         ((usual, _),) = inside[key].most_common(1) or [(None, 0)]
-        spans.append(SpanTotal(key, frozenset(places), count, sum(under[key].values()), usual, under[key]))
+        self_wall_ns = sum(under[key].values())
+        spans.append(SpanTotal(key, frozenset(places), count, self_wall_ns, usual, under[key], whole_ns))
     whole = "count(*), round(sum(s.dur_us) * 1000)::bigint"
     roots = by_span(whole, where="s.closed and s.parent is null")
     return TraceTotals(spans, {key: (count, wall_ns) for key, (count, wall_ns) in roots})

@@ -85,7 +85,7 @@ def _ratio_heading(axes: Axes, y: float, better: str) -> None:
 def _beside(axes: Axes, y: float, label: str, said: str, width_in: float) -> float:
     """Label and figures in columns at the sides of the axis."""
     transform = axes.get_yaxis_transform()
-    axes.text(-0.02, y, short(label, int(width_in * 4.6)), transform=transform, va="center", ha="right")
+    axes.text(-0.02, y, _fitted(label, int(width_in * 4.6)), transform=transform, va="center", ha="right")
     axes.text(1.02, y, said, transform=transform, va="center", color=palette.MUTED.light)
     return y
 
@@ -95,7 +95,7 @@ def _above(axes: Axes, y: float, label: str, said: str, width_in: float) -> floa
     transform = axes.get_yaxis_transform()
     room = int(width_in * _CHARACTERS_PER_IN) - len(said)
     _clear(axes, y - 0.52, y - 0.06)
-    axes.text(0, y - 0.28, short(label, room), transform=transform, va="center", zorder=_TEXT)
+    axes.text(0, y - 0.28, _fitted(label, room), transform=transform, va="center", zorder=_TEXT)
     axes.text(
         1,
         y - 0.28,
@@ -109,6 +109,17 @@ def _above(axes: Axes, y: float, label: str, said: str, width_in: float) -> floa
     return y + 0.14
 
 
+def _fitted(label: str, room: int) -> str:
+    """Cut before the workload, which tells rows apart that are alike until there."""
+    head, before, workload = label.rpartition(", ")
+    left = room - len(before + workload)
+    return (
+        f"{short(head, left)}{before}{workload}"
+        if len(label) > room and 2 * left > room
+        else short(label, room)
+    )
+
+
 def _clear(axes: Axes, top: float, bottom: float) -> None:
     """Neither band nor line behind words, however wide the reader's font is."""
     axes.axhspan(top, bottom, color=palette.PAPER.light, lw=0, zorder=_PAPER)
@@ -117,7 +128,7 @@ def _clear(axes: Axes, top: float, bottom: float) -> None:
 def _ratio_mark(axes: Axes, y: float, row: Comparison, position: int) -> None:
     ratio, *ends = row.interval
     colour = palette.of_variant(position).light
-    face = colour if row.word in ("faster", "slower") else palette.PAPER.light
+    face = colour if row.differs else palette.PAPER.light
     axes.plot(ends, [y, y], color=colour, lw=2.2, solid_capstyle="butt", zorder=_TEXT)
     axes.plot(
         [ratio], [y], palette.marker(position), ms=6.5, mfc=face, mec=colour, mew=1.5, clip_on=False,
@@ -140,7 +151,7 @@ def _ratio_axis(axes: Axes, low: float, high: float, width_in: float) -> None:
             ticks.append(tick)
     axes.xaxis.set_major_locator(FixedLocator(sorted(ticks)))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: "no change" if x == 1 else words.change(x)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: words.on_axis(x, ticks)))
     axes.yaxis.set_visible(False)
     axes.spines["left"].set_visible(False)
     axes.grid(visible=True, axis="x")

@@ -38,9 +38,10 @@ ON_CPU = Colour("oncpu", "#cf5b00", "#ec8a45")
 BLOCKED = Colour("blocked", "#0d6ea8", "#4f9fd0")
 PREEMPTED = Colour("preempted", "#7fb9dd", "#8fc4e4")
 AWAITING = Colour("awaiting", "#e4b83a", "#d6ad3c")
+QUEUED = Colour("queued", "#8a5a9e", "#b088c4")
 UNEXPLAINED = Colour("unexplained", "#b9b5ab", "#6b6963")
 
-ALL = (INK, MUTED, LINE, BAND, PAPER, *VARIANTS, ON_CPU, BLOCKED, PREEMPTED, AWAITING, UNEXPLAINED)
+ALL = (INK, MUTED, LINE, BAND, PAPER, *VARIANTS, ON_CPU, BLOCKED, PREEMPTED, AWAITING, QUEUED, UNEXPLAINED)
 
 
 def of_variant(position: int) -> Colour:

@@ -88,7 +88,9 @@ def over_blocks(name: str, values: pd.DataFrame, variants: Places, noun: str) ->
 
 
 @matplotlib.rc_context(RC)
-def percentiles(name: str, curves: pd.DataFrame, variants: Places, noun: str) -> Drawing:
+def percentiles(
+    name: str, curves: pd.DataFrame, variants: Places, noun: str, caption: str = _LATENCY
+) -> Drawing:
     """Latency by percentile, one thin line per run. `curves`: variant, block, percentile, latency_ns."""
     made, axes = figure(NARROW_IN, 3.0)
     shown = curves.assign(beyond=1 / (1 - curves["percentile"] / 100), value=curves["latency_ns"])
@@ -106,7 +108,7 @@ def percentiles(name: str, curves: pd.DataFrame, variants: Places, noun: str) ->
     _label_durations(axes)
     legend(axes, len(names))
     alt = f"{noun} latency by percentile, one line per timed run, coloured by variant."
-    return Drawing(name, made, curves, alt, _LATENCY)
+    return Drawing(name, made, curves, alt, caption)
 
 
 def _label_durations(axes: Axes) -> None:

@@ -27,13 +27,19 @@ _CAPPED = (
     "{mark} The captures are different runs: more time was found on and off the processor than this operation had for "
     "it in the trace, its wall time less its awaits. It is drawn scaled down to that; the table has what was found."
 )
+IN_FLIGHT = (
+    "A bar is as long as all requests of one kind were in flight together, from when the kernel sent them until their "
+    "answer: on a processor, blocked in the kernel or pushed off it, with nobody running for them (awaiting), and in "
+    "the queue before the program picked them up. All variants have the same axis."
+)
 MARK = "*"
 SAMPLED = (
     ("oncpu_ns", "on CPU", palette.ON_CPU),
     ("blocked_ns", "off CPU, blocked", palette.BLOCKED),
     ("preempted_ns", "off CPU, preempted", palette.PREEMPTED),
+    ("queued_ns", "queued", palette.QUEUED),
 )
-"""What the samplers of stacks saw, in runs of their own."""
+"""What the samplers of stacks saw, in runs of their own; and of requests the queue."""
 AWAITING = ("awaiting_ns", "awaiting", palette.AWAITING)
 _REST = "rest_ns"
 
@@ -69,8 +75,10 @@ def bars(spans: pd.DataFrame) -> Bars:
 
 
 @matplotlib.rc_context(RC)
-def blind_spots(name: str, title: str, spans: pd.DataFrame, longest_ns: float, width_in: float) -> Drawing:
-    """Wall time of each operation, stacked by what the time was.
+def blind_spots(
+    name: str, title: str, spans: pd.DataFrame, longest_ns: float, width_in: float, caption: str = ""
+) -> Drawing:
+    """Wall time of each operation, stacked by what the time was. `caption` is there where they are no spans.
 
     The axis ends at `longest_ns`, the same for every variant, so that bars compare between figures.
     """
@@ -85,6 +93,7 @@ def blind_spots(name: str, title: str, spans: pd.DataFrame, longest_ns: float, w
         short(str(operation), 24) + (f" {MARK}" if capped else "")
         for operation, capped in zip(spans["name"], shown.capped, strict=True)
     ]
+    what = "time in flight" if caption else "self time"
     made, axes = figure(width_in, 0.75 + 0.32 * len(spans) + (0.7 if width_in == NARROW_IN else 0.5))
     divisor, unit = words.scale_for("ns", longest_ns)
     left = shown.lengths * 0
@@ -95,16 +104,14 @@ def blind_spots(name: str, title: str, spans: pd.DataFrame, longest_ns: float, w
     axes.set_yticks(range(len(spans)), labels)
     axes.yaxis.set_tick_params(length=0, labelcolor=palette.INK.light)
     axes.invert_yaxis()
-    axes.set(
-        xlabel=f"self time in the whole run [{unit}]", xlim=(0, longest_ns / divisor * 1.02), title=title
-    )
+    axes.set(xlabel=f"{what} in the whole run [{unit}]", xlim=(0, longest_ns / divisor * 1.02), title=title)
     axes.grid(visible=True, axis="x")
     axes.grid(visible=False, axis="y")
     made.legend(loc="outside upper left", ncols=2 if width_in == NARROW_IN else len(parts), handlelength=1)
-    alt = f"{title}: self time by operation, stacked: " + "; ".join(
+    alt = f"{title}: {what} by operation, stacked: " + "; ".join(
         f"{label} {words.quantity(length, 'ns')}" for label, length in zip(labels, shown.lengths, strict=True)
     )
-    caption = _CAPTION if shown.polled else _UNTOLD
+    caption = caption or (_CAPTION if shown.polled else _UNTOLD)
     if shown.capped.any():
         caption = f"{caption} {_CAPPED.format(mark=MARK)}"
     return Drawing(name, made, _data(spans, shown), alt, caption)

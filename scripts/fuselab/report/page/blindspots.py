@@ -30,45 +30,77 @@ _EXCEEDED = (
 
 def blind_spots(results: Results) -> tuple[BlindSpotView, ...]:
     """One view per workload that has an accounting."""
-    return tuple(_view(results, workload, found) for workload, found in _present(results))
+    return tuple(_view(results, workload) for workload in _accounted(results))
 
 
 def drawings(results: Results) -> Iterator[Drawing]:
     """Every figure, wide."""
-    for workload, found in _present(results):
-        yield from (draws(name, width_in=base.WIDE_IN) for name, draws in _draws(workload, found))
+    for workload in _accounted(results):
+        yield from (draws(name, width_in=base.WIDE_IN) for name, draws in _draws(results, workload))
 
 
-def _present(results: Results) -> Iterator[tuple[str, dict[str, pd.DataFrame]]]:
-    """(workload, variant -> its table) of every workload that has any."""
-    for workload in results.plan.workloads:
-        sides = {name: results.blindspots.get((name, workload.name)) for name in results.plan.names()}
-        found = {name: pd.read_parquet(side[0]) for name, side in sides.items() if side is not None}
-        if found:
-            yield workload.name, found
+def _accounted(results: Results) -> list[str]:
+    names = {workload for _, workload in results.blindspots}
+    return [workload.name for workload in results.plan.workloads if workload.name in names]
 
 
-def _draws(workload: str, found: dict[str, pd.DataFrame]) -> Iterator[tuple[str, Draws]]:
-    drawn = {name: table for name, table in found.items() if totals(table).sum() > 0}
-    longest_ns = max((float(totals(table).max()) for table in drawn.values()), default=0.0)
-    for name, table in drawn.items():
-        yield (
-            words.slug("blindspots", workload, name),
-            partial(drawing, variant=name, table=table, longest_ns=longest_ns),
-        )
+def _spans(results: Results, workload: str) -> dict[str, pd.DataFrame]:
+    """variant -> its operations, where it has any."""
+    sides = {name: results.blindspots.get((name, workload)) for name in results.plan.names()}
+    tables = {name: pd.read_parquet(side[0]) for name, side in sides.items() if side is not None}
+    return {name: table for name, table in tables.items() if len(table)}
 
 
-def _view(results: Results, workload: str, found: dict[str, pd.DataFrame]) -> BlindSpotView:
-    notes = {name: results.blindspots[name, workload][1] for name in found}
+def _requests(results: Results, workload: str) -> dict[str, pd.DataFrame]:
+    """variant -> its requests by opcode, where they were accounted."""
+    found = {}
+    for name in results.plan.names():
+        for giving in profilers.giving("in_flight"):
+            processed = results.profiles.get((name, workload, giving))
+            path = processed and processed.folder / profilers.REGISTRY[giving].account.in_flight
+            if path and path.is_file():
+                found[name] = pd.read_parquet(path)
+    return found
+
+
+def _draws(results: Results, workload: str) -> Iterator[tuple[str, Draws]]:
+    as_operations = {"opcode": "name", "in_flight_ns": "wall_ns"}
+    requests = {
+        name: table.rename(columns=as_operations) for name, table in _requests(results, workload).items()
+    }
+    sides = (("blindspots", _spans(results, workload), ""), ("in-flight", requests, stacked.IN_FLIGHT))
+    for kind, found, caption in sides:
+        drawn = {name: table for name, table in found.items() if totals(table).sum() > 0}
+        longest_ns = max((float(totals(table).max()) for table in drawn.values()), default=0.0)
+        for name, table in drawn.items():
+            yield (
+                words.slug(kind, workload, name),
+                partial(drawing, variant=name, table=table, longest_ns=longest_ns, caption=caption),
+            )
+
+
+def _view(results: Results, workload: str) -> BlindSpotView:
+    sides = {name: results.blindspots.get((name, workload)) for name in results.plan.names()}
+    said = {name: side[1] for name, side in sides.items() if side is not None}
+    headlines = {name: tuple(filter(None, (each.headline, each.in_flight))) for name, each in said.items()}
+    hints = {name: each.hints for name, each in said.items()}
+    notes = {name: (*each.notes, *each.in_flight_notes) for name, each in said.items()}
     return BlindSpotView(
         workload=workload,
-        headlines=tuple(_together({name: (said.headline,) for name, said in notes.items() if said.headline})),
-        figures=tuple(in_both_widths(name, draws) for name, draws in _draws(workload, found)),
-        tables=tuple(
-            _table(words.slug("blindspots-table", workload, name), name, table)
-            for name, table in found.items()
+        headlines=tuple(_together(headlines)),
+        figures=tuple(in_both_widths(name, draws) for name, draws in _draws(results, workload)),
+        tables=(
+            *(
+                _table(words.slug("blindspots-table", workload, name), name, table)
+                for name, table in _spans(results, workload).items()
+            ),
+            *(
+                _request_table(words.slug("in-flight-table", workload, name), name, table)
+                for name, table in _requests(results, workload).items()
+            ),
         ),
-        notes=tuple(_together({name: said.notes for name, said in notes.items()})),
+        hints=tuple(_together(hints)),
+        notes=tuple(_together(notes)),
     )
 
 
@@ -85,11 +117,13 @@ def totals(table: pd.DataFrame) -> pd.Series[float]:
     return stacked.bars(table).lengths.where(known & operation, 0.0)
 
 
-def drawing(name: str, variant: str, table: pd.DataFrame, longest_ns: float, width_in: float) -> Drawing:
+def drawing(
+    name: str, variant: str, table: pd.DataFrame, longest_ns: float, width_in: float, caption: str = ""
+) -> Drawing:
     """The operations with the most time. A row without parts, such as the time outside the target, is not drawn."""
     found = totals(table)
     order = found[found > 0].sort_values(ascending=False).index[:SHOWN]
-    return stacked.blind_spots(name, variant, table.loc[order], longest_ns, width_in)
+    return stacked.blind_spots(name, variant, table.loc[order], longest_ns, width_in, caption)
 
 
 def _table(key: str, variant: str, table: pd.DataFrame) -> Table:
@@ -99,6 +133,14 @@ def _table(key: str, variant: str, table: pd.DataFrame) -> Table:
     made = tables.from_frame(key, caption, table, (link,) if link else ())
     exceeded = "unexplained_ns" in table and bool((table["unexplained_ns"] < 0).any())
     return replace(made, more=" ".join(filter(None, (made.more, _EXCEEDED)))) if exceeded else made
+
+
+def _request_table(key: str, variant: str, table: pd.DataFrame) -> Table:
+    link = data_link(table, key)
+    caption = (
+        f"Every kind of request of `{variant}`: time in flight by what it was, summed over the captures."
+    )
+    return tables.from_frame(key, caption, table, (link,) if link else ())
 
 
 _KINDS_OF_TIME = {
@@ -122,6 +164,7 @@ def sight(results: Results) -> Table | None:
     return Table("sight", "Which profiler sees which kind of time.", columns, rows)
 
 
-def recorders() -> str:
-    """What an experiment says below `profilers` to be accounted by operation."""
-    return ", ".join((*profilers.giving("spans"), *profilers.giving("polled")))
+def recorders() -> tuple[str, str]:
+    """What an experiment says below `profilers` to be accounted: by operation, and by request."""
+    by_operation = (*profilers.giving("spans"), *profilers.giving("polled"))
+    return ", ".join(by_operation), ", ".join(profilers.accounting_requests())

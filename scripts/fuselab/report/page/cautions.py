@@ -58,7 +58,7 @@ def _mixed(results: Results) -> list[str]:
         for row in verdicts.primary_rows(results)
         if quantity(row.metric).side in ("read", "write")
     }
-    return [w.name for w in results.plan.workloads if w.name in judged and _mixes(results.plan, w)]
+    return [w.name for w in results.plan.workloads if w.judged_as in judged and _mixes(results.plan, w)]
 
 
 def _mixes(plan: PlanFile, workload: WorkloadPlan) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from fuselab.compare.curves import with_curves
 from fuselab.report import words
 from fuselab.report.context import FigureGroup
 from fuselab.report.embed import view
@@ -36,31 +37,33 @@ def distributions(results: Results) -> tuple[FigureGroup, ...]:
 
 
 def block_drawings(results: Results) -> Iterator[Drawn]:
-    """Each primary metric under each workload: paired by block, and in order of time."""
-    plan, table = results.plan, pd.DataFrame(results.samples, columns=list(_SAMPLE))
-    if table.empty:
+    """Each primary metric under each workload: paired by block, and in order of time. Of a curve the geometric mean
+    over its points, which is what is judged."""
+    plan, measured = results.plan, pd.DataFrame(results.samples, columns=list(_SAMPLE))
+    if measured.empty:
         return
+    table = with_curves(measured, plan.points)
     variants = base.places(plan.names())
     metrics = list(plan.primary) or list(dict.fromkeys(table["metric"]))[:4]
-    for workload in plan.workloads:
+    for workload in plan.judged:
         for metric in metrics:
-            here = (table["workload"] == workload.name) & (table["metric"] == metric)
+            here = (table["workload"] == workload) & (table["metric"] == metric)
             values = table[here & table["value"].notna()]
             if not values.empty:
                 noun = words.capital(words.phrase(metric).noun)
                 yield (
-                    noun + _under(results, workload.name),
+                    noun + _under(results, workload),
                     [
-                        runs.paired(words.slug("paired", workload.name, metric), values, variants, noun),
-                        runs.over_blocks(words.slug("blocks", workload.name, metric), values, variants, noun),
+                        runs.paired(words.slug("paired", workload, metric), values, variants, noun),
+                        runs.over_blocks(words.slug("blocks", workload, metric), values, variants, noun),
                     ],
                 )
 
 
 def run_drawings(results: Results) -> Iterator[Drawn]:
-    """Latency by percentile and throughput over time, for loads that left them."""
+    """Latency by percentile and throughput over time, for loads that left them; not at each point of a curve."""
     variants = base.places(results.plan.names())
-    for workload in results.plan.workloads:
+    for workload in (workload for workload in results.plan.workloads if workload.point is None):
         timed = [run for run in results.runs if run.record.workload == workload.name]
         drawn = []
         for direction, curves in _by_direction(inside_runs.latency_curves(timed)):
@@ -79,4 +82,6 @@ def _by_direction(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 
 def _under(results: Results, workload: str) -> str:
-    return f" under {workload}" if len(results.plan.workloads) > 1 else ""
+    if workload in results.plan.curves:
+        return f", mean of the points of {workload}"
+    return f" under {workload}" if len(results.plan.judged) > 1 else ""

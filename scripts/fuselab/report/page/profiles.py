@@ -20,8 +20,9 @@ from fuselab.report.context import (
     Table,
 )
 from fuselab.report.embed import Carrier, is_flamegraph, view
-from fuselab.report.page import over_time
+from fuselab.report.page import together
 from fuselab.report.reading import Processed, Results
+from fuselab.workloads import REGISTRY
 
 BADGES = {"limited": "limited", "refused": "refused", "unavailable": "unavailable"}
 TABLE_ROWS = 60
@@ -99,8 +100,20 @@ def _workload(
         key,
         workload,
         found,
-        tuple(view(drawing) for drawing in over_time.drawings(results, plan.name, workload)),
+        (*_whom(results, workload), *together.findings(results, plan.name, workload)),
+        together.tables(results, f"{key}-together", plan.name, workload),
+        tuple(view(drawing) for drawing in together.drawings(results, plan.name, workload)),
     )
+
+
+def _whom(results: Results, workload: str) -> tuple[str, ...]:
+    """Said where profilers look at the load's own command: under all others it is who is named in the heading."""
+    load = next(load for load in results.plan.workloads if load.name == workload)
+    kind = REGISTRY.get(load.kind)
+    if kind is None or kind.looked_at(load.settings) != "command":
+        return ()
+    program = next(iter(kind.called(load.settings)), workload)
+    return (f"Looked at is the command `{program}` with all that it starts, and not the filesystem.",)
 
 
 def _side(
@@ -145,7 +158,7 @@ def _quality(profile: Profile) -> tuple[Fact, ...]:
     facts += [Fact(*_figure(name, value)) for name, value in profile.figures.items()]
     facts.append(Fact("captures", words.count(profile.captures)))
     if profile.operations:
-        facts.append(Fact("I/O operations", words.count(profile.operations)))
+        facts.append(Fact("operations of the load", words.count(profile.operations)))
     if profile.bytes:
         facts.append(Fact("moved", words.quantity(profile.bytes, "bytes")))
     facts += [Fact(name, version) for name, version in profile.versions.items() if _used(profile, name)]
@@ -154,7 +167,7 @@ def _quality(profile: Profile) -> tuple[Fact, ...]:
 
 def _used(profile: Profile, tool: str) -> bool:
     """profile.json names all tools that were at hand: perf was used where its recordings are what was read."""
-    return tool != "perf" or any(Path(file).name.startswith("perf.data") for file in profile.source_files)
+    return tool != "perf" or any(Path(file).suffix == ".data" for file in profile.source_files)
 
 
 def _figure(name: str, value: float | int | str) -> tuple[str, str]:

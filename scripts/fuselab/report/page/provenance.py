@@ -175,13 +175,15 @@ def _run(record: RunRecord) -> dict[str, object]:
 
 
 def _verifies(results: Results) -> Table | None:
+    of_some = any(results.plan.verified_under(run) for run in results.verifies)
     rows = [
         {
             "variant": verified.variant,
+            **({"mounted as under": ", ".join(results.plan.verified_under(run))} if of_some else {}),
             "status": verified.status,
-            "reason": words.percents(verdicts.first_line(verified.reason or "")),
+            "reason": words.percents(verdicts.first_line(verified.reason or "; ".join(verified.found))),
         }
-        for verified in results.verifies.values()
+        for run, verified in results.verifies.items()
     ]
     caption = (
         "Correct before fast: each of these wrote data with checksums and read it back before it was timed."

@@ -19,7 +19,7 @@ _CAPTION = (
 def draws(results: Results) -> Draws | None:
     """None where no row has an interval: everything failed, or there are too few blocks."""
     plan = results.plan
-    several = len(plan.workloads) > 1
+    several = len(plan.judged) > 1
     labels = [
         (f"{row.variant}: {words.phrase(row.metric).noun}" + (f", {row.workload}" if several else ""), row)
         for row in verdicts.primary_rows(results)

@@ -15,13 +15,16 @@ from fuselab.report.page import (
     blindspots,
     cautions,
     costs,
+    curves,
     distributions,
+    guards,
     profiles,
     provenance,
     queries,
     ratios,
     verdict_table,
     verdicts,
+    work,
 )
 from fuselab.report.reading import Results
 from fuselab.report.templating import rendered
@@ -39,8 +42,13 @@ def page(inputs: ReportInputs, out: Path) -> Page:
     cost_links = (Link(carrier.href(inputs.costs), "costs.csv"),) if inputs.costs else ()
     views = profiles.profilers(results, carrier)
     judged, shared = verdicts.verdict_views(results)
+    drawn = curves.curves(results)
     spots = blindspots.blind_spots(results)
+    counted = work.section(results, (comparisons,))
     nights = Home(inputs.folder).history_page
+    empty = {
+        key for key, there in {"curves": drawn, "time": spots or views, "work": counted}.items() if not there
+    }
     return Page(
         name=plan.experiment,
         title=plan.title,
@@ -50,21 +58,24 @@ def page(inputs: ReportInputs, out: Path) -> Page:
         alarms=verdicts.alarms(results),
         warnings=(*shared, *cautions.cautions(results)),
         verdicts=judged,
+        guards=guards.views(results),
         many=len(judged) > verdicts.MANY,
         ratios=_figure("ratios", ratios.draws(results)),
         comparisons=verdict_table.comparison_table(results, (comparisons,)),
         reading=verdict_table.reading(plan),
+        work=counted,
+        curves=drawn,
         distributions=distributions.distributions(results),
         blindspots=spots,
         sight=blindspots.sight(results),
-        span_recorders=blindspots.recorders(),
+        account_recorders=blindspots.recorders(),
         profilers=views,
         queries=queries.queries(results, carrier),
         costs=_figure("costs", costs.draws(results)),
         cost_table=costs.table(results, cost_links),
         cost_text=costs.text(results),
         provenance=provenance.provenance(results, carrier),
-        sections=tuple(Section(key, title) for key, title in _SECTIONS if key != "time" or spots or views),
+        sections=tuple(Section(*each) for each in _SECTIONS if each[0] not in empty),
         embeds=carrier.embeds,
         overview=Link(carrier.href(places.Results(inputs.folder.parents[1]).report), "All experiments"),
     )
@@ -76,7 +87,9 @@ def _figure(name: str, draws: Draws | None) -> FigureView | None:
 
 _SECTIONS = (
     ("verdicts", "Verdicts"),
+    ("curves", "Curves"),
     ("runs", "Block by block"),
+    ("work", "Work"),
     ("time", "Where the time is"),
     ("profilers", "Profilers"),
     ("cost", "What profiling cost"),

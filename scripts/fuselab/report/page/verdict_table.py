@@ -7,7 +7,7 @@ from functools import partial
 
 from fuselab.records.comparison import Comparison
 from fuselab.records.plan import PlanFile
-from fuselab.report import words
+from fuselab.report import words, work
 from fuselab.report.context import Cell, Column, Fact, Link, Table
 from fuselab.report.page.verdicts import first_line, is_control, primary_rows
 from fuselab.report.reading import Results
@@ -30,6 +30,16 @@ _READING = (
         "inconclusive",
         "the interval reaches beyond the threshold and includes “no change”: these runs cannot tell. More blocks, or a "
         "quieter machine, can.",
+    ),
+    (
+        "typical",
+        "the median run of the baseline, and of the variant. Machines drift, so the change between the two is taken "
+        "within blocks and need not be theirs.",
+    ),
+    (
+        "more work, less work",
+        "what was counted in runs of the same work differs (system calls, requests, bytes). That needs no clock, and "
+        "says nothing about time.",
     ),
     ("failed", "the variant could not complete its runs, or did not read back what it had written."),
     (
@@ -55,7 +65,7 @@ def primary_table(results: Results) -> Table | None:
     plan, rows = results.plan, primary_rows(results)
     if not rows:
         return None
-    workload = "" if len(plan.workloads) > 1 else f" Workload: {rows[0].workload}."
+    workload = "" if len(plan.judged) > 1 else f" Workload: {rows[0].workload}."
     names = [name for name in _PRIMARY if name != "workload" or not workload]
     caption = (
         f"Variant against baseline: change of each primary metric, with its interval; threshold "
@@ -73,8 +83,8 @@ def table(
     links: tuple[Link, ...] = (),
 ) -> Table:
     """The columns `names` of comparisons."""
-    columns = _COLUMNS | _OF_COSTS
-    heads = tuple(Column(name, name in _NUMERIC, wide=name == "note") for name in names)
+    columns = _COLUMNS | _OF_OTHERS
+    heads = tuple(Column(name, name in _NUMERIC, wide=name in ("note", "counter")) for name in names)
     return Table(
         key, caption, heads, tuple(tuple(columns[n](plan, row) for n in names) for row in rows), links
     )
@@ -82,9 +92,11 @@ def table(
 
 def comparison_table(results: Results, links: tuple[Link, ...]) -> Table | None:
     """Every row of comparisons.csv, the primary metrics first. What is alike in all rows stands in the caption."""
-    plan, rows = results.plan, list(results.comparisons)
+    plan, rows = results.plan, [row for row in results.comparisons if row.family != "work"]
     if not rows:
         return None
+    points = {point for points in plan.points.values() for point in points}
+    rows = [row for row in rows if row.workload not in points or row.metric in plan.primary]
     order = {metric: i for i, metric in enumerate(plan.primary)}
     rows.sort(key=lambda row: (order.get(row.metric, len(order)), is_control(plan, row)))
     texts = {name: {cell(plan, row).text for row in rows} for name, cell in _COLUMNS.items()}
@@ -95,6 +107,8 @@ def comparison_table(results: Results, links: tuple[Link, ...]) -> Table | None:
         "Every metric of every contrast. Primary metrics were named before the first run; the others are "
         "exploratory: they suggest what to look at next, and decide nothing."
     )
+    if points:
+        caption += " Of single points of a curve the primary metrics are shown; comparisons.csv has all."
     return table(
         "comparisons", caption + (f" In all rows: {said}." if said else ""), shown, plan, rows, links
     )
@@ -120,29 +134,53 @@ def _text(name: str, plan: PlanFile, row: Comparison) -> Cell:
 
 
 def _change(plan: PlanFile, row: Comparison) -> Cell:
-    ratio, _, high = row.interval
-    return Cell(words.change_beside(ratio, high), repr(ratio)) if row.has_interval else Cell("")
+    ratio, low, high = row.interval
+    return Cell(words.change_beside(ratio, low, high), repr(ratio)) if row.has_interval else Cell("")
 
 
 def _interval(plan: PlanFile, row: Comparison) -> Cell:
     _, low, high = row.interval
+    if low == high:
+        return Cell("every run", repr(low))
     return Cell(words.change_interval(low, high), repr(low)) if row.has_interval else Cell("")
 
 
-_PRIMARY = ("workload", "variant", "baseline", "metric", "change", "interval", "level", "verdict", "blocks")
+def _typical(plan: PlanFile, row: Comparison) -> Cell:
+    """What is typical of both sides, by themselves; sorted by that of the variant."""
+    return Cell(
+        "" if row.typical is None else work.span(row), "" if row.typical is None else repr(row.typical)
+    )
+
+
+_PRIMARY = (
+    "workload",
+    "variant",
+    "baseline",
+    "metric",
+    "typical",
+    "change",
+    "interval",
+    "level",
+    "verdict",
+    "blocks",
+)
 _LIFTED = ("baseline", "workload", "level", "blocks", "note")
 _COLUMNS: dict[str, Callable[[PlanFile, Comparison], Cell]] = {
     **{name: partial(_text, name) for name in ("variant", "baseline", "workload")},
     "metric": lambda plan, row: Cell(row.metric, strong=row.metric in plan.primary),
     "better": partial(_text, "better"),
+    "typical": _typical,
     "change": _change,
     "interval": _interval,
     "level": lambda plan, row: Cell(words.level(row.level) if row.level is not None else ""),
-    "verdict": lambda plan, row: Cell(row.verdict, strong=row.word in ("faster", "slower", "failed")),
+    "verdict": lambda plan, row: Cell(row.verdict, strong=row.differs or row.word == "failed"),
     "family": lambda plan, row: Cell(_family(plan, row)),
     "blocks": lambda plan, row: Cell(str(row.blocks), str(row.blocks)),
     **{name.replace("_", " "): partial(_extra, name) for name in EXTRAS},
     "note": lambda plan, row: Cell(words.percents(first_line(row.note))),
 }
-_OF_COSTS = {name: partial(_text, name) for name in ("profiler", "step")}
+_OF_OTHERS: dict[str, Callable[[PlanFile, Comparison], Cell]] = {
+    **{name: partial(_text, name) for name in ("profiler", "step")},
+    "counter": lambda plan, row: Cell(words.capital(words.phrase(row.metric).noun).replace("`", "")),
+}
 _NUMERIC = {"change", "level", "blocks", *(name.replace("_", " ") for name in EXTRAS)}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from fuselab.compare.aa_check import check_controls
-from fuselab.records.comparison import Comparison
+from fuselab.records.comparison import FASTER, SLOWER, Comparison
 from fuselab.records.plan import Contrast, PlanFile
-from fuselab.report import counts, words
+from fuselab.report import counts, words, work
 from fuselab.report.context import VerdictView
+from fuselab.report.page import beside
 from fuselab.report.reading import Results
 
 MARKS = {
@@ -18,34 +19,70 @@ MARKS = {
     "no difference shown": ("none", "="),
     "inconclusive": ("open", "?"),
     "failed": ("failed", "✕"),
+    "more work": ("slower", "+"),
+    "less work": ("faster", words.MINUS),
 }
+COUNTED = ("more work", "less work")
 _ENDS = ".:;, "
 MANY = 6
-"""From more verdicts than this on, each is one sentence: the figure below shows the rest."""
+"""From more verdicts than this on, each says only what differs: the figure below shows the rest."""
 
 
 def verdict_views(results: Results) -> tuple[tuple[VerdictView, ...], tuple[str, ...]]:
     """Contrasts first, controls last, every workload of a contrast in turn; and what holds for all of them."""
     plan = results.plan
     ordered = sorted(plan.contrasts, key=lambda c: c.variant in plan.controls)
-    made = [_view(results, contrast, workload.name) for contrast in ordered for workload in plan.workloads]
-    views = [view for view in made if view is not None]
+    views = [view for c in ordered for w in plan.judged for view in _views(results, c, w)]
     shared = shared_notes(views)
     many = len(views) > MANY
     short = tuple(
         replace(
             view,
             notes=tuple(note for note in view.notes if note not in shared),
-            others=() if many else view.others,
+            others=view.others[: view.differing] if many else view.others,
         )
         for view in views
     )
     return short, shared
 
 
+def _views(results: Results, contrast: Contrast, workload: str) -> Iterator[VerdictView]:
+    """What a clock says of one contrast, with what was found beside it where it says that something differs; else what
+    was counted stands alone, and of a curve that of its ends."""
+    if (view := _view(results, contrast, workload)) is not None:
+        yield view
+    if view is None or not view.clauses:
+        points = results.plan.points.get(workload, ())
+        for counted in (points[0], points[-1]) if points else (workload,):
+            yield from _work_view(results, contrast, counted)
+
+
+def _work_view(results: Results, contrast: Contrast, workload: str) -> Iterator[VerdictView]:
+    rows = work.differing(results, contrast, workload)
+    if rows:
+        kind, mark = MARKS[rows[0].word]
+        clauses = tuple(work.clauses(results, contrast, workload))
+        yield VerdictView(
+            kind=kind,
+            mark=mark,
+            word=rows[0].word,
+            sentence=f"{_control(results, contrast)}`{contrast.variant}` against `{contrast.baseline}`"
+            f"{_where(results, workload)}",
+            clauses=beside.strung(results, workload, clauses),
+            control=contrast.variant in results.plan.controls,
+        )
+
+
+def found_beside(results: Results) -> tuple[str, ...]:
+    """Each sentence that says more than a verdict: what was found beside it, or counted where no clock tells."""
+    views, _ = verdict_views(results)
+    return tuple(replace(view, tail=".").said for view in views if view.clauses)
+
+
 def shared_notes(views: Sequence[VerdictView]) -> tuple[str, ...]:
-    """What is noted of every contrast alike is said once, below them all."""
-    noted = [set(view.notes) for view in views if view.kind != "failed"]
+    """What is noted of every contrast alike is said once, below them all. What was counted has no notes."""
+    timed = [view for view in views if view.word not in COUNTED]
+    noted = [set(view.notes) for view in timed if view.kind != "failed"]
     if len(noted) < 2:
         return ()
     return tuple(
@@ -57,6 +94,22 @@ def shared_notes(views: Sequence[VerdictView]) -> tuple[str, ...]:
 
 def alarms(results: Results) -> tuple[str, ...]:
     """What must be read before any verdict: a control that differs from the baseline it is identical to."""
+    return (*_timed_alarms(results), *_counted_alarms(results))
+
+
+def _counted_alarms(results: Results) -> Iterator[str]:
+    for contrast in results.plan.contrasts:
+        for workload in results.plan.workloads if contrast.variant in results.plan.controls else ():
+            if rows := work.differing(results, contrast, workload.name):
+                of = work.operation(results, workload.name)
+                said = words.listing([work.clause(row, of) for row in rows[: work.MOST]])
+                yield (
+                    f"The control `{contrast.variant}` is identical to the baseline and yet counts differ under "
+                    f"`{workload.name}`: {said}. Something else than the variants makes work: doubt what is counted."
+                )
+
+
+def _timed_alarms(results: Results) -> tuple[str, ...]:
     check = check_controls(primary_rows(results), results.plan.primary)
     if check is None or not check.alarms:
         return ()
@@ -72,10 +125,15 @@ def alarms(results: Results) -> tuple[str, ...]:
 
 
 def primary_rows(results: Results) -> list[Comparison]:
-    """The rows of primary metrics, in the plan's order, controls last; of all metrics where none is declared."""
+    """The rows of primary metrics, in the plan's order, controls last; of all metrics where none is declared.
+
+    Of a curve that of the whole.
+    """
     plan = results.plan
     order = {metric: i for i, metric in enumerate(plan.primary)}
-    rows = [r for r in results.comparisons if not order or r.metric in order]
+    points = {point for points in plan.points.values() for point in points}
+    known = [r for r in results.comparisons if r.family != "work" and r.workload not in points]
+    rows = [r for r in known if not order or r.metric in order]
     return sorted(rows, key=lambda row: (is_control(plan, row), order.get(row.metric, 0)))
 
 
@@ -92,30 +150,54 @@ def _view(results: Results, contrast: Contrast, workload: str) -> VerdictView | 
     ]
     if not rows:
         return None
+    # What differs leads, in the order in which it was declared: it must not stand behind what is open.
+    rows.sort(key=lambda row: row.word not in (FASTER, SLOWER))
     first, control = rows[0], contrast.variant in plan.controls
     kind, mark = MARKS.get(first.word, ("open", "?"))
-    where = f", under `{workload}`" if len(plan.workloads) > 1 else ""
-    short = control or first.word == "failed" or len(plan.contrasts) * len(plan.workloads) > MANY
-    counted = "" if short else f", {counts.of_row(results, first)}{_control_said(results, first)}"
+    clauses = beside.found(results, first)
+    short = control or first.word == "failed" or len(plan.contrasts) * len(plan.judged) > MANY
+    counted = "" if short else f"{counts.of_row(results, first)}{_control_said(results, first)}"
     notes = dict.fromkeys(row.note for row in rows if row.note and row.word != "failed")
     return VerdictView(
         kind=kind,
         mark=mark,
         word=first.verdict,
-        sentence=f"{'Control ' if control else ''}{sentence(first, plan.threshold)}{where}{counted}.",
+        sentence=f"{_control(results, contrast)}{sentence(first, plan.threshold)}{_where(results, workload)}",
+        clauses=clauses,
+        tail=(f"{'. ' if clauses else ', '}{counted}." if counted else ".")
+        + ("" if short or clauses else _unexplained(results, first)),
         others=tuple(
             words.capital(clause(row, plan.threshold)) + "." for row in rows[1:] if row.word != "failed"
         ),
+        differing=sum(row.word in (FASTER, SLOWER) for row in rows[1:]),
         notes=tuple(words.capital(note) + "." for note in notes),
-        log=_log(results, contrast.variant) if first.word == "failed" else "",
+        log=_log(results, contrast.variant, workload) if first.word == "failed" else "",
         control=control,
     )
 
 
+def _unexplained(results: Results, row: Comparison) -> str:
+    differs = row.word in (FASTER, SLOWER) and beside.looked(results, row)
+    return " Nothing that was captured or counted explains it." if differs else ""
+
+
+def _control(results: Results, contrast: Contrast) -> str:
+    return "Control " if contrast.variant in results.plan.controls else ""
+
+
+def _where(results: Results, workload: str) -> str:
+    """`, under `seq-write`` where there are others, or of one point of a curve."""
+    plan = results.plan
+    if points := plan.curves.get(workload):
+        return f", over the {words.plural(len(points), 'point')} of `{workload}`"
+    return f", under `{workload}`" if [workload] != [*plan.judged] else ""
+
+
 def _control_said(results: Results, row: Comparison) -> str:
-    """`; control: no difference shown`: what was found, in the same figure, where there is nothing to find."""
+    """`; control: no difference shown (−4.4 to +4.5 %)`: what was found in the same figure, and how far it scatters,
+    where there is nothing to find."""
     found = [
-        r.verdict
+        f"{r.verdict}{f' ({words.change_interval(*r.interval[1:])})' if r.has_interval else ''}"
         for r in results.comparisons
         if is_control(results.plan, r)
         and (r.baseline, r.workload, r.metric) == (row.baseline, row.workload, row.metric)
@@ -135,8 +217,11 @@ def sentence(row: Comparison, threshold: float) -> str:
                 else f"{variant} failed" + (f": {why}" if why else "")
             )
         case "faster" | "slower" if verb := words.phrase(row.metric).verb:
-            size, interval = words.magnitude(*row.interval)
-            return f"{variant} {verb} {_compared(row, size)} {baseline} ({interval}{_level(row)}){added}"
+            size, interval = words.magnitude(*_spoken(row))
+            figures = f"{_from_to(row)}{interval}{_level(row)}"
+            return f"{variant} {verb} {_compared(row, size)} {baseline} ({figures}){added}"
+        case "more work" | "less work":
+            return f"{variant} against {baseline}: {work.clause(row)}, {row.verdict}"
         case "faster" | "slower":
             return f"{variant} against {baseline}: {clause(row, threshold)}"
         case "no difference shown":
@@ -148,14 +233,27 @@ def sentence(row: Comparison, threshold: float) -> str:
             return f"{variant} against {baseline}: {row.verdict} in {_noun(row)}{seen}"
 
 
+def _spoken(row: Comparison) -> tuple[float, float, float]:
+    """Ratio and interval as they are said: of a rate that falls to a fraction, how many times slower that is."""
+    ratio, low, high = row.interval
+    falls = row.better == "higher" and ratio < 1 and words.by_factor(ratio, low, high)
+    return (1 / ratio, 1 / high, 1 / low) if falls else (ratio, low, high)
+
+
 def _compared(row: Comparison, size: str) -> str:
     """A rate is compared as a rate and a time as a time: 30 % less time is not 30 % faster."""
-    ratio, _, high = row.interval
-    factor = words.doubled(ratio, high)
+    ratio, low, high = row.interval
+    factor = words.by_factor(ratio, low, high)
     if row.better == "lower":
         more = "more" if ratio > 1 else "less"
         return f"in {size} the time of" if factor else f"in {size} {more} time than"
-    return f"{size} as fast as" if factor else f"{size} {row.word} than"
+    return f"{size} as fast as" if factor and ratio > 1 else f"{size} {row.word} than"
+
+
+def _from_to(row: Comparison) -> str:
+    """`from 507 MiB/s to 84.1 MiB/s; `: what is typical of both sides, where that is known."""
+    known = row.typical is not None and row.typical_baseline is not None
+    return f"from {work.span(row)}; " if known else ""
 
 
 def clause(row: Comparison, threshold: float) -> str:
@@ -163,14 +261,14 @@ def clause(row: Comparison, threshold: float) -> str:
     noun = _noun(row)
     match row.word:
         case "faster" | "slower":
-            spoken, (ratio, _, high) = words.phrase(row.metric), row.interval
+            spoken, (ratio, low, high) = words.phrase(row.metric), row.interval
             size, interval = words.magnitude(*row.interval)
             more = (
                 f"{size} as high"
-                if words.doubled(ratio, high)
+                if words.by_factor(ratio, low, high)
                 else f"{size} {spoken.more if ratio > 1 else spoken.less}"
             )
-            return f"{noun} is {more} ({interval}{_level(row)}): {row.verdict}"
+            return f"{noun} is {more} ({_from_to(row)}{interval}{_level(row)}): {row.verdict}"
         case "no difference shown":
             return f"{noun}: no difference shown {_inside(row, threshold)}"
         case "failed":
@@ -180,11 +278,12 @@ def clause(row: Comparison, threshold: float) -> str:
             return f"{noun}: {row.verdict}{seen}"
 
 
-def _log(results: Results, variant: str) -> str:
-    """Why a variant failed: its verifying run, or the first run that did not end well."""
-    verify = results.verifies.get(variant)
-    if verify is not None and verify.status != "ok":
-        return verify.reason or ""
+def _log(results: Results, variant: str, workload: str) -> str:
+    """Why a variant failed: a verifying run as it is mounted there, or the first run that did not end well."""
+    here = {*results.plan.points.get(workload, (workload,))}
+    for run, verified in results.verifies.items():
+        if run.variant == variant and verified.status != "ok" and here & {*run.workloads}:
+            return verified.reason or ""
     states = (b.variants.get(variant) for blocks in results.blocks.values() for b in blocks)
     return next((s.reason for s in states if s is not None and s.status != "ok" and s.reason), "")
 

@@ -13,12 +13,13 @@ from pathlib import Path
 import matplotlib
 
 from fuselab.files import as_json, write_atomically
+from fuselab.project import CHECKOUT, find
 from fuselab.records.summary import Summary
 from fuselab.report.context import Table
 from fuselab.report.embed import Carrier, csv_text
 from fuselab.report.figures.drawing import RC, Drawing, svg
 from fuselab.report.inputs import ReportInputs
-from fuselab.report.page import blindspots, provenance, verdict_table
+from fuselab.report.page import blindspots, curves, provenance, verdict_table
 from fuselab.report.paper import crate, latex
 from fuselab.report.paper.gallery import as_pdf, gallery, pictures
 from fuselab.report.paper.machine import environment, fuselab_version
@@ -32,15 +33,17 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 """A zip's own first moment: the same files make the same bundle."""
 
 
-def write_bundle(inputs: ReportInputs, checkout: Path, out: Path, diffs: Wanted = "safe") -> None:
-    """Write the bundle. `checkout` is fuselab's own folder: it has the locks, and what the experiment refers to.
+def write_bundle(
+    inputs: ReportInputs, project: Path, out: Path, diffs: Wanted = "safe", *, checkout: Path = CHECKOUT
+) -> None:
+    """Write the bundle. `project` has what the experiment refers to, `checkout` (fuselab's own folder) the locks.
     `diffs` chooses the uncommitted changes that go into it.
 
     Raises FileNotFoundError, naming the mend, if the program that turns SVG into PDF is not installed.
     """
     results = Results(inputs)
     summary = summarise(results)
-    files = dict(_files(results, summary, checkout, out, diffs))
+    files = dict(_files(results, summary, project, out, diffs, checkout))
     digests = {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
     files["checksums.sha256"] = "".join(f"{digests[path]}  {path}\n" for path in digests).encode()
     digests["checksums.sha256"] = hashlib.sha256(files["checksums.sha256"]).hexdigest()
@@ -53,7 +56,7 @@ def write_bundle(inputs: ReportInputs, checkout: Path, out: Path, diffs: Wanted 
 
 
 def _files(
-    results: Results, summary: Summary, checkout: Path, out: Path, diffs: Wanted
+    results: Results, summary: Summary, project: Path, out: Path, diffs: Wanted, checkout: Path
 ) -> Iterator[tuple[str, bytes]]:
     """(path in the bundle, content), each once."""
     inputs = results.inputs
@@ -66,8 +69,7 @@ def _files(
     )
     yield "README.md", readme.encode()
     yield "experiment.yaml", inputs.experiment.read_bytes()
-    for path in _definitions(results, checkout):
-        yield path.relative_to(checkout).as_posix(), path.read_bytes()
+    yield from _definitions(results, project)
     yield "plan.json", inputs.plan_file.read_bytes()
     yield "environment.json", as_json(environment(results, checkout))
     yield "comparisons.csv", inputs.comparisons.read_bytes()
@@ -106,12 +108,14 @@ def _files(
         yield f"locks/{path.relative_to(checkout / 'envs').as_posix()}", path.read_bytes()
 
 
-def _definitions(results: Results, checkout: Path) -> list[Path]:
+def _definitions(results: Results, project: Path) -> Iterator[tuple[str, bytes]]:
     """The targets and services that the experiment names: it says nothing without them."""
     plan = results.plan
-    targets = [checkout / "targets" / v.target / "target.yaml" for v in plan.variants if v.target]
-    services = [checkout / "services" / f"{v.service}.yaml" for v in plan.variants if v.service]
-    return [path for path in dict.fromkeys((*targets, *services)) if path.is_file()]
+    targets = [f"targets/{v.target}/target.yaml" for v in plan.variants if v.target]
+    services = [f"services/{v.service}.yaml" for v in plan.variants if v.service]
+    for name in dict.fromkeys((*targets, *services)):
+        if (path := find(project, name)).is_file():
+            yield name, path.read_bytes()
 
 
 def _tables(results: Results, carrier: Carrier) -> Iterator[Table]:
@@ -119,6 +123,7 @@ def _tables(results: Results, carrier: Carrier) -> Iterator[Table]:
     found = [
         verdict_table.primary_table(results),
         verdict_table.comparison_table(results, ()),
+        *curves.tables(results),
         origin.variants,
         origin.builds,
         origin.verifies,

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from fuselab.compare.counting import LEVEL
+from fuselab.records.plan import PlanFile, Verifying, WorkloadPlan
 from fuselab.records.request import NOT_FRESH
 from fuselab.report import counts, origin, words
 from fuselab.report.paper.machine import programs as programs_of
@@ -11,7 +15,7 @@ from fuselab.workloads import REGISTRY
 
 def methods(results: Results) -> str:
     """Markdown, one paragraph each on what was compared, how it was run, how it was judged, how it was profiled."""
-    paragraphs = [_compared(results), _run(results), _judged(results), _profiled(results)]
+    paragraphs = [_compared(results), _run(results), _judged(results), _counted(results), _profiled(results)]
     return "\n\n".join(" ".join(sentences) for sentences in paragraphs if sentences) + "\n"
 
 
@@ -19,7 +23,7 @@ def _compared(results: Results) -> list[str]:
     plan = results.plan
     targets = words.listing(list(dict.fromkeys(v.target for v in plan.variants if v.target)))
     names = words.names(plan.names())
-    loads = words.names(w.name for w in plan.workloads)
+    loads = words.names(plan.judged)
     said = [
         f"We compared {words.plural(len(plan.variants), 'variant')} of {targets} ({names}; baseline "
         f"`{plan.baseline}`) under {loads}."
@@ -33,8 +37,28 @@ def _compared(results: Results) -> list[str]:
 
 def _loads(results: Results) -> list[str]:
     """Each in the words of its kind."""
-    loads = results.plan.workloads
-    return [said for w in loads for said in REGISTRY[w.kind].described(w.name, w.settings)]
+    plan = results.plan
+    firsts = {points[0].name: points for points in plan.curves.values()}
+    said: list[str] = []
+    for w in plan.workloads:
+        if w.point is None or w.name in firsts:
+            said += REGISTRY[w.kind].described(w.name, w.settings)
+        if w.name in firsts:
+            said.append(_swept(w.judged_as, firsts[w.name]))
+    return said
+
+
+def _swept(curve: str, points: Sequence[WorkloadPlan]) -> str:
+    """`write` is that at iodepth 1, 2 and 4."""
+    axes: dict[str, dict[str, None]] = {}
+    for point in (w.point for w in points if w.point):
+        for one in point.at:
+            axes.setdefault(one.over, {})[one.text] = None
+    at = " and ".join(f"`{over}` {words.listing(list(texts))}" for over, texts in axes.items())
+    return (
+        f"`{curve}` is that at {at}; it is judged by the geometric mean over these "
+        f"{words.plural(len(points), 'point')} of each block."
+    )
 
 
 def _built(results: Results) -> str:
@@ -66,17 +90,26 @@ def _machine(results: Results) -> str:
     return where + (f", mounted as {words.listing(sorted(mounts))}." if mounts else ".")
 
 
+def _mounted(plan: PlanFile, run: Verifying) -> str:
+    under = plan.verified_under(run)
+    return f" as mounted under {words.names(under)}" if under else ""
+
+
 def _run(results: Results) -> list[str]:
     plan = results.plan
     said = []
     if results.verifies:
-        failed = [f"`{v.variant}`" for v in results.verifies.values() if v.status != "ok"]
-        unwritten = [f"`{v.name}`" for v in plan.variants if not v.verify_spec]
+        names = {run: f"`{run.variant}`{_mounted(plan, run)}" for run in results.verifies}
+        failed = [names[run] for run, v in results.verifies.items() if v.status != "ok"]
+        written = {run.variant for run in plan.verified}
+        unwritten = [f"`{v.name}`" for v in plan.variants if v.name not in written]
         who = f"Each variant but {words.listing(unwritten)} (read-only)" if unwritten else "Each variant"
+        if any(plan.verified_under(run) for run in names):
+            who += ", in each way in which it was mounted,"
         outcome = f"{words.listing(failed)} did not pass and was not timed." if failed else "all passed."
         outcome += "".join(
-            f" `{v.variant}` failed in {len(v.failures)} of its {v.tries} verifying runs."
-            for v in results.verifies.values()
+            f" {names[run]} failed in {len(v.failures)} of its {v.tries} verifying runs."
+            for run, v in results.verifies.items()
             if v.status == "ok" and v.failures
         )
         said.append(f"{who} first wrote data with checksums and read it back in an untimed run; {outcome}")
@@ -105,7 +138,8 @@ def _run(results: Results) -> list[str]:
 
 def _judged(results: Results) -> list[str]:
     plan = results.plan
-    levels = sorted({words.level(row.level) for row in results.comparisons if row.level is not None})
+    timed = [row for row in results.comparisons if row.family != "work"]
+    levels = sorted({words.level(row.level) for row in timed if row.level is not None})
     said = [
         "For each metric we took the logarithm of variant / baseline in each block, and report the Hodges-Lehmann "
         "estimate with its exact signed-rank interval" + (f" at {words.listing(levels)}." if levels else "."),
@@ -113,12 +147,30 @@ def _judged(results: Results) -> list[str]:
     ]
     if plan.primary:
         said.append(f"Primary metrics: {words.names(plan.primary)}.")
-    for family, name in (("primary", "Primary"), ("exploratory", "Exploratory")):
+    families = (("primary", "Primary"), ("point", "Single points'"), ("exploratory", "Exploratory"))
+    for family, name in families:
         corrections = {row.correction for row in results.comparisons if row.family == family}
         used = sorted(corrections - {"", "none"})
         if used:
             said.append(f"{name} verdicts are corrected for multiplicity ({words.listing(used)}).")
     return said
+
+
+def _counted(results: Results) -> list[str]:
+    """About runs of fixed work, where there are any."""
+    rows = [row for row in results.comparisons if row.family == "work"]
+    if not rows:
+        return []
+    runs, scattering = (
+        max(row.blocks for row in rows),
+        sorted({row.correction for row in rows} - {"", "none"}),
+    )
+    others = f"; the others by the signed-rank test at {words.level(LEVEL)} ({words.listing(scattering)})"
+    return [
+        f"In {words.plural(runs, 'block')} of fixed work, apart from every timed run, we counted what each variant "
+        "does per operation. Two counts are called different where more lies between the runs of the two sides than "
+        f"within either{others if scattering else ''}."
+    ]
 
 
 def _profiled(results: Results) -> list[str]:

@@ -1,4 +1,4 @@
-"""What differs between a bundle and this checkout besides the figures: where to look when a verdict did not hold."""
+"""What differs between a bundle and this project besides the figures: where to look when a verdict did not hold."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from fuselab.project import find
 from fuselab.records.build import BuildRecord
 from fuselab.records.plan import PlanFile
 from fuselab.report import words
@@ -17,8 +18,8 @@ from fuselab.report.reading import Results
 _DEFINITIONS = ("targets/", "services/")
 
 
-def divergence(archive: zipfile.ZipFile, results: Results, checkout: Path) -> Iterator[str]:
-    """One sentence for each thing that is not as it was. `checkout` has the definitions that were used here."""
+def divergence(archive: zipfile.ZipFile, results: Results, project: Path) -> Iterator[str]:
+    """One sentence for each thing that is not as it was. `project` has the definitions that were used here."""
     if damaged := _damaged(archive):
         yield f"Not as the bundle was packed, by its own checksums: {words.listing(damaged)}."
     if archive.read("experiment.yaml") != results.inputs.experiment.read_bytes():
@@ -26,7 +27,7 @@ def divergence(archive: zipfile.ZipFile, results: Results, checkout: Path) -> It
     for name in sorted(archive.namelist()):
         if not name.startswith(_DEFINITIONS) or name.endswith("/"):
             continue
-        path = checkout / name
+        path = find(project, name)
         if not path.is_file() or archive.read(name) != path.read_bytes():
             yield f"`{name}` here differs from the one in the bundle: differences may come from there."
     yield from _other_programs(archive, results)

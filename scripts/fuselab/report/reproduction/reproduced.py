@@ -59,23 +59,23 @@ class Reproduction:
     table: Table
 
 
-def write_reproduced(bundle: Path, inputs: ReportInputs, checkout: Path, out: Path) -> None:
-    """Write the page. `checkout` has the targets and services that were used here.
+def write_reproduced(bundle: Path, inputs: ReportInputs, project: Path, out: Path) -> None:
+    """Write the page. `project` has the targets and services that were used here.
 
     Raises ValueError if `bundle` is no bundle of this experiment.
     """
-    context = reproduction(bundle, inputs, checkout)
+    context = reproduction(bundle, inputs, project)
     write_atomically(out, rendered("reproduced.html.j2", page=context))
 
 
-def reproduction(bundle: Path, inputs: ReportInputs, checkout: Path) -> Reproduction:
+def reproduction(bundle: Path, inputs: ReportInputs, project: Path) -> Reproduction:
     results = Results(inputs)
     try:
         with zipfile.ZipFile(bundle) as archive:
             check_size(archive)
             summary = msgspec.json.decode(archive.read("summary.json"), type=Summary)
             rows = parse_rows(io.StringIO(archive.read("comparisons.csv").decode()), Comparison)
-            warnings = tuple(divergence(archive, results, checkout))
+            warnings = tuple(divergence(archive, results, project))
     except (KeyError, ValueError, RuntimeError, RecursionError, zlib.error, zipfile.BadZipFile) as error:
         raise ValueError(f"{bundle} is no bundle of fuselab: {error}") from error
     if summary.experiment != results.plan.experiment:

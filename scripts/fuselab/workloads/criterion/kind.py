@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from fuselab import foreign
 from fuselab.records.request import Load
 from fuselab.targets.model import CargoBuild
-from fuselab.workloads.base import CheckContext, LoadContext, LoadResult, Settings, WorkloadKind
+from fuselab.workloads.base import CheckContext, LoadContext, LoadResult, Settings, Traffic, WorkloadKind
+from fuselab.workloads.criterion.iterations import read_iterations
 from fuselab.workloads.metric import Metric, Phrase, Quantity
 from fuselab.workloads.running import finish
 
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
 
 HOME = "criterion"
 """Folder in the run folder that Criterion writes to."""
+LOG = "bench.log"
 _PREFIX = "bench."
+_CAPTURED = (("--nresamples", "1001"), ("--warm-up-time", "0.001"))
+"""Under a profiler: Criterion's statistics keep every core busy after each bench (these are the fewest that it does not
+warn of), and how often a bench runs while it warms up is known only where that is short."""
 
 
 def _time_of(bench: str) -> Quantity:
@@ -69,18 +74,28 @@ class Criterion(WorkloadKind):
 
         bench = bench_path(context.binary, str(load.settings["bench"]))
         only = str(load.settings.get("filter") or "")
-        argv = [str(bench), "--bench", "--noplot", *([only] if only else [])]
+        argv = [str(bench), "--bench", "--noplot", *([only] if only else []), *_arguments(load, context)]
         ended = finish(
-            [*argv, *map(str, load.settings.get("args", ()))], context, cwd=context.scratch,
-            env={"CRITERION_HOME": str(context.out / HOME)}, log="bench.log", timeout_s=load.timeout_s,
+            argv, context, cwd=context.scratch, env={"CRITERION_HOME": str(context.out / HOME)}, log=LOG,
+            timeout_s=load.timeout_s,
         )  # fmt: skip
         if ended.timed_out or ended.exit_code != 0:
             return LoadResult(ended.exit_code or 1, f"the bench {bench.name}: {ended.words(load.timeout_s)}")
-        if not any((context.out / HOME).rglob("*")):
+        # One that runs for a profiler alone measures nothing: what it left is the profiler's to judge.
+        if not context.argv and not any((context.out / HOME).rglob("*")):
             return LoadResult(
                 1, f"the bench {bench.name} measured nothing: does the filter `{only}` match an id?"
             )
         return LoadResult(0)
+
+    def traffic(self, run: Path) -> Traffic:
+        """Its operations are iterations."""
+        found = read_iterations(run / HOME, run / LOG)
+        if not found:
+            return Traffic(operations=0, bytes=0)
+        benches = f"`{found[0].bench}`" if len(found) == 1 else f"{len(found)} benches"
+        mean_ns = sum(each.timed_ns for each in found) / sum(each.timed for each in found)
+        return Traffic(sum(each.count for each in found), 0, one=(f"An iteration of {benches}", mean_ns))
 
     def metrics(self, run: Path) -> Sequence[Metric]:
         """`bench.<id>`, in ns per iteration: the slope, or the mean where Criterion measures no slope; and the
@@ -95,6 +110,26 @@ class Criterion(WorkloadKind):
         known = all(value > 0 for value in values)
         mean = math.exp(math.fsum(map(math.log, values)) / len(values)) if known else math.nan
         return [self.quantities[0].of(mean), *each]
+
+
+def _arguments(load: Load, context: LoadContext) -> list[str]:
+    """The load's own, and what a profiler wants. Criterion takes no option twice."""
+    own = [str(word) for word in load.settings.get("args", ())]
+    for option, _ in () if context.ramp else _CAPTURED:
+        own = _without(own, option)
+    asked = zip(context.argv[::2], context.argv[1::2], strict=True)
+    more = [pair for pair in asked if _without(own, pair[0]) == own]
+    return [*own, *(word for pair in (*more, *(() if context.ramp else _CAPTURED)) for word in pair)]
+
+
+def _without(words: Sequence[str], option: str) -> list[str]:
+    """Words of a command line without an option and its value."""
+    values = {number + 1 for number, word in enumerate(words) if word == option}
+    return [
+        word
+        for number, word in enumerate(words)
+        if number not in values and word != option and not word.startswith(f"{option}=")
+    ]
 
 
 def _id(estimates: Path) -> str:

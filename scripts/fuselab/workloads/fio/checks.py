@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from functools import partial
 
+from fuselab.schema import units
 from fuselab.schema.diagnostics import Diagnostics, hint, near
 from fuselab.schema.yaml_source import Key
 from fuselab.targets import placeholders
@@ -14,6 +16,10 @@ from fuselab.workloads.fio.options import as_fio_reads, judged, place
 from fuselab.workloads.fio.timing import Options, complete_jobs, mode, overlaid
 
 _READS = ("read", "randread")
+_SIZED = ("size", "filesize", "fill_device", "filename")
+"""What tells fio how much there is to do; a file that is there already has a size of its own."""
+_MIXED = {"read": "rw", "write": "rw", "randread": "randrw", "randwrite": "randrw"}
+"""Modes that go in one direction -> the one that goes in both."""
 _MODE = "it decides what is measured; make it a load of its own"
 
 
@@ -28,9 +34,36 @@ def check(diagnostics: Diagnostics, at: Key, settings: Settings, context: CheckC
         for complaint in said:
             where = place(diagnostics, at, job, complaint.option)
             _complain(diagnostics, where, complaint, jobs[job].get(complaint.option or "", ""))
+    for job, options in jobs.items():
+        check_sense(diagnostics, partial(place, diagnostics, at, job), options)
+    for own in [own for _, own in context.by_variant.values()] or [settings]:
+        for job, options in complete_jobs(own).items():
+            check_size(diagnostics, place(diagnostics, at, job, None), options)
     if (*at, "file") in diagnostics.source.keys:
         for options in jobs.values():
             placeholders.check_load(diagnostics, (*at, "file"), options.get("directory"), context.mounts)
+
+
+def check_size(diagnostics: Diagnostics, at: Key, options: Options) -> None:
+    """Of one complete job: whether fio will know how much there is to do."""
+    if not any(name in options for name in _SIZED) and not diagnostics.broken_below(at):
+        message = (
+            "a job without a size, which fio refuses when it runs: add how much it works on, say 'size: 64m'"
+        )
+        diagnostics.add(at, message, of_key=True)
+
+
+def check_sense(diagnostics: Diagnostics, place_of: PlaceOf, options: Options) -> None:
+    """Of one complete job: what fio takes when it is asked, and refuses or leaves out of account when it runs."""
+    size, *blocks = units.amounts([options.get("size", ""), *options.get("bs", "").split(",")])
+    if size and "%" not in options["size"] and all(block and block > size for block in blocks):
+        message = f"a block of {options['bs']} does not fit into a size of {options['size']}, and fio refuses that when"
+        diagnostics.add(place_of("bs"), f"{message} it runs: make 'size' larger, or 'bs' smaller")
+    both = _MIXED.get(mode(options))
+    for name in ("rwmixread", "rwmixwrite"):
+        if name in options and both:
+            message = f"'{name}' mixes reads and writes, and fio leaves it out of account where 'rw' is {mode(options)}"
+            diagnostics.add(place_of(name), f"{message}: leave it out, or write 'rw: {both}'", of_key=True)
 
 
 def _check_reads_only(diagnostics: Diagnostics, at: Key, job: str, options: Options, target: str) -> None:
@@ -72,6 +105,9 @@ def check_own(
         for complaint in itertools.chain(*complaints(overlaid(settings, asked)).values()):
             if complaint.option is not None and complaint.option in asked:
                 _complain(diagnostics, place_of(complaint.option), complaint, asked[complaint.option])
+    for settings in loads if {"bs", "size", "rwmixread", "rwmixwrite"} & {*own} else ():
+        for options in complete_jobs(overlaid(settings, asked)).values():
+            check_sense(diagnostics, lambda name: place_of(name) if name in own else place_of(), options)
     if not diagnostics.broken_below(place_of()):
         _check_names(diagnostics, place_of, asked)
 

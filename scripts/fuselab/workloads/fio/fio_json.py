@@ -65,6 +65,8 @@ class Group:
     time_based: bool
     lat_mean_ns: float
     percentiles_ns: Mapping[str, float]
+    moves_data: bool = True
+    """If not, there are operations, and no bytes and latencies."""
 
 
 def read(path: Path) -> dict[str, list[Group]]:
@@ -76,13 +78,16 @@ def read(path: Path) -> dict[str, list[Group]]:
     stage = 0
     data = load(path)
     for job in data["jobs"]:
-        options = job.get("job options", {})
-        stage += options.get("stonewall", "0") != "0"
-        complete = {**data.get("global options", {}), **options}
+        stage += job.get("job options", {}).get("stonewall", "0") != "0"
+        complete = _complete(data, job)
         for direction in ("write", "read"):
             if job[direction]["total_ios"]:
                 directions.setdefault(direction, []).append(_group(job[direction], stage, complete))
     return directions
+
+
+def _complete(data: Mapping[str, Any], job: Mapping[str, Any]) -> dict[str, str]:
+    return {**data.get("global options", {}), **job.get("job options", {})}
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -106,10 +111,10 @@ def seen(path: Path) -> Mapping[str, Any]:
 def percentiles(path: Path) -> dict[str, list[tuple[float, float]]]:
     """Direction -> (percentile, ns) of the job with the most I/Os: percentiles of several jobs cannot be added up."""
     found = {}
+    data = seen(path)
+    jobs = [job for job in data.get("jobs", ()) if timing.moves_data(_complete(data, job))]
     for direction in DIRECTIONS:
-        sides = [
-            job[direction] for job in seen(path).get("jobs", ()) if job.get(direction, {}).get("total_ios")
-        ]
+        sides = [job[direction] for job in jobs if job.get(direction, {}).get("total_ios")]
         if sides:
             side = max(sides, key=lambda side: float(side["total_ios"]))
             points = (
@@ -132,7 +137,15 @@ def _group(figures: Mapping[str, Any], stage: int, options: Mapping[str, str]) -
         time_based=options.get("time_based", "0") != "0",
         lat_mean_ns=lat["mean"],
         percentiles_ns={name: by_share[share] for name, share in _PERCENTILES.items() if share in by_share},
+        moves_data=timing.moves_data(options),
     )
+
+
+def moving_data(path: Path) -> set[str]:
+    """Directions in which all jobs move data; all where that is not known."""
+    data = seen(path)
+    of_names = [job for job in data.get("jobs", ()) if not timing.moves_data(_complete(data, job))]
+    return {name for name in DIRECTIONS if not any(job.get(name, {}).get("total_ios") for job in of_names)}
 
 
 def seconds(groups: Sequence[Group]) -> float:
@@ -150,7 +163,8 @@ def _longest(groups: Sequence[Group], time_of: Callable[[Group], float]) -> floa
 def metrics(
     directions: Mapping[str, Sequence[Group]], slopes: Mapping[str, float] | None = None
 ) -> list[Metric]:
-    """All but `drained_bw`. Percentiles only of what fio reports as one group: they cannot be added up.
+    """All but `drained_bw`. Percentiles only of what fio reports as one group: they cannot be added up. A direction in
+    which not all jobs move data has its operations per second alone.
 
     `slopes`: of the throughput in each direction. They count where one stage was measured for a fixed time.
     """
@@ -159,9 +173,13 @@ def metrics(
         ran_s = seconds(groups)
         operations, moved = _moved(groups)
         slope = (slopes or {}).get(direction) if _fixed_time(directions) else None
-        if ran_s > 0:
+        data = all(group.moves_data for group in groups)
+        if ran_s > 0 and data:
             found.append(QUANTITIES[f"{direction}.bw"].of(moved / ran_s, slope=slope))
+        if ran_s > 0:
             found.append(QUANTITIES[f"{direction}.iops"].of(operations / ran_s, slope=slope))
+        if not data:
+            continue
         found.append(QUANTITIES[f"{direction}.lat_mean"].of(_mean_ns(groups), slope=slope))
         for name, value in (groups[0].percentiles_ns if len(groups) == 1 else {}).items():
             # In thousandths: 99.9 % of 10,000 leaves 10, in binary fractions 9.99.
@@ -183,7 +201,7 @@ def drained(directions: Mapping[str, Sequence[Group]], drain_s: float) -> list[M
     """
     groups = directions.get("write", ())
     measured_s = seconds(groups)
-    if measured_s <= 0:
+    if measured_s <= 0 or not all(group.moves_data for group in groups):
         return []
     share = measured_s / (measured_s + _longest(groups, lambda group: group.ramp_s))
     value = _moved(groups)[1] / (measured_s + share * drain_s)
@@ -191,10 +209,11 @@ def drained(directions: Mapping[str, Sequence[Group]], drain_s: float) -> list[M
 
 
 def traffic(directions: Mapping[str, Sequence[Group]]) -> Traffic:
-    moved = {direction: _moved(groups) for direction, groups in directions.items()}
-    latency = {direction: _mean_ns(groups) for direction, groups in directions.items()}
-    operations, size = (sum(figures) for figures in zip((0, 0), *moved.values(), strict=True))
-    return Traffic(operations, size, moved, latency)
+    data = {side: [group for group in groups if group.moves_data] for side, groups in directions.items()}
+    moved = {side: _moved(groups) for side, groups in data.items() if groups}
+    latency = {side: _mean_ns(groups) for side, groups in data.items() if groups}
+    operations = sum(_moved(groups)[0] for groups in directions.values())
+    return Traffic(operations, sum(size for _, size in moved.values()), moved, latency)
 
 
 def _moved(groups: Sequence[Group]) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from fuselab.workloads.base import (
     Traffic,
     WorkloadKind,
 )
-from fuselab.workloads.fio import fio_json, logs, rendering, timing, verifying
+from fuselab.workloads.fio import fio_json, fixed, logs, rendering, timing
 from fuselab.workloads.metric import Metric
 
 if TYPE_CHECKING:
@@ -56,17 +56,28 @@ class Fio(WorkloadKind):
 
         checks.check_own(diagnostics, place_of, own, loads)
 
+    fixed = staticmethod(fixed.fixed)
     overlaid = staticmethod(timing.overlaid)
     render = staticmethod(rendering.rendered)
-    verify = staticmethod(verifying.verify)
 
     def metric_names(self, settings: Settings) -> Sequence[str]:
-        modes = [timing.mode(job) for job in timing.complete_jobs(settings).values()]
-        sides = [side for side in ("write", "read") if any(timing.moves(mode, side) for mode in modes)]
-        return [f"{side}.{what}" for what in fio_json.METRICS for side in sides]
+        jobs = list(timing.complete_jobs(settings).values())
+        by_side = {
+            side: [job for job in jobs if timing.moves(timing.mode(job), side)] for side in ("write", "read")
+        }
+        return [
+            f"{side}.{what}"
+            for what in fio_json.METRICS
+            for side, mine in by_side.items()
+            if mine and (what == "iops" or all(map(timing.moves_data, mine)))
+        ]
 
     def primary(self, settings: Settings) -> Sequence[str]:
-        return [name for name in self.metric_names(settings) if name.endswith(f".{fio_json.METRICS[0]}")]
+        """The first of each direction."""
+        first: dict[str, str] = {}
+        for name in self.metric_names(settings):
+            first.setdefault(name.partition(".")[0], name)
+        return list(first.values())
 
     def seconds(self, settings: Settings) -> float | None:
         return timing.in_stages(timing.complete_jobs(settings).values())
@@ -78,6 +89,15 @@ class Fio(WorkloadKind):
     def fixed_rates(self, settings: Settings) -> Mapping[str, float]:
         """Rates of the directions in which every job has one of the same kind; a mixed job may be held by its mix."""
         return timing.asked_rates(list(timing.complete_jobs(settings).values()))
+
+    def numbers(self, name: str, texts: Sequence[str]) -> Sequence[float | None]:
+        """As fio itself reads them."""
+        from fuselab.workloads.fio import meaning
+
+        return meaning.numbers(name, texts)
+
+    def intensity(self, name: str) -> bool:
+        return name in ("iodepth", "numjobs", "rate", "rate_iops")
 
     def run(self, load: Load, context: LoadContext) -> LoadResult:
         settings = load.settings if context.ramp else timing.overlaid(load.settings, {"ramp_time": "0"})
@@ -103,7 +123,9 @@ class Fio(WorkloadKind):
         return fio_json.percentiles(run / OUTPUT)
 
     def throughput(self, run: Path) -> Sequence[tuple[float, str, float]]:
-        return [entry for path in sorted(run.glob("*_bw*.log")) for entry in logs.entries(path)]
+        moving = fio_json.moving_data(run / OUTPUT)
+        found = (entry for path in sorted(run.glob("*_bw*.log")) for entry in logs.entries(path))
+        return [entry for entry in found if entry[1] in moving]
 
     def described(self, name: str, settings: Settings) -> Sequence[str]:
         return [

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from fuselab.schema import units
-from fuselab.workloads.fio import rules, timing
+from fuselab.workloads.fio import parse_only, rules, timing
 from fuselab.workloads.fio.numbers import Fault
 from fuselab.workloads.fio.parse_only import Section, Taken
 
@@ -32,6 +32,15 @@ def misunderstood(name: str, taken: Taken) -> Fault | None:
     if name in _COUNTS and taken.numbers and text != str(taken.numbers[0]):
         return Fault(f"fio reads '{text}' as {taken.numbers[0]}", str(taken.numbers[0]), of_value=True)
     return rules.fault(name, text)
+
+
+def numbers(name: str, texts: Sequence[str]) -> list[float | None]:
+    """Values of one option as numbers: fio's own where it takes them all, else by their units."""
+    read = parse_only.sections(parse_only.job_text({f"v{i}": {name: text} for i, text in enumerate(texts)}))
+    if read is None:
+        return units.amounts(texts)
+    taken = [next(iter(section.options.values()), None) for section in read]
+    return [float(one.numbers[0]) if one and one.numbers else None for one in taken]
 
 
 def settled(name: str, taken: Taken) -> str:

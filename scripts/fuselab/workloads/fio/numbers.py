@@ -17,12 +17,14 @@ TIMES = frozenset(
 SIZES = frozenset(
     (
         "ba", "blockalign", "blocksize", "blocksize_range", "bs", "bs_range", "bsrange", "file_size",
-        "filesize", "io_limit", "io_size", "iosize", "offset", "offset_increment", "rate", "rate_min", "size",
-        "zonerange", "zonesize", "zoneskip",
+        "filesize", "io_limit", "io_size", "iosize", "offset", "offset_increment", "rate", "rate_iops", "rate_min",
+        "size", "zonerange", "zonesize", "zoneskip",
     )
 )  # fmt: skip
 _NEVER_ZERO = frozenset(("runtime", "timeout", "size", "bs", "blocksize"))
 """Where nothing is not a number: fio takes it for an option that is not there, or fails when it runs."""
+_ODD_UNIT = re.compile(r"(?!0x)[0-9]+(?!(?:[kmgtp]?i?b?(?:/s)?|z|%)$)[ a-z/]+", re.IGNORECASE)
+"""fio takes the number and says nothing of what follows it."""
 _FRACTION = re.compile(r"[0-9]*\.[0-9]+[a-z]*", re.IGNORECASE)
 _ZERO = re.compile(r"0+(\.0*)?[a-z%]*", re.IGNORECASE)
 
@@ -45,6 +47,11 @@ def fault(name: str, text: str) -> Fault | None:
     if name in _NEVER_ZERO and _ZERO.fullmatch(text):
         return Fault(f"a {noun} of nothing: '{name}' is more than 0", of_value=True)
     words = re.split(r"([,:-])", text)
+    if name in SIZES and (odd := next((word for word in words if _ODD_UNIT.fullmatch(word)), None)):
+        joined = text.replace(" ", "")
+        close = None if _ODD_UNIT.fullmatch(odd.replace(" ", "")) else joined
+        reason = f"'{odd}' has no unit that fio knows, which takes the number alone: k, m, g and t are"
+        return Fault(reason, close, of_value=True)
     broken = [word for word in words if _FRACTION.fullmatch(word)]
     if not broken:
         return None

@@ -19,6 +19,8 @@ _LOG_STEPS = 10
 _LOG_STEP_S = (0.05, 1.0)
 """Shortest and longest step of fio's logs: a second, or a tenth of a load that is shorter than ten."""
 _ASYNCHRONOUS = ("libaio", "io_uring", "posixaio")
+_OF_NAMES = frozenset(f"{what}{how}" for what in ("file", "dir") for how in ("create", "stat", "delete"))
+"""Engines that make, look up and delete files or folders."""
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -92,6 +94,11 @@ def moves(mode: str, direction: str) -> bool:
     return mode in ("rw", "readwrite", "randrw", direction, f"rand{direction}") or (
         mode in ("trimwrite", "randtrimwrite") and direction == "write"
     )
+
+
+def moves_data(job: Options) -> bool:
+    """Whether bytes are moved. fio counts a block for each file whose name alone was in use, and a latency of 0."""
+    return job.get("ioengine") not in _OF_NAMES
 
 
 def arrives(job: Options) -> bool:

@@ -21,7 +21,7 @@ pub fn init() -> anyhow::Result<Guard> {
 
 /// Sets up the log for the benches.
 pub fn init_bench() -> anyhow::Result<Guard> {
-    log_errors_and_explain(&[BENCH_CHROME])
+    log_errors_and_explain(&[BENCH_CHROME, TRACE_FLAME, TOKIO_CONSOLE])
 }
 
 fn log_errors_and_explain(useless: &[&str]) -> anyhow::Result<Guard> {

@@ -54,9 +54,9 @@ pub fn init() -> anyhow::Result<Guard> {
     start(TRACE_CHROME, path_of(TRACE_FLAME), console_wanted())
 }
 
-/// Sets up the log and, if the environment asks for it, a Chrome trace of the benches.
+/// The same for the benches, whose Chrome trace has a variable of its own.
 pub fn init_bench() -> anyhow::Result<Guard> {
-    start(BENCH_CHROME, None, false)
+    start(BENCH_CHROME, path_of(TRACE_FLAME), console_wanted())
 }
 
 fn start(chrome: &str, flame: Option<PathBuf>, console_wanted: bool) -> anyhow::Result<Guard> {

@@ -12,8 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from fuselab.analysis.account.captures import Captures, FioSide, Polled, Sampled
+from fuselab.analysis.account.duration import duration
+from fuselab.analysis.account.in_flight import OfOpcode
 from fuselab.analysis.account.rows import OUTSIDE_SPANS, OUTSIDE_TARGET, Account, Row, account
-from fuselab.analysis.account.words import duration, headline, notes
+from fuselab.analysis.account.words import headline, notes
 from fuselab.analysis.folded import Folded
 from fuselab.analysis.spans.flame import FlameFrame, read_flame
 from fuselab.analysis.spans.functions import SpanKey
@@ -124,6 +126,26 @@ def test_a_row_adds_up(story: Captures) -> None:
 
 def test_time_outside_the_target_is_a_row_of_its_own(story: Captures) -> None:
     assert row(account(story), OUTSIDE_TARGET).wall_ns == (5500 - 5050) * MS
+
+
+def in_flight(story: Captures, queued_ms: int, served_ms: int) -> Captures:
+    """The 1000 writes of the story, 5050 ms of which are in their outermost span, as the kernel saw them."""
+    asked = OfOpcode(
+        "WRITE", 1000, 1000, 1000, in_flight_ns=(queued_ms + served_ms) * MS, queued_ns=queued_ms * MS
+    )
+    return replace(story, requests=(asked, OfOpcode("FORGET", 3, in_flight_ns=MS)))
+
+
+def test_time_outside_the_target_is_measured_where_requests_were_looked_at_too(story: Captures) -> None:
+    made = account(in_flight(story, queued_ms=100, served_ms=5100))
+    assert row(made, OUTSIDE_TARGET).wall_ns == (5200 - 5050) * MS, "whatever fio says"
+    assert [note for note in made.notes if "measured" in note and "100 ms of it in the queue" in note]
+    assert not [note for note in made.notes if "does not cover" in note]
+
+
+def test_an_outermost_span_that_does_not_cover_its_request_is_named(story: Captures) -> None:
+    (note,) = [note for note in account(in_flight(story, 100, 8000)).notes if "does not cover" in note]
+    assert "`write` does not cover its request: it lasts 5.05 ms, and `WRITE` is served for 8 ms" in note
 
 
 def test_a_kernel_that_answers_first_leaves_no_row_but_a_note(story: Captures) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from fuselab.analysis.fuse.flight import BINS, curve, number_in_flight
 from fuselab.analysis.fuse.requests import Requests, most_in_flight, read_requests
+from fuselab.analysis.fuse.seen import see
 from fuselab.analysis.fuse.tables import by_opcode, opcode_table, request_table, stacks
+from fuselab.analysis.fuse.words import what_was_asked
 from fuselab.analysis.perf.tracepoints import Tracepoints
 
 OURS, THEIRS = 43, 44
@@ -21,15 +26,23 @@ US = 1000
 """ns: all times here are in us."""
 
 
-def read(sent, ended, reads=(), window=None) -> Requests:
+def read(sent, ended, reads=(), window=None, strangers=(), servers=None) -> Requests:
+    """`servers`: the thread that answers, by the request's number."""
     samples = {
         "fuse_request_send": np.array([(t * US, 7, 8, c, u, o, n) for t, c, u, o, n in sent], SENT),
-        "fuse_request_end": np.array([(t * US, 2, 3, c, u, n, e) for t, c, u, n, e in ended], ENDED),
-        "sys_exit_read": np.array([(t * US, 2, tid, 0, n) for t, tid, n in reads], READ),
+        "fuse_request_end": np.array(
+            [(t * US, 2, (servers or {}).get(u, 3), c, u, n, e) for t, c, u, n, e in ended], ENDED
+        ),
+        "sys_exit_read": np.array(
+            [(t * US, 4 if tid in strangers else 2, tid, 0, n) for t, tid, n in reads], READ
+        ),
     }
     names = {WRITE: "FUSE_WRITE", GETATTR: "FUSE_GETATTR"}
     return read_requests(
-        Tracepoints(samples, {"fuse_request_send": names}), OURS, window and (window[0] * US, window[1] * US)
+        Tracepoints(samples, {"fuse_request_send": names}),
+        OURS,
+        window and (window[0] * US, window[1] * US),
+        {2},
     )
 
 
@@ -53,11 +66,37 @@ def test_requests_of_one_length_are_picked_up_in_the_order_in_which_they_were_se
     assert found.reader.tolist() == [3, 4, 5]
 
 
+@pytest.mark.parametrize("between", [(), (6,)])
+def test_a_thread_that_is_overtaken_on_its_way_out_of_the_read_keeps_its_request(between):
+    """Each thread answers what it read; the second to read returns first, beside or around a third."""
+    numbers = [2, *between, 4]
+    sent = [(100 + at, OURS, number, WRITE, 4176) for at, number in enumerate(numbers)]
+    reads = [(200, 14, 4176), *((202, 10 + number, 4176) for number in between), (205, 12, 4176)]
+    ended = [(500 + number, OURS, number, 24, 0) for number in sorted(numbers)]
+    found = read(sent, ended, reads, servers={number: 10 + number for number in numbers})
+    assert found.reader.tolist() == found.server.tolist() == [10 + number for number in numbers]
+    assert found.picked_ns[0] == 205 * US
+    late = [(300, OURS, 2, 24, 0), (600, OURS, 4, 24, 0)]
+    found = read(
+        [sent[0], (250, OURS, 4, WRITE, 4176)],
+        late,
+        [(200, 14, 4176), (260, 12, 4176)],
+        servers={2: 12, 4: 14},
+    )
+    assert found.reader.tolist() == [14, 12], "the second was not sent when the first read returned"
+
+
 def test_a_read_of_another_file_of_just_this_length_is_no_request():
     sent = [(100, OURS, 2, WRITE, 4176), (1100, OURS, 4, WRITE, 4176)]
     ended = [(300, OURS, 2, 24, 0), (1300, OURS, 4, 24, 0)]
     found = read(sent, ended, [(50, 3, 4176), (200, 3, 4176), (400, 3, 4176), (1200, 3, 4176)])
     assert (found.picked_ns // US).tolist() == [200, 1200]
+
+
+def test_a_read_of_a_stranger_of_just_this_length_is_no_request():
+    sent, ended = [(100, OURS, 2, WRITE, 4176)], [(900, OURS, 2, 24, 0)]
+    found = read(sent, ended, [(200, 9, 4176), (300, 3, 4176)], strangers={9})
+    assert (found.picked_ns[0], found.reader[0]) == (300 * US, 3)
 
 
 def test_a_request_whose_read_was_not_seen_does_not_take_the_next_ones():
@@ -82,7 +121,7 @@ def test_an_answer_that_came_too_late_is_counted_and_has_no_time():
 def test_how_many_are_in_flight_is_counted_over_the_time_in_which_any_is():
     sent = [(0, OURS, 2, WRITE, 80), (100, OURS, 4, WRITE, 80), (900, OURS, 6, WRITE, 80)]
     ended = [(200, OURS, 2, 24, 0), (200, OURS, 4, 24, 0), (1000, OURS, 6, 24, 0)]
-    most, mean = most_in_flight(read(sent, ended), until_ns=2000 * US)
+    most, mean, _ = most_in_flight(read(sent, ended), until_ns=2000 * US)
     assert most == 2
     assert mean == pytest.approx((200 + 100 + 100) / 300)  # from 0 to 200 and from 900 to 1000
 
@@ -95,3 +134,65 @@ def test_each_request_is_a_row_with_its_sender_and_what_is_not_known_is_null():
     assert rows[0]["in_flight_us"] == pytest.approx(200)
     assert (rows[0]["error"], rows[0]["sender"], rows[0]["queued_us"]) == ("ENOENT", "target", None)
     assert (rows[1]["in_flight_us"], rows[1]["error"]) == (None, None)
+
+
+def test_the_number_in_flight_over_time_is_that_of_the_moments_in_between():
+    found = read(
+        [(0, OURS, 2, WRITE, 80), (600, OURS, 4, WRITE, 80)], [(1200, OURS, 2, 24, 0), (900, OURS, 4, 24, 0)]
+    )
+    points = list(number_in_flight([found], (0, 1200 * US)))
+    assert len(points) == BINS
+    assert points[-1][0] == pytest.approx(1200e-6)
+    assert [round(number, 6) for _, number in points[: BINS // 2]] == [1.0] * (BINS // 2)
+    assert [round(number, 6) for _, number in points[BINS // 2 : 3 * BINS // 4]] == [2.0] * (BINS // 4)
+    assert [round(number, 6) for _, number in points[3 * BINS // 4 :]] == [1.0] * (BINS // 4)
+
+
+def test_a_curve_ends_where_no_request_is_beyond():
+    points = dict(curve(np.arange(1, 1001)))
+    assert points[50] == np.percentile(np.arange(1, 1001), 50)
+    assert max(points) == 99.9
+    assert list(curve(np.empty(0, np.int64))) == []
+
+
+def asked(
+    operations: int, moved: int, opcodes: dict[int, int], limit: int | None = None, size: int = 4176
+) -> list[str]:
+    """What is said of so many requests of each opcode, one after the other, under a load that writes."""
+    codes = [code for code, count in opcodes.items() for _ in range(count)]
+    sent = [(10 * i, OURS, 2 * i + 2, code, 4176) for i, code in enumerate(codes)]
+    ended = [(10 * i + 5, OURS, 2 * i + 2, 24, 0) for i in range(len(codes))]
+    seen = see([read(sent, ended)], [limit], (), None)
+    did = {"write": (operations, moved)} if moved else {}
+    load = SimpleNamespace(
+        operations=operations, transfers=operations if moved else 0, moved=did, latency_ns={"write": 6 * US}
+    )
+    return list(what_was_asked({name: [of] for name, of in seen.by_opcode.items()}, [load], [seen.flight]))
+
+
+def test_what_stands_out_is_said_in_words():
+    said = asked(10, 10 << 17, {WRITE: 320, GETATTR: 320})
+    assert "Every 128 KiB write becomes 32 requests of 4 KiB." in said
+    assert "A GETATTR for each WRITE." in said
+    assert "Never more than 1 request is in flight: the load waits for each before it asks the next." in said
+    assert "1.5 GETATTR for each WRITE." in asked(10, 10 << 12, {WRITE: 10, GETATTR: 15})
+    assert (
+        "4 writes of the load come as one WRITE: the kernel joins them or answers from its cache."
+        in asked(40, 40 << 10, {WRITE: 10})
+    )
+
+
+def test_only_operations_that_move_data_are_said_to_be_split_or_joined():
+    said = asked(4, 0, {WRITE: 4, GETATTR: 8})
+    assert "2 GETATTR for each operation of the load." in said
+    assert "A WRITE for each operation of the load." in said
+    assert not any("become" in text or "come as" in text for text in said)
+    assert not any("for each operation" in text for text in asked(100, 0, {WRITE: 4, GETATTR: 4}))
+
+
+def test_where_one_write_is_one_request_what_lies_between_them_is_said():
+    (said, _) = asked(10, 10 << 12, {WRITE: 10})
+    assert said == (
+        "A write takes 0.006 ms as the load sees it, and its WRITE is in flight for 0.005 ms of that (means): 0.001 ms "
+        "(17%) lie before and behind the request."
+    )

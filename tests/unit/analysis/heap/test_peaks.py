@@ -165,6 +165,19 @@ def test_a_fork_counts_what_it_has_of_its_own(
     )  # fmt: skip
 
 
+def test_a_parent_that_ends_in_the_same_tick_of_the_clock_as_its_child_was_there(
+    heaps: Path, look: Look, tmp_path: Path, symbols: Symbols
+) -> None:
+    """Times of files are the kernel's ticks: which of two is older is not known."""
+    pid = look(heaps / "heaps", "fork", 10, 4096)
+    last = max(file.stat().st_mtime_ns for file in tmp_path.glob("*.heap"))
+    for dump in tmp_path.glob("*.heap"):
+        if int(dump.name.split(".")[1]) != pid or ".f." in dump.name:
+            os.utime(dump, ns=(last, last))
+    heap = read_heap(tmp_path.iterdir(), symbols, pid)
+    assert heap.peak.live_bytes == pytest.approx(10 * MIB, rel=WITHIN)
+
+
 def test_a_server_that_leaves_no_dump_is_seen_by_its_family(
     heaps: Path, look: Look, tmp_path: Path, symbols: Symbols
 ) -> None:

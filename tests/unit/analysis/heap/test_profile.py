@@ -206,7 +206,7 @@ def test_jeprof_reads_our_names_and_finds_the_same_bytes(
     flat = {line.split()[-1]: int(line.split()[0]) for line in text.splitlines() if "%" in line}
     assert flat["keep_block"] == pytest.approx(kept, abs=1)
     assert not any(re.match("prof_|_?r?je_|malloc", name) for name in flat)
-    picture = jeprof.svg("jeprof", profile)
+    picture = jeprof.graph("jeprof", profile, "svg").decode()
     assert "keep_block" in picture
     # A size of its own, so that it is shown whole where no script runs.
     assert re.search(r'<svg width="\d+pt" height="\d+pt"\s+viewBox="0', picture)
@@ -225,7 +225,8 @@ def test_jeprof_keeps_rust_generics(tmp_path: Path) -> None:
     )  # fmt: skip
     jeprof.write_symbolised(heap, tmp_path / "a")
     assert name in jeprof.text("jeprof", tmp_path / "a")
-    assert "&lt;T&gt;" in jeprof.svg("jeprof", tmp_path / "a")
+    assert b"&lt;T&gt;" in jeprof.graph("jeprof", tmp_path / "a", "svg")
+    assert jeprof.graph("jeprof", tmp_path / "a", "pdf").startswith(b"%PDF-")
     more = replace(heap, samples=(Sample(("main", name), 4, 4 * MIB), Sample(("main", "other"), 1, 8 * MIB)))
     jeprof.write_symbolised(more, tmp_path / "b")
     grown = jeprof.text("jeprof", tmp_path / "b", base=tmp_path / "a")

@@ -9,6 +9,10 @@ SLEEPS = ["schedule_[k]", "__schedule_[k]"]
 WORKER = "tokio::runtime::scheduler::multi_thread::worker"
 POOL = "tokio::runtime::blocking::pool::Inner::run"
 NEWER_POOL = [POOL, "tokio::runtime::blocking::pool::LockedImpl::run_worker"]
+RAYON = [
+    "rayon_core::registry::WorkerThread::wait_until",
+    "rayon_core::registry::WorkerThread::wait_until_cold",
+]
 EPOLL = ["epoll_wait", "do_epoll_wait_[k]", "schedule_hrtimeout_range_[k]", *SLEEPS]
 FUTEX = ["syscall", "__x64_sys_futex_[k]", "futex_wait_[k]", "__futex_wait_[k]", "futex_do_wait_[k]", *SLEEPS]
 
@@ -26,6 +30,7 @@ FUTEX = ["syscall", "__x64_sys_futex_[k]", "futex_wait_[k]", "__futex_wait_[k]",
         ["runtime.mcall", "runtime.schedule", "runtime.findRunnable", "runtime.stopm", "runtime.futexsleep", *FUTEX],
         ["runtime.mcall", "runtime.findRunnable", "runtime.netpoll", "runtime.epollwait", *EPOLL],
         ["runtime.mstart", "runtime.sysmon", "runtime.usleep", *SLEEPS],
+        [*RAYON, "rayon_core::sleep::Sleep::sleep", "std::sync::poison::condvar::Condvar::wait", *FUTEX],
     ],
 )  # fmt: skip
 def test_who_looks_for_work_is_idle(stack: list[str]) -> None:
@@ -48,6 +53,8 @@ def test_who_looks_for_work_is_idle(stack: list[str]) -> None:
         # A thread of the pool that has a job, which waits.
         [POOL, "tokio::runtime::task::raw::RawTask::poll", "myfs::sync", "parking_lot::Condvar::wait", *FUTEX],
         [*NEWER_POOL, "tokio::runtime::blocking::pool::Task::run", "myfs::sync", "std::sync::Condvar::wait", *FUTEX],
+        # Half of its job is somebody else's, and not done yet.
+        [*RAYON, "rayon_core::job::StackJob::execute", *RAYON, "rayon_core::sleep::Sleep::sleep", *FUTEX],
         ["runtime.goexit", "main.serve", "runtime.lock2", "runtime.futexsleep", *FUTEX],
     ],
 )  # fmt: skip

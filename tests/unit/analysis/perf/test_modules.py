@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fuselab.analysis.folded import Stacks
-from fuselab.analysis.perf import command_line, stacks
+from fuselab.analysis.perf import stacks
 from fuselab.analysis.perf.mappings import modules_of
 from fuselab.analysis.perf.oncpu import OnCpu, read_oncpu
 from fuselab.analysis.perf.stacks import RawStack
@@ -18,6 +18,7 @@ from fuselab.analysis.symbols.kept import VDSO, keep_modules, read_kept
 from fuselab.analysis.symbols.maps import MIXED
 from fuselab.analysis.symbols.perf_map import read_perf_map
 from fuselab.analysis.symbols.symbolizer import Symbols
+from fuselab.profilers import perf_record
 
 
 def share(stacks: Stacks, *names: str) -> float:
@@ -33,11 +34,13 @@ def test_who_reads_the_clock_is_found_behind_the_kernels_code_and_glibc(
 ) -> None:
     """The planted share is the program's own account of it; perf's frame pointers alone lead past the function."""
     found = read_oncpu(
-        "perf", recorder.record(command_line.oncpu_record_argv, [str(programs / program), "2"]), symbols
+        "perf", recorder.record(perf_record.oncpu_record_argv, [str(programs / program), "2"]), symbols
     )
     truth = float(recorder.said.split()[1])
     noise = 4 * math.sqrt(truth * (1 - truth) / found.samples)
-    assert 0.5 < truth < 0.9
+    assert 0.25 < truth < 0.9, (
+        "how long a clock takes beside the rest is the machine's: far from what is let pass below"
+    )
     # The program leaves rounds out in which somebody else had the processor, perf does not: on a busy machine they were
     # up to 12 points apart. Without the clock's callers it is a few per cent.
     assert share(found.stacks, "reads_clock") == pytest.approx(truth, abs=noise + 0.1)
@@ -48,7 +51,7 @@ def test_who_reads_the_clock_is_found_behind_the_kernels_code_and_glibc(
 def test_a_recording_from_another_machine_has_its_own_vdso_beside_it(
     programs: Path, recorder, symbols: Symbols, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = recorder.record(command_line.oncpu_record_argv, [str(programs / "clock"), "0.3"])
+    data = recorder.record(perf_record.oncpu_record_argv, [str(programs / "clock"), "0.3"])
     monkeypatch.setattr(kept, "_running_kernel", lambda: "another")
     alone = modules_of(data, symbols)
     pid = next(iter(alone._spaces))
@@ -74,7 +77,7 @@ def test_a_plugin_that_lies_where_another_was_has_its_own_time(
 ) -> None:
     first, second = (plugin(golden, tmp_path, f"{name}.so", name) for name in ("alpha", "beta"))
     argv = [str(programs / "plugins"), f"{first}=alpha=0.3", f"{second}=beta=0.6"]
-    found = read_oncpu("perf", recorder.record(command_line.oncpu_record_argv, argv), symbols)
+    found = read_oncpu("perf", recorder.record(perf_record.oncpu_record_argv, argv), symbols)
     assert "at one address" in recorder.said
     assert share(found.stacks, "alpha") == pytest.approx(1 / 3, abs=0.12)
     assert share(found.stacks, "beta") == pytest.approx(2 / 3, abs=0.12)
@@ -87,7 +90,7 @@ def test_a_plugin_that_was_replaced_in_its_file_gives_no_names_to_what_it_was(
     first, second = (plugin(golden, tmp_path, f"{name}.so", name) for name in ("alpha", "beta"))
     old, new = (read_image(path).build_id for path in (first, second))
     argv = [str(programs / "plugins"), f"{first}=alpha=0.2", f"replace={second}={first}", f"{first}=beta=0.2"]
-    found = read_oncpu("perf", recorder.record(command_line.oncpu_record_argv, argv), symbols)
+    found = read_oncpu("perf", recorder.record(perf_record.oncpu_record_argv, argv), symbols)
     assert "alpha" not in {frame for stack in found.stacks for frame in stack}
     assert share(found.stacks, "beta") > 0.2
     assert share(found.stacks, "[alpha.so]") > 0.2
@@ -109,7 +112,7 @@ def test_a_binary_without_a_build_id_is_known_by_its_content(
     before = read_image(binary).build_id
     assert before.startswith("sha256-")
     assert read_kept(tmp_path).build_ids[str(binary)] == before
-    data = recorder.record(command_line.oncpu_record_argv, [str(binary), "0.3"])
+    data = recorder.record(perf_record.oncpu_record_argv, [str(binary), "0.3"])
     assert share(named := read_oncpu("perf", data, symbols).stacks, "copies_much") > 0.2, named
     subprocess.run([*argv, "-DCHANGED=1", "-O1"], check=True)
     found = read_oncpu("perf", data, symbols := Symbols(cache_folder=symbols.cache_folder))
@@ -128,7 +131,7 @@ JITTED = "Lorg/demo/Fs, ::read (interp) [x]"
 
 
 def jit(programs: Path, recorder, symbols: Symbols) -> tuple[OnCpu, Path]:
-    data = recorder.record(command_line.oncpu_record_argv, [str(programs / "jit")])
+    data = recorder.record(perf_record.oncpu_record_argv, [str(programs / "jit")])
     names = Path(f"/tmp/perf-{recorder.said.split()[1]}.map")
     return read_oncpu("perf", data, symbols), names
 
@@ -183,7 +186,7 @@ def test_a_process_has_what_its_parent_had_until_it_becomes_another_program(
     programs: Path, recorder, symbols: Symbols
 ) -> None:
     line = f"echo ready; read x; (echo go | {programs / 'copies'} 0.4 > /dev/null); echo done; read x"
-    data = recorder.record(command_line.oncpu_record_argv, ["sh", "-c", line])
+    data = recorder.record(perf_record.oncpu_record_argv, ["sh", "-c", line])
     modules = modules_of(data, symbols)
     by_pid = {pid: [space.build_id_of(str(programs / "copies")) for space in spaces]
               for pid, spaces in modules._spaces.items()}  # fmt: skip

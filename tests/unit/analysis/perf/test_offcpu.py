@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 
 from fuselab.analysis.folded import Stacks
-from fuselab.analysis.perf import command_line, offcpu, script
+from fuselab.analysis.perf import offcpu, script
+from fuselab.analysis.perf.intervals import Off
 from fuselab.analysis.perf.offcpu import read_offcpu
 from fuselab.analysis.symbols.symbolizer import Symbols
 from fuselab.errors import ProfileError
+from fuselab.profilers import perf_record
 
 Slept = tuple[Path, tuple[int, int], int]
 
@@ -101,6 +103,16 @@ def test_no_switches_are_refused(oncpu_data: Path, symbols: Symbols) -> None:
 
 
 def test_perf_is_asked_for_stacks_and_switches() -> None:
-    argv = command_line.offcpu_record_argv("perf", command_line.Watched((7,)), Path("out"))
+    argv = perf_record.offcpu_record_argv("perf", perf_record.Watched((7,)), Path("out"))
     assert "--switch-events" in argv
     assert argv[argv.index("-k") + 1] == "CLOCK_MONOTONIC"
+
+
+def test_a_thread_that_is_born_and_never_runs_is_not_held_to_be_on_the_cpu() -> None:
+    """perf tells of every birth in the namespace: such a thread may be somebody else's."""
+    ledger = offcpu._Ledger(start_ns=0)
+    ledger.born(99, 50)
+    ledger.born(7, 40)
+    ledger.switch(script.Header("fs", 1, 7, 60, "PERF_RECORD_SWITCH IN"), "IN")
+    tid, start_ns, end_ns, why, _ = ledger.log.columns(4)
+    assert list(zip(tid, start_ns, end_ns, why, strict=True)) == [(7, 0, 60, Off.ABSENT)]

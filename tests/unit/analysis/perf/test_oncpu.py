@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fuselab.analysis.folded import Stacks
-from fuselab.analysis.perf import command_line, complaints, script, stacks
+from fuselab.analysis.perf import complaints, script, stacks
 from fuselab.analysis.perf.mappings import read_modules
 from fuselab.analysis.perf.oncpu import read_oncpu
 from fuselab.analysis.perf.stack_tops import read_stack_tops
@@ -20,6 +20,7 @@ from fuselab.analysis.symbols.labels import thread_frame
 from fuselab.analysis.symbols.maps import Place
 from fuselab.analysis.symbols.symbolizer import Symbols
 from fuselab.errors import ProfileError
+from fuselab.profilers import perf_record
 
 
 def shares(stacks: Stacks, names: list[str]) -> dict[str, float]:
@@ -62,7 +63,7 @@ def test_quality_stands_beside_the_stacks(oncpu_data: Path, symbols: Symbols) ->
 def test_time_in_libcs_memcpy_belongs_to_its_caller(programs: Path, recorder, symbols: Symbols) -> None:
     """libc keeps no frame pointers: a walk along them passes over the function that called memcpy."""
     oncpu = read_oncpu(
-        "perf", recorder.record(command_line.oncpu_record_argv, [str(programs / "copies"), "0.5"]), symbols
+        "perf", recorder.record(perf_record.oncpu_record_argv, [str(programs / "copies"), "0.5"]), symbols
     )
     copying = {stack: value for stack, value in oncpu.stacks.items() if re.search("mem(cpy|move)", stack[-1])}
     assert sum(copying.values()) > 0.5 * oncpu.total_ns
@@ -95,7 +96,7 @@ def test_too_little_to_say_anything_is_refused_with_what_to_change(
 
 
 def test_an_idle_program_is_refused(programs: Path, recorder, symbols: Symbols) -> None:
-    data = recorder.record(command_line.oncpu_record_argv, [str(programs / "inlined"), "0"])
+    data = recorder.record(perf_record.oncpu_record_argv, [str(programs / "inlined"), "0"])
     with pytest.raises(ProfileError, match=r"no samples|only"):
         read_oncpu("perf", data, symbols)
 
@@ -125,14 +126,14 @@ def test_a_program_without_frame_pointers_is_limited(
     golden: Path, tmp_path: Path, recorder, symbols: Symbols
 ) -> None:
     binary = without_frame_pointers(golden, tmp_path)
-    oncpu = read_oncpu("perf", recorder.record(command_line.oncpu_record_argv, [str(binary)]), symbols)
+    oncpu = read_oncpu("perf", recorder.record(perf_record.oncpu_record_argv, [str(binary)]), symbols)
     assert oncpu.quality.whole_stack_share < 0.2
     assert "frame pointers" in " ".join(oncpu.quality.limits())
 
 
 def test_a_stripped_program_is_refused(golden: Path, tmp_path: Path, recorder, symbols: Symbols) -> None:
     data = recorder.record(
-        command_line.oncpu_record_argv, [str(without_frame_pointers(golden, tmp_path, "-s"))]
+        perf_record.oncpu_record_argv, [str(without_frame_pointers(golden, tmp_path, "-s"))]
     )
     with pytest.raises(ProfileError, match=r"of the frames have a name.*debug = limited.*do not strip"):
         read_oncpu("perf", data, symbols)
@@ -161,7 +162,7 @@ def test_a_stripped_program_that_works_in_the_kernel_is_limited(
     options = ["-O1", "-s", "-static", "-w"]
     subprocess.run(["gcc", *options, tmp_path / "reads.c", "-o", tmp_path / "reads"], check=True)
     oncpu = read_oncpu(
-        "perf", recorder.record(command_line.oncpu_record_argv, [str(tmp_path / "reads")]), symbols
+        "perf", recorder.record(perf_record.oncpu_record_argv, [str(tmp_path / "reads")]), symbols
     )
     assert oncpu.kernel_ns > 0.5 * oncpu.total_ns
     assert oncpu.quality.named_frame_share == 0.0
@@ -197,7 +198,7 @@ def test_a_recording_without_call_chains_is_refused(
         line for line in (golden / "perf" / "oncpu.txt").read_text().splitlines() if "cpu-clock:" in line
     ]
     monkeypatch.setattr(script, "run", lambda argv: iter(["\n\n".join(heads * 10) + "\n\n"]))
-    with pytest.raises(ProfileError, match=r"No stack has a frame.*perf.log"):
+    with pytest.raises(ProfileError, match=r"No stack has a frame.*log beside"):
         read_oncpu("perf", oncpu_data, symbols)
 
 

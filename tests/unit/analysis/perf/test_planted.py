@@ -14,11 +14,10 @@ import pytest
 
 from fuselab.analysis.folded import Stacks
 from fuselab.analysis.heap.profile import read_heap
-from fuselab.analysis.perf import command_line
 from fuselab.analysis.perf.offcpu import read_offcpu
 from fuselab.analysis.perf.oncpu import read_oncpu
 from fuselab.analysis.symbols.symbolizer import Symbols
-from fuselab.profilers import REGISTRY
+from fuselab.profilers import REGISTRY, perf_record
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
@@ -49,7 +48,7 @@ def build(golden: Path) -> Callable[..., Path]:
 
 
 def test_cpu_time_of_inlined_async_functions(build, recorder, symbols: Symbols) -> None:
-    data = recorder.record(command_line.oncpu_record_argv, [str(build()), "burn", "3"])
+    data = recorder.record(perf_record.oncpu_record_argv, [str(build()), "burn", "3"])
     oncpu = read_oncpu("perf", data, symbols)
     total = time_in(oncpu.stacks, "planted::light::{{closure}}")
     assert time_in(oncpu.stacks, "planted::heavy::{{closure}}") / total == pytest.approx(0.6, abs=0.05)
@@ -58,7 +57,7 @@ def test_cpu_time_of_inlined_async_functions(build, recorder, symbols: Symbols) 
 
 
 def test_time_in_memcpy_belongs_to_the_async_function_that_copies(build, recorder, symbols: Symbols) -> None:
-    data = recorder.record(command_line.oncpu_record_argv, [str(build()), "copy", "2"])
+    data = recorder.record(perf_record.oncpu_record_argv, [str(build()), "copy", "2"])
     oncpu = read_oncpu("perf", data, symbols)
     copying = time_in(oncpu.stacks, "memmove")
     assert copying > 0.5 * oncpu.total_ns
@@ -68,7 +67,7 @@ def test_time_in_memcpy_belongs_to_the_async_function_that_copies(build, recorde
 
 
 def test_blocking_sleep_on_a_worker_thread(build, recorder, symbols: Symbols) -> None:
-    data = recorder.record(command_line.offcpu_record_argv, [str(build()), "block", "250"])
+    data = recorder.record(perf_record.offcpu_record_argv, [str(build()), "block", "250"])
     off = read_offcpu("perf", data, symbols, recorder.window_ns)
     asleep = time_in(off.blocked, "planted::blocks_worker::{{closure}}", "nanosleep")
     # 250 x 10 ms, and never shorter; on a busy machine each wakes up later.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
@@ -13,6 +14,7 @@ import pytest
 
 from fuselab.analysis.tokio.state import State, read_state, short_place
 from fuselab.analysis.tokio.tasks import read_tasks
+from fuselab.profilers import console_live
 from fuselab.profilers.base import CaptureContext
 from fuselab.profilers.console_live import REASON, STATE, asked_at_the_end
 from fuselab.targets.model import ProfilerSupport
@@ -112,6 +114,24 @@ def test_it_is_asked_after_the_load_for_what_it_knew_and_what_came_since(context
             assert not (tmp_path / STATE).exists(), "nobody listens while the load runs"
         assert (tmp_path / STATE).read_bytes() == b"\x12\x00\x12\x02\x20\x05"
     assert read_state(tmp_path / STATE).dropped_events == 5
+
+
+def test_a_bench_is_gone_at_the_end_and_what_it_said_last_is_kept(
+    context, tmp_path: Path, monkeypatch
+) -> None:
+    answered, ask = Event(), console_live.state
+
+    def state(address: str) -> bytes:
+        said = ask(address)
+        answered.set()
+        return said
+
+    monkeypatch.setattr(console_live, "state", state)
+    monkeypatch.setattr(console_live, "_AGAIN_S", 0.01)
+    with ExitStack() as stack, console([b"\x12\x00", b"\x12\x02\x20\x05"]) as address:
+        stack.enter_context(asked_at_the_end(replace(context(address), outlives_load=False)))
+        assert answered.wait(20)
+    assert (tmp_path / STATE).read_bytes() == b"\x12\x00\x12\x02\x20\x05"
 
 
 def test_a_console_that_does_not_answer_costs_the_locations_and_nothing_else(context, tmp_path: Path) -> None:

@@ -1,0 +1,69 @@
+"""`fuselab run`: measure experiments, say how far that has come, and end with the verdicts. Snakemake does the work."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fuselab.commands.common import fail, load
+from fuselab.commands.following import Stopped, fail_stopped, follow
+
+if TYPE_CHECKING:
+    from fuselab.experiment.plan import Plan
+
+
+@click.command("run")
+@click.argument("names", nargs=-1, required=True, metavar="NAME|FILE...")
+def command(names: tuple[str, ...]) -> None:
+    """Measure experiments as far as that is not done, and write their reports.
+
+    NAME is that of an experiment, of its file or of its folder of results. It is Snakemake below:
+    `snakemake --cores all results/NAME/report.html` makes the same.
+
+    On a terminal one line says what is made, how long the rest will take, how many blocks the machine was too busy for,
+    and the ratio so far; seeing it changes nothing of when a verdict falls. Elsewhere each step is a line. The first
+    failure that leaves a report out ends it.
+
+    Exit code: 0 all is measured; 1 something failed, or a variant did; 130 or 143 it was stopped, and the same call
+    goes on from there.
+    """
+    from fuselab.commands.live import Live, screen
+    from fuselab.experiment.planning import make_plan
+    from fuselab.records.places import Results
+
+    roots: dict[Path, dict[str, Plan]] = {}
+    for name in names:
+        root, loaded = load(name)
+        roots.setdefault(root, {})[loaded.experiment.name] = make_plan(loaded)
+    if len(roots) > 1:
+        fail(f"these experiments are of several projects: {', '.join(map(str, roots))}")
+    (root, plans), *_ = roots.items()
+    live = Live(root, plans)
+    try:
+        with screen(live) as hearer:
+            code = follow(root, [Results().experiment(name).report for name in plans], hearer)
+    except Stopped as stopped:
+        fail_stopped(stopped)
+    if code or live.failure:
+        fail(live.failure or "what was asked for is not made")
+    sys.exit(end(root, list(plans)))
+
+
+def end(root: Path, names: list[str]) -> int:
+    """Say what came of the experiments `names`, and give the exit code."""
+    from fuselab.commands.ending import WORSE
+    from fuselab.files import read_json
+    from fuselab.records.comparison import FAILED
+    from fuselab.records.places import Results
+    from fuselab.records.summary import Summary
+    from fuselab.workflow.last_words import last_words
+
+    homes = [Results(root).experiment(name) for name in names]
+    for home in homes:
+        click.echo("\n".join(last_words(home)))
+    summaries = [read_json(home.summary, Summary) for home in homes]
+    failed = any(row.verdict == FAILED for summary in summaries for row in summary.comparisons)
+    return WORSE if failed else 0

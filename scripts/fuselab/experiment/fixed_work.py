@@ -1,0 +1,90 @@
+"""Which work of an experiment is counted: its loads with an end that no clock decides, where that is short enough."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from fuselab.experiment.model import Experiment, Workload
+from fuselab.records.request import MountConfig
+from fuselab.targets.model import CounterSources
+from fuselab.words import duration
+
+WORK_BLOCKS = 8
+"""Two more than an interval needs, for the counters that do not repeat."""
+LIMIT_S = 60.0
+"""Of all loads without a sweep together, and of each sweep. What takes longer is counted only where the experiment says
+so; but the ends of a sweep are: what changes along an axis shows there, and its timed runs take longer still."""
+_OVERHEAD_S, _SERVICE_S = 1.0, 1.0
+"""Of a run beyond its load: mount, perf, unmount; and more where a service starts and stops."""
+
+
+@dataclass(frozen=True)
+class FixedWork:
+    """What is counted, by workload: nothing of those that are not there."""
+
+    workloads: Mapping[str, Workload] = field(default_factory=dict)
+    words: Mapping[str, str] = field(default_factory=dict)
+    """How each differs from the load that is timed; "" if it does not."""
+    run_seconds: Mapping[str, float | None] = field(default_factory=dict)
+    """How long a run of it may take; None where only a run can tell."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Why a workload is not counted that could be."""
+
+
+def fixed_work(
+    experiment: Experiment, mounts: Mapping[str, MountConfig], counters: Mapping[str, CounterSources]
+) -> FixedWork:
+    """Of the loads in a mount, as far as the experiment wants them, or they are short.
+
+    By variant: `mounts`, and the `counters` that programs keep themselves.
+    """
+    if experiment.work is False or not any(mount.argv for mount in mounts.values()):
+        return FixedWork()
+    in_mounts = {w.name: w for w in experiment.workloads if w.behaviour.needs_mount}
+    found = {name: w.behaviour.fixed(w.settings) for name, w in in_mounts.items()}
+    fixed = {name: fixed for name, fixed in found.items() if fixed is not None}
+    beside_s = _beside_s(mounts, counters)
+    seconds = {name: each.seconds and each.seconds + beside_s for name, each in fixed.items()}
+    left_out = {name: "it has no end but that of its time" for name in in_mounts if name not in fixed}
+    if not experiment.work:
+        curves = {name: w.point.curve if w.point else None for name, w in in_mounts.items()}
+        left_out |= _too_long(seconds, curves, len(experiment.variants))
+    kept = {name: each for name, each in fixed.items() if name not in left_out}
+    return FixedWork(
+        {name: replace(in_mounts[name], settings=each.settings) for name, each in kept.items()},
+        {name: each.words for name, each in kept.items()},
+        {name: seconds[name] for name in kept},
+        left_out,
+    )
+
+
+def for_variant(workload: Workload, own: Workload) -> Workload:
+    """The `workload` that is counted, as it is for a variant whose timed load is `own`."""
+    fixed = own.behaviour.fixed(own.settings)
+    return workload if fixed is None else replace(own, settings=fixed.settings)
+
+
+def _beside_s(mounts: Mapping[str, MountConfig], counters: Mapping[str, CounterSources]) -> float:
+    """How long a run takes beyond its load: mean over the variants."""
+    served_s = sum(_SERVICE_S for mount in mounts.values() if mount.service is not None)
+    settled_s = sum(2 * of.settle_s for of in counters.values())  # before the load and after it
+    return _OVERHEAD_S + (served_s + settled_s) / len(mounts)
+
+
+def _too_long(
+    seconds: Mapping[str, float | None], curves: Mapping[str, str | None], variants: int
+) -> dict[str, str]:
+    """Of each load that is not counted: why. `curves` names the sweep that a load is a point of."""
+    found = {name: "how long it takes is not known beforehand" for name, s in seconds.items() if s is None}
+    together: dict[str | None, dict[str, float]] = {}
+    for name, run_s in seconds.items():
+        if run_s is not None:
+            together.setdefault(curves[name], {})[name] = run_s
+    for curve, runs_s in together.items():
+        whole_s = sum(runs_s.values()) * variants * WORK_BLOCKS
+        if whole_s > LIMIT_S:
+            why = f"all of {curve or 'it'} would take {duration(whole_s)}"
+            why += ", so its first and its last point are counted" if curve else ""
+            found |= dict.fromkeys([*runs_s][1:-1] if curve else runs_s, why)
+    return found

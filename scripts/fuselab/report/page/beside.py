@@ -1,0 +1,56 @@
+"""What was found of a contrast beside its verdict, strung into one sentence: what its operations cost more or less of.
+
+Each source gives clauses of what it measured, with where to read on. They stand beside each other and beside the
+verdict: which of them makes the difference is not said, because nobody measured that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from fuselab.records.comparison import FASTER, SLOWER, Comparison
+from fuselab.records.plan import Contrast
+from fuselab.report import spent, work
+from fuselab.report.clause import Clause
+from fuselab.report.context import Link
+from fuselab.report.reading import Results
+
+Source = Callable[[Results, Contrast, str], Iterable[Clause]]
+"""Of a contrast under a workload: what `each operation costs`, and where that is shown; nothing where none differs."""
+
+SOURCES: tuple[Source, ...] = (work.clauses, spent.requests, spent.account)
+"""The one that found the largest change comes first in the sentence; of two alike the one that stands first here."""
+Strung = tuple[tuple[str, Link], ...]
+"""Clauses, each with what stands before it."""
+
+
+def found(results: Results, row: Comparison) -> Strung:
+    """What goes on behind the verdict on `row`; empty where it is none of a difference, or where nothing was found."""
+    if row.word not in (FASTER, SLOWER):
+        return ()
+    contrast = Contrast(row.baseline, row.variant)
+    told = [tuple(source(results, contrast, row.workload)) for source in SOURCES]
+    told.sort(key=lambda clauses: -max((clause.size for clause in clauses), default=0.0))
+    return strung(results, row.workload, [clause for clauses in told for clause in clauses])
+
+
+def looked(results: Results, row: Comparison) -> bool:
+    """Whether there was anything to find: counts of the pair, or a profile of each side."""
+    pair = (row.baseline, row.variant, row.workload)
+    counted = any((r.baseline, r.variant, r.workload) == pair for r in work.counted(results))
+    profiled = {variant for variant, workload, _ in results.profiles if workload == row.workload}
+    return counted or {row.baseline, row.variant} <= profiled
+
+
+def strung(results: Results, workload: str, clauses: Sequence[Clause]) -> Strung:
+    """`: each write costs `, `, `, ` and `: what stands before each of `clauses`."""
+    befores = _before(work.operation(results, workload), [clause.each for clause in clauses])
+    return tuple(zip(befores, (clause.link for clause in clauses), strict=True))
+
+
+def _before(operation: str, eachs: Sequence[bool]) -> Iterator[str]:
+    """The verb stands once, before the first clause of each operation; one before it has its own."""
+    for number, each in enumerate(eachs):
+        joint = ": " if number == 0 else " and " if number == len(eachs) - 1 else ", "
+        first = each and not any(eachs[:number])
+        yield joint + (f"each {operation} costs " if first else "it takes " if number == 0 else "")

@@ -1,0 +1,131 @@
+"""What an operation spends its time in, in words: of requests in flight, and of the account of where the time is.
+
+Both come from captures and not from blocks, so they have no interval: what is said is from what to what it goes, and
+nothing where that is less than would be seen at a glance. Of what is part of another figure it is said that it is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from fuselab import profilers
+from fuselab.analysis.account.rows import OUTSIDE_TARGET
+from fuselab.profilers.base import SpentBy
+from fuselab.records.places import TABLE
+from fuselab.records.plan import Contrast
+from fuselab.report import words
+from fuselab.report.clause import Clause
+from fuselab.report.context import Link
+from fuselab.report.reading import Results
+
+ACCOUNT_SECTION = "#time"
+_NOTICEABLE = 0.1
+"""Smallest change of captures that is told, as a fraction: they are few, and their machine drifts between them."""
+_PARTS = {
+    "awaiting_ns": "suspended in",
+    "blocked_ns": "blocked in",
+    "oncpu_ns": "on the CPU in",
+}
+_ALL = 0.95
+"""Of a change: from this share on it is all of it."""
+
+Times = Mapping[str, float]
+"""What it was spent in -> ns per operation."""
+
+
+def requests(results: Results, contrast: Contrast, workload: str) -> Iterator[Clause]:
+    """Of each profiler whose table says in what operations spend time: how much more, and in what most of that is."""
+    for number, plan in enumerate(results.plan.profilers):
+        known = profilers.REGISTRY.get(plan.name)
+        cells = [(name, workload, plan.name) for name in (contrast.baseline, contrast.variant)]
+        if known is not None and known.spent is not None and (told := _told(results, cells, known.spent)):
+            said, size = told
+            yield Clause(Link(f"#profiler-{number}", said), size)
+
+
+def _told(
+    results: Results, cells: Sequence[tuple[str, str, str]], spent: SpentBy
+) -> tuple[str, float] | None:
+    """`0.9 ms more in flight (1.2 ms to 2.1 ms), 0.8 ms of it blocked in `WRITE``, and the size of the change; None
+    where little changed."""
+    whole = [_of_table(results, cell, TABLE, spent.column, {spent.ns: "in"}) for cell in cells]
+    before, after = (sum(side.values()) for side in whole)
+    change = after - before
+    if not all(whole) or abs(change) <= _NOTICEABLE * before:
+        return None
+    said = f"{words.figure(abs(change), 'ns')} {'more' if change > 0 else 'less'} {spent.words}"
+    parts = [_of_table(results, cell, spent.file, spent.column, spent.parts) for cell in cells]
+    most = _most_of(change, *(parts if all(parts) else whole))
+    return f"{said} ({_span(before, after)}), {most}", abs(math.log(after / before))
+
+
+def _most_of(change: float, before: Times, after: Times) -> str:
+    changes = {name: after.get(name, 0.0) - before.get(name, 0.0) for name in {**before, **after}}
+    name = max(changes, key=lambda each: changes[each] * change)
+    part = changes[name]
+    return f"{'all' if abs(part - change) < (1 - _ALL) * abs(change) else words.figure(abs(part), 'ns')} of it {name}"
+
+
+def _of_table(
+    results: Results, cell: tuple[str, str, str], file: str, column: str, parts: Mapping[str, str]
+) -> Times:
+    """`blocked in `WRITE`` -> ns per operation; empty without that table."""
+    found = results.profiles.get(cell)
+    if found is None or not file or not found.profile.operations or not (found.folder / file).is_file():
+        return {}
+    table = pd.read_parquet(found.folder / file)
+    return {
+        f"{said} `{name}`": ns
+        for part, said in parts.items()
+        if {column, part} <= {*table.columns}
+        for name, ns in _per_operation(table, column, part, found.profile.operations).items()
+        if not name.startswith("(")  # what is no request
+    }
+
+
+def account(results: Results, contrast: Contrast, workload: str) -> Iterator[Clause]:
+    """Which part of the account became larger by most: suspended, blocked or on the CPU, in one of its operations."""
+    sides = [_of_account(results, name, workload) for name in (contrast.baseline, contrast.variant)]
+    grown = {
+        (part, name): ns - sides[0][part].get(name, 0.0)
+        for part in _PARTS
+        if all(part in side for side in sides)
+        for name, ns in sides[1][part].items()
+    }
+    (part, name), change = max(grown.items(), key=lambda each: each[1], default=(("", ""), 0.0))
+    before = sides[0][part].get(name, 0.0) if part else 0.0
+    whole = sum(sum(times.values()) for times in sides[0].values())
+    if change > _NOTICEABLE * before and change > _NOTICEABLE * whole:
+        said = f"{words.figure(change, 'ns')} more {_PARTS[part]} `{name}` ({_span(before, before + change)})"
+        yield Clause(Link(ACCOUNT_SECTION, said), math.log1p(change / whole) if whole else math.inf)
+
+
+def _of_account(results: Results, variant: str, workload: str) -> Mapping[str, Times]:
+    """Part -> times; empty where the account does not say of how many operations of the load it is."""
+    path: Path | None = results.blindspots.get((variant, workload), (None, None))[0]
+    if path is None:
+        return {}
+    table = pd.read_parquet(path)
+    outside = table["name"] == OUTSIDE_TARGET.name
+    operations = table.loc[outside, "calls"].sum() if outside.any() and "calls" in table else 0
+    if not operations:
+        return {}
+    inside = table[~table["name"].astype(str).str.startswith("(")]
+    return {
+        part: _per_operation(inside, "name", part, operations)
+        for part in _PARTS
+        if part in inside and inside[part].notna().any()
+    }
+
+
+def _per_operation(table: pd.DataFrame, column: str, ns: str, operations: float) -> Times:
+    sums = table.groupby(column)[ns].sum() / operations
+    return {str(name): float(value) for name, value in sums.items()}
+
+
+def _span(before: float, after: float) -> str:
+    return f"{words.figure(before, 'ns')} to {words.figure(after, 'ns')}"

@@ -1,0 +1,220 @@
+"""Real counters whose truth is known, on a machine that is never quiet: is chance named, and is what was planted found?
+
+Usage: python tests/bench/counters_real.py [--experiments N] [--load L] [--keep FOLDER]
+
+`stress-ng` keeps the load average at L (8) or more throughout. Each round is three experiments, through the whole of
+fuselab: demofs against itself; plainfs, a C filesystem of the tests, against itself with one more pwrite a write, with
+one more fsync in a hundred writes, and with one more request for each write (a load that syncs); and demofs on etcd,
+whose writes find the file as long as it will be, or make it longer, which costs one more request to etcd. The exit
+code is 1 if a counter of demofs against itself is named, if a planted one is not, or if a variant took more than 5 s
+of load.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from statistics import median
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(CHECKOUT))
+from tests.bench.method_real import workspace  # noqa: E402
+
+from fuselab.records.places import WORK_RUN  # noqa: E402
+from fuselab.workloads.fio.kind import OUTPUT  # noqa: E402
+
+MOST_S = 5.0
+"""Of load, for each variant."""
+PLAINFS = """\
+name: plainfs
+title: a folder, passed on
+build: {{installed: {{binary: "{binary}"}}}}
+options:
+  more: {{argv: ["--more-pwrites={{value}}"]}}
+  sync: {{argv: ["--sync-every={{value}}"]}}
+mount: {{argv: ["{{binary}}", "{{state}}", "{{options}}", "{{mountpoint}}", "-f"]}}
+"""
+SAME = """\
+title: demofs against itself
+target: demofs
+backend: memory
+variants: {baseline: {}}
+control: true
+workloads: {w: {fio: {rw: write, bs: 128k, size: 16m}}}
+blocks: 1
+work: true
+seed: SEED
+"""
+PLANTED = """\
+title: what was planted into plainfs
+target: plainfs
+variants:
+  baseline: {}
+  pwrite: {options: {more: 1}}
+  fsync: {options: {sync: 100}}
+  request: {fio: {fdatasync: 1}}
+workloads: {w: {fio: {rw: write, bs: 8k, size: 1m, direct: 1}}}
+blocks: 1
+work: true
+seed: SEED
+"""
+ETCD = """\
+title: one more request to etcd
+target: demofs
+backend: etcd
+variants:
+  baseline: {fio: {size: 1m}}
+  etcd: {}
+workloads: {w: {fio: {rw: write, bs: 64k, size: 4m, io_size: 4m}}}
+blocks: 1
+work: true
+seed: SEED
+"""
+EXPERIMENTS = {"same": SAME, "planted": PLANTED, "etcd": ETCD}
+FOUND_IN = {
+    "pwrite": "work.pwrite64_per_op",
+    "fsync": "work.fsync_per_op",
+    "request": "work.fuse_requests.FSYNC_per_op",
+    "etcd": "work.service.",
+}
+"""Variant -> the counter, or any of those that begin so, by which it must be named."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    options = _options(arguments)
+    found: Counter[str] = Counter()
+    averages: list[float] = []
+    named, rounds = 0, 0
+    with ExitStack() as stack:
+        root = stack.enter_context(workspace(options.keep))
+        _plainfs(root)
+        _make(root, 1, "--until", "build")  # that beside the load would take minutes, and counts nothing
+        stack.enter_context(under_load(options.load))
+        until = time.monotonic() + options.minutes * 60
+        while rounds < options.experiments and time.monotonic() < until:
+            rounds, began = rounds + 1, time.monotonic()
+            alarms, here = _round(root, rounds)
+            named += bool(alarms)
+            found.update(here)
+            averages.append(os.getloadavg()[0])
+            took_s = time.monotonic() - began
+            said = f"named of nothing: {alarms or 'none'}; found: {', '.join(here)}"
+            print(f"{rounds:3}  {said}; load average {averages[-1]:.1f}; {took_s:.0f} s", flush=True)
+        loads_s = _loads_s(root)
+    print(f"\n{rounds} experiments of demofs against itself; {named} of them name a counter")
+    for variant in FOUND_IN:
+        print(f"one more {variant}: found in {found[variant]} of {rounds}")
+    for variant, each in sorted(loads_s.items()):
+        whole_s, io_s = (sorted(part) for part in zip(*each, strict=True))
+        said = f"{whole_s[0]:.1f} to {whole_s[-1]:.1f} s of load, median {median(whole_s):.1f}"
+        print(f"{variant}: {said}; {median(io_s):.1f} of it from fio's first I/O to its last")
+    longest_s = max(whole_s for each in loads_s.values() for whole_s, _ in each)
+    print(f"load average {min(averages):.1f} to {max(averages):.1f}")
+    return int(named > 0 or any(found[v] < rounds for v in FOUND_IN) or longest_s > MOST_S)
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--experiments", type=int, default=20)
+    parser.add_argument("--load", type=float, default=8.0, help="average to keep")
+    parser.add_argument("--minutes", type=float, default=600.0, help="no round begins later than that")
+    parser.add_argument("--keep", type=Path, help="an empty or new folder; what was measured stays in it")
+    return parser.parse_args(arguments)
+
+
+@contextmanager
+def under_load(average: float) -> Iterator[None]:
+    """As many busy processes of its own: what others do now may end before this does."""
+    with subprocess.Popen(["stress-ng", "--quiet", "--cpu", str(round(average))]) as stress:
+        try:
+            while os.getloadavg()[0] < average * 0.9:
+                time.sleep(5)
+            yield
+        finally:
+            stress.terminate()
+
+
+def _plainfs(root: Path) -> None:
+    """The C program, and what is told to fuselab of it."""
+    (root / "targets").unlink()
+    (root / "targets" / "plainfs").mkdir(parents=True)
+    (root / "targets" / "demofs").symlink_to(CHECKOUT / "targets" / "demofs")
+    binary = Path(tempfile.mkdtemp(prefix="plainfs-", dir=root)) / "plainfs"
+    libfuse = subprocess.check_output(["pkg-config", "--cflags", "--libs", "fuse3"], text=True).split()
+    source = CHECKOUT / "tests/programs/plainfs.c"
+    subprocess.run(["gcc", "-O1", "-g", str(source), "-o", str(binary), *libfuse], check=True)
+    (root / "targets/plainfs/target.yaml").write_text(PLAINFS.format(binary=binary))
+
+
+def _make(root: Path, number: int, *more: str) -> list[Path]:
+    """The comparisons of a round's experiments, `more` said to Snakemake."""
+    names = {f"{kind}-{number:02d}": text for kind, text in EXPERIMENTS.items()}
+    for name, text in names.items():
+        yaml = f"name: {name}\n{text.replace('SEED', str(number))}"
+        (root / "experiments" / f"{name}.yaml").write_text(yaml)
+    log = root / f"round-{number:02d}.log"
+    targets = [f"results/{name}/comparisons.csv" for name in names]
+    with log.open("w") as file:
+        done = subprocess.run(
+            [".venv/bin/snakemake", "--cores", str(os.cpu_count()), *targets, *more],
+            cwd=root, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, check=False,
+            env={**os.environ, "FUSELAB_NO_PATIENCE": "1"},
+        )  # fmt: skip
+    if done.returncode != 0:
+        sys.exit(log.read_text()[-4000:])
+    return [root / target for target in targets]
+
+
+def _round(root: Path, number: int) -> tuple[list[str], list[str]]:
+    """What was named though nothing differs, and the variants whose planted counter was found."""
+    same, planted, etcd = map(_different, _make(root, number))
+    found = planted | etcd
+    return sorted(metric for _, metric in same), [
+        variant
+        for variant, counter in FOUND_IN.items()
+        if any(name == variant and metric.startswith(counter) for name, metric in found)
+    ]
+
+
+def _different(comparisons: Path) -> set[tuple[str, str]]:
+    """(variant, counter) of all that are called more or less work."""
+    with comparisons.open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["family"] == "work"]
+    if not rows:
+        sys.exit(f"{comparisons} has no counters")
+    return {(row["variant"], row["metric"]) for row in rows if "work" in row["verdict"]}
+
+
+def _loads_s(root: Path) -> dict[str, list[tuple[float, float]]]:
+    """By kind of experiment and variant: for how long all counted runs of one in an experiment loaded it, and for how
+    long of that fio did I/O: it takes longer to start."""
+    seconds: Counter[tuple[str, str]] = Counter()
+    io_seconds: Counter[tuple[str, str]] = Counter()
+    for path in root.glob(f"results/*/work/*/*/*/*/{WORK_RUN}"):
+        record = json.loads(path.read_text())
+        start, end = record["load_window_s"]
+        of = (path.relative_to(root).parts[1], record["variant"])
+        seconds[of] += end - start
+        jobs = json.loads(path.with_name(OUTPUT).read_text())["jobs"]
+        io_seconds[of] += sum(job["write"]["runtime"] for job in jobs) / 1e3
+    loads: dict[str, list[tuple[float, float]]] = {}
+    for (experiment, variant), load_s in seconds.items():
+        part = (load_s, io_seconds[experiment, variant])
+        loads.setdefault(f"{experiment.rpartition('-')[0]} {variant}", []).append(part)
+    return loads
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

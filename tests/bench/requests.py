@@ -1,0 +1,195 @@
+"""What fuse-requests takes of 4 KiB random writes, whether it loses any, and what a million take to process.
+
+    .venv/bin/python tests/bench/requests.py [--rounds 9] [--runtime 2] [--binary DEMOFS]
+
+demofs with metadata in memory under the same fio job, in pairs of runs one after the other whose order alternates: with
+nobody looking, and with fuse-requests. What is compared is fio's IOPS, by the median of the pairs' ratios. `one at a
+time` waits for each write; `as many as go` keeps 64 on their way from two jobs: the highest rate that demofs reaches.
+The million is the last capture, its requests repeated at later times under other numbers. Its seconds are of CPU, on
+one core: others on the machine do not count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from bulk_binary import plain_demofs  # type: ignore[import-not-found]
+from promises import promise  # type: ignore[import-not-found]
+
+from fuselab.analysis import ftrace
+from fuselab.analysis.ftrace import read_trace
+from fuselab.analysis.perf.tracepoints import described
+from fuselab.profilers import REGISTRY
+from fuselab.profilers.capture import CaptureFolder
+from fuselab.profilers.processing import process_captures
+from fuselab.profilers.trace_session import traced
+from fuselab.records.request import Load, MountConfig, RunRequest
+from fuselab.rig.run import execute
+from fuselab.system.tracefs import SEND
+from fuselab.targets.model import ProfilerSupport, Stopping
+from fuselab.workloads import REGISTRY as LOADS
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+NAME = "fuse-requests"
+LOADS_OF = {
+    "one at a time": {"ioengine": "psync"},
+    "as many as go": {"ioengine": "libaio", "iodepth": "32", "numjobs": "2", "group_reporting": "1"},
+}
+MILLION = 1_000_000
+LEAST_KEPT, LONGEST_S, MOST_MB = 0.95, 5.0, 500.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--runtime", type=float, default=2.0, help="of each load, in seconds")
+    parser.add_argument("--binary", type=Path, help="a demofs that is built already")
+    parser.add_argument("--process", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.process:
+        return process(options.process)
+    binary = options.binary or plain_demofs(CHECKOUT)
+    with tempfile.TemporaryDirectory(prefix="fuselab-bench-", dir=os.environ.get("TMPDIR")) as scratch:
+        bench = Bench(Path(scratch), binary, options.runtime)
+        for name, extra in LOADS_OF.items():
+            captured = compare(bench, name, extra, options.rounds)
+        million(captured)
+
+
+class Bench:
+    def __init__(self, root: Path, binary: Path, runtime_s: float) -> None:
+        self._root, self._binary, self._runtime_s, self._count = root, binary, runtime_s, 0
+
+    def run(self, extra: dict[str, str], looking: bool) -> tuple[float, Path]:
+        """IOPS, and the run's folder."""
+        self._count += 1
+        out = self._root / f"run-{self._count}"
+        out.mkdir()
+        job = {"rw": "randwrite", "bs": "4k", "size": "16m", "direct": "1", "time_based": "1", **extra}
+        job["runtime"] = f"{1000 * self._runtime_s:.0f}ms"
+        argv = (
+            str(self._binary),
+            "mount",
+            "{mountpoint}",
+            "--state",
+            "{state}/s",
+            "--meta-backend",
+            "memory",
+        )
+        mount = MountConfig(
+            variant="bench", target="demofs", build=None, binary=str(self._binary), argv=argv,
+            env=(("RUST_LOG", "warn"),), files=(), prepare=(), ready_timeout_s=20.0, stop=Stopping(), backend="memory",
+            persists=False, service=None, profilers=(ProfilerSupport(NAME),) if looking else (),
+        )  # fmt: skip
+        request = RunRequest(
+            purpose="capture", experiment="bench", mount=mount, out=str(out), state_root=str(self._root / "state"),
+            load=Load("fio", "bench", {"jobs": {"job": job}, "global": {}}, randseed=self._count),
+            repository=str(CHECKOUT), gate_limit_s=0.0,
+        )  # fmt: skip
+        record = execute(request)
+        if record.status == "failed":
+            sys.exit(f"the run failed: {record.reason}")
+        return next(m.value for m in LOADS["fio"].metrics(out) if m.name == "write.iops"), out
+
+
+def compare(bench: Bench, name: str, extra: dict[str, str], rounds: int) -> Path:
+    """Print what was kept; the last capture."""
+    ratios, rates, lost, requests = [], [], 0, 0
+    for number in range(rounds):
+        order = (False, True) if number % 2 else (True, False)
+        found = {looking: bench.run(extra, looking) for looking in order}
+        (alone, _), (looked, captured) = found[False], found[True]
+        ratios.append(looked / alone)
+        rates.append(looked)
+        pages, record = traced(CaptureFolder(captured, 1, Path(), 0, 0), NAME)
+        lost += record.lost
+        requests += len(read_trace(pages, record.formats).samples[SEND])
+    print(f"{name}: {statistics.median(rates):,.0f} IOPS (median), {max(rates):,.0f} at most, while looking; "
+          f"kept of each pair: {', '.join(f'{ratio:.2f}' for ratio in ratios)}")  # fmt: skip
+    promise(
+        f"{name}: throughput kept while looking",
+        statistics.median(ratios),
+        LEAST_KEPT,
+        "times",
+        at_least=True,
+    )
+    promise(f"{name}: events lost of {requests:,} requests", lost, 0, "")
+    return captured
+
+
+def million(captured: Path) -> None:
+    """Process a capture of a million requests in a process of its own."""
+    big = captured.with_name("million")
+    shutil.copytree(captured, big)
+    pages, described_by = traced(CaptureFolder(captured, 1, Path(), 0, 0), NAME)
+    count = repeat(pages, described_by.formats, big / pages.name, MILLION)
+    record = json.loads((big / "run.json").read_text())
+    record["load_window_s"][1] += 1e6
+    (big / "run.json").write_text(json.dumps(record))
+    said = subprocess.run(
+        [sys.executable, __file__, "--process", str(big)], check=True, text=True, stdout=subprocess.PIPE
+    ).stdout.split()
+    size = (big / pages.name).stat().st_size / 1e6
+    print(f"{count:,} requests, {size:.0f} MB")
+    promise("processed in (CPU time)", float(said[0]), LONGEST_S, "s")
+    promise("and in memory", float(said[1]), MOST_MB, "MB")
+
+
+def process(folder: Path) -> None:
+    """Print seconds and peak memory."""
+    did = LOADS["fio"].traffic(folder)
+    capture = CaptureFolder(
+        folder, 1, Path(), did.operations, did.bytes, moved=did.by_direction, latency_ns=did.latency_ns
+    )
+    (folder / "processed").mkdir()
+    profile = process_captures(REGISTRY[NAME], [capture], folder / "processed")
+    assert int(profile.figures["requests"]) >= MILLION, profile
+    print(time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
+
+
+def repeat(source: Path, formats: Sequence[str], out: Path, requests: int) -> int:
+    """Write `source` with its pages again and again, later and with other numbers; how many requests it has now."""
+    told = read_trace(source, formats)
+    times = requests // len(told.samples[SEND]) + 1
+    moments = [int(s["time_ns"][edge]) for s in told.samples.values() if len(s) for edge in (0, -1)]
+    later_ns, higher = max(moments) - min(moments) + 1_000_000, int(told.samples[SEND]["unique"].max()) + 2
+    block = np.frombuffer(source.read_bytes(), np.uint8)
+    words, pages, uniques = block.view("<u4"), [], []
+    events = [event for text in formats for event in described(text.encode())]
+    for begin, end in ftrace._pieces(block.data, len(block)):
+        at = ftrace._events(words, begin, end).at
+        pages.append(begin)
+        for event in events:
+            if "unique" in event.fields:
+                uniques.append(4 * at[words[at] & 0xFFFF == event.number] + event.fields["unique"][1])
+    with out.open("wb") as stream:
+        for number in range(times):
+            copy = block.copy()
+            _add(copy, np.concatenate(pages), number * later_ns)
+            _add(copy, np.concatenate(uniques), number * higher)
+            stream.write(copy.tobytes())
+    return times * len(told.samples[SEND])
+
+
+def _add(block: np.ndarray, places: np.ndarray, what: int) -> None:
+    at = places[:, None] + np.arange(8)
+    values = block[at].copy().view("<u8")[:, 0] + np.uint64(what)
+    block[at] = values[:, None].view(np.uint8)
+
+
+if __name__ == "__main__":
+    main()
