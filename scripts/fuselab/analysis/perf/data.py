@@ -11,6 +11,7 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 
 _MAGIC = b"PERFILE2"
@@ -21,7 +22,8 @@ IP, TID, TIME, ADDR, READ, CALLCHAIN, ID, CPU, PERIOD = (1 << bit for bit in ran
 STREAM_ID, RAW, BRANCH_STACK, REGS_USER, STACK_USER = (1 << bit for bit in range(9, 14))
 IDENTIFIER = 1 << 16
 _WORDS = ADDR | ID | STREAM_ID | CPU | PERIOD
-COMM, SAMPLE = 3, 9
+COMM, FORK, SAMPLE, MMAP2 = 3, 7, 9, 10
+_SAMPLE_ID_ALL = 1 << 18
 LOST = ((2, 16), (13, 8))
 """Types of records that count what was lost, and where in them the count is."""
 
@@ -100,6 +102,25 @@ class PerfData:
             identifier = self.word(at + 8) if record == SAMPLE else 0
             if identifier in kinds:
                 yield identifier, sample_of(self.content[at + 16 : at + size], kinds[identifier])
+
+    def timed(self, *kinds: int) -> list[tuple[int, int, int, int, int]]:
+        """(CLOCK_MONOTONIC in ns, type, misc, position, size) of every record of some types that are no samples, in the
+        order of time: each CPU has a buffer of its own, and the file is in the order in which they were emptied."""
+        behind = self._behind_time()
+        found = [
+            (self.word(at + size - behind) if behind else 0, kind, misc, at, size)
+            for kind, misc, at, size in self.records()
+            if kind in kinds
+        ]
+        return sorted(found, key=itemgetter(0))
+
+    def _behind_time(self) -> int:
+        """Bytes from the time in the trailer of records that are no samples to their end; 0 where they have none."""
+        for attributes in self.attributes[:1]:
+            sample_type, flags = self.word(attributes + 24), self.word(attributes + 40)
+            if flags & _SAMPLE_ID_ALL and sample_type & TIME:
+                return 8 + 8 * (sample_type & (ID | STREAM_ID | CPU | IDENTIFIER)).bit_count()
+        return 0
 
     def events(self) -> Iterator[Event]:
         for at in self.attributes:

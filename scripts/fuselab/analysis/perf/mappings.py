@@ -5,20 +5,17 @@ from __future__ import annotations
 import struct
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from operator import itemgetter
 from pathlib import Path
 
-from fuselab.analysis.perf.data import CPU, ID, IDENTIFIER, STREAM_ID, TIME, PerfData, opened
+from fuselab.analysis.perf.data import COMM, FORK, MMAP2, PerfData, opened
 from fuselab.analysis.symbols.kept import read_kept, with_running_vdso
 from fuselab.analysis.symbols.maps import NOTHING_MAPPED, AddressSpace, MappedFile
 from fuselab.analysis.symbols.perf_map import has_no_file, module_of
 from fuselab.analysis.symbols.symbolizer import Symbols
 
-_COMM, _FORK, _MMAP2 = 3, 7, 10
 _MISC_COMM_EXEC, _MISC_BUILD_ID = 1 << 13, 1 << 14
-_SAMPLE_ID_ALL = 1 << 18
 _PROT_EXEC = 4
 _KERNEL = 0xFFFFFFFF
 """Process id of the kernel's own mappings."""
@@ -66,13 +63,13 @@ def _modules(file: PerfData, build_ids: Mapping[str, str]) -> Modules:
     """`build_ids` are, by path, those of files whose build id the kernel did not write into its record."""
     times: dict[int, list[int]] = defaultdict(list)
     spaces: dict[int, list[AddressSpace]] = defaultdict(list)
-    for time_ns, kind, misc, at, size in sorted(_task_records(file), key=itemgetter(0)):
+    for time_ns, kind, misc, at, size in file.timed(COMM, FORK, MMAP2):
         pid, other = struct.unpack_from("<II", file.content, at + 8)
         before = after = spaces[pid][-1] if spaces[pid] else NOTHING_MAPPED
-        if kind == _MMAP2:
+        if kind == MMAP2:
             if pid != _KERNEL and file.word(at + 64) & _PROT_EXEC:
                 after = before.with_mapping(_mapping(file, misc, at, size, build_ids))
-        elif kind == _FORK:
+        elif kind == FORK:
             # perf itself writes forks of time 0 for threads and processes that are there already.
             after = spaces[other][-1] if time_ns and other != pid and spaces[other] else before
         elif misc & _MISC_COMM_EXEC:
@@ -86,28 +83,11 @@ def _modules(file: PerfData, build_ids: Mapping[str, str]) -> Modules:
 def _kernel(file: PerfData) -> str:
     """Build id of the kernel, which perf writes before all else; "" where it is not known."""
     for kind, misc, at, size in file.records():
-        if kind == _MMAP2 and struct.unpack_from("<I", file.content, at + 8)[0] == _KERNEL:
+        if kind == MMAP2 and struct.unpack_from("<I", file.content, at + 8)[0] == _KERNEL:
             mapping = _mapping(file, misc, at, size, {})
             if mapping.build_id and mapping.module.startswith(_KERNEL_ITSELF):
                 return mapping.build_id
     return ""
-
-
-def _task_records(file: PerfData) -> Iterator[tuple[int, int, int, int, int]]:
-    """(time, type, misc, position, size) of what changes the mappings of processes, in the order of the file."""
-    behind_time = _behind_time(file)
-    for kind, misc, at, size in file.records():
-        if kind in (_COMM, _FORK, _MMAP2):
-            yield file.word(at + size - behind_time) if behind_time else 0, kind, misc, at, size
-
-
-def _behind_time(file: PerfData) -> int:
-    """Bytes from the time in the trailer of records that are no samples to their end; 0 where they have none."""
-    for attributes in file.attributes[:1]:
-        sample_type, flags = file.word(attributes + 24), file.word(attributes + 40)
-        if flags & _SAMPLE_ID_ALL and sample_type & TIME:
-            return 8 + 8 * (sample_type & (ID | STREAM_ID | CPU | IDENTIFIER)).bit_count()
-    return 0
 
 
 def _mapping(file: PerfData, misc: int, at: int, size: int, build_ids: Mapping[str, str]) -> MappedFile:

@@ -15,10 +15,11 @@ from pathlib import Path
 from fuselab.analysis.folded import Stacks
 from fuselab.analysis.perf import data as layout
 from fuselab.analysis.perf.complaints import require_file
-from fuselab.analysis.perf.data import COMM, LOST, PerfData, Sample, opened
+from fuselab.analysis.perf.data import LOST, PerfData, Sample, opened
 from fuselab.analysis.perf.leaf_callers import read_leaf_callers
 from fuselab.analysis.perf.mappings import modules_of
 from fuselab.analysis.perf.stacks import RawStack, name_stacks
+from fuselab.analysis.perf.threads import thread_names
 from fuselab.analysis.perf.tracepoints import TRACEPOINT, formats_in
 from fuselab.analysis.quality import Quality, grade
 from fuselab.analysis.symbols.labels import thread_frame
@@ -71,14 +72,14 @@ def read_syscalls(data: Path, names: Mapping[int, str], symbols: Symbols | None 
     by_name: defaultdict[str, OfCall] = defaultdict(OfCall)
     begun: dict[int, tuple[int, int, tuple[str, RawStack, str]]] = {}
     with opened(data) as file:
-        threads, lost = _threads(file)
+        threads, lost = thread_names(file), _lost(file)
         for enters, sample in _calls(file):
             called, result = _NUMBERS.unpack_from(sample.raw)
             name = names.get(called, f"system call {called}")
             if enters:
                 space = modules.at(sample.pid, sample.time_ns)
                 raw = RawStack(_text(sample.chain, space), missed.at(sample.tid, sample.time_ns), space)
-                key = (threads.get(sample.tid, "?"), raw, name)
+                key = (threads.at(sample.tid, sample.time_ns), raw, name)
                 counts[key] += 1
                 by_name[name].calls += 1
                 begun[sample.tid] = (called, sample.time_ns, key)
@@ -144,14 +145,7 @@ def _calls(file: PerfData) -> list[tuple[bool, Sample]]:
     return sorted(found, key=lambda call: call[1].time_ns)
 
 
-def _threads(file: PerfData) -> tuple[dict[int, str], int]:
-    """The last name of each thread, and how many records were lost."""
-    names: dict[int, str] = {}
-    lost, counts = 0, dict(LOST)
-    for record, _, at, _ in file.records():
-        if record == COMM:
-            tid, name = file.thread_name(at)
-            names[tid] = name
-        elif record in counts:
-            lost += file.word(at + counts[record])
-    return names, lost
+def _lost(file: PerfData) -> int:
+    """How many records were lost."""
+    counts = dict(LOST)
+    return sum(file.word(at + counts[record]) for record, _, at, _ in file.records() if record in counts)

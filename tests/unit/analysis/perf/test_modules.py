@@ -57,10 +57,9 @@ def test_a_recording_from_another_machine_has_its_own_vdso_beside_it(
     pid = next(iter(alone._spaces))
     assert alone.at(pid, 1 << 62).build_id_of(VDSO) == ""
     without = read_oncpu("perf", data, symbols)
-    assert share(without.stacks, "reads_clock") < 0.4, "nothing to go by"
     keep_modules(data.parent, [os.getpid()])
     found = read_oncpu("perf", data, Symbols(cache_folder=symbols.cache_folder))
-    assert share(found.stacks, "reads_clock") > 0.4
+    assert share(without.stacks, "reads_clock") < share(found.stacks, "reads_clock") / 3, "nothing to go by"
     assert read_kept(data.parent).build_ids[VDSO] == read_image(data.parent / "vdso.so").build_id
 
 
