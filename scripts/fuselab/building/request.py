@@ -80,12 +80,6 @@ def bench_request(request: BuildRequest, bench: str) -> BuildRequest:
     return replace(request, name=f"{request.name}-bench-{bench}", binary=bench, bench=bench)
 
 
-def bench_path(binary: Path, bench: str) -> Path:
-    """Where `bench_request` leaves the bench that belongs to the program `binary`."""
-    folder = binary.parent
-    return folder.with_name(f"{folder.name}-bench-{bench}") / bench
-
-
 def build_request(
     target: Target, variant: Customization, supports: Iterable[ProfilerSupport] = ()
 ) -> BuildRequest | None:

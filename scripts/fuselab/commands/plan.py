@@ -161,7 +161,7 @@ def beside(plan: Plan, found: Estimate, most: int) -> Iterator[str]:
     for words, loads in grouped(plan.work.words).items():
         yield f"Counted of {_named(loads, most)}: {words or 'the load as it is timed'}."
     for why, loads in grouped(plan.work.left_out).items():
-        yield f"Not counted of {_named(loads, most)}: {why} (`work: true` counts it)."
+        yield f"Not counted of {_named(loads, most)}: {why}."
     if found.stale:
         total = size(sum(leftover.bytes for leftover in found.stale))
         yield f"\nNo longer asked for ({total}; found again if the edit is undone, removed by `fuselab clean`):"

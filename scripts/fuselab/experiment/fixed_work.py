@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from fuselab.experiment.model import Experiment, Workload
@@ -47,9 +47,11 @@ def fixed_work(
     beside_s = _beside_s(mounts, counters)
     seconds = {name: each.seconds and each.seconds + beside_s for name, each in fixed.items()}
     left_out = {name: "it has no end but that of its time" for name in in_mounts if name not in fixed}
+    left_out |= _the_same(experiment, [in_mounts[name] for name in fixed])
     if not experiment.work:
         curves = {name: w.point.curve if w.point else None for name, w in in_mounts.items()}
-        left_out |= _too_long(seconds, curves, len(experiment.variants))
+        distinct = {name: run_s for name, run_s in seconds.items() if name not in left_out}
+        left_out |= _too_long(distinct, curves, len(experiment.variants))
     kept = {name: each for name, each in fixed.items() if name not in left_out}
     return FixedWork(
         {name: replace(in_mounts[name], settings=each.settings) for name, each in kept.items()},
@@ -72,11 +74,39 @@ def _beside_s(mounts: Mapping[str, MountConfig], counters: Mapping[str, CounterS
     return _OVERHEAD_S + (served_s + settled_s) / len(mounts)
 
 
+def _the_same(experiment: Experiment, workloads: Iterable[Workload]) -> dict[str, str]:
+    """Points of a sweep that are no other work than one before: of a rate, which what is counted does without."""
+    kept: list[Workload] = []
+    found = {}
+    for workload in workloads:
+        same = next((each for each in kept if _is_same(experiment, each, workload)), None)
+        if same is None:
+            kept.append(workload)
+        else:
+            found[workload.name] = f"it is the same work as {same.name}"
+    return found
+
+
+def _is_same(experiment: Experiment, one: Workload, other: Workload) -> bool:
+    """Whether each variant, mounted in the same way, does the same at two points of one sweep."""
+    if one.point is None or other.point is None or one.point.curve != other.point.curve:
+        return False
+    if any(one.mounting(variant) != other.mounting(variant) for variant in experiment.variants):
+        return False
+    pairs = (
+        [each.behaviour.fixed(each.for_variant(variant).settings) for each in (one, other)]
+        for variant in experiment.variants
+    )
+    return all(mine is not None and its is not None and mine.is_same(its) for mine, its in pairs)
+
+
 def _too_long(
     seconds: Mapping[str, float | None], curves: Mapping[str, str | None], variants: int
 ) -> dict[str, str]:
     """Of each load that is not counted: why. `curves` names the sweep that a load is a point of."""
-    found = {name: "how long it takes is not known beforehand" for name, s in seconds.items() if s is None}
+    mend = "(`work: true` counts it)"
+    unknown = f"how long it takes is not known beforehand {mend}"
+    found = {name: unknown for name, s in seconds.items() if s is None}
     together: dict[str | None, dict[str, float]] = {}
     for name, run_s in seconds.items():
         if run_s is not None:
@@ -86,5 +116,5 @@ def _too_long(
         if whole_s > LIMIT_S:
             why = f"all of {curve or 'it'} would take {duration(whole_s)}"
             why += ", so its first and its last point are counted" if curve else ""
-            found |= dict.fromkeys([*runs_s][1:-1] if curve else runs_s, why)
+            found |= dict.fromkeys([*runs_s][1:-1] if curve else runs_s, f"{why} {mend}")
     return found

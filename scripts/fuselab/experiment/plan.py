@@ -44,7 +44,7 @@ class Plan:
     experiment: Experiment
     mounts: Mapping[tuple[str, str], MountConfig]
     builds: Mapping[str, BuildRequest]
-    """By folder: `<target>/<build>`."""
+    """By folder, `<target>/<build>`: the programs of targets, and what loads run in their place (benches)."""
     captures: tuple[Capture, ...]
     skipped: tuple[Skipped, ...]
     cost_mounts: Mapping[str, MountConfig]
@@ -55,8 +55,8 @@ class Plan:
     counters: Mapping[str, CounterSources] = field(default_factory=dict)
     """By variant: what its target and its service count themselves. In specs of work runs alone: no other reads it."""
     load_mounts: Mapping[tuple[str, str, str], MountConfig] = field(default_factory=dict)
-    """By (variant, profilers, workload), where a load has variants mounted otherwise: a point of a sweep, and one
-    whose command is looked at."""
+    """By (variant, profilers, workload), where a load has variants mounted otherwise: a point of a sweep, one whose
+    command is looked at, and one that runs a program of its own, such as a bench."""
 
     @cached_property
     def loads(self) -> dict[str, Load]:
@@ -88,23 +88,24 @@ class Plan:
         return {name: text for name, text in rendered.items() if text is not None}
 
     @cached_property
-    def bench_builds(self) -> dict[str, BuildRequest]:
-        """By folder: what is built for loads, with everything else as in the program's own build: benches."""
-        builds = {}
-        for workload in self.experiment.workloads:
-            runs = {(variant.name, NONE) for variant in self.experiment.variants}
-            runs |= {(c.variant, c.profiler) for c in self.captures if c.workload == workload.name}
-            for variant, looking in sorted(runs):
-                program = self.build_of(variant, looking, workload.name)
-                if program and (own := workload.behaviour.build(workload.settings, program)):
-                    builds[own.folder] = own
-        return builds
+    def all_builds(self) -> tuple[str, ...]:
+        """Folders of everything that is built for this experiment, below results/builds: what its loads run.
 
-    @property
-    def all_builds(self) -> list[str]:
-        """Folders of everything that is built for this experiment, below results/builds."""
-        mounted = {m.build for m in (*self.mounts.values(), *self.cost_mounts.values()) if m.build}
-        return sorted(mounted | self.bench_builds.keys())
+        An experiment that has benches alone mounts nothing, and its targets' own programs are not among them.
+        """
+        runs = {(v.name, NONE, workload) for v in self.experiment.variants for workload in self.loads}
+        runs |= {(c.variant, c.profiler, c.workload) for c in self.captures}
+        run = (*(self.mount(*each) for each in runs), *self.cost_mounts.values())
+        return tuple(sorted({mount.build for mount in run if mount.build}))
+
+    def builds_of(self, variant: str) -> dict[str, str]:
+        """Folder of what `variant` runs, by who looks: of its mounts, or of its first load where it has none."""
+        loads = self.experiment.workloads
+        first = next((w for w in loads if w.behaviour.needs_mount), loads[0]).name
+        found = {
+            used: self.mount(variant, used, first).build for owner, used in self.mounts if owner == variant
+        }
+        return {used: build for used, build in found.items() if build in self.all_builds}
 
     def timed_spec(self, workload: str) -> str:
         """Spec of the blocks of `workload`: every variant's mount, the load, the seed, the rig."""

@@ -46,13 +46,18 @@ def make_plan(loaded: Loaded) -> Plan:
             build = build_request(target, variant, _instrumentation(experiment, target, sets, supports))
             config = mount_config(experiment, variant, target, loaded.services, supports, build)
             mounts[variant.name, config.profiler] = config
-            for workload in (workload for workload in experiment.workloads if workload.remounts):
-                here = workload.mounting(variant)
-                of_loads[variant.name, config.profiler, workload.name] = mount_config(
-                    experiment, here, target, loaded.services, supports, build
-                )
             if build is not None:
                 builds[build.folder] = build
+            for workload in experiment.workloads:
+                own = build and workload.behaviour.build(workload.settings, build)
+                if own is None and not workload.remounts:
+                    continue
+                here = workload.mounting(variant)
+                run = mount_config(experiment, here, target, loaded.services, supports, build)
+                if own is not None:
+                    builds[own.folder] = own
+                    run = replace(run, build=own.folder, binary=own.path())
+                of_loads[variant.name, config.profiler, workload.name] = run
         for workload, names in pairs:
             if names and workload.looks_at == "command":
                 timed = of_loads.get((variant.name, NONE, workload.name)) or mounts[variant.name, NONE]
@@ -90,11 +95,13 @@ def _costs(
 ) -> tuple[dict[str, MountConfig], tuple[CostStep, ...]]:
     """The baseline plain, with each instrumented build but nothing switched on, and with each set switched on."""
     experiment, baseline = loaded.experiment, loaded.experiment.baseline
+    mounted = [w for w in experiment.workloads if w.costed]
+    if not mounted:
+        return {}, ()
     target = loaded.targets[baseline.target]
     plain = mounts[baseline.name, NONE]
     runs, steps = {PLAIN: plain}, []
     off: dict[str | None, str] = {plain.build: PLAIN}
-    mounted = [w for w in experiment.workloads if w.costed]
     looking = dict.fromkeys(
         that_can_look(w, names, target) for names in experiment.profilers for w in mounted
     )

@@ -21,6 +21,7 @@ from fuselab.analysis.account.table import write_rows
 from fuselab.analysis.account.words import headline, notes
 from fuselab.analysis.folded import read_folded
 from fuselab.analysis.spans.flame import FlameFrame
+from fuselab.analysis.spans.functions import known
 from fuselab.analysis.spans.totals import read_totals
 from fuselab.files import write_json
 from fuselab.profilers.serving import read_rows
@@ -112,7 +113,7 @@ def _of_requests(processed: Sequence[Path]) -> tuple[Sequence[OfOpcode], Sequenc
     stacks = read_folded(table.with_name(FOLDED), profile.unit).stacks
     leaves: Counter[str] = Counter()
     for stack, value in on_cpu.folded.stacks.items() if on_cpu else ():
-        leaves[stack[-1]] += value
+        leaves[known(stack)] += value
     said = in_flight_words.headline(rows, stacks, dict(leaves.most_common()))
     words = AccountWords(in_flight=said, in_flight_notes=tuple(in_flight_words.notes(rows)))
     return rows, profile.operations_by_capture, words

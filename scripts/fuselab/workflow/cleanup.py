@@ -95,7 +95,7 @@ def _left_over(
             if _HELD.fullmatch(path.name):
                 yield path, "a mount that was held by hand"
     if not broken:  # a broken file may name any build
-        used = {folder for plan in plans.values() for folder in (*plan.builds, *plan.bench_builds)}
+        used = {folder for plan in plans.values() for folder in plan.builds}
         for path in _own(root, Results().build("*/*")):
             if _is_build(path) and str(path.relative_to(results.builds)) not in used:
                 yield path, "a build that no experiment asks for"

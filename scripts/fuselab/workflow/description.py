@@ -48,7 +48,7 @@ def describe(plan: Plan) -> PlanFile:
         cost=experiment.cost,
         network=experiment.network,
         mounts=experiment.mounts,
-        builds=tuple(plan.all_builds),
+        builds=plan.all_builds,
         accepted=tuple(_accepted(experiment, each) for each in experiment.accept),
         commands=(f"snakemake --cores 4 results/{experiment.name}/report.html{night}",),
     )
@@ -92,7 +92,7 @@ def _variant(plan: Plan, name: str) -> VariantPlan:
         fio=dict(variant.fio),
         control=variant.control,
         argv=plan.mounts[name, NONE].argv,
-        builds={used: m.build for (owner, used), m in plan.mounts.items() if owner == name and m.build},
+        builds=plan.builds_of(name),
         service="" if service is None else service.name,
         setting=plan.setting_of(name),
     )

@@ -88,8 +88,8 @@ def parts_of(plan: Plan, root: Path) -> tuple[Part, ...]:
 
 
 def _builds(plan: Plan, root: Path) -> Iterator[Part]:
-    for folder, spec in {**plan.builds, **plan.bench_builds}.items():
-        path = Results(root).build(folder)
+    for folder in plan.all_builds:
+        spec, path = plan.builds[folder], Results(root).build(folder)
         seconds = 1.0 if spec.kind == "installed" else _build_seconds(root, spec.target)
         there = path / places.BUILD
         yield Part("build", folder, int(there.exists()), 1, seconds, _size_near(path), seconds is not None)

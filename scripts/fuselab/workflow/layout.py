@@ -39,17 +39,9 @@ class Layout:
         return [variant.name for variant in self.plan.experiment.variants]
 
     def builds(self, variants: list[str], profilers: str = NONE, workload: str | None = None) -> list[str]:
-        """Folders of the builds that `variants` run; with `workload`, its bench's build too."""
-        load = self.plan.experiment.workload(workload) if workload else None
-        folders = set()
-        for variant in variants:
-            spec = self.plan.build_of(variant, profilers, workload or "")
-            if spec is None:
-                continue
-            folders.add(spec.folder)
-            if load and (own := load.behaviour.build(load.settings, spec)):
-                folders.add(own.folder)
-        return _builds(folders)
+        """Folders of the builds that `variants` run, under `workload` if that matters."""
+        run = (self.plan.mount(variant, profilers, workload or "") for variant in variants)
+        return _builds({mount.build for mount in run if mount.build})
 
     def timed_builds(self, workload: str) -> list[str]:
         return self.builds(self._variants, workload=workload)
@@ -64,7 +56,7 @@ class Layout:
         if load.looks_at == "command":
             return shutil.which(load.program) or load.program
         capture = self.plan.capture_of(variant, workload, profiler)
-        return self.plan.mounts[variant, capture.profiler].binary
+        return self.plan.mount(variant, capture.profiler, workload).binary
 
     @property
     def cost_builds(self) -> list[str]:

@@ -151,7 +151,7 @@ class Workflow:
     def build(self, folder: str) -> Building:
         """What `<target>/<build>` is made by, from whichever experiment asks for it."""
         for plan in self._plans.values():
-            if spec := plan.builds.get(folder) or plan.bench_builds.get(folder):
+            if spec := plan.builds.get(folder):
                 others = [other.folder for other in plan.builds.values() if other.made_otherwise(spec)]
                 return Building(spec, self._targets[spec.target].build, tuple(others))
         raise SystemExit(f"no experiment that was asked for has the build {folder}")

@@ -54,6 +54,7 @@ class LoadContext:
     """A folder on disk, outside the mount, that is gone after the run."""
     repository: Path
     binary: Path
+    """The target's program, or what the load has built in its place."""
     env: Mapping[str, str] = field(default_factory=dict)
     """What the profilers of this run add to the environment of a load that is itself profiled (a bench)."""
     ramp: bool = True
@@ -109,6 +110,13 @@ class Fixed:
     """How long it may take; None where only a run can tell."""
     words: str = ""
     """How it differs from the load as it is timed, `1,000 I/Os of 4 KiB instead of 3 s`; "" if it does not."""
+    work: object = None
+    """Equal for two loads that do the same and are called differently; None where `settings` have no names in them."""
+
+    def is_same(self, other: Fixed) -> bool:
+        """Whether both do the same work."""
+        mine, others = ((each.settings if each.work is None else each.work) for each in (self, other))
+        return mine == others
 
 
 @dataclass(frozen=True)
@@ -199,7 +207,7 @@ class WorkloadKind(ABC):
         return settings
 
     def build(self, settings: Settings, program: BuildRequest) -> BuildRequest | None:
-        """What is built for the load beside the target's `program`, if anything."""
+        """What is built and run in place of the target's `program`, if anything."""
         return None
 
     def called(self, settings: Settings) -> Sequence[str]:

@@ -91,6 +91,33 @@ def test_perf_looks_at_the_binary_that_was_timed(plan_of) -> None:
     assert plan.mounts["baseline", "perf-oncpu"].build == plan.mounts["baseline", NONE].build
 
 
+BENCH = (
+    TEXT[: TEXT.index("workloads:")]
+    + """
+workloads: {bench: {criterion: {bench: demofs_bench}}}
+profilers: [perf-oncpu, jemalloc-heap]
+cost: true
+"""
+)
+
+
+def test_what_has_benches_alone_builds_no_filesystem(plan_of) -> None:
+    plan = plan_of(BENCH)
+    assert len(plan.all_builds) == 2, "one as it is timed, and one with jemalloc"
+    assert all(folder.endswith("-bench-demofs_bench") for folder in plan.all_builds)
+    assert plan.builds_of("baseline")[NONE] in plan.all_builds
+    assert not plan.verifying
+
+
+def test_a_bench_beside_a_mount_runs_its_own_program_and_the_mount_the_filesystem(plan_of) -> None:
+    plan = plan_of(BENCH.replace("{bench: ", "{w: {fio: {rw: write, bs: 4k, size: 1m}}, bench: ", 1))
+    mounted, benched = (plan.mount("baseline", NONE, name) for name in ("w", "bench"))
+    assert benched.build == f"{mounted.build}-bench-demofs_bench"
+    assert benched.binary.endswith("/demofs_bench")
+    assert {mounted.build, benched.build} < {*plan.all_builds}
+    assert plan.builds_of("baseline")[NONE] == mounted.build
+
+
 def test_combined_shares_one_instrumented_build_and_separate_makes_one_each(plan_of) -> None:
     combined, separate = plan_of(TEXT), plan_of(TEXT + "instrumentation: separate\n")
     assert len(combined.builds) == 2

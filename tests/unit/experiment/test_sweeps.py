@@ -172,8 +172,21 @@ def test_of_a_long_sweep_the_ends_are_counted_and_beside_it_what_is_short(read: 
     work = make_plan(read(VARIANTS, DEPTHS)).work
     assert [*work.workloads] == ["s", "c-iodepth-1", "c-iodepth-8"]
     assert [*work.left_out] == ["c-iodepth-2", "c-iodepth-4"]
-    why = "all of c would take 1 min 36 s, so its first and its last point are counted"
+    why = (
+        "all of c would take 1 min 36 s, so its first and its last point are counted (`work: true` counts it)"
+    )
     assert {*work.left_out.values()} == {why}
+
+
+def test_points_that_are_the_same_work_are_counted_once(read: Read) -> None:
+    """A rate is left out of what is counted; a variant that is mounted otherwise at each point does other work."""
+    rates = WRITES.replace("SWEEP", "{over: fio.rate_iops, values: [10, 20, 40]}")
+    for asked in ("", "work: true\n"):
+        work = make_plan(read(f"{VARIANTS}{asked}", rates)).work
+        assert [*work.workloads] == ["s", "c-rate_iops-10"]
+        assert {*work.left_out.values()} == {"it is the same work as c-rate_iops-10"}
+    waits = WRITES.replace("SWEEP", "{over: options.inject, values: [extend-wait=1ms, extend-wait=2ms]}")
+    assert len(make_plan(read(f"{VARIANTS}work: true\n", waits)).work.workloads) == 3
 
 
 def test_of_a_long_sweep_all_is_counted_where_that_is_asked_for_and_nothing_where_it_is_not(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from fuselab.analysis.account.captures import Captures
 from fuselab.analysis.account.words import short
-from fuselab.analysis.spans.functions import FunctionIndex, SpanKey, parse_function
+from fuselab.analysis.spans.functions import FunctionIndex, SpanKey, is_own, without_closures
 
 if TYPE_CHECKING:
     import duckdb
@@ -21,22 +20,6 @@ TOO_MUCH = 0.5
 """Of the bytes of a trace."""
 WRITTEN = 2
 """How often tracing-chrome writes the arguments of a span: with its begin and with its end."""
-_NOBODYS = (
-    "core::",
-    "std::",
-    "alloc::",
-    "tokio::",
-    "futures",
-    "tracing::",
-    "<core::",
-    "<alloc::",
-    "<std::",
-    "<tokio::",
-    "<futures",
-    "<tracing::",
-)
-_CLOSURES = re.compile(r"(?:::\{\{closure\}\})+$")
-"""The body of an async function is a closure of it."""
 
 
 def missing_spans(captures: Captures) -> Iterator[str]:
@@ -69,8 +52,7 @@ def _called(stack: Sequence[str], key: SpanKey, index: FunctionIndex) -> str:
     What has no module is a call of libc or of the kernel: the span around says of it all that a span could.
     """
     inside = max(number for number, frame in enumerate(stack) if index.span_of(frame) == key)
-    own = (frame for frame in stack[inside + 1 :] if not frame.startswith(_NOBODYS))
-    return _CLOSURES.sub("", next((frame for frame in own if parse_function(frame)), ""))
+    return without_closures(next(filter(is_own, stack[inside + 1 :]), ""))
 
 
 def wide_arguments(connection: duckdb.DuckDBPyConnection, trace_bytes: float) -> Iterator[str]:

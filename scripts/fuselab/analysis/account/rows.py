@@ -22,7 +22,7 @@ from fuselab.analysis.account.captures import Captures, Sampled
 from fuselab.analysis.account.duration import duration
 from fuselab.analysis.account.in_flight import OfOpcode
 from fuselab.analysis.spans.flame import FlameFrame
-from fuselab.analysis.spans.functions import IDENTIFIER, FunctionIndex, SpanKey
+from fuselab.analysis.spans.functions import IDENTIFIER, FunctionIndex, SpanKey, known
 from fuselab.analysis.spans.totals import SpanTotal, TraceTotals
 
 OUTSIDE_SPANS = SpanKey("", "(outside any span)")
@@ -67,7 +67,7 @@ class Account:
     """By wall time; then `(outside any span)` and `(outside the target)`."""
     trace: TraceTotals
     on_cpu_leaves: Mapping[str, int]
-    """Inside spans: ns on CPU by the function that ran."""
+    """Inside spans: ns on CPU by the function that ran, or that what ran was inlined into."""
     outside_leaves: Mapping[str, int]
     """The largest functions outside every span, ns on CPU."""
     notes: Sequence[str]
@@ -234,9 +234,9 @@ def _beyond_target(captures: Captures) -> tuple[list[Row], list[str]]:
 
 
 def _leaves(index: FunctionIndex, on_cpu: Sampled | None) -> tuple[dict[str, int], dict[str, int]]:
-    """ns on CPU by leaf function, inside and outside spans; the largest first."""
+    """ns on CPU by the innermost function that a reader knows, inside and outside spans; the largest first."""
     inner: Counter[str] = Counter()
     outer: Counter[str] = Counter()
     for stack, value in on_cpu.folded.stacks.items() if on_cpu else ():
-        (outer if index.innermost(stack) is None else inner)[stack[-1]] += value
+        (outer if index.innermost(stack) is None else inner)[known(stack)] += value
     return dict(inner.most_common()), dict(outer.most_common(LARGEST))

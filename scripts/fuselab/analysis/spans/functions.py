@@ -17,6 +17,10 @@ from fuselab.analysis.symbols.demangle import as_cast, closing, outermost
 
 _CLOSURE = "::{{closure}}"
 _KERNEL = "_[k]"
+_CLOSURES = re.compile(r"(?:::\{\{closure\}\})+$")
+"""The body of an async function is a closure of it."""
+_NOBODYS = re.compile(r"(?:core|std|alloc|hashbrown|tokio|futures|tracing)(?:_\w+)?(?:::|$)")
+"""Crates that a program is built on: Rust's own library, its runtime, and what records the spans."""
 _WRAPPERS = re.compile(r"^(?:&(?:mut )?|\*(?:const|mut) |dyn )+")
 _HOLDERS = re.compile(r"^(?:alloc::(?:sync::Arc|boxed::Box|rc::Rc)|core::pin::Pin)<(?P<inner>.*)>$")
 IDENTIFIER = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
@@ -54,6 +58,29 @@ def parse_function(frame: str) -> FunctionPath | None:
     # The segment before the name is a module, or a type of the module before that.
     modules = ["::".join(parts[:-1])] + (["::".join(parts[:-2])] if len(parts) > 2 else [])
     return FunctionPath(parts[-1], tuple(modules))
+
+
+def is_own(frame: str) -> bool:
+    """Whether a function was written in Rust, and neither for everybody's programs nor for a primitive type."""
+    function = parse_function(frame)
+    return function is not None and not any(map(_NOBODYS.match, function.modules))
+
+
+def without_closures(frame: str) -> str:
+    return _CLOSURES.sub("", frame)
+
+
+def known(stack: Sequence[str]) -> str:
+    """The innermost function of a stack (thread first) that a reader knows: his own, or one of a C library.
+
+    The compiler leaves what it inlines of Rust's library (`<u64>::unchecked_add`) at the leaf. The leaf itself where
+    there is nothing else, as in a stack of the kernel alone.
+    """
+    there = (
+        frame for frame in reversed(stack[1:]) if not frame.endswith(_KERNEL) and not frame.startswith("[")
+    )
+    named = (frame for frame in there if is_own(frame) or ("::" not in frame and not frame.startswith("<")))
+    return without_closures(next(named, stack[-1]))
 
 
 def _implemented(path: str) -> FunctionPath | None:

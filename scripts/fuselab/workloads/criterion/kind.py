@@ -70,9 +70,7 @@ class Criterion(WorkloadKind):
         return bench_request(program, str(settings["bench"]))
 
     def run(self, load: Load, context: LoadContext) -> LoadResult:
-        from fuselab.building.request import bench_path
-
-        bench = bench_path(context.binary, str(load.settings["bench"]))
+        bench = context.binary
         only = str(load.settings.get("filter") or "")
         argv = [str(bench), "--bench", "--noplot", *([only] if only else []), *_arguments(load, context)]
         ended = finish(

@@ -28,14 +28,19 @@ def fixed(settings: Settings) -> Fixed:
     clones = sum(_clones(job) for job in jobs.values())
     bounds = {name: _most_bytes(job, clones) for name, job in jobs.items()}
     if all(_is_little(job, bounds[name]) for name, job in jobs.items()):
-        return Fixed(settings, _SECONDS)
+        return Fixed(settings, _SECONDS, work=_nameless(settings))
     own = settings["jobs"]
     twin = {
         **settings,
         "global": _without_end(settings.get("global", {})),
         "jobs": {name: {**_without_end(own[name]), "io_size": str(bounds[name])} for name in own},
     }
-    return Fixed(twin, _SECONDS, _words(jobs, bounds))
+    return Fixed(twin, _SECONDS, _words(jobs, bounds), _nameless(twin))
+
+
+def _nameless(settings: Settings) -> Settings:
+    """Without what jobs are called: a point of a sweep gives its job a name of its own."""
+    return {**settings, "jobs": [*settings["jobs"].values()]}
 
 
 def _without_end(options: Options) -> dict[str, str]:

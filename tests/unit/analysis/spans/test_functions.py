@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fuselab.analysis.spans.functions import FunctionIndex, SpanKey, parse_function
+from fuselab.analysis.spans.functions import FunctionIndex, SpanKey, is_own, known, parse_function
 
 WRITE = SpanKey("demofs::fs", "write")
 EXTEND = SpanKey("demofs::fs", "extend_file_size")
@@ -71,3 +71,40 @@ def test_arrows_and_nested_brackets_do_not_confuse_it() -> None:
     )
     assert found is not None
     assert (found.name, found.modules) == ("read", ("demofs::fs",))
+
+
+@pytest.mark.parametrize(
+    ("frame", "own"),
+    [
+        ("demofs::planted::burn_copy", True),
+        ("<demofs::meta::Sqlite as core::clone::Clone>::clone", True),
+        ("ns::Cache::insert(int)", True),
+        ("<u64>::unchecked_add", False),
+        ("<alloc::vec::Vec<u8>>::extend_from_slice", False),
+        ("<&mut core::ops::range::Range<u64> as core::iter::Iterator>::next", False),
+        ("hashbrown::map::HashMap<K,V>::insert", False),
+        ("tracing_core::span::Id::clone", False),
+        ("corelib::run", True),
+        ("writev", False),
+    ],
+)
+def test_who_wrote_a_function(frame: str, own: bool) -> None:
+    assert is_own(frame) is own
+
+
+@pytest.mark.parametrize(
+    ("stack", "said"),
+    [
+        (
+            "demofs::fs::write::{{closure}};demofs::planted::burn_copy;<u64>::unchecked_add",
+            "demofs::planted::burn_copy",
+        ),
+        ("demofs::fs::write::{{closure}};core::num::wrapping_add", "demofs::fs::write"),
+        ("demofs::fs::write;std::io::Write::write_all;writev;vfs_writev_[k]", "writev"),
+        ("main;copy_all;__memmove_avx_unaligned_erms", "__memmove_avx_unaligned_erms"),
+        ("ret_from_fork_[k];worker_thread_[k]", "worker_thread_[k]"),
+        ("[demofs];<u64>::unchecked_add", "<u64>::unchecked_add"),
+    ],
+)
+def test_a_stack_is_called_by_the_innermost_function_that_a_reader_knows(stack: str, said: str) -> None:
+    assert known(("demofs", *stack.split(";"))) == said
