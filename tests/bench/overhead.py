@@ -99,7 +99,7 @@ def fuselab_s(folder: Path, number: int, load: Load) -> tuple[float, RunRecord]:
     mount = MountConfig(
         variant="bench", target="bindfs", build=None, binary=shutil.which("bindfs") or "bindfs",
         argv=("bindfs", "-f", "{state}", "{mountpoint}"), env=(), files=(), prepare=(), ready_timeout_s=10.0,
-        stop=Stopping(), backend="none", persists=True, service=None,
+        stop=Stopping(), backend="none", persists=True,
     )  # fmt: skip
     request = RunRequest(
         purpose="timed", experiment="bench", mount=mount, load=load, out=str(out), state_root=str(folder / "state"),

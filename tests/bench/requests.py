@@ -93,7 +93,7 @@ class Bench:
         mount = MountConfig(
             variant="bench", target="demofs", build=None, binary=str(self._binary), argv=argv,
             env=(("RUST_LOG", "warn"),), files=(), prepare=(), ready_timeout_s=20.0, stop=Stopping(), backend="memory",
-            persists=False, service=None, profilers=(ProfilerSupport(NAME),) if looking else (),
+            persists=False, profilers=(ProfilerSupport(NAME),) if looking else (),
         )  # fmt: skip
         request = RunRequest(
             purpose="capture", experiment="bench", mount=mount, out=str(out), state_root=str(self._root / "state"),

@@ -13,7 +13,7 @@ from fuselab.files import read_json
 from fuselab.records.places import WORK
 from fuselab.records.request import Load
 from fuselab.records.work import COUNTERS, Work
-from fuselab.targets.model import CounterSources
+from fuselab.targets.model import ONLY, CounterSources
 from fuselab.targets.services import read_service
 
 pytestmark = [pytest.mark.mount, pytest.mark.slow]
@@ -44,13 +44,12 @@ def requests(workspace: Workspace, files: int) -> tuple[dict[str, float], int]:
               "--meta-etcd-urls", "http://127.0.0.1:{port}"),
         service=service,
         load=Load("command", "w", {"argv": ("sh", "-c", script, "{mountpoint}")}),
-        counters=CounterSources(service=counters),
+        counters=CounterSources(services=((ONLY, counters),)),
     )  # fmt: skip
     assert record.status == "ok", record.reason
     first, last = re.findall(r'"revision":(\d+)', (out / "command.log").read_text())
     work = read_json(out / WORK, Work)
-    assert work.service is not None
-    return dict(work.service.families[COUNTERS]), int(last) - int(first)
+    return dict(work.services[ONLY].families[COUNTERS]), int(last) - int(first)
 
 
 def test_each_file_that_is_created_costs_what_etcd_numbers(workspace: Workspace) -> None:

@@ -16,7 +16,7 @@ LIMIT_S = 60.0
 """Of all loads without a sweep together, and of each sweep. What takes longer is counted only where the experiment says
 so; but the ends of a sweep are: what changes along an axis shows there, and its timed runs take longer still."""
 _OVERHEAD_S, _SERVICE_S = 1.0, 1.0
-"""Of a run beyond its load: mount, perf, unmount; and more where a service starts and stops."""
+"""Of a run beyond its load: mount, perf, unmount; and more for each service that starts and stops."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def for_variant(workload: Workload, own: Workload) -> Workload:
 
 def _beside_s(mounts: Mapping[str, MountConfig], counters: Mapping[str, CounterSources]) -> float:
     """How long a run takes beyond its load: mean over the variants."""
-    served_s = sum(_SERVICE_S for mount in mounts.values() if mount.service is not None)
+    served_s = sum(_SERVICE_S * len(mount.services) for mount in mounts.values())
     settled_s = sum(2 * of.settle_s for of in counters.values())  # before the load and after it
     return _OVERHEAD_S + (served_s + settled_s) / len(mounts)
 

@@ -171,11 +171,11 @@ def _services(
     services: dict[str, Service] = {}
     counters: dict[str, tuple[CounterSource, ...]] = {}
     for variant in variants.values():
-        name = targets.by_name[variant.target].backends[variant.backend].service
-        if name is None or name in services:
-            continue
-        try:
-            services[name], counters[name] = read_service(name, targets.repository)
-        except ExperimentErrors as errors:
-            diagnostics.adopt(errors.problems)
+        for _, name in targets.by_name[variant.target].backends[variant.backend].services:
+            if name in services:
+                continue
+            try:
+                services[name], counters[name] = read_service(name, targets.repository)
+            except ExperimentErrors as errors:
+                diagnostics.adopt(errors.problems)
     return services, counters

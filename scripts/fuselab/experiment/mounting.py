@@ -39,7 +39,7 @@ def mount_config(
         stop=target.stop,
         backend=backend.name,
         persists=backend.persists,
-        service=services[backend.service] if backend.service else None,
+        services=tuple((role, services[name]) for role, name in backend.services),
         profilers=supports,
         network=experiment.network,
         read_only=target.mount.read_only,

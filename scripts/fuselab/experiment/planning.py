@@ -86,8 +86,10 @@ def make_plan(loaded: Loaded) -> Plan:
 
 def _counters(loaded: Loaded, variant: Variant) -> CounterSources:
     target = loaded.targets[variant.target]
-    service = target.backends[variant.backend].service
-    return CounterSources(target.counters, loaded.counters.get(service or "", ()))
+    services = target.backends[variant.backend].services
+    return CounterSources(
+        target.counters, tuple((role, loaded.counters.get(name, ())) for role, name in services)
+    )
 
 
 def _costs(

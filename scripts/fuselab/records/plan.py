@@ -33,8 +33,8 @@ class VariantPlan:
     """Profilers joined by `+` (`none` for timed runs) -> `<target>/<build>` below results/builds."""
     verify_spec: str = ""
     """Of plans from before a variant could have several verifying runs: `PlanFile.verified` reads both."""
-    service: str = ""
-    """The service that its mounts need, as services/<service>.yaml defines it."""
+    services: Mapping[str, str] = field(default_factory=dict)
+    """The services that its mounts need, as services/<service>.yaml defines them, by what each is to its backend."""
     setting: str = ""
     """Hash of how it is mounted in timed runs, whatever its program is: what history may not compare across."""
 

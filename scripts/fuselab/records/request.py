@@ -40,7 +40,7 @@ class CommandLine:
 class MountConfig:
     """`<experiment>/mounts/<variant>.<profilers>.json`: how one variant is mounted for one set of profilers.
 
-    `argv`, `env`, `files` and `prepare` still hold `{mountpoint}`, `{state}`, `{capture}` and `{port}`: the rig
+    `argv`, `env`, `files` and `prepare` still hold `{mountpoint}`, `{state}`, `{capture}` and ports: the rig
     fills them. `{binary}` is filled: a path relative to the repository, or an installed program's name.
     """
 
@@ -58,7 +58,8 @@ class MountConfig:
     stop: Stopping
     backend: str
     persists: bool
-    service: Service | None
+    services: tuple[tuple[str, Service], ...] = ()
+    """What each is to the backend, in the order in which they are started."""
     profilers: tuple[ProfilerSupport, ...] = ()
     network: Literal["private", "host"] = "private"
     read_only: bool = False
@@ -87,10 +88,10 @@ class MountConfig:
 
     @property
     def fresh(self) -> bool:
-        """Whether its data can be the run's own: in its `{state}`, in its service, or in nothing that is written."""
+        """Whether its data can be the run's own: in its `{state}`, in a service, or in nothing that is written."""
         words = (*self.argv, *(text for _, text in self.env), *(text for _, text in self.files))
         steps = (word for step in self.prepare for word in step)
-        return self.read_only or self.service is not None or any("{state}" in w for w in (*words, *steps))
+        return self.read_only or bool(self.services) or any("{state}" in w for w in (*words, *steps))
 
     @property
     def profiler(self) -> str:
@@ -134,4 +135,4 @@ class RunRequest:
     gate_limit_s: float = 5.0
     """How long a run waits for a quiet machine before it starts anyway, and says so."""
     counters: CounterSources = field(default_factory=CounterSources)
-    """What target and service count themselves, read around the load; of work runs alone."""
+    """What target and services count themselves, read around the load; of work runs alone."""

@@ -1,4 +1,4 @@
-"""work.json: what a run of fixed work made its target and its service do, counted and not timed."""
+"""work.json: what a run of fixed work made its target and its services do, counted and not timed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SYSCALLS, REQUESTS, COUNTERS = "syscalls", "fuse_requests", "counter"
 
 @dataclass(frozen=True)
 class Counted:
-    """Of all processes of the target, or of its service, from just before the load until nothing was left of it to do.
+    """Of all processes of the target, or of a service, from just before the load until nothing was left of it to do.
 
     What is not in here could not be counted: `Work.unavailable` says why.
     """
@@ -32,7 +32,7 @@ class Work:
     """Moved by the load in all."""
     written_bytes: int
     target: Counted
-    service: Counted | None = None
-    """None where nothing is served by one."""
+    services: Mapping[str, Counted] = field(default_factory=dict)
+    """Each service by what it is to the backend."""
     unavailable: Mapping[str, str] = field(default_factory=dict)
     """Of what could not be counted: why, for `syscalls`, `service.syscalls`, `fuse_requests`, ..."""

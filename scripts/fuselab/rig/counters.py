@@ -1,4 +1,4 @@
-"""What target and service count themselves, read before and after a load: of a file, a command or an HTTP address.
+"""What target and services count themselves, read before and after a load: of a file, a command or an HTTP address.
 
 A place that does not answer, or answers what cannot be read, is a reason in the record; the run goes on without it.
 """
@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
@@ -23,7 +23,7 @@ from fuselab.analysis.counters import chosen, difference, parse
 from fuselab.errors import FuselabError
 from fuselab.programs import program
 from fuselab.rig.session import Place, Session
-from fuselab.targets.model import CounterSource, fill
+from fuselab.targets.model import CounterSource, fill, port_name
 
 LIMIT_S = 10.0
 """How long one place may take to answer."""
@@ -48,7 +48,8 @@ class Readings:
     """Of all places of a run, at one moment."""
 
     target: tuple[Answer, ...] = ()
-    service: tuple[Answer, ...] = ()
+    services: Mapping[str, tuple[Answer, ...]] = field(default_factory=dict)
+    """By what each is to the backend."""
 
 
 @dataclass(frozen=True)
@@ -63,16 +64,16 @@ class Tally:
 def read(at: Session) -> Readings:
     """Ask every place of the run's `counters` that is there to be asked: without a mount there is no target."""
     place, asked = at.place, at.place.request.counters
-    sources = (*(asked.target if at.targets else ()), *asked.service)
-    if settle_s := max((source.settle_s for source in sources), default=0.0):
+    settled = asked if at.targets else replace(asked, target=())
+    if settle_s := settled.settle_s:
         place.recorder.say(f"waiting {settle_s:g} s until what happened is counted")
         time.sleep(settle_s)
     target = {**place.values, "mountpoint": str(at.context.directory), "binary": str(place.binary)}
-    service = {**place.values, "state": str(place.state.service)}
-    return Readings(
-        tuple(_answer(place, source, target) for source in asked.target if at.targets),
-        tuple(_answer(place, source, service) for source in asked.service),
-    )
+    services = {}
+    for role, sources in asked.services:
+        values = {"port": place.values[port_name(role)], "state": str(place.state.service(role))}
+        services[role] = tuple(_answer(place, source, values) for source in sources)
+    return Readings(tuple(_answer(place, source, target) for source in settled.target), services)
 
 
 def between(before: tuple[Answer, ...], after: tuple[Answer, ...]) -> Tally:

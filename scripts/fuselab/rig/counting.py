@@ -1,4 +1,4 @@
-"""Counting what fixed work makes the target and its service do: work.json. Nothing here has a clock in it.
+"""Counting what fixed work makes the target and its services do: work.json. Nothing here has a clock in it.
 
 It begins when both are at rest, right before the load, and ends when what the load has left to do is done: dirty pages
 are written back, no request is on its way, and every thread sleeps. The unmount and what a program does as it ends are
@@ -27,6 +27,7 @@ from fuselab.rig.load import Doing, do_load
 from fuselab.rig.session import Session
 from fuselab.system import kernel, procfs
 from fuselab.system.process import pause_s
+from fuselab.targets.model import service_name
 from fuselab.workloads import reading
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ NOT_AT_REST = f"the target was still at work {_REST_S:g} s after the load: what 
 
 @dataclass
 class Party:
-    """The target, or its service, while it is counted."""
+    """The target, or a service, while it is counted."""
 
     family: Family
     counts: Sequence[PerfCount]
@@ -73,24 +74,25 @@ class Party:
 
 def count_load(at: Session, work: Doing) -> None:
     """Do `work`, as `do_load`, and leave what was counted in `work.json`. Raises what `do_load` raises."""
-    target, service = _parties(at)
-    parties = [target] if service is None else [target, service]
+    target, services = _parties(at)
+    parties = [target, *services.values()]
     own = counters.read(at)
     if not at.targets:
         target.unavailable |= dict.fromkeys(target.names, "nothing is mounted: the load is in a plain folder")
     _count(at, work, parties if at.targets else [])
     after = counters.read(at)
     target.add_own(counters.between(own.target, after.target))
-    if service is not None:
-        service.add_own(counters.between(own.service, after.service))
-    write_json(at.place.out / WORK, _work(at, target, service))
+    for role, service in services.items():
+        service.add_own(counters.between(own.services.get(role, ()), after.services.get(role, ())))
+    write_json(at.place.out / WORK, _work(at, target, services))
 
 
-def _parties(at: Session) -> tuple[Party, Party | None]:
+def _parties(at: Session) -> tuple[Party, dict[str, Party]]:
+    """The target, and each service by what it is to the backend."""
     from fuselab.profilers.perf_counts import OF_SERVICE, OF_TARGET
 
-    served = at.place.served
-    return Party(at.place.family, OF_TARGET), None if served is None else Party(served, OF_SERVICE)
+    served = {role: Party(family, OF_SERVICE) for role, family in at.place.served.items()}
+    return Party(at.place.family, OF_TARGET), served
 
 
 def _count(at: Session, work: Doing, parties: Sequence[Party]) -> None:
@@ -112,17 +114,21 @@ def _count(at: Session, work: Doing, parties: Sequence[Party]) -> None:
         _at_once(_Perf.read, perfs)
 
 
-def _work(at: Session, target: Party, service: Party | None) -> Work:
+def _work(at: Session, target: Party, services: Mapping[str, Party]) -> Work:
     load = at.place.request.load
     traffic = reading.traffic(load.kind, at.place.out)
-    theirs = {} if service is None else service.unavailable
+    theirs = {
+        f"{service_name(role)}.{name}": why
+        for role, service in services.items()
+        for name, why in service.unavailable.items()
+    }
     return Work(
         operations=traffic.operations,
         bytes=traffic.bytes,
         written_bytes=traffic.by_direction.get("write", (0, 0))[1],
         target=Counted(target.totals, target.families),
-        service=None if service is None else Counted(service.totals, service.families),
-        unavailable={**target.unavailable, **{f"service.{name}": why for name, why in theirs.items()}},
+        services={role: Counted(each.totals, each.families) for role, each in services.items()},
+        unavailable={**target.unavailable, **theirs},
     )
 
 

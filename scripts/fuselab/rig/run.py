@@ -102,8 +102,8 @@ def check(request: RunRequest) -> None:
     if binary is not None and not os.access(binary, os.X_OK):
         why = f"may not be executed: chmod +x {binary}" if binary.exists() else f"is not there: {binary}"
         raise RigError(f"the program of target {config.target} {why}")
-    if config.service is not None:
-        require_program(config.service, env)
+    for _, service in config.services:
+        require_program(service, env)
     if config.argv and kind.needs_mount:
         _require_fuse()
     out = Path(request.out)
@@ -126,9 +126,8 @@ def _require_fuse() -> None:
 def limit_s(request: RunRequest) -> float:
     """What all timeouts of a run add up to: a run that takes longer hangs in a way that nobody thought of."""
     config, load = request.mount, request.load
-    service = config.service
     total = request.gate_limit_s + _MARGIN_S
-    if service is not None:
+    for _, service in config.services:
         total += service.ready_timeout_s * (1 + 3 * len(service.prepare)) + service.stop_timeout_s
     total += PREPARE_TIMEOUT_S * len(config.prepare) + load.timeout_s * len(load.prepare)
     return total + 2 * (config.mounts * (config.ready_timeout_s + 4 * config.stop.timeout_s) + load.timeout_s)

@@ -16,17 +16,21 @@ from fuselab.programs import program
 from fuselab.system.log import Log
 from fuselab.system.namespaces import all_accounts_mapped
 from fuselab.system.process import Process, pause_s, run, running, signal_of
-from fuselab.targets.model import Service, fill
+from fuselab.targets.model import ONLY, Service, fill, service_name
 
 _CONNECT_S = 1.0
 
 
 @contextmanager
-def serving(service: Service, folder: Path, out: Path, env: Mapping[str, str]) -> Iterator[Process]:
-    """Run `service` on the empty `folder`; its log goes to `out`. Ready when the block begins.
+def serving(
+    service: Service, folder: Path, out: Path, env: Mapping[str, str], role: str = ONLY
+) -> Iterator[Process]:
+    """Run `service` on the new `folder`; its log goes to `out`, named by its `role`. Ready when the block begins.
 
     Raises RigError, with its last log lines, if its port is taken, it ends, or it is not ready in time.
     """
+    called, file = f"{service.name} ({role})" if role else service.name, service_name(role)
+    folder.mkdir()
     if _answers(service.port):
         raise RigError(
             f"port {service.port}, which {service.name} needs, is in use by another program: stop that one, "
@@ -39,9 +43,9 @@ def serving(service: Service, folder: Path, out: Path, env: Mapping[str, str]) -
     for step in service.prepare:
         argv, timeout_s = _command(account, step, values, env), service.ready_timeout_s * 3
         try:
-            run_here(service.name, argv, log=out / "service.prepare.log", timeout_s=timeout_s)
+            run_here(service.name, argv, log=out / f"{file}.prepare.log", timeout_s=timeout_s)
         except TargetError as error:
-            raise RigError(f"the service {service.name} could not be prepared: {error}") from error
+            raise RigError(f"the service {called} could not be prepared: {error}") from error
 
     def ready() -> bool:
         if not _answers(service.port):
@@ -50,14 +54,14 @@ def serving(service: Service, folder: Path, out: Path, env: Mapping[str, str]) -
         argv = [fill(word, values) for word in service.ready_argv]
         with suppress(TargetError):
             if argv:
-                run_here("ready", argv, log=scratch / "ready.log", timeout_s=_CONNECT_S * 5)
+                run_here("ready", argv, log=scratch / f"ready.{file}.log", timeout_s=_CONNECT_S * 5)
             return True
         return False
 
     argv = _command(account, service.argv, values, env)
     with (
-        Log(out / "service.log") as log,
-        running(service.name, argv, env=env, cwd=folder, log=log) as process,
+        Log(out / f"{file}.log") as log,
+        running(called, argv, env=env, cwd=folder, log=log) as process,
     ):
         _wait_ready(service, process, ready)
         try:

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,11 +41,12 @@ class Place:
     """Of the placeholders, but for `{mountpoint}`."""
     proc: int
     """Descriptor of the machine's /proc."""
-    service: Process | None
     family: Family
     """The processes of the target."""
-    served: Family | None = None
-    """Those of the service, if there is one."""
+    serving: Mapping[str, Process] = field(default_factory=dict)
+    """The servers of the run's services, by what each is to the backend, in the order in which they were started."""
+    served: Mapping[str, Family] = field(default_factory=dict)
+    """All processes of each."""
     command: Family | None = None
     """Those of the load, where profilers look at them and not at the target."""
 
@@ -123,8 +124,7 @@ class Session:
     @property
     def serving(self) -> tuple[Process, ...]:
         """What the load stands on, the lowest first."""
-        service = self.place.service
-        return (*([service] if service else ()), *self.processes)
+        return (*self.place.serving.values(), *self.processes)
 
     @property
     def processes(self) -> tuple[Process, ...]:

@@ -22,6 +22,7 @@ from fuselab.errors import RigError
 from fuselab.files import closing, open_folder
 from fuselab.locks import lock, locked, try_lock
 from fuselab.system import kernel, mountinfo, state_root
+from fuselab.targets.model import ONLY, service_name
 
 MIN_FREE_BYTES = 256 << 20
 """Less free space than this and a run does not start: its figures would be those of a full disk."""
@@ -41,10 +42,9 @@ class State:
         """`{state}` of the target."""
         return self.path / "data"
 
-    @property
-    def service(self) -> Path:
-        """`{state}` of the service."""
-        return self.path / "service"
+    def service(self, role: str = ONLY) -> Path:
+        """`{state}` of a service, by what it is to its backend."""
+        return self.path / service_name(role)
 
     @property
     def scratch(self) -> Path:
@@ -79,7 +79,7 @@ def state_folder(root: Path, checkout: Path) -> Iterator[State]:
             raise RigError(_cannot(root, error)) from error
         state = State(root / name)
         try:
-            for made in (state.data, state.service, state.scratch, state.plain):
+            for made in (state.data, state.scratch, state.plain):
                 made.mkdir()
             yield state
         finally:

@@ -103,8 +103,8 @@ class Watchdog:
         return hung
 
     def _service(self, table: Mapping[int, procfs.ProcessTimes]) -> set[int]:
-        service = self._at.place.service
-        return set() if service is None else procfs.descendants(table, service.pid) & table.keys()
+        servers = self._at.place.serving.values()
+        return set().union(*(procfs.descendants(table, each.pid) for each in servers)) & table.keys()
 
     def _end(self, load: set[int]) -> None:
         """Free whoever waits on the mounts, and kill the load."""

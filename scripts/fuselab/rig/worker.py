@@ -29,8 +29,8 @@ from fuselab.rig.session import Place, profilers_of, session
 from fuselab.rig.state import free_bytes, state_folder
 from fuselab.system import kernel, tracefs, tracing
 from fuselab.system.cgroup import Group, new_group
-from fuselab.system.process import plain_env, step
-from fuselab.targets.model import fill, is_shell
+from fuselab.system.process import Process, plain_env, step
+from fuselab.targets.model import fill, is_shell, port_name, service_name
 from fuselab.workloads import REGISTRY, looked_at, reading
 from fuselab.workloads.base import LoadContext, LoadResult
 from fuselab.workloads.verifying import VERIFIERS
@@ -136,22 +136,23 @@ def _run(
         out = Path(request.out)
         env = plain_env(state.scratch)
         with recorder.phase("setup"):
-            service = request.mount.service
-            serves = served = command = None
+            command = None
             if looked_at(request.load) == "command":
                 command = Served(stack.enter_context(new_group()) if family.group is not None else None)
-            if service is not None:
-                served = Served(stack.enter_context(new_group()) if request.purpose in COUNTED else None)
-                with served.starting():
-                    serves = stack.enter_context(serving(service, state.service, out, env))
-                served.add(serves.pid)
-                recorder.pids["service"] = serves.pid
-            values = {
-                "state": str(state.data),
-                "capture": str(out),
-                "port": "" if service is None else str(service.port),
-            }
-        place = Place(recorder, state, out, env, values, proc, serves, family, served, command)
+            servers: dict[str, Process] = {}
+            served: dict[str, Family] = {}
+            for role, service in request.mount.services:
+                served[role] = Served(
+                    stack.enter_context(new_group()) if request.purpose in COUNTED else None
+                )
+                with served[role].starting():
+                    server = stack.enter_context(serving(service, state.service(role), out, env, role))
+                served[role].add(server.pid)
+                servers[role] = server
+                recorder.pids[service_name(role)] = server.pid
+            ports = {port_name(role): str(service.port) for role, service in request.mount.services}
+            values = {"state": str(state.data), "capture": str(out), "port": "", **ports}
+        place = Place(recorder, state, out, env, values, proc, family, servers, served, command)
         try:
             with recorder.phase("setup"):
                 _set_up(place)
@@ -165,8 +166,9 @@ def _run(
             raise
         with recorder.phase("teardown"):
             stack.close()
-        if serves is not None and serves.exit_code is not None:
-            recorder.exit_codes["service"] = serves.exit_code
+        for role, server in servers.items():
+            if server.exit_code is not None:
+                recorder.exit_codes[service_name(role)] = server.exit_code
 
 
 def _set_up(place: Place) -> None:

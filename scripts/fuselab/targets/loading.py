@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,12 +13,14 @@ from typing import Any
 from fuselab.project import find
 from fuselab.schema.argvs import check_argv, check_argvs
 from fuselab.schema.diagnostics import Diagnostics
+from fuselab.schema.errors import ExperimentErrors
 from fuselab.schema.reading import check_name, frozen, given, read_source, service_names, target_names
 from fuselab.schema.validation import check_schema
 from fuselab.schema.yaml_source import Key
 from fuselab.targets import placeholders
 from fuselab.targets.counters import read_counters
 from fuselab.targets.model import (
+    ONLY,
     Backend,
     Build,
     CargoBuild,
@@ -30,6 +33,7 @@ from fuselab.targets.model import (
     Stopping,
     Target,
 )
+from fuselab.targets.services import load_service
 
 NO_BACKEND = "none"
 _BUILDS: dict[str, type[Any]] = {"cargo": CargoBuild, "command": CommandBuild, "installed": Installed}
@@ -50,11 +54,8 @@ def load_target(name: str, repository: Path, profilers: Collection[str] | None =
         for each in target.profilers:
             if each not in profilers:
                 diagnostics.unknown(("profilers", each), "profiler", profilers, of_key=True)
-    services = service_names(repository)
-    for each, backend in target.backends.items():
-        if backend.service is not None and backend.service not in services:
-            why = f": there is no services/{backend.service}.yaml"
-            diagnostics.unknown(("backends", each, "service"), "service", services, why=why)
+    for backend in target.backends.values():
+        _check_services(diagnostics, backend, repository)
     diagnostics.raise_if_any()
     return target
 
@@ -73,9 +74,7 @@ def _target(diagnostics: Diagnostics, path: Path, data: Mapping[str, Any]) -> Ta
             **read(MountTemplate, mount.get("ready", {}), ("mount", "ready"), "ready_"),
         ),
         stop=Stopping(**read(Stopping, data.get("stop", {}), ("stop",))),
-        backends={
-            name: Backend(name, **read(Backend, part, ("backends", name))) for name, part in backends.items()
-        }
+        backends={name: _backend(diagnostics, name, part) for name, part in backends.items()}
         or {NO_BACKEND: Backend(NO_BACKEND)},
         options={
             name: Option(name, **read(Option, part, ("options", name))) for name, part in options.items()
@@ -88,9 +87,38 @@ def _target(diagnostics: Diagnostics, path: Path, data: Mapping[str, Any]) -> Ta
             for name, part in supports.items()
         },
         log_filter=_log_filter(diagnostics, data, ()),
-        counters=read_counters(diagnostics, data, placeholders.COUNTERS),
+        counters=read_counters(diagnostics, data, placeholders.of_counters(data)),
         known_failures=tuple(data.get("known_failures", ())),
     )
+
+
+def _backend(diagnostics: Diagnostics, name: str, part: Mapping[str, Any]) -> Backend:
+    given_here = given(diagnostics.source, Backend, part, ("backends", name))
+    if "service" in part:
+        if "services" in part:
+            message = "one service, or several: `service` and `services` exclude each other"
+            diagnostics.add(("backends", name, "service"), message, of_key=True)
+        given_here["services"] = ((ONLY, str(part["service"])),)
+    return Backend(name, **given_here)
+
+
+def _check_services(diagnostics: Diagnostics, backend: Backend, repository: Path) -> None:
+    """That each is there, and that no two listen on one port: they share the run's own network."""
+    names, ports = service_names(repository), dict[int, str]()
+    for role, name in backend.services:
+        at = ("backends", backend.name, *(("services", role) if role else ("service",)))
+        if name not in names:
+            why = f": there is no services/{name}.yaml"
+            diagnostics.unknown(at, "service", names, why=why)
+            continue
+        with suppress(ExperimentErrors):  # said where the service itself is read
+            port = load_service(name, repository).port
+            if (other := ports.setdefault(port, role)) != role:
+                diagnostics.add(
+                    at,
+                    f"`{other}` and `{role}` both listen on port {port}: give one of them a file of its own below "
+                    "`services/`, with another `port`",
+                )
 
 
 def _log_filter(diagnostics: Diagnostics, part: Mapping[str, Any], at: Key) -> tuple[str, str] | None:

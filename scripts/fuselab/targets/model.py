@@ -10,6 +10,7 @@ Strings in `argv`, `env` and `files` are templates. The placeholders, filled by 
 | `{state}` | the run's own empty folder on disk: data, sqlite files, caches, rendered config files |
 | `{capture}` | where a profiler's files belong |
 | `{port}` | the service's port, inside the rig's own network |
+| `{meta.port}` | of a backend with several services, the port of the one that is its `meta` |
 | `{value}` | the value of a mount option |
 | `{backend}`, `{options}`, `{profiler}` | alone in an argument: replaced by the arguments of that part, none or many |
 """
@@ -23,7 +24,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-_PLACEHOLDER = re.compile(r"(?<!\$)\{([a-z_]+[0-9]*)\}")
+_PLACEHOLDER = re.compile(r"(?<!\$)\{([a-z_]+[0-9]*(?:\.port)?)\}")
 
 StopFirst = Literal["unmount", "signal"]
 CounterFormat = Literal["prometheus", "json", "lines", "redis"]
@@ -109,7 +110,8 @@ class Stopping:
 @dataclass(frozen=True)
 class Backend:
     name: str
-    service: str | None = None
+    services: tuple[tuple[str, str], ...] = ()
+    """What each of them is to it, and its name, in the order in which they are started; one alone is `ONLY`."""
     argv: tuple[str, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
     persists: bool = True
@@ -170,18 +172,20 @@ class CounterSource:
 
 @dataclass(frozen=True)
 class CounterSources:
-    """What the target of a variant counts itself, and what its service does.
+    """What the target of a variant counts itself, and what its services do.
 
     Kept apart from how either is started: a run that is timed reads none of it, and its spec does not know it.
     """
 
     target: tuple[CounterSource, ...] = ()
-    service: tuple[CounterSource, ...] = ()
+    services: tuple[tuple[str, tuple[CounterSource, ...]], ...] = ()
+    """By what each is to its backend."""
 
     @property
     def settle_s(self) -> float:
         """How long to wait before all of them are read."""
-        return max((source.settle_s for source in (*self.target, *self.service)), default=0.0)
+        sources = (*self.target, *(source for _, of in self.services for source in of))
+        return max((source.settle_s for source in sources), default=0.0)
 
 
 @dataclass(frozen=True)
@@ -224,6 +228,20 @@ class Service:
 def is_shell(argv: Sequence[str]) -> bool:
     """Whether a command line is a text for a shell: `sh -c ...`."""
     return len(argv) > 1 and argv[1].startswith("-") and "c" in argv[1] and Path(argv[0]).name in _SHELLS
+
+
+ONLY = ""
+"""What the one service of a backend is to it, where it needs no other."""
+
+
+def port_name(role: str) -> str:
+    """The placeholder of a service's port, by what it is to its backend: `port`, or `meta.port`."""
+    return f"{role}.port" if role else "port"
+
+
+def service_name(role: str) -> str:
+    """How what belongs to a service is called, by what it is to its backend: `service`, or `service.meta`."""
+    return f"service.{role}" if role else "service"
 
 
 _SHELLS = ("sh", "bash", "dash", "ash", "ksh", "zsh")

@@ -8,35 +8,54 @@ from typing import Any
 
 from fuselab.schema.diagnostics import Diagnostics, flow, hint, near
 from fuselab.schema.yaml_source import Key
-from fuselab.targets.model import SCRATCH, mountpoint_name
+from fuselab.targets.model import ONLY, SCRATCH, mountpoint_name, port_name
 
-_WORD = re.compile(r"(?<!\$)\{([A-Za-z_-]+[0-9]*)\}")
-RUN = frozenset({"binary", "mountpoint", "state", "capture", "port"})
-MOUNT = RUN | {"number"}
+_WORD = re.compile(r"(?<!\$)\{([A-Za-z_-]+[0-9]*(?:\.[A-Za-z_-]+)?)\}")
+_ANY = frozenset({"binary", "mountpoint", "state", "capture"})
+_PORT = port_name(ONLY)
+RUN = _ANY | {_PORT}
 PARTS = frozenset({"backend", "options", "profiler"})
-SERVICE = frozenset({"state", "port"})
-COUNTERS = RUN - {"capture"}
+SERVICE = frozenset({"state", _PORT})
 
 
 def check(diagnostics: Diagnostics, data: Mapping[str, Any]) -> None:
     """Of a target: its mount, backends, options and profilers."""
     mount = data.get("mount", {})
-    check_texts(diagnostics, ("mount", "argv"), mount.get("argv"), MOUNT | PARTS)
-    check_texts(diagnostics, ("mount", "env"), mount.get("env"), MOUNT)
-    check_texts(diagnostics, ("mount", "prepare"), mount.get("prepare"), RUN | PARTS)
+    run = _ANY | _ports(data)
+    each = run | {"number"}
+    check_texts(diagnostics, ("mount", "argv"), mount.get("argv"), each | PARTS)
+    check_texts(diagnostics, ("mount", "env"), mount.get("env"), each)
+    check_texts(diagnostics, ("mount", "prepare"), mount.get("prepare"), run | PARTS)
     for name, text in mount.get("files", {}).items():
-        _slips(diagnostics, ("mount", "files", name), text, RUN)
+        _slips(diagnostics, ("mount", "files", name), text, run)
     for name, part in data.get("backends", {}).items():
         for key in ("argv", "env"):
-            check_texts(diagnostics, ("backends", name, key), part.get(key), MOUNT)
+            known = _ANY | _ports_of(part) | {"number"}
+            check_texts(diagnostics, ("backends", name, key), part.get(key), known)
     for name, part in data.get("options", {}).items():
         for key in ("argv", "env"):
-            check_texts(diagnostics, ("options", name, key), part.get(key), MOUNT | {"value"})
+            check_texts(diagnostics, ("options", name, key), part.get(key), each | {"value"})
     for name, part in data.get("profilers", {}).items():
         for key in ("argv", "env"):
-            check_texts(diagnostics, ("profilers", name, key), part.get(key), MOUNT)
+            check_texts(diagnostics, ("profilers", name, key), part.get(key), each)
     _unreachable(diagnostics, data)
     _nowhere(diagnostics, data)
+
+
+def of_counters(data: Mapping[str, Any]) -> frozenset[str]:
+    """What the places know at which a target counts."""
+    return (_ANY | _ports(data)) - {"capture"}
+
+
+def _ports(data: Mapping[str, Any]) -> frozenset[str]:
+    """Of all that every backend of a target has: what holds for one alone stands in its own `argv` and `env`."""
+    backends = data.get("backends", {}).values()
+    return frozenset.intersection(*(_ports_of(part) for part in backends)) if backends else frozenset({_PORT})
+
+
+def _ports_of(backend: Mapping[str, Any]) -> frozenset[str]:
+    """Of a backend: without a service, `{port}` is nothing."""
+    return frozenset(port_name(role) for role in backend.get("services", {})) or frozenset({_PORT})
 
 
 def check_service(diagnostics: Diagnostics, data: Mapping[str, Any]) -> None:
@@ -107,6 +126,8 @@ def _report(diagnostics: Diagnostics, at: Key, text: str, word: str, known: froz
         corrected = line.replace(f"{{{word}}}", suggestion)
     allowed = [f"{{{name}}}" for name in sorted(known)]
     message = f"unknown placeholder '{{{word}}}'{hint(suggestion)}"
+    if word.rpartition(".")[2] == _PORT:
+        message = f"not every backend that this is for has '{{{word}}}'{hint(suggestion)}"
     diagnostics.add(at, message, allowed=allowed, suggestion=suggestion, corrected=corrected)
 
 

@@ -78,7 +78,6 @@ def _workload(plan: Plan, workload: Workload) -> WorkloadPlan:
 
 def _variant(plan: Plan, name: str) -> VariantPlan:
     variant = plan.experiment.variant(name)
-    service = plan.mounts[name, NONE].service
     return VariantPlan(
         name=name,
         target=variant.target,
@@ -93,6 +92,6 @@ def _variant(plan: Plan, name: str) -> VariantPlan:
         control=variant.control,
         argv=plan.mounts[name, NONE].argv,
         builds=plan.builds_of(name),
-        service="" if service is None else service.name,
+        services={role: service.name for role, service in plan.mounts[name, NONE].services},
         setting=plan.setting_of(name),
     )

@@ -1,23 +1,26 @@
 """What is counted of a run of fixed work, by the name of the metric: its unit, its words, and what it is part of.
 
-`work.` is of all processes of the target, `work.service.` of those of its service. A name ends in `_per_op` where it
+`work.` is of all processes of the target, `work.service.` of those of its service, and `work.service.meta.` of those of
+the one that is its backend's `meta`. A name ends in `_per_op` where it
 is divided by the operations of the load. `fuse_requests.WRITE` is one opcode, `counter.range` what a program counts
 itself, and any other word a system call.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import IntEnum
 
 from fuselab.workloads.metric import Phrase, Quantity
 
 PREFIX = "work."
-SERVICE = "service."
 PER_OP = "_per_op"
 SYSCALLS = "syscalls"
 FUSE_REQUESTS = "fuse_requests"
 _COUNTER = "counter."
+_SERVICE = re.compile(r"service\.(?:(?!counter\.)([a-z]+[0-9]*)\.)?")
+"""No service is called `counter` by its backend (target.schema.json), so what follows is told apart."""
 
 
 def of_call(name: str) -> str:
@@ -37,7 +40,7 @@ def system_call(metric: str) -> str:
 
 
 def _stem(metric: str) -> str:
-    return metric.removeprefix(PREFIX).removeprefix(SERVICE).removesuffix(PER_OP)
+    return _SERVICE.sub("", metric.removeprefix(PREFIX), count=1).removesuffix(PER_OP)
 
 
 class _Telling(IntEnum):
@@ -91,12 +94,13 @@ def counter(metric: str) -> Quantity | None:
     if not metric.startswith(PREFIX):
         return None
     name = metric.removeprefix(PREFIX)
-    whose = SERVICE if name.startswith(SERVICE) else ""
+    service = _SERVICE.match(name)
+    whose = service[0] if service else ""
     name = name.removeprefix(whose)
     stem = name.removesuffix(PER_OP)
     counted, total, opcode = _of(stem)
     per = " per operation" if stem != name else ""
-    of = " of the service" if whose else ""
+    of = (f" of the service `{service[1]}`" if service[1] else " of the service") if service else ""
     noun = f"{counted.noun}{per}{of}{', ' + opcode if opcode else ''}"
     return Quantity(
         metric,

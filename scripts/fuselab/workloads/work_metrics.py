@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from fuselab.records.work import COUNTERS, REQUESTS, SYSCALLS, Counted, Work
-from fuselab.workloads.counters import PER_OP, PREFIX, SERVICE, counter
+from fuselab.targets.model import service_name
+from fuselab.workloads.counters import PER_OP, PREFIX, counter
 from fuselab.workloads.metric import Metric
 
 _ABSOLUTE = frozenset({"peak_memory_bytes"})
@@ -17,8 +18,15 @@ _CALLED = {SYSCALLS: "{}", REQUESTS: "fuse_requests.{}", COUNTERS: "counter.{}"}
 def with_zeros(works: Sequence[Work]) -> list[Work]:
     """Runs of one load: what one run has in a family, and another that counted it has not, is 0 there."""
     targets = iter(_filled([work.target for work in works]))
-    services = iter(_filled([work.service for work in works if work.service is not None]))
-    return [replace(work, target=next(targets), service=work.service and next(services)) for work in works]
+    roles = {role for work in works for role in work.services}
+    services = {
+        role: iter(_filled([work.services[role] for work in works if role in work.services]))
+        for role in roles
+    }
+    return [
+        replace(work, target=next(targets), services={role: next(services[role]) for role in work.services})
+        for work in works
+    ]
 
 
 def _filled(counted: Sequence[Counted]) -> list[Counted]:
@@ -40,8 +48,12 @@ def _filled(counted: Sequence[Counted]) -> list[Counted]:
 
 def metrics(work: Work) -> list[Metric]:
     """Everything that one run has counted."""
-    service = _of(work, work.service, PREFIX + SERVICE) if work.service is not None else ()
-    return [*_of(work, work.target, PREFIX), *service]
+    services = [
+        metric
+        for role, counted in work.services.items()
+        for metric in _of(work, counted, f"{PREFIX}{service_name(role)}.")
+    ]
+    return [*_of(work, work.target, PREFIX), *services]
 
 
 def _of(work: Work, counted: Counted, prefix: str) -> Iterator[Metric]:

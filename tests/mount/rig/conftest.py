@@ -17,7 +17,7 @@ from tests.mount.processes import naming, pid_of
 from fuselab.records.request import Load, MountConfig, RunRequest
 from fuselab.records.run import RunRecord
 from fuselab.rig.run import execute
-from fuselab.targets.model import Stopping
+from fuselab.targets.model import ONLY, Stopping
 
 BINDFS = ("bindfs", "-f", "{state}", "{mountpoint}")
 
@@ -41,10 +41,12 @@ class Rig:
     root: Path
 
     def request(self, **changes: Any) -> RunRequest:
-        """Fields of the request, or of its mount or load, whichever has that name."""
+        """Fields of the request, or of its mount or load, whichever has that name; `service` is its only one."""
+        if "service" in changes:
+            changes["services"] = ((ONLY, changes.pop("service")),)
         mount = MountConfig(
             variant="v", target="bindfs", build=None, binary="", argv=BINDFS, env=(), files=(), prepare=(),
-            ready_timeout_s=20.0, stop=Stopping("unmount", "TERM", 10.0), backend="none", persists=True, service=None,
+            ready_timeout_s=20.0, stop=Stopping("unmount", "TERM", 10.0), backend="none", persists=True,
         )  # fmt: skip
         load = fio(rw="write", bs="64k", size="4m")
         number = len(list(self.root.glob("out-*"))) + 1

@@ -12,7 +12,7 @@ from fuselab.files import read_json
 from fuselab.records.places import WORK
 from fuselab.records.request import Load
 from fuselab.records.work import COUNTERS, Work
-from fuselab.targets.model import CounterSource, CounterSources
+from fuselab.targets.model import ONLY, CounterSource, CounterSources
 from fuselab.targets.services import read_service
 
 pytestmark = pytest.mark.mount
@@ -34,13 +34,12 @@ def served(rig: Rig, checkout: Path, name: str, *argv: str) -> dict[str, float]:
         argv=(),
         service=service,
         load=Load("command", "w", {"argv": argv}),
-        counters=CounterSources(service=counters),
+        counters=CounterSources(services=((ONLY, counters),)),
     )
     assert record.status == "ok", record.reason
     work = read_json(out / WORK, Work)
     assert f"service.{COUNTERS}" not in work.unavailable, work.unavailable
-    assert work.service is not None
-    return dict(work.service.families[COUNTERS])
+    return dict(work.services[ONLY].families[COUNTERS])
 
 
 def test_etcd_tells_each_request_by_its_name(rig: Rig, checkout: Path) -> None:

@@ -5,11 +5,20 @@ from __future__ import annotations
 import glob
 import os
 import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from fuselab.files import read_json
+from fuselab.records.places import WORK
 from fuselab.records.request import Load
-from fuselab.targets.services import load_service
+from fuselab.records.work import Work
+from fuselab.targets.model import CounterSources, Service
+from fuselab.targets.services import load_service, read_service
+from fuselab.workloads.work_metrics import metrics
+
+from .conftest import fio
 
 pytestmark = pytest.mark.mount
 
@@ -71,6 +80,58 @@ def test_redis_answers(rig, checkout):
     record, out = rig.run(service=load_service("redis", checkout), load=command("python3", "-c", talk))
     assert record.status == "ok", record.reason
     assert ":0" in (out / "command.log").read_text()
+
+
+PING = """
+import socket
+for port in (6379, 6380):
+    store = socket.create_connection(("127.0.0.1", port))
+    for _ in range(2 if port == 6379 else 3):
+        store.sendall(b"SET key " + str(port).encode() + b"\\r\\n"); store.recv(99)
+    store.sendall(b"GET key\\r\\n"); print(port, store.recv(99))
+"""
+
+
+@pytest.fixture
+def two(checkout: Path) -> tuple[tuple[str, Service], ...]:
+    """A redis for names, and another for data."""
+    if not shutil.which("redis-server"):
+        pytest.skip("redis is not installed")
+    redis = load_service("redis", checkout)
+    return (("meta", redis), ("data", replace(redis, port=6380)))
+
+
+def test_a_store_for_names_and_one_for_data_serve_one_run(rig, checkout, two):
+    counters = tuple((role, read_service("redis", checkout)[1]) for role, _ in two)
+    record, out = rig.run(
+        purpose="work",
+        services=two,
+        load=command("python3", "-c", PING),
+        counters=CounterSources(services=counters),
+    )
+    assert record.status == "ok", record.reason
+    log = (out / "command.log").read_text()
+    assert "6379 b'$4" in log
+    assert "6380 b'$4" in log, "each has its own key"
+    assert record.pids["service.meta"] != record.pids["service.data"]
+    assert [record.exit_codes[f"service.{role}"] for role, _ in two] == [0, 0]
+    assert (out / "service.meta.log").exists()
+    assert (out / "service.data.log").exists()
+    figures = {metric.name: metric.value for metric in metrics(read_json(out / WORK, Work))}
+    sets = "counter.cmdstat_set.calls"
+    assert (figures[f"work.service.meta.{sets}"], figures[f"work.service.data.{sets}"]) == (2, 3)
+    assert figures["work.service.meta.syscalls"] > 0
+    assert "work.syscalls" in figures
+    assert "work.service.syscalls" not in figures
+
+
+def test_which_of_two_stores_died_is_said(rig, two):
+    line = "redis-server --port {port} --bind 127.0.0.1 --save '' & sleep 2; kill -9 $!; kill -9 $$"
+    dying = replace(two[1][1], argv=("sh", "-c", line))
+    load = fio(rw="write", size="1m", runtime="4s")
+    record, _ = rig.run(services=(two[0], ("data", dying)), load=load)
+    assert record.status == "failed"
+    assert "died during the load: redis (data)" in (record.reason or "")
 
 
 def test_a_missing_service_is_said_before_anything_starts(rig, checkout, monkeypatch):

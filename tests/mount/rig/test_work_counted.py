@@ -13,7 +13,7 @@ from fuselab.files import read_json
 from fuselab.records.places import RUN, WORK
 from fuselab.records.request import Load
 from fuselab.records.work import REQUESTS, SYSCALLS, Work
-from fuselab.targets.model import Service, Stopping
+from fuselab.targets.model import ONLY, Service, Stopping
 
 pytestmark = pytest.mark.mount
 
@@ -91,8 +91,7 @@ def test_what_a_service_does_is_apart(rig: Rig, plainfs: Path) -> None:
     asking = "import urllib.request as u; [u.urlopen('http://127.0.0.1:7788').read() for _ in range(20)]"
     load = Load("command", "w", {"argv": ("python3", "-c", asking), "expect_exit": 0}, randseed=1)
     work = counted(rig, plainfs, load=load, service=service)
-    assert work.service is not None
-    assert work.service.families[SYSCALLS]["accept4"] == pytest.approx(20, abs=1)
+    assert work.services[ONLY].families[SYSCALLS]["accept4"] == pytest.approx(20, abs=1)
     assert "accept4" not in work.target.families[SYSCALLS]
     assert work.operations == 0
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from fuselab.experiment.loading import load_experiment
+from fuselab.experiment.planning import make_plan
 from fuselab.targets.loading import load_target
 from fuselab.targets.model import CargoBuild, Installed
 
@@ -44,6 +45,28 @@ def test_the_counters_of_the_page_are_read_as_they_stand(repository: Path):
         "json",
         "prometheus",
     ]
+
+
+def test_the_stores_of_the_page_are_in_one_run_in_the_order_that_is_said(repository: Path):
+    for port, name in enumerate(("redis", "minio"), 7000):
+        (repository / "services" / f"{name}.yaml").write_text(
+            f"name: {name}\nport: {port}\nargv: [{name}, '{{state}}', '{{port}}']\n"
+        )
+    path = repository / "targets" / "myfs" / "target.yaml"
+    path.parent.mkdir()
+    words = "mount: {argv: [squashfuse, '{mountpoint}', '{backend}']}\n"
+    path.write_text("name: myfs\nbuild: {installed: {binary: squashfuse}}\n" + words + example("stores"))
+    experiment = repository / "experiments" / "stores.yaml"
+    experiment.write_text(
+        "name: stores\ntarget: myfs\nvariants: {a: {}, b: {env: {A: b}}}\n"
+        "workloads: {w: {command: {argv: ['true']}}}\n"
+    )
+    mount = make_plan(load_experiment(experiment, repository)).mounts["a", "none"]
+    assert [(role, service.name) for role, service in mount.services] == [
+        ("meta", "redis"),
+        ("data", "minio"),
+    ]
+    assert "127.0.0.1:{data.port}" in mount.argv, "the rig knows the ports"
 
 
 def test_the_loads_on_two_mounts_are_read_as_they_stand(repository: Path):

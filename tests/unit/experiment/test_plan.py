@@ -256,7 +256,7 @@ def test_the_baseline_is_verified_as_such(plan_of) -> None:
 
 def test_what_programs_count_themselves_decides_nothing_that_is_timed(checkout: Path) -> None:
     loaded = load_experiment(checkout / "experiments" / "etcd.yaml", checkout)
-    assert make_plan(loaded).counters["baseline"].service, "etcd's counters are read"
+    assert make_plan(loaded).counters["baseline"].services, "etcd's counters are read"
     source = CounterSource("lines", file="{mountpoint}/.stats")
     counting = replace(
         loaded,
@@ -327,6 +327,6 @@ def test_a_store_that_takes_long_to_say_what_it_has_done_is_asked_only_on_demand
     """PostgreSQL's sessions hand on their counts after up to 10 s, before and after each load."""
     plan = plan_of(TEXT)
     slow = replace(CounterSource("lines", argv=("cat", "/dev/null")), settle_s=11.0)
-    counters = dict.fromkeys(plan.counters, CounterSources((), (slow,)))
+    counters = dict.fromkeys(plan.counters, CounterSources((), (("", (slow,)),)))
     assert plan.work.workloads
     assert not replace(plan, counters=counters).work.workloads

@@ -41,7 +41,7 @@ class Record:
 def config(name: str) -> MountConfig:
     return MountConfig(
         variant=name, target="t", build=None, binary="", argv=(), env=(), files=(), prepare=(), ready_timeout_s=1.0,
-        stop=Stopping(), backend="none", persists=True, service=None,
+        stop=Stopping(), backend="none", persists=True,
     )  # fmt: skip
 
 

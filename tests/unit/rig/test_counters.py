@@ -14,7 +14,7 @@ import pytest
 
 from fuselab.rig import counters
 from fuselab.rig.counters import Answer, between, read
-from fuselab.targets.model import CounterSource, CounterSources
+from fuselab.targets.model import ONLY, CounterSource, CounterSources
 
 
 class Metrics(BaseHTTPRequestHandler):
@@ -62,7 +62,7 @@ def session(tmp_path: Path, asked: CounterSources, port: int = 1, mounted: bool 
     place = SimpleNamespace(
         request=SimpleNamespace(counters=asked),
         values={"state": str(folders["data"]), "port": str(port)},
-        state=SimpleNamespace(service=folders["service"], scratch=folders["scratch"]),
+        state=SimpleNamespace(service=lambda role: folders["service"], scratch=folders["scratch"]),
         binary=Path("/bin/echo"),
         filled_env=lambda: {"PATH": "/usr/bin:/bin", "DEEP": "1"},
         recorder=SimpleNamespace(say=print, hidden=SimpleNamespace(text=lambda text: text)),
@@ -82,9 +82,9 @@ def answer(tmp_path: Path, port: int = 1, **source: Any) -> Answer:
 
 def test_an_address_is_read_before_and_after(tmp_path: Path, port: int) -> None:
     source = CounterSource("prometheus", http="http://127.0.0.1:{port}/metrics")
-    at = session(tmp_path, CounterSources(service=(source,)), port)
+    at = session(tmp_path, CounterSources(services=((ONLY, (source,)),)), port)
     before, after = read(at), read(at)
-    assert between(before.service, after.service).counts == {"asked": 1}
+    assert between(before.services[ONLY], after.services[ONLY]).counts == {"asked": 1}
     assert between(before.target, after.target).counts == {}
 
 
@@ -95,7 +95,7 @@ def test_files_of_mount_and_state_and_what_a_command_prints(tmp_path: Path) -> N
             CounterSource("json", file="{state}/stats.json"),
             CounterSource("lines", argv=("{binary}", "said 5")),
         ),
-        service=(CounterSource("lines", file="{state}/stats"),),
+        services=((ONLY, (CounterSource("lines", file="{state}/stats"),)),),
     )
     at = session(tmp_path, asked)
     (tmp_path / "mount/.stats").write_text("reads 1\n")
@@ -103,7 +103,7 @@ def test_files_of_mount_and_state_and_what_a_command_prints(tmp_path: Path) -> N
     (tmp_path / "service/stats").write_text("puts 3\n")
     readings = read(at)
     assert [dict(each.counters) for each in readings.target] == [{"reads": 1}, {"writes": 2}, {"said": 5}]
-    assert dict(readings.service[0].counters) == {"puts": 3}
+    assert dict(readings.services[ONLY][0].counters) == {"puts": 3}
 
 
 def test_without_a_mount_there_is_no_target_to_ask(tmp_path: Path) -> None:

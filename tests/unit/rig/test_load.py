@@ -18,7 +18,7 @@ from fuselab.rig.recorder import Recorder as RunRecorder
 from fuselab.rig.session import Place, Session
 from fuselab.rig.state import State
 from fuselab.system import procfs
-from fuselab.targets.model import ProfilerSupport, Stopping
+from fuselab.targets.model import ONLY, ProfilerSupport, Stopping
 from fuselab.workloads.base import LoadContext, LoadResult
 
 
@@ -68,14 +68,14 @@ def session(tmp_path, recorders):
     """A load without a target, under two profilers."""
     mount = MountConfig(
         variant="v", target="t", build=None, binary="bin", argv=(), env=(), files=(), prepare=(), ready_timeout_s=1,
-        stop=Stopping(), backend="none", persists=True, service=None,
+        stop=Stopping(), backend="none", persists=True,
         profilers=(ProfilerSupport("one", env=(("A", "b"),)), ProfilerSupport("two")),
     )  # fmt: skip
     request = RunRequest(
         "capture", "e", mount, Load("fio", "w", {}), str(tmp_path), str(tmp_path), str(tmp_path)
     )
     proc = procfs.open_proc()
-    place = Place(RunRecorder(request), State(tmp_path), tmp_path, {}, {}, proc, None, Family(None))
+    place = Place(RunRecorder(request), State(tmp_path), tmp_path, {}, {}, proc, Family(None))
     context = LoadContext(tmp_path, (tmp_path,), tmp_path, tmp_path, tmp_path, Path())
     yield Session(place, (), context)
     os.close(proc)
@@ -128,6 +128,6 @@ def test_a_profiler_that_lost_its_target_does_not_hide_who_died(session, recorde
 
     recorders["two"].on_close = RigError("perf did not answer")
     place = session.place
-    object.__setattr__(place, "service", Dead())
+    object.__setattr__(place, "serving", {ONLY: Dead()})
     with pytest.raises(TargetError, match="died during the load: store"):
         do_load(session, lambda context: LoadResult(0))

@@ -21,6 +21,8 @@ from fuselab.workloads import quantity
         ("work.peak_memory_bytes", "B", "peak memory"),
         ("work.service.pwrite64_per_op", "1", "`pwrite64` per operation of the service"),
         ("work.service.counter.range_per_op", "1", "`range` per operation of the service"),
+        ("work.service.meta.pwrite64_per_op", "1", "`pwrite64` per operation of the service `meta`"),
+        ("work.service.data2.counter.puts_per_op", "1", "`puts` per operation of the service `data2`"),
         ("work.counter.cache.misses_per_op", "1", "`cache.misses` per operation"),
     ],
 )
@@ -36,6 +38,7 @@ def test_a_counter_is_told_by_its_name(metric: str, unit: str, noun: str) -> Non
     [
         ("work.pwrite64_per_op", "work.syscalls_per_op"),
         ("work.service.pwrite64_per_op", "work.service.syscalls_per_op"),
+        ("work.service.meta.pwrite64_per_op", "work.service.meta.syscalls_per_op"),
         ("work.fuse_requests.WRITE_per_op", "work.fuse_requests_per_op"),
         ("work.fuse_requests_per_op", ""),
         ("work.counter.range_per_op", ""),

@@ -48,7 +48,7 @@ def test_a_load_without_operations_is_counted_per_run() -> None:
 
 def test_the_service_and_what_programs_count_themselves_stand_under_their_own_names() -> None:
     service = Counted({"syscalls": 50}, {COUNTERS: {"range": 200}})
-    counted = figures(replace(RUN, service=service))
+    counted = figures(replace(RUN, services={"": service}))
     assert counted["work.service.syscalls_per_op"] == 0.5
     assert counted["work.service.counter.range_per_op"] == 2.0
 
@@ -68,5 +68,5 @@ def test_what_could_not_be_counted_is_no_0() -> None:
 
 
 def test_what_the_service_does_is_no_0_of_the_target() -> None:
-    served = replace(RUN, service=Counted({"syscalls": 1}, {SYSCALLS: {"epoll_wait": 1}}))
+    served = replace(RUN, services={"": Counted({"syscalls": 1}, {SYSCALLS: {"epoll_wait": 1}})})
     assert "work.epoll_wait_per_op" not in figures(with_zeros([served])[0])

@@ -112,7 +112,7 @@ def _definitions(results: Results, project: Path) -> Iterator[tuple[str, bytes]]
     """The targets and services that the experiment names: it says nothing without them."""
     plan = results.plan
     targets = [f"targets/{v.target}/target.yaml" for v in plan.variants if v.target]
-    services = [f"services/{v.service}.yaml" for v in plan.variants if v.service]
+    services = [f"services/{name}.yaml" for v in plan.variants for name in v.services.values()]
     for name in dict.fromkeys((*targets, *services)):
         if (path := find(project, name)).is_file():
             yield name, path.read_bytes()
