@@ -87,7 +87,11 @@ def write(
         said.append(sentence(operation, captures.on_cpu, captures.blocked))
     hints = (*missing_spans(captures), *captures.argument_hints)
     said_of_spans = replace(
-        requests, headline=" ".join(said), hints=hints, notes=tuple(notes(captures, made))
+        requests,
+        headline=" ".join(said),
+        hints=hints,
+        notes=tuple(notes(captures, made)),
+        operations=captures.operations,
     )
     _write(cell, made.rows, said_of_spans)
 

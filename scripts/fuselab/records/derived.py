@@ -27,6 +27,8 @@ class AccountWords:
     in_flight: str = ""
     """The headline of its requests, where they were looked at without a span."""
     in_flight_notes: tuple[str, ...] = ()
+    operations: int = 0
+    """Of the load of the trace, to which every time of the table was brought; 0 where it is not known."""
 
 
 @dataclass(frozen=True)

@@ -86,18 +86,33 @@ class VerdictView:
     clauses: tuple[tuple[str, Link], ...] = ()
     """What goes on behind the sentence: each what stands before it (` and `), and what was found with where it is."""
     tail: str = "."
+    show: Link | None = None
+    """Where the largest reason is seen."""
     others: tuple[str, ...] = ()
     differing: int = 0
     """So many of the others, from the first on, say that something differs."""
     notes: tuple[str, ...] = ()
     log: str = ""
     control: bool = False
+    cell: tuple[str, str, str] = ("", "", "")
+    """Baseline, variant, workload."""
 
     @property
     def said(self) -> str:
         """The whole sentence, and what stands behind it."""
         clauses = "".join(before + link.label for before, link in self.clauses)
         return f"{self.sentence}{clauses}{self.tail}"
+
+
+@dataclass(frozen=True)
+class BecauseView:
+    """Why one variant differs, under one load."""
+
+    cell: tuple[str, str, str]
+    """Baseline, variant, workload."""
+    figure: FigureView
+    places: tuple[str, ...] = ()
+    """In sentences: where the function of the largest change stands."""
 
 
 @dataclass(frozen=True)
@@ -260,6 +275,7 @@ class Page:
     many: bool
     """So many verdicts that each is one short line."""
     ratios: FigureView | None
+    because: tuple[BecauseView, ...]
     comparisons: Table | None
     reading: tuple[Fact, ...]
     """How to read it: words and what they mean."""

@@ -87,7 +87,8 @@ def _card(results: Path, name: str, out: Path) -> Card:
 def _from_outside(view: VerdictView, page: str) -> VerdictView:
     """As it stands on the front page: one sentence, and its links lead into `page`."""
     clauses = tuple((before, replace(link, href=page + link.href)) for before, link in view.clauses)
-    return replace(view, clauses=clauses, others=())
+    show = replace(view.show, href=page + view.show.href) if view.show else None
+    return replace(view, clauses=clauses, others=(), show=show)
 
 
 def _href(page: Path, out: Path) -> str:

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 import pandas as pd
 
 from fuselab import profilers
-from fuselab.analysis.account.rows import OUTSIDE_TARGET
 from fuselab.profilers.base import SpentBy
 from fuselab.records.places import TABLE
 from fuselab.records.plan import Contrast
-from fuselab.report import words
+from fuselab.report import accounted, words
 from fuselab.report.clause import Clause
 from fuselab.report.context import Link
 from fuselab.report.reading import Results
@@ -106,20 +104,10 @@ def account(results: Results, contrast: Contrast, workload: str) -> Iterator[Cla
 
 def _of_account(results: Results, variant: str, workload: str) -> Mapping[str, Times]:
     """Part -> times; empty where the account does not say of how many operations of the load it is."""
-    path: Path | None = results.blindspots.get((variant, workload), (None, None))[0]
-    if path is None:
+    one = accounted.of_spans(results, variant, workload)
+    if one is None:
         return {}
-    table = pd.read_parquet(path)
-    outside = table["name"] == OUTSIDE_TARGET.name
-    operations = table.loc[outside, "calls"].sum() if outside.any() and "calls" in table else 0
-    if not operations:
-        return {}
-    inside = table[~table["name"].astype(str).str.startswith("(")]
-    return {
-        part: _per_operation(inside, "name", part, operations)
-        for part in _PARTS
-        if part in inside and inside[part].notna().any()
-    }
+    return {part: _per_operation(one.inside, "name", part, 1) for part in _PARTS if part in one.captured}
 
 
 def _per_operation(table: pd.DataFrame, column: str, ns: str, operations: float) -> Times:

@@ -592,7 +592,7 @@ class Maker:
             ("demofs::fs", "extend_file_size", 980, wait + 0.02e9, 0.02e9, 0.01e9, 0.0, 0.0, wait),
             ("demofs::meta::sqlite", "set_size", 980, 0.62e9, 0.6e9, 0.19e9, 0.4e9, 0.0, 0.02e9),
             ("demofs::fs", "getattr", 40, 0.08e9, 0.07e9, 0.09e9, 0.0, 0.0, 0.01e9),
-            ("", "outside the target", 9800, 1.1e9, 0.0, 0.0, 0.0, 0.0, 0.0),
+            ("", "(outside the target)", 9800, 1.1e9, 0.0, 0.0, 0.0, 0.0, 0.0),
         ]
         names = [
             "target",
@@ -607,10 +607,16 @@ class Maker:
         ]
         table = pd.DataFrame(rows, columns=names)
         table["unexplained_ns"] = table.poll_ns - table.oncpu_ns - table.blocked_ns - table.preempted_ns
+        table["place"] = [f"src/fs.rs:{100 + 20 * i}" for i in range(5)] + [None]
         table.to_parquet(cell / "blindspots.parquet")
         headline = "63 % of the wall time of `write` is a wait in `extend_file_size` that the on-CPU flamegraph does not show; it shows `write_chunks` in its place."
         hint = "29 % of `set_size` is in no child span; its blocked stacks name `Transaction::commit`: a span there would show it."
-        said = {"headline": headline if variant == "waiting" else "", "notes": [], "hints": [hint]}
+        said = {
+            "headline": headline if variant == "waiting" else "",
+            "notes": [],
+            "hints": [hint],
+            "operations": 9800,
+        }
         self._json(cell / "blindspots.json", said)
         self._json(
             cell / "queries.json",

@@ -129,11 +129,36 @@ def test_a_bar_is_as_long_as_its_operation_took_whatever_was_sampled():
     assert list(shown.widths.loc[2, ["oncpu_ns", "blocked_ns", "awaiting_ns"]]) == [40, 20, 20]
 
 
+def drawn_of(caption: str = "", **sides: pd.DataFrame) -> Drawing:
+    ordered = blindspots.ordered(sides)
+    return stacked.operations("b", ordered, "for each write", base.WIDE_IN, caption)
+
+
+def legend(drawing: Drawing) -> list[str]:
+    return [text.get_text() for text in drawing.figure.legends[0].get_texts()]
+
+
+def test_variants_stand_beside_each_other_in_one_order():
+    before = operations(wall_ns=[100, 50], oncpu_ns=[100, 50])
+    after = operations(wall_ns=[100, 900], oncpu_ns=[100, 50], awaiting_ns=[0, 850])
+    drawn = drawn_of(baseline=before, waiting=after)
+    assert "operation_1: baseline 50" in drawn.alt.split(";")[0]
+    assert "waiting 900" in drawn.alt.split(";")[0]
+    assert list(drawn.data["variant"]) == ["baseline", "baseline", "waiting", "waiting"]
+    assert list(drawn.data["name"]) == ["operation_1", "operation_0"] * 2
+
+
+def test_many_variants_leave_room_for_fewer_operations():
+    spans = operations(wall_ns=[float(100 + i) for i in range(20)], oncpu_ns=[1.0] * 20)
+    sides = {f"v{i}": spans for i in range(30)}
+    assert {len(table) for table in blindspots.ordered(sides).values()} == {1}
+    assert len(blindspots.ordered({"v0": spans})["v0"]) == blindspots.SHOWN
+
+
 def test_a_figure_marks_the_bars_that_are_scaled_down_and_says_why():
-    table = operations(wall_ns=[100, 80], oncpu_ns=[30, 200], awaiting_ns=[40, 20])
-    drawn = blindspots.drawing("b", "baseline", table, 100, base.WIDE_IN)
-    assert "operation_1 * 80" in drawn.alt
-    assert "operation_0 100" in drawn.alt
+    drawn = drawn_of(baseline=operations(wall_ns=[100, 80], oncpu_ns=[30, 200], awaiting_ns=[40, 20]))
+    said = drawn.alt.replace("\N{NO-BREAK SPACE}", " ")
+    assert "operation_0: baseline 100 ns; operation_1: baseline 80.0 ns *" in said
     assert "The captures are different runs: more time was found" in drawn.caption
     assert list(drawn.data["oncpu_ns"]) == [30, 200]
     assert list(drawn.data["drawn_oncpu_ns"]) == [30, 60]
@@ -144,25 +169,19 @@ def test_requests_are_drawn_with_their_queue_and_what_is_for_none_of_them_is_not
     table = operations(
         wall_ns=[100, 0], queued_ns=[40, 0], oncpu_ns=[10, 9], blocked_ns=[30, 0], awaiting_ns=[20, 0]
     )
-    drawn = blindspots.drawing("b", "baseline", table, 100, base.WIDE_IN, stacked.IN_FLIGHT)
-    assert [text.get_text() for text in drawn.figure.legends[0].get_texts()] == [
-        "on CPU",
-        "off CPU, blocked",
-        "queued",
-        "awaiting",
-    ]
-    assert "baseline: time in flight by operation, stacked: operation_0 100" in drawn.alt
+    drawn = drawn_of(stacked.IN_FLIGHT, baseline=table)
+    assert legend(drawn) == ["on CPU", "off CPU, blocked", "queued", "awaiting"]
+    assert drawn.alt.startswith(
+        "Time in flight for each write, by operation and variant, stacked: operation_0"
+    )
     assert "operation_1" not in drawn.alt
     assert list(drawn.data["drawn_queued_ns"]) == [40]
     assert "in the queue before the program picked them up" in drawn.caption
 
 
 def test_without_poll_time_the_rest_may_be_a_wait():
-    drawn = blindspots.drawing("b", "baseline", operations(wall_ns=[100], oncpu_ns=[30]), 100, base.WIDE_IN)
-    assert [text.get_text() for text in drawn.figure.legends[0].get_texts()] == [
-        "on CPU",
-        "awaiting or unexplained",
-    ]
+    drawn = drawn_of(baseline=operations(wall_ns=[100], oncpu_ns=[30]))
+    assert legend(drawn) == ["on CPU", "awaiting or unexplained"]
     assert "Poll time was not captured" in drawn.caption
 
 

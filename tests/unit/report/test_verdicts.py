@@ -141,6 +141,7 @@ def test_a_difference_that_nothing_explains_says_so_where_there_was_something_to
     results.__dict__["comparisons"] = tuple(
         r for r in results.comparisons if not (r.family == "work" and r.differs)
     )
+    results.__dict__["blindspots"] = {}
     view = verdicts.verdict_views(results)[0][0]
     assert view.word == "slower"
     assert view.said.endswith(". Nothing that was captured or counted explains it.")

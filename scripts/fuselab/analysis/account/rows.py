@@ -15,7 +15,7 @@ is part of that row's, and its own row says whose.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from fuselab.analysis.account.captures import Captures, Sampled
@@ -59,6 +59,8 @@ class Row:
     """Wall time over the summed wall time of the outermost spans."""
     merged_into: SpanKey | None = None
     """Made by hand: its on-CPU and off-CPU time is in this row."""
+    place: str = ""
+    """`file:line` of the span, as it was compiled; of several the first."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,9 @@ def account(captures: Captures) -> Account:
     for span in sorted(trace.spans, key=lambda span: (-span.wall_ns, span.key)):
         host = hosts.get(span.key)
         share = span.wall_ns / trace.root_wall_ns if trace.root_wall_ns else None
-        row = Row(span.key, span.calls, span.wall_ns, share=share, merged_into=host)
+        row = Row(
+            span.key, span.calls, span.wall_ns, share=share, merged_into=host, place=_place(span.places)
+        )
         row = row if host else _with_samples(row, span.key, sampled)
         rows.append(row if poll is None else _with_poll(row, span.wall_ns, poll[span.key], guests[span.key]))
     if any(by is not None for by in sampled):
@@ -102,6 +106,10 @@ def account(captures: Captures) -> Account:
     beyond, notes = _beyond_spans(captures) if captures.requests else _beyond_target(captures)
     inner, outer = _leaves(index, captures.on_cpu)
     return Account([*rows, *beyond], trace, inner, outer, notes)
+
+
+def _place(places: Collection[tuple[str, int]]) -> str:
+    return next((f"{file}:{line}" for file, line in sorted(places) if file and line), "")
 
 
 def _by_span(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import matplotlib
@@ -15,13 +16,12 @@ from fuselab.report.figures.drawing import RC, Drawing
 _CAPTION = (
     "A bar is as long as the wall time that its operation took itself, in the trace: on a processor, blocked in the "
     "kernel or pushed off it, suspended at an await, and the rest. No sampler of stacks, on the processor or off it, "
-    "sees what is awaiting. Unexplained: in a poll, and in no sample that bears this name. All variants have the same "
-    "axis. What threads do outside every operation, waiting for work above all, is in the table alone."
+    "sees what is awaiting. Unexplained: in a poll, and in no sample that bears this name. What threads do outside "
+    "every operation, waiting for work above all, is in the table alone."
 )
 _UNTOLD = (
     "A bar is as long as the wall time that its operation took itself, in the trace: on a processor, blocked in the "
-    "kernel or pushed off it, and the rest. Poll time was not captured, so the rest may be waits at an await. All "
-    "variants have the same axis."
+    "kernel or pushed off it, and the rest. Poll time was not captured, so the rest may be waits at an await."
 )
 _CAPPED = (
     "{mark} The captures are different runs: more time was found on and off the processor than this operation had for "
@@ -30,7 +30,7 @@ _CAPPED = (
 IN_FLIGHT = (
     "A bar is as long as all requests of one kind were in flight together, from when the kernel sent them until their "
     "answer: on a processor, blocked in the kernel or pushed off it, with nobody running for them (awaiting), and in "
-    "the queue before the program picked them up. All variants have the same axis."
+    "the queue before the program picked them up."
 )
 MARK = "*"
 SAMPLED = (
@@ -75,46 +75,69 @@ def bars(spans: pd.DataFrame) -> Bars:
 
 
 @matplotlib.rc_context(RC)
-def blind_spots(
-    name: str, title: str, spans: pd.DataFrame, longest_ns: float, width_in: float, caption: str = ""
+def operations(
+    name: str, sides: Mapping[str, pd.DataFrame], per: str, width_in: float, caption: str = ""
 ) -> Drawing:
-    """Wall time of each operation, stacked by what the time was. `caption` is there where they are no spans.
+    """Each operation with a bar for each variant that has it, stacked by what its time was.
 
-    The axis ends at `longest_ns`, the same for every variant, so that bars compare between figures.
+    `sides` has the same operations of every variant, in one order; what a variant has not is of length 0. Times are
+    those of `per`: `for each write`. `caption` is there where rows are no spans.
     """
-    shown = bars(spans)
-    rest = "unexplained" if shown.polled else "awaiting or unexplained"
+    drawn = {variant: bars(spans) for variant, spans in sides.items()}
+    names = [str(each) for each in next(iter(sides.values()))["name"]]
+    longest_ns = max(float(shown.lengths.max()) for shown in drawn.values())
+    polled, capped = all(b.polled for b in drawn.values()), any(b.capped.any() for b in drawn.values())
+    rest = "unexplained" if polled else "awaiting or unexplained"
     parts = [
         part
         for part in (*SAMPLED, AWAITING, (_REST, rest, palette.UNEXPLAINED))
-        if shown.widths[part[0]].sum() > 0
-    ]
-    labels = [
-        short(str(operation), 24) + (f" {MARK}" if capped else "")
-        for operation, capped in zip(spans["name"], shown.capped, strict=True)
+        if any(shown.widths[part[0]].sum() > 0 for shown in drawn.values())
     ]
     what = "time in flight" if caption else "self time"
-    made, axes = figure(width_in, 0.75 + 0.32 * len(spans) + (0.7 if width_in == NARROW_IN else 0.5))
     divisor, unit = words.scale_for("ns", longest_ns)
-    left = shown.lengths * 0
-    for column, label, colour in parts:
-        width = shown.widths[column] / divisor
-        axes.barh(range(len(spans)), width, left=left, height=0.66, color=colour.light, label=label)
-        left = left + width
-    axes.set_yticks(range(len(spans)), labels)
-    axes.yaxis.set_tick_params(length=0, labelcolor=palette.INK.light)
-    axes.invert_yaxis()
-    axes.set(xlabel=f"{what} in the whole run [{unit}]", xlim=(0, longest_ns / divisor * 1.02), title=title)
+    pitch = len(drawn) + 1  # a heading, and a bar for each variant
+    narrow = width_in == NARROW_IN
+    made, axes = figure(width_in, 0.75 + 0.23 * pitch * len(names) + (0.7 if narrow else 0.5))
+    labels = []
+    for i, (variant, shown) in enumerate(drawn.items()):
+        places, left = [number * pitch + i + 1 for number in range(len(names))], shown.lengths * 0
+        for column, label, colour in parts:
+            width = shown.widths[column] / divisor
+            axes.barh(places, width, left=left, height=0.74, color=colour.light, label="" if i else label)
+            left = left + width
+        for number, place in enumerate(places):
+            axes.annotate(
+                _said(shown, number), (shown.lengths.iloc[number] / divisor, place), xytext=(4, 0),
+                textcoords="offset points", va="center",
+                fontsize=7.5, color=palette.MUTED.light,
+            )  # fmt: skip
+            labels.append((place, short(variant, 14 if narrow else 28)))
+    for number, operation in enumerate(names):
+        axes.text(
+            0, number * pitch + 0.1, f" {short(operation, 44)}", va="center", weight="bold", fontsize=8.5
+        )
+    axes.set_yticks([place for place, _ in labels], [label for _, label in labels])
+    axes.yaxis.set_tick_params(length=0)
+    room = 1.3 if narrow else 1.1
+    axes.set(xlabel=f"{what} {per} [{unit}]", xlim=(0, longest_ns / divisor * room))
+    axes.set_ylim(len(names) * pitch - 0.4, -0.6)
     axes.grid(visible=True, axis="x")
     axes.grid(visible=False, axis="y")
-    made.legend(loc="outside upper left", ncols=2 if width_in == NARROW_IN else len(parts), handlelength=1)
-    alt = f"{title}: {what} by operation, stacked: " + "; ".join(
-        f"{label} {words.quantity(length, 'ns')}" for label, length in zip(labels, shown.lengths, strict=True)
+    made.legend(loc="outside upper left", ncols=2 if narrow else len(parts), handlelength=1)
+    alt = f"{words.capital(what)} {per}, by operation and variant, stacked: " + "; ".join(
+        f"{operation}: " + ", ".join(f"{v} {_said(b, number)}" for v, b in drawn.items())
+        for number, operation in enumerate(names)
     )
-    caption = caption or (_CAPTION if shown.polled else _UNTOLD)
-    if shown.capped.any():
-        caption = f"{caption} {_CAPPED.format(mark=MARK)}"
-    return Drawing(name, made, _data(spans, shown), alt, caption)
+    said = [caption or (_CAPTION if polled else _UNTOLD), _CAPPED.format(mark=MARK) if capped else ""]
+    data = pd.concat(
+        [_data(sides[variant], shown).assign(variant=variant) for variant, shown in drawn.items()]
+    )
+    return Drawing(name, made, data, alt, " ".join(filter(None, said)))
+
+
+def _said(shown: Bars, number: int) -> str:
+    mark = f" {MARK}" if shown.capped.iloc[number] else ""
+    return words.quantity(float(shown.lengths.iloc[number]), "ns") + mark
 
 
 def _data(spans: pd.DataFrame, shown: Bars) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -10,7 +10,7 @@ import pandas as pd
 
 from fuselab import profilers
 from fuselab.profilers.base import AccountParts
-from fuselab.report import tables, words
+from fuselab.report import accounted, tables, words, work
 from fuselab.report.context import BlindSpotView, Cell, Column, Table
 from fuselab.report.embed import Draws, data_link, in_both_widths
 from fuselab.report.figures import base, stacked
@@ -19,6 +19,10 @@ from fuselab.report.reading import Results
 
 SHOWN = 12
 """Operations in the figure; the table has them all."""
+_BARS = 36
+"""In one figure, of all variants together."""
+_SEEN = 0.005
+"""Of the longest bar: what is shorter cannot be seen."""
 _OUTSIDE = "(outside"
 """How rows begin that are no operation: threads that wait for work, and time outside the target. The table has them."""
 _PARTS = [column for column, _, _ in (*stacked.SAMPLED, stacked.AWAITING)]
@@ -63,20 +67,47 @@ def _requests(results: Results, workload: str) -> dict[str, pd.DataFrame]:
     return found
 
 
+_AS_OPERATIONS = {"opcode": "name", "in_flight_ns": "wall_ns"}
+
+
 def _draws(results: Results, workload: str) -> Iterator[tuple[str, Draws]]:
-    as_operations = {"opcode": "name", "in_flight_ns": "wall_ns"}
-    requests = {
-        name: table.rename(columns=as_operations) for name, table in _requests(results, workload).items()
-    }
-    sides = (("blindspots", _spans(results, workload), ""), ("in-flight", requests, stacked.IN_FLIGHT))
-    for kind, found, caption in sides:
-        drawn = {name: table for name, table in found.items() if totals(table).sum() > 0}
-        longest_ns = max((float(totals(table).max()) for table in drawn.values()), default=0.0)
-        for name, table in drawn.items():
+    """Spans, then requests: for each operation of the load where all variants tell how many there were."""
+    spans, requests = _spans(results, workload), _requests(results, workload)
+    by_opcode = {name: table.rename(columns=_AS_OPERATIONS) for name, table in requests.items()}
+    for kind, raw, of, caption in (
+        ("blindspots", spans, accounted.of_spans, ""),
+        ("in-flight", by_opcode, accounted.of_requests, stacked.IN_FLIGHT),
+    ):
+        each = {name: one.table for name in raw if (one := of(results, name, workload))}
+        known = raw.keys() == each.keys()
+        sides = ordered(each if known else raw)
+        per = f"for each {work.operation(results, workload)}" if known else "in the whole run"
+        if sides:
             yield (
-                words.slug(kind, workload, name),
-                partial(drawing, variant=name, table=table, longest_ns=longest_ns, caption=caption),
+                words.slug(kind, workload),
+                partial(stacked.operations, sides=sides, per=per, caption=caption),
             )
+
+
+def ordered(raw: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """The same operations of each variant, those with the most time first, as many as a figure has room for.
+
+    A row without parts, such as the time outside the target, is not drawn; nor what is too short to be seen.
+    """
+    lengths = {name: totals(table).groupby(table["name"]).sum() for name, table in raw.items()}
+    most = pd.DataFrame(lengths).max(axis=1).sort_values(ascending=False, kind="stable")
+    seen = most[most > _SEEN * most.max()].index[: max(1, min(SHOWN, _BARS // max(1, len(raw))))]
+    if not len(seen):
+        return {}
+    return {
+        name: table.select_dtypes("number")
+        .groupby(table["name"])
+        .sum(min_count=1)
+        .reindex(seen)
+        .reset_index(names="name")
+        for name, table in raw.items()
+        if lengths[name].sum() > 0
+    }
 
 
 def _view(results: Results, workload: str) -> BlindSpotView:
@@ -115,15 +146,6 @@ def totals(table: pd.DataFrame) -> pd.Series[float]:
     known = table.reindex(columns=_PARTS).fillna(0).clip(lower=0).sum(axis=1) > 0
     operation = ~table["name"].astype(str).str.startswith(_OUTSIDE)
     return stacked.bars(table).lengths.where(known & operation, 0.0)
-
-
-def drawing(
-    name: str, variant: str, table: pd.DataFrame, longest_ns: float, width_in: float, caption: str = ""
-) -> Drawing:
-    """The operations with the most time. A row without parts, such as the time outside the target, is not drawn."""
-    found = totals(table)
-    order = found[found > 0].sort_values(ascending=False).index[:SHOWN]
-    return stacked.blind_spots(name, variant, table.loc[order], longest_ns, width_in, caption)
 
 
 def _table(key: str, variant: str, table: pd.DataFrame) -> Table:

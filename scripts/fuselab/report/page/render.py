@@ -12,6 +12,7 @@ from fuselab.report.context import FigureView, Link, Page, Section
 from fuselab.report.embed import Carrier, Draws, in_both_widths
 from fuselab.report.inputs import ReportInputs
 from fuselab.report.page import (
+    because,
     blindspots,
     cautions,
     costs,
@@ -41,7 +42,8 @@ def page(inputs: ReportInputs, out: Path) -> Page:
     comparisons = Link(carrier.href(inputs.comparisons), "comparisons.csv")
     cost_links = (Link(carrier.href(inputs.costs), "costs.csv"),) if inputs.costs else ()
     views = profiles.profilers(results, carrier)
-    judged, shared = verdicts.verdict_views(results)
+    reasons = because.views(results)
+    judged, shared = verdicts.verdict_views(results, {each.cell: f"#{each.figure.key}" for each in reasons})
     drawn = curves.curves(results)
     spots = blindspots.blind_spots(results)
     counted = work.section(results, (comparisons,))
@@ -61,6 +63,7 @@ def page(inputs: ReportInputs, out: Path) -> Page:
         guards=guards.views(results),
         many=len(judged) > verdicts.MANY,
         ratios=_figure("ratios", ratios.draws(results)),
+        because=reasons,
         comparisons=verdict_table.comparison_table(results, (comparisons,)),
         reading=verdict_table.reading(plan),
         work=counted,

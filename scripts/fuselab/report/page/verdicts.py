@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from fuselab.compare.aa_check import check_controls
 from fuselab.records.comparison import FASTER, SLOWER, Comparison
 from fuselab.records.plan import Contrast, PlanFile
 from fuselab.report import counts, words, work
-from fuselab.report.context import VerdictView
+from fuselab.report.context import Link, VerdictView
 from fuselab.report.page import beside
 from fuselab.report.reading import Results
 
@@ -28,7 +29,13 @@ MANY = 6
 """From more verdicts than this on, each says only what differs: the figure below shows the rest."""
 
 
-def verdict_views(results: Results) -> tuple[tuple[VerdictView, ...], tuple[str, ...]]:
+Pictures = Mapping[tuple[str, str, str], str]
+"""Baseline, variant and workload -> where on the page is seen what makes the difference."""
+
+
+def verdict_views(
+    results: Results, pictures: Pictures = MappingProxyType({})
+) -> tuple[tuple[VerdictView, ...], tuple[str, ...]]:
     """Contrasts first, controls last, every workload of a contrast in turn; and what holds for all of them."""
     plan = results.plan
     ordered = sorted(plan.contrasts, key=lambda c: c.variant in plan.controls)
@@ -39,11 +46,18 @@ def verdict_views(results: Results) -> tuple[tuple[VerdictView, ...], tuple[str,
         replace(
             view,
             notes=tuple(note for note in view.notes if note not in shared),
+            show=_show(view, pictures),
             others=view.others[: view.differing] if many else view.others,
         )
         for view in views
     )
     return short, shared
+
+
+def _show(view: VerdictView, pictures: Pictures) -> Link | None:
+    """To its picture; where it has none to what its first reason was read from."""
+    href = pictures.get(view.cell) or next((link.href for _, link in view.clauses), None)
+    return Link(href, "show me") if href else None
 
 
 def _views(results: Results, contrast: Contrast, workload: str) -> Iterator[VerdictView]:
@@ -70,6 +84,7 @@ def _work_view(results: Results, contrast: Contrast, workload: str) -> Iterator[
             f"{_where(results, workload)}",
             clauses=beside.strung(results, workload, clauses),
             control=contrast.variant in results.plan.controls,
+            cell=(contrast.baseline, contrast.variant, workload),
         )
 
 
@@ -173,6 +188,7 @@ def _view(results: Results, contrast: Contrast, workload: str) -> VerdictView | 
         notes=tuple(words.capital(note) + "." for note in notes),
         log=_log(results, contrast.variant, workload) if first.word == "failed" else "",
         control=control,
+        cell=(contrast.baseline, contrast.variant, workload),
     )
 
 

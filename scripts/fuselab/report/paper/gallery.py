@@ -11,7 +11,7 @@ from fuselab.programs import tool
 from fuselab.records.places import DIFF_FLAMEGRAPH, DIFF_FOLDED, FLAMEGRAPH, FOLDED
 from fuselab.report.figures.base import WIDE_IN
 from fuselab.report.figures.drawing import Drawing
-from fuselab.report.page import blindspots, costs, curves, distributions, ratios, together
+from fuselab.report.page import because, blindspots, costs, curves, distributions, ratios, together
 from fuselab.report.reading import Results
 
 
@@ -31,6 +31,7 @@ def gallery(results: Results) -> Iterator[Drawing]:
     """In the order of the page."""
     if draws := ratios.draws(results):
         yield draws("ratios", width_in=WIDE_IN)
+    yield from because.drawings(results)
     yield from curves.drawings(results)
     for _, drawings in (*distributions.block_drawings(results), *distributions.run_drawings(results)):
         yield from drawings
