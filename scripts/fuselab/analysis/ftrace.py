@@ -45,15 +45,15 @@ Tasks = Mapping[int, tuple[int, int]]
 
 
 def read_trace(
-    pages: Path, formats: Sequence[str], only: Mapping[str, Collection[int]] | None = None
+    pages: Path, formats: Sequence[str], without: Mapping[str, Collection[int]] | None = None
 ) -> Tracepoints:
     """Every event of `formats` in a file of pages, each of which ends where it is filled; `pid` and `tid` are both the
-    task's number. Of the events named in `only`, those of these tasks: of what others do there may be much.
+    task's number. Of the events named in `without`, none of these tasks: of what others do there may be much.
 
     Raises ValueError where a page is not whole.
     """
     events = [event for text in formats for event in described(text.encode())]
-    wanted = {name: np.array(sorted(tasks), np.uint32) for name, tasks in (only or {}).items()}
+    left_out = {name: np.array(sorted(tasks), np.uint32) for name, tasks in (without or {}).items()}
     parts: dict[str, list[Samples]] = {event.name: [_none_of(event)] for event in events}
     with pages.open("rb") as file:
         size = file.seek(0, 2)
@@ -64,8 +64,8 @@ def read_trace(
             numbers = words[found.at] & 0xFFFF
             for event in events:
                 own = numbers == event.number
-                if event.name in wanted:
-                    own[own] = np.isin(words[found.at[own] + 1], wanted[event.name])
+                if event.name in left_out:
+                    own[own] = np.isin(words[found.at[own] + 1], left_out[event.name], invert=True)
                 parts[event.name].append(_samples(words, found.at[own], found.time_ns[own], event))
             content.madvise(mmap.MADV_DONTNEED)
     samples = {name: in_order(parts.pop(name)) for name in [*parts]}

@@ -6,9 +6,10 @@ recorded, for as long as the load lasts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fuselab.analysis.fuse.rows import RequestRow
 from fuselab.files import read_json, write_json
@@ -31,11 +32,14 @@ from fuselab.profilers.base import (
 )
 from fuselab.profilers.capture import CaptureFolder
 from fuselab.profilers.serving import accounted, deepened, write_rows
-from fuselab.profilers.trace_session import ROOT, traced, tracing
+from fuselab.profilers.trace_session import ROOT, TraceRecord, traced, tracing
 from fuselab.system import tracefs
 from fuselab.system.kernel import Connection, connection
 from fuselab.system.tracefs import END, FORK, READS, SEND
 from fuselab.targets.model import Target
+
+if TYPE_CHECKING:
+    from fuselab.analysis.fuse.requests import Requests
 
 REQUESTS = "requests.parquet"
 CONNECTIONS = "connections.json"
@@ -126,20 +130,14 @@ class FuseRequests(Profiler):
     def read(self, capture: CaptureFolder, out: Path) -> Reading:
         import pyarrow.parquet as pq
 
-        from fuselab.analysis.ftrace import all_tasks, numbered, read_trace
-        from fuselab.analysis.fuse.requests import read_requests
         from fuselab.analysis.fuse.seen import see
         from fuselab.analysis.fuse.tables import request_table, stacks
 
         window_ns, family = capture.window_ns(), capture.run.family
         pages, record = traced(capture, self.name)
-        forks = read_trace(pages, [text for text in record.formats if text.startswith(f"name: {FORK}\n")])
-        known = all_tasks(forks, record.tasks, record.others)
-        readers = [number for number, (pid, _) in known.items() if pid in family]
-        told = numbered(read_trace(pages, record.formats, dict.fromkeys(READS, readers)), known)
         connections = read_json(capture.raw(CONNECTIONS), list[Connection])
         numbers = [connection.number for connection in connections]
-        each = [read_requests(told, number, window_ns, family) for number in numbers]
+        each = _requests(pages, record, numbers, window_ns, family)
         start_ns = 0 if window_ns is None else window_ns[0]
         pq.write_table(request_table(each, numbers, family, start_ns), out / capture.numbered(REQUESTS))
         seen = see(each, [connection.max_background for connection in connections], family, window_ns)
@@ -184,6 +182,22 @@ class FuseRequests(Profiler):
         operations = sum(capture.operations for capture in captures)
         table = opcode_table([seen.by_opcode for seen in every], operations)
         return Addition(table=table, findings=tuple(findings))
+
+
+def _requests(
+    pages: Path,
+    record: TraceRecord,
+    connections: Sequence[int],
+    window_ns: tuple[int, int] | None,
+    family: Collection[int],
+) -> list[Requests]:
+    """Those of each connection. What else was recorded is forgotten here."""
+    from fuselab.analysis.ftrace import all_tasks, numbered, read_trace
+    from fuselab.analysis.fuse.requests import read_requests
+
+    told = read_trace(pages, record.formats, dict.fromkeys(READS, record.strangers(family)))
+    told = numbered(told, all_tasks(told, record.tasks, record.others))
+    return [read_requests(told, number, window_ns, family) for number in connections]
 
 
 def _events(connections: Sequence[Connection]) -> dict[str, str]:

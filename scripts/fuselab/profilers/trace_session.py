@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
@@ -48,6 +48,11 @@ class TraceRecord:
     """Number of a thread of the run, as the kernel has it -> (process, thread) as the run numbers them."""
     others: tuple[int, ...]
     """Processes outside of the run that lived at the end, by the kernel's number; threads of the kernel too."""
+
+    def strangers(self, family: Collection[int]) -> list[int]:
+        """Threads known to be of no process of `family`, by the kernel's number."""
+        known = (number for number, (pid, _) in self.tasks.items() if pid not in family)
+        return [*known, *(number for number in self.others if number not in self.tasks)]
 
 
 class TraceWindow(Window):

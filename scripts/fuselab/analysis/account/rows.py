@@ -31,8 +31,8 @@ EVIDENCE_NS = 50_000_000
 """A span that ran this long and whose name no sampled function bears was made by hand."""
 LARGEST = 5
 
-COVERED = 0.9
-"""Share of the time in which a request is served, from which on its outermost span is said to cover it."""
+UNCOVERED = 0.01
+"""Share of the time in which requests are in flight, from which on it is said that no span covers it."""
 
 BySpan = Mapping[SpanKey | None, int]
 """ns by innermost span; None: outside all."""
@@ -207,14 +207,14 @@ def _beyond_spans(captures: Captures) -> tuple[list[Row], list[str]]:
 
 def _uncovered(request: OfOpcode, calls: int, wall_ns: int) -> str:
     """What is said where the outermost span of a request does not cover the time in which it is served; or ""."""
-    served_ns = (request.in_flight_ns - request.queued_ns) / max(1, request.requests)
-    covered_ns = wall_ns / max(1, calls)
-    if covered_ns >= COVERED * served_ns:
+    each_ns, queued_ns = (ns / max(1, request.requests) for ns in (request.in_flight_ns, request.queued_ns))
+    served_ns, covered_ns = each_ns - queued_ns, wall_ns / max(1, calls)
+    if served_ns - covered_ns < UNCOVERED * each_ns:
         return ""
     return (
         f"The span `{request.opcode.lower()}` does not cover its request: it lasts {duration(round(covered_ns))}, and "
-        f"`{request.opcode}` is served for {duration(round(served_ns))}. What the program does in the rest is in no "
-        "span."
+        f"`{request.opcode}` is served for {duration(round(served_ns))}. What the program does in the rest, "
+        f"{(served_ns - covered_ns) / each_ns:.0%} of the time in flight, is in no span."
     )
 
 

@@ -120,8 +120,9 @@ def most_in_flight(requests: Requests, until_ns: int, full: int = 0) -> tuple[in
 
 
 def _of_connection(samples: Samples, connection: int) -> Samples:
-    own: Samples = samples[samples["connection"] == connection]
-    return own
+    own = samples["connection"] == connection
+    kept: Samples = samples if own.all() else samples[own]
+    return kept
 
 
 def _whole(column: NDArray[Any]) -> NDArray[np.int64]:
@@ -130,13 +131,12 @@ def _whole(column: NDArray[Any]) -> NDArray[np.int64]:
 
 def _joined(sends: Samples, ends: Samples) -> Samples:
     """The end of each of `sends`; zeros where there is none. `unique` is never used again by a connection."""
+    if not len(ends):
+        return np.zeros(len(sends), ends.dtype)
     order = np.argsort(ends["unique"], kind="stable")
     at = np.searchsorted(ends["unique"], sends["unique"], sorter=order)
-    found = np.zeros(len(sends), ends.dtype)
-    near = at < len(ends)
-    candidates = ends[order[at[near]]]
-    near[near] = candidates["unique"] == sends["unique"][near]
-    found[near] = candidates[candidates["unique"] == sends["unique"][at < len(ends)]]
+    found: Samples = ends[order[np.minimum(at, len(ends) - 1)]]
+    found[found["unique"] != sends["unique"]] = np.zeros((), ends.dtype)
     return found
 
 

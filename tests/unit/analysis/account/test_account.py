@@ -143,9 +143,19 @@ def test_time_outside_the_target_is_measured_where_requests_were_looked_at_too(s
     assert not [note for note in made.notes if "does not cover" in note]
 
 
-def test_an_outermost_span_that_does_not_cover_its_request_is_named(story: Captures) -> None:
+@pytest.mark.parametrize(("served_ms", "said"), [(5050, False), (5100, False), (5103, True), (8000, True)])
+def test_an_outermost_span_that_leaves_out_a_hundredth_of_the_time_in_flight_is_named(
+    story: Captures, served_ms: int, said: bool
+) -> None:
+    """The queue is in flight, too: of 5.2 s 0.05 s are too few, and of 5.203 s 0.053 s are enough."""
+    notes = account(in_flight(story, 100, served_ms)).notes
+    assert any("does not cover its request" in note for note in notes) == said
+
+
+def test_what_an_outermost_span_leaves_out_is_told(story: Captures) -> None:
     (note,) = [note for note in account(in_flight(story, 100, 8000)).notes if "does not cover" in note]
     assert "`write` does not cover its request: it lasts 5.05 ms, and `WRITE` is served for 8 ms" in note
+    assert "36% of the time in flight, is in no span" in note
 
 
 def test_a_kernel_that_answers_first_leaves_no_row_but_a_note(story: Captures) -> None:
