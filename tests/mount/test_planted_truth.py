@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections import Counter
 
 import pytest
@@ -63,6 +64,24 @@ captures: 3
 """
 
 
+# The function that blocks has no span in this trace. Its build is that of all profilers, also where nothing looks.
+UNSEEN = """
+title: a span that is missing
+target: demofs
+backend: memory
+variants:
+  unseen:
+    options: {inject: block=5ms}
+    env: {RUST_LOG: "warn,demofs=trace,demofs::inject=off"}
+    features: [profiling, jemalloc-profiling]
+    rustflags: [--cfg, tokio_unstable]
+control: true
+workloads: {one: {fio: {rw: write, bs: 64k, size: 16m, runtime: 1s}}}
+blocks: 1
+profilers: [[trace-chrome, perf-offcpu]]
+"""
+
+
 @pytest.fixture(scope="module")
 def truth(shared_workspace: Workspace) -> Truth:
     shared_workspace.experiment("truth", TRUTH)
@@ -106,6 +125,20 @@ def test_the_account_says_in_words_where_the_wait_is(truth: Truth) -> None:
     )
     assert blocking["blocked_ns"] == pytest.approx(blocking["calls"] * BLOCKED_NS, rel=WITHIN)
     assert blocking["awaiting_ns"] < 0.02 * blocking["wall_ns"]
+
+
+def test_a_span_that_is_missing_is_named_by_what_blocks_in_its_place(shared_workspace: Workspace) -> None:
+    shared_workspace.experiment("unseen", UNSEEN)
+    shared_workspace.make("results/unseen/processed/unseen/one/blindspots.json")
+    folder = shared_workspace.root / "results/unseen/processed/unseen/one"
+    (said,) = json.loads((folder / "blindspots.json").read_text())["hints"]
+    assert re.fullmatch(
+        r"\d+% of `write_at` is in no child span; its blocked stacks name `Faults::before_write`: "
+        r"a span there would show it\.",
+        said,
+    )
+    share = int(said.partition("%")[0])
+    assert share > 75, "5 ms of each write, beside all that is its own"
 
 
 def test_cpu_time_is_found_in_inlined_async_functions(truth: Truth) -> None:

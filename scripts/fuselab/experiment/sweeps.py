@@ -139,9 +139,13 @@ def _limit(diagnostics: Diagnostics, at: Key, sweep: Mapping[str, Any]) -> dict[
         except ValueError:
             number = None
         if number is None:
-            noun = "time" if timed else "number"
+            noun, example = ("time", "20ms") if timed else ("number", "500 or 10m")
             mend = nearest("duration", text) if timed else None
-            diagnostics.add(place, f"'{text}' is no {noun} that '{metric}' could keep to", suggestion=mend)
+            diagnostics.add(
+                place,
+                f"'{text}' is no {noun} that '{metric}' could keep to, as {example} is",
+                suggestion=mend,
+            )
         else:
             found[metric] = number
     return found
