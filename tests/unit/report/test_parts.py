@@ -275,3 +275,34 @@ def test_a_label_that_xml_cannot_hold_breaks_no_page() -> None:
     figure.subplots().set_title("re\x1b[31md\x00\ufffe")
     drawing = Drawing("strange", figure, pd.DataFrame(), alt="a title")
     assert "re[31md" in inline(drawing, "key")
+
+
+def many_runs(variants: int, runs_each: int) -> pd.DataFrame:
+    rows = [
+        (f"v{variant}", block, percentile, 1000.0 + block + percentile)
+        for variant in range(variants)
+        for block in range(runs_each)
+        for percentile in (50.0, 99.0)
+    ]
+    return pd.DataFrame(rows, columns=["variant", "block", "percentile", "latency_ns"])
+
+
+@pytest.mark.parametrize(("variants", "bands"), [(2, 2), (30, 0)])
+def test_of_more_runs_than_an_eye_can_follow_the_spread_is_drawn(variants: int, bands: int):
+    few = runs.percentiles("few", many_runs(variants, 1), {f"v{i}": i for i in range(variants)}, "Write")
+    many = runs.percentiles("many", many_runs(variants, 50), {f"v{i}": i for i in range(variants)}, "Write")
+    assert "Every run is one line" in few.caption
+    assert len(few.data) == 2 * variants
+    assert "Of so many runs" in many.caption
+    assert len(many.data) == 2 * variants, "two percentiles of each variant, however many runs there are"
+    assert list(many.data["latency_p50_ns"])[:2] == [1074.5, 1123.5]
+    assert len(many.figure.axes[0].collections) == bands
+
+
+def test_a_figure_with_thousands_of_runs_has_no_mark_for_each():
+    values = (
+        many_runs(2, 500).query("percentile == 50").rename(columns={"latency_ns": "value"}).assign(unit="ns")
+    )
+    drawn = runs.paired("many", values, {"v0": 0, "v1": 1}, "Latency")
+    assert len(drawn.figure.axes[0].lines) == 2, "the medians"
+    assert list(drawn.data["runs"]) == [500, 500]

@@ -1,4 +1,6 @@
-"""Timed runs: by variant, by block, by percentile, by second. Every run is drawn; nothing is averaged."""
+"""Timed runs: by variant, by block, by percentile, by second. Every run is drawn, up to so many that none can be told
+from its neighbours: of those, the spread.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,6 @@ from typing import Any
 
 import matplotlib
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
@@ -25,6 +26,7 @@ from fuselab.report.figures.base import (
     value_axis,
 )
 from fuselab.report.figures.drawing import RC, Drawing
+from fuselab.report.figures.lines import Lines, spread
 
 _PAIRED = (
     "One mark is one timed run; a line joins the runs of one block. Lines that all lean the same way are an "
@@ -34,6 +36,12 @@ _IN_ORDER = (
     "The same runs in order of time. What moves all variants together is the machine, and cancels within a "
     "block."
 )
+_SPREAD_BY_VARIANT = (
+    "Of so many runs the spread is drawn: the mark is a variant's median, the thick bar holds the middle half of its "
+    "runs, the thin one the middle 80 %."
+)
+_MOST_MARKS = 250
+"""Runs in a figure up to which each has a mark: a page with some thousands of marks is slow to open."""
 _SPARSE = 12
 """Points of a line, on average, up to which each is marked: a line between two points claims more than they do."""
 _FEWEST_TICKS = 3
@@ -51,21 +59,41 @@ def paired(name: str, values: pd.DataFrame, variants: Places, noun: str) -> Draw
     made, axes = figure(NARROW_IN, 2.9)
     shown, unit = scaled(values)
     names = present(variants, values)
-    wide = shown.pivot(index="block", columns="variant", values="value")[names]
-    axes.plot(range(len(names)), wide.T.to_numpy(), color=palette.LINE.light, lw=0.9, zorder=1)
-    for i, name_of in enumerate(names):
-        axes.plot(
-            [i] * len(wide), wide[name_of], markers(variants)[name_of], ms=4.2, ls="none",
-            mfc=colours(variants)[name_of], mec=palette.PAPER.light, mew=0.5,
-        )  # fmt: skip
-    labels = [short(each, 26 // len(names) + 4) for each in names]
+    each = len(shown) <= _MOST_MARKS
+    if each:
+        _marks(axes, shown.pivot(index="block", columns="variant", values="value")[names], variants)
+    else:
+        _bars(axes, spread(shown, ["variant"]).loc[names], variants)
+    labels = [short(name_of, 26 // len(names) + 4) for name_of in names]
     tilted: dict[str, Any] = {"rotation": 30, "ha": "right"} if len(names) > 4 else {}
     axes.set_xticks(range(len(names)), labels, **tilted)
     axes.set_xlim(-0.5, len(names) - 0.5)
     value_axis(axes, unit, noun)
     axes.set_xlabel("")
-    alt = f"{noun} of every timed run by variant, in {unit}; lines join the runs of one block."
-    return Drawing(name, made, values, alt, _PAIRED)
+    if each:
+        alt = f"{noun} of every timed run by variant, in {unit}; lines join the runs of one block."
+        return Drawing(name, made, values, alt, _PAIRED)
+    alt = f"Spread of {noun} over {len(shown)} timed runs by variant, in {unit}."
+    return Drawing(name, made, spread(values, ["variant", "unit"]).reset_index(), alt, _SPREAD_BY_VARIANT)
+
+
+def _marks(axes: Axes, wide: pd.DataFrame, variants: Places) -> None:
+    axes.plot(range(len(wide.columns)), wide.T.to_numpy(), color=palette.LINE.light, lw=0.9, zorder=1)
+    for i, name in enumerate(wide.columns):
+        axes.plot(
+            [i] * len(wide), wide[name], markers(variants)[name], ms=4.2, ls="none",
+            mfc=colours(variants)[name], mec=palette.PAPER.light, mew=0.5,
+        )  # fmt: skip
+
+
+def _bars(axes: Axes, spreads: pd.DataFrame, variants: Places) -> None:
+    own = [colours(variants)[name] for name in spreads.index]
+    axes.vlines(range(len(spreads)), spreads["p10"], spreads["p90"], colors=own, lw=1)
+    axes.vlines(range(len(spreads)), spreads["p25"], spreads["p75"], colors=own, lw=4)
+    for i, (name, middle) in enumerate(spreads["p50"].items()):
+        axes.plot(
+            [i], [middle], markers(variants)[str(name)], ms=5.5, mfc=own[i], mec=palette.PAPER.light, mew=0.8
+        )
 
 
 @matplotlib.rc_context(RC)
@@ -74,11 +102,12 @@ def over_blocks(name: str, values: pd.DataFrame, variants: Places, noun: str) ->
     made, axes = figure(NARROW_IN, 2.9)
     shown, unit = scaled(values)
     names = present(variants, values)
-    sns.lineplot(
-        shown, x="block", y="value", hue="variant", style="variant", hue_order=names, style_order=names,
-        palette=colours(variants), markers=markers(variants), dashes=False, lw=1.2, ms=5, mec=palette.PAPER.light,
-        estimator=None, ax=axes,
-    )  # fmt: skip
+    for name_of in names:
+        own = shown[shown["variant"] == name_of].sort_values("block")
+        axes.plot(
+            own["block"], own["value"], color=colours(variants)[name_of], label=name_of, ms=5, mec=palette.PAPER.light,
+            marker=markers(variants)[name_of] if len(shown) <= _MOST_MARKS else None, lw=1.2,
+        )  # fmt: skip
     value_axis(axes, unit, noun)
     axes.set_xlabel("block, in order of time")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
@@ -93,22 +122,21 @@ def percentiles(
 ) -> Drawing:
     """Latency by percentile, one thin line per run. `curves`: variant, block, percentile, latency_ns."""
     made, axes = figure(NARROW_IN, 3.0)
-    shown = curves.assign(beyond=1 / (1 - curves["percentile"] / 100), value=curves["latency_ns"])
-    shown["run"] = shown["variant"] + shown["block"].astype(str)
+    shown = curves.assign(value=curves["latency_ns"], run=curves["block"], x=curves["percentile"])
     names = present(variants, curves)
-    sns.lineplot(
-        shown, x="beyond", y="value", hue="variant", hue_order=names, palette=colours(variants), units="run",
-        estimator=None, lw=0.9, alpha=0.55, ax=axes,
-    )  # fmt: skip
+    drawn = Lines.of(shown)
+    beyond = 1 / (1 - drawn.table["x"] / 100)
+    drawn.over(beyond).draw(axes, variants, names, lw=0.9, alpha=0.55)
     axes.set(xscale="log", yscale="log", xlabel="percentile", ylabel="", title=f"{noun} latency")
     ticks = [(2, "50"), (10, "90"), (100, "99"), (1000, "99.9"), (10_000, "99.99")]
-    ticks = [tick for tick in ticks if tick[0] <= shown["beyond"].max() * 1.01]
+    ticks = [tick for tick in ticks if tick[0] <= beyond.max() * 1.01]
     axes.set_xticks([t for t, _ in ticks], [label for _, label in ticks])
     axes.xaxis.set_minor_locator(NullLocator())
     _label_durations(axes)
     legend(axes, len(names))
-    alt = f"{noun} latency by percentile, one line per timed run, coloured by variant."
-    return Drawing(name, made, curves, alt, caption)
+    alt = f"{noun} latency by percentile, {drawn.words}, coloured by variant."
+    data = curves if drawn.each else drawn.data("percentile", "latency", "_ns")
+    return Drawing(name, made, data, alt, drawn.caption(caption))
 
 
 def _label_durations(axes: Axes) -> None:
@@ -141,16 +169,22 @@ def over_time(
     """
     made, axes = figure(NARROW_IN, 3.0)
     divisor, shown_unit = words.scale_for(unit, float(series["value"].median()))
-    shown = series.assign(value=series["value"] / divisor, line=series["variant"] + series["run"].astype(str))
     names = present(variants, series)
-    alone = len(set(shown["line"])) <= len(names)
-    sparse = len(shown) <= _SPARSE * len(set(shown["line"]))
-    sns.lineplot(
-        shown, x="time_s", y="value", hue="variant", hue_order=names, palette=colours(variants), units="line",
-        estimator=None, lw=1.5 if alone else 0.9, alpha=1 if alone else 0.55, ax=axes,
+    drawn = Lines.of(series.assign(x=series["time_s"]), step_s=_step_s(series))
+    lines = len(drawn.table[["variant", "run"]].drop_duplicates())
+    alone, sparse = lines <= len(names), len(drawn.table) <= min(_SPARSE * lines, _MOST_MARKS)
+    drawn.divided(divisor).draw(
+        axes, variants, names, lw=1.5 if alone else 0.9, alpha=1 if alone else 0.55,
         marker="o" if sparse else None, ms=3, mec=palette.PAPER.light, mew=0.3,
     )  # fmt: skip
     axes.set(xlabel=f"time since {since} [s]", ylabel="", title=f"{noun} [{shown_unit}]", ylim=(0, None))
     legend(axes, len(names))
-    alt = f"{noun} in {shown_unit} over the seconds since {since}, one line per run, coloured by variant."
-    return Drawing(name, made, series, alt, caption)
+    alt = f"{noun} in {shown_unit} over the seconds since {since}, {drawn.words}, coloured by variant."
+    data = series if drawn.each else drawn.data("time_s", "value", "")
+    return Drawing(name, made, data, alt, drawn.caption(caption))
+
+
+def _step_s(series: pd.DataFrame) -> float:
+    """Between two entries of one run, as a rule: runs are laid above each other by whole steps."""
+    steps = series.groupby(["variant", "run"], sort=False)["time_s"].diff()
+    return float(steps[steps > 0].median()) if (steps > 0).any() else 1.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 from fuselab.report import words
@@ -14,6 +15,8 @@ _CAPTION = (
     "Each mark is a variant's typical ratio to its baseline, the bar its interval. A bar that stays clear of the line "
     "is a difference (filled mark); the shaded band is the threshold, the change that was said beforehand to matter."
 )
+_MOST_ROWS, _LEAST = 40, 1e-9
+_MOST = "Of {all} ratios the {most} that are furthest from 1 are drawn; all are in the table."
 
 
 def draws(results: Results) -> Draws | None:
@@ -27,5 +30,11 @@ def draws(results: Results) -> Draws | None:
     ]
     if not labels:
         return None
-    places = base.places(plan.names())
-    return partial(intervals.ratios, rows=labels, variants=places, threshold=plan.threshold, caption=_CAPTION)
+    places, caption = base.places(plan.names()), _CAPTION
+    if len(labels) > _MOST_ROWS:
+        caption = f"{_CAPTION} {_MOST.format(all=len(labels), most=_MOST_ROWS)}"
+        furthest = sorted(labels, key=lambda each: -abs(math.log(max(each[1].interval[0], _LEAST))))[
+            :_MOST_ROWS
+        ]
+        labels = [each for each in labels if each in furthest]
+    return partial(intervals.ratios, rows=labels, variants=places, threshold=plan.threshold, caption=caption)
