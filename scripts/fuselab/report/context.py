@@ -96,12 +96,36 @@ class VerdictView:
     control: bool = False
     cell: tuple[str, str, str] = ("", "", "")
     """Baseline, variant, workload."""
+    key: str = ""
+    """Of its place on the page."""
+    change: str = ""
+    interval: str = ""
+    """Of variant / baseline; empty where there is none."""
+    noun: str = ""
+    """Of which figure they are."""
 
     @property
     def said(self) -> str:
         """The whole sentence, and what stands behind it."""
         clauses = "".join(before + link.label for before, link in self.clauses)
         return f"{self.sentence}{clauses}{self.tail}"
+
+
+@dataclass(frozen=True)
+class MatrixRow:
+    """One contrast."""
+
+    label: str
+    cells: tuple[VerdictView | None, ...]
+    """In the order of the columns; None where nothing was judged."""
+
+
+@dataclass(frozen=True)
+class MatrixView:
+    """All verdicts at one look."""
+
+    workloads: tuple[str, ...]
+    rows: tuple[MatrixRow, ...]
 
 
 @dataclass(frozen=True)
@@ -271,6 +295,8 @@ class Page:
     alarms: tuple[str, ...]
     warnings: tuple[str, ...]
     verdicts: tuple[VerdictView, ...]
+    matrix: MatrixView | None
+    """Before the sentences, where they are many."""
     guards: tuple[GuardView, ...]
     many: bool
     """So many verdicts that each is one short line."""

@@ -47,9 +47,10 @@ def verdict_views(
             view,
             notes=tuple(note for note in view.notes if note not in shared),
             show=_show(view, pictures),
+            key=f"verdict-{number}",
             others=view.others[: view.differing] if many else view.others,
         )
-        for view in views
+        for number, view in enumerate(views)
     )
     return short, shared
 
@@ -189,6 +190,9 @@ def _view(results: Results, contrast: Contrast, workload: str) -> VerdictView | 
         log=_log(results, contrast.variant, workload) if first.word == "failed" else "",
         control=control,
         cell=(contrast.baseline, contrast.variant, workload),
+        change=words.change_beside(*first.interval) if first.has_interval else "",
+        interval=words.change_interval(*first.interval[1:]) if first.has_interval else "",
+        noun=_noun(first),
     )
 
 
