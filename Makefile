@@ -8,7 +8,7 @@ LOCK = $(shell envs/setup/python.sh uv) pip compile --quiet --universal --python
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev setup-verify report test test-fast test-faults bench bench-overhead bench-perf bench-spans bench-heap bench-capture \
+.PHONY: help setup setup-dev setup-verify setup-cluster report test test-fast test-faults bench bench-overhead bench-perf bench-spans bench-heap bench-capture \
 	bench-requests bench-method bench-counters lock clean \
 	lint lint-ruff lint-format lint-mypy lint-imports lint-snakefmt lint-workflow lint-rustfmt lint-clippy lint-shell
 
@@ -23,6 +23,9 @@ setup-dev: ## the same, and what the tests and linters need (pjdfstest and fsx t
 
 setup-verify: ## the same as setup, and what `verify: [posix, random]` in an experiment asks for: pjdfstest and fsx
 	@envs/setup.sh verify
+
+setup-cluster: ## the same as setup, and what submits jobs to slurm: docs/cluster.md
+	@envs/setup.sh cluster
 
 report: setup ## run the experiments named in config.yaml and write results/report.html
 	@$(RUN) .venv/bin/snakemake --cores $(CORES) results/report.html
@@ -118,6 +121,7 @@ bench-method: setup-dev ## what the verdicts find and how often they are wrong: 
 
 lock: setup-dev ## pin the requirements again (UPGRADE=1: to the newest versions that fit)
 	cd envs && $(LOCK) requirements.in --output-file requirements.txt
+	cd envs && $(LOCK) requirements-cluster.in --output-file requirements-cluster.txt
 	cd envs && $(LOCK) requirements-dev.in --output-file requirements-dev.txt
 	cd envs && $(LOCK) uv.in --output-file uv.txt
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # setup.sh [runtime|dev]: Debian packages, the Python environment in .venv/, and the pinned cargo tools in .venv/bin/.
+# setup.sh cluster: runtime, and what submits jobs to slurm.
 # setup.sh verify: runtime, and the programs that only `verify:` in an experiment asks for; dev has them for the tests.
 #
 # Each step first looks whether there is anything to do, so a second call costs well under a second. Steps that do not
@@ -77,7 +78,7 @@ trap 'exit 143' TERM
 
 lists=(build run profile services)
 "$steps/python.sh" has-uv || lists+=(python)
-[ "$level" = runtime ] || lists+=(dev)
+[ "$level" != dev ] || lists+=(dev)
 missing=$("$steps/debian.sh" missing "${lists[@]}")
 python_todo=$("$steps/python.sh" todo "$level")
 tools_todo=$("$steps/cargo-tools.sh" todo)

@@ -10,7 +10,7 @@ rule build:
     priority: lambda wc: 5000 + len(lab.build(f"{wc.target}/{wc.build}").spec.features)
     conda:
         "../envs/environment.yaml"
-    threads: workflow.cores
+    threads: every_core
     resources:
         cargo=1,
     params:

@@ -12,7 +12,7 @@ rule capture:
     priority: 500
     conda:
         "../envs/environment.yaml"
-    threads: workflow.cores
+    threads: every_core
     resources:
         rig=1,
     params:

@@ -14,7 +14,7 @@ rule verify:
     priority: 2000
     conda:
         "../envs/environment.yaml"
-    threads: workflow.cores
+    threads: every_core
     resources:
         rig=1,
     params:
@@ -36,7 +36,7 @@ rule time_block:
     priority: lambda wc: 1000 - int(wc.number)
     conda:
         "../envs/environment.yaml"
-    threads: workflow.cores
+    threads: every_core
     resources:
         rig=1,
     params:
@@ -58,7 +58,7 @@ rule cost_block:
     priority: 400
     conda:
         "../envs/environment.yaml"
-    threads: workflow.cores
+    threads: every_core
     resources:
         rig=1,
     params:
@@ -80,7 +80,7 @@ rule work_block:
     priority: 300
     conda:
         "../envs/environment.yaml"
-    threads: workflow.cores
+    threads: every_core
     resources:
         rig=1,
     params:

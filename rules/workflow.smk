@@ -26,6 +26,11 @@ workflow.global_resources.setdefault("rig", 1)
 workflow.global_resources.setdefault("cargo", 1)
 
 
+def every_core(wildcards):
+    # Of the machine that the job runs on. Who submits to a cluster does not know that: its profile asks for whole nodes.
+    return 1 if workflow.is_main_process and workflow.non_local_exec else workflow.cores
+
+
 wildcard_constraints:
     experiment=r"[A-Za-z0-9][A-Za-z0-9_.-]*",
     variant=r"[A-Za-z0-9][A-Za-z0-9_.-]*",
@@ -47,6 +52,23 @@ include: "process.smk"
 include: "compare.smk"
 include: "report.smk"
 include: "nightly.smk"
+
+
+# What takes a second, and what all of an experiment waits for: on a cluster too, it is done where the command is typed.
+localrules:
+    plan,
+    fio_job,
+    mount_config,
+    look,
+    metrics,
+    compare,
+    costs,
+    report,
+    overview,
+    night,
+    history,
+    bundle,
+    reproduced,
 
 
 onsuccess:

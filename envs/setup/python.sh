@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The Python environment .venv/: locked packages with hashes, and fuselab itself, editable.
-#   python.sh todo LEVEL      says "python" if .venv/ is not up to date for LEVEL (runtime or dev), else nothing
+#   python.sh todo LEVEL      says "python" if .venv/ is not up to date for LEVEL (runtime, cluster or dev), else nothing
 #   python.sh install LEVEL   brings it up to date
 #   python.sh has-uv          succeeds if a usable uv is on PATH or was fetched before
 #   python.sh can-start       succeeds if `install` needs nothing from Debian first
@@ -15,8 +15,9 @@ own_uv=${XDG_CACHE_HOME:-$HOME/.cache}/fuselab/uv/$uv_version
 requirements() {
   case $1 in
     runtime) echo envs/requirements.txt ;;
+    cluster) echo envs/requirements-cluster.txt ;;
     dev) echo envs/requirements-dev.txt ;;
-    *) echo "setup: unknown level $1: runtime or dev" >&2; return 2 ;;
+    *) echo "setup: unknown level $1: runtime, cluster or dev" >&2; return 2 ;;
   esac
 }
 
@@ -29,8 +30,13 @@ is_made() { [ -x .venv/bin/python ] && [ "$(cat "$stamps/$1" 2>/dev/null)" = "$(
 
 todo() {
   requirements "$1" >/dev/null
-  # The packages of dev contain those of runtime.
-  is_made dev || { [ "$1" = runtime ] && is_made runtime; } || echo python
+  # The packages of dev contain those of cluster, and those the ones of runtime.
+  local made
+  case $1 in runtime) made="dev cluster runtime" ;; cluster) made="dev cluster" ;; *) made=$1 ;; esac
+  for made in $made; do
+    ! is_made "$made" || return 0
+  done
+  echo python
 }
 
 find_uv() {

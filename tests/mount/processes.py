@@ -47,3 +47,11 @@ def pid_of(
                 return process.pid
         time.sleep(0.02)
     raise AssertionError(f"no process {words} among {list(map(str, naming(folder)))}")
+
+
+def eventually(is_so: Callable[[], bool], otherwise: str, within_s: float = 60.0) -> None:
+    """Wait until something is so, which nobody tells of."""
+    deadline = time.monotonic() + within_s
+    while not is_so():
+        assert time.monotonic() < deadline, otherwise
+        time.sleep(0.05)

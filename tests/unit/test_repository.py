@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-LOCKS = ["requirements.txt", "requirements-dev.txt", "uv.txt"]
+LOCKS = ["requirements.txt", "requirements-cluster.txt", "requirements-dev.txt", "uv.txt"]
 
 
 def committed(checkout: Path) -> list[Path]:
@@ -53,6 +53,7 @@ def test_tests_run_against_the_versions_that_reports_run_against(checkout: Path)
 def test_every_wanted_package_is_locked(checkout: Path) -> None:
     for wanted, lock in [
         ("requirements.in", "requirements.txt"),
+        ("requirements-cluster.in", "requirements-cluster.txt"),
         ("requirements-dev.in", "requirements-dev.txt"),
     ]:
         names = re.findall(r"^[a-z][a-z0-9-]*", (checkout / "envs" / wanted).read_text(), re.M)

@@ -16,8 +16,10 @@ from typing import NoReturn, Protocol
 import msgspec
 
 from fuselab.commands.common import fail
+from fuselab.project import find
 from fuselab.workflow.telling import FOLLOWED, Event
 
+_SNAKEMAKE = (sys.executable, "-m", "snakemake")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _ENDING_S = 30.0
 """How long what was asked to end may take, before it is killed."""
@@ -134,17 +136,19 @@ def make(root: Path, file: Path, *words: str, output: int | None = None) -> int:
         fail_stopped(stopped)
 
 
-def follow(root: Path, files: Sequence[Path], hearer: Hearer) -> int:
+def follow(root: Path, files: Sequence[Path], hearer: Hearer, on: str | None = None) -> int:
     """As `make`, of several files, with `hearer` in the place of the screen. It is ended once the hearer has enough.
 
+    Jobs go to the cluster of the profile `on`, if one is named.
     Raises Stopped after a signal.
     """
+    argv = snakemake(files) if on is None else [*_SNAKEMAKE, *_profile(root, on), *map(str, files)]
     with ExitStack() as stack:
         reading, writing = os.pipe()
         stack.callback(os.close, reading)
         try:
             child = stack.enter_context(
-                started(snakemake(files), root, subprocess.PIPE, {FOLLOWED: str(writing)}, (writing,))
+                started(argv, root, subprocess.PIPE, {FOLLOWED: str(writing)}, (writing,))
             )
         finally:
             os.close(writing)
@@ -197,7 +201,12 @@ class _Lines:
 
 
 def snakemake(files: Sequence[Path | str]) -> list[str]:
-    return [sys.executable, "-m", "snakemake", "--cores", "all", *map(str, files)]
+    return [*_SNAKEMAKE, "--cores", "all", *map(str, files)]
+
+
+def _profile(root: Path, on: str) -> list[str]:
+    """What has Snakemake submit its jobs as `profiles/<on>` says: the project's own, else the shipped one."""
+    return ["--workflow-profile", str(find(root, f"profiles/{on}/config.yaml").parent)]
 
 
 def fail_stopped(stopped: Stopped) -> NoReturn:

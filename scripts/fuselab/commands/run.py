@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fuselab.commands.cluster import CLUSTERS, require_cluster
 from fuselab.commands.common import fail, load
 from fuselab.commands.following import Stopped, fail_stopped, follow
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 @click.command("run")
 @click.argument("names", nargs=-1, required=True, metavar="NAME|FILE...")
-def command(names: tuple[str, ...]) -> None:
+@click.option("--on", type=click.Choice(CLUSTERS), help="Measure on the nodes of a cluster: docs/cluster.md.")
+def command(names: tuple[str, ...], on: str | None) -> None:
     """Measure experiments as far as that is not done, and write their reports.
 
     NAME is that of an experiment, of its file or of its folder of results. It is Snakemake below:
@@ -34,6 +36,8 @@ def command(names: tuple[str, ...]) -> None:
     from fuselab.experiment.planning import make_plan
     from fuselab.records.places import Results
 
+    if on:
+        require_cluster(on)
     roots: dict[Path, dict[str, Plan]] = {}
     for name in names:
         root, loaded = load(name)
@@ -44,7 +48,7 @@ def command(names: tuple[str, ...]) -> None:
     live = Live(root, plans)
     try:
         with screen(live) as hearer:
-            code = follow(root, [Results().experiment(name).report for name in plans], hearer)
+            code = follow(root, [Results().experiment(name).report for name in plans], hearer, on)
     except Stopped as stopped:
         fail_stopped(stopped)
     if code or live.failure:

@@ -154,6 +154,8 @@ def _check_state(diagnostics: Diagnostics, data: Mapping[str, Any], repository: 
         diagnostics.add(("state",), reason)
     elif there == folder and (reason := state_root.owner_refusal(folder.stat())):
         diagnostics.add(("state",), f"{folder} {reason}: name a folder of your own")
+    elif there == folder and (reason := state_root.network_refusal(folder)):
+        diagnostics.add(("state",), reason)
 
 
 def _compare(data: Mapping[str, Any], default: tuple[str, ...]) -> Compare:

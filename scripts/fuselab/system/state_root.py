@@ -20,6 +20,9 @@ _WHOLE = ("/bin", "/boot", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc
 _BY_THEMSELVES = ("/", "/dev", "/dev/shm", "/home", "/media", "/mnt", "/opt", "/run", "/run/lock", "/run/user", "/srv",
                   "/tmp", "/var")  # fmt: skip
 """Folders that belong to everybody: one below them may be ours."""
+_ELSEWHERE = {"9p", "afs", "beegfs", "ceph", "cifs", "gfs2", "glusterfs", "gpfs", "lustre", "nfs", "nfs4", "ocfs2",
+              "orangefs", "pvfs2", "smb3", "sshfs"}  # fmt: skip
+"""Filesystems whose disk is another machine's, as the kernel calls them; `fuse.` before the name does not matter."""
 _OWN_NAME = "fuselab-state"
 
 
@@ -53,6 +56,17 @@ def owner_refusal(status: os.stat_result) -> str | None:
     return None
 
 
+def network_refusal(folder: Path) -> str | None:
+    """Why the existing `folder` cannot hold the state of runs: figures would be of a server and of who else uses it."""
+    kind = mountinfo.mount_of(folder).record.fstype
+    if kind.removeprefix("fuse.") not in _ELSEWHERE:
+        return None
+    return (
+        f"{folder} is on a network filesystem ({kind}): 'state' is a folder on a disk of the machine that measures, "
+        f"as /var/tmp/{_OWN_NAME}; only results may be shared"
+    )
+
+
 def trusted() -> set[int]:
     """Who can have us do what they like anyway: we, root, who typed sudo, and whose code this is."""
     return {os.geteuid(), 0, os.stat(__file__).st_uid, behind_sudo()}
@@ -69,6 +83,8 @@ def opened(folder: Path, checkout: Path) -> Iterator[int]:
             raise RigError(
                 f"the state folder {folder} {reason}: name one of your own with `state:` in the experiment"
             )
+        if reason := network_refusal(folder):
+            raise RigError(f"the state folder is refused: {reason}")
         yield descriptor
 
 

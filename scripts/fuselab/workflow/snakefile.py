@@ -12,7 +12,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -27,7 +27,7 @@ from fuselab.experiment.planning import make_plan
 from fuselab.files import unusable
 from fuselab.measuring.anew import failed
 from fuselab.measuring.aside import doubtful, mixed, set_aside
-from fuselab.project import find
+from fuselab.project import find, names
 from fuselab.records.places import Home, Results
 from fuselab.schema.errors import ExperimentErrors
 from fuselab.system.namespaces import PARENT
@@ -150,11 +150,19 @@ class Workflow:
 
     def build(self, folder: str) -> Building:
         """What `<target>/<build>` is made by, from whichever experiment asks for it."""
-        for plan in self._plans.values():
+        for plan in self._plans_of_builds():
             if spec := plan.builds.get(folder):
                 others = [other.folder for other in plan.builds.values() if other.made_otherwise(spec)]
                 return Building(spec, self._targets[spec.target].build, tuple(others))
         raise SystemExit(f"no experiment that was asked for has the build {folder}")
+
+    def _plans_of_builds(self) -> Iterator[Plan]:
+        """Those that were asked for. A job on another machine is told a build alone: it looks through the project."""
+        yield from self._plans.values()
+        if not self._is_main:
+            for path in names(self.root, "experiments/*.yaml"):
+                with suppress(ExperimentErrors):
+                    yield self._read(path.stem)
 
     def code(self, script: str) -> str:
         """Short hash of what the file of that name in scripts/ runs: what is derived is made again when it changes."""
@@ -199,11 +207,11 @@ class Workflow:
         """Folders of all nights there will be, tonight's with them. Ends Snakemake if there would be none."""
         self.plan(experiment)
         home = Results().experiment(experiment)
-        names = {path.parent.name for path in self.root.glob(str(home.night(NIGHT).summary))}
-        names |= {self.night} if self.night else set()
-        if not names:
+        nights = {path.parent.name for path in self.root.glob(str(home.night(NIGHT).summary))}
+        nights |= {self.night} if self.night else set()
+        if not nights:
             raise SystemExit(f"\n{experiment} has no night yet: add --config night=$(date -I) to measure one")
-        return [str(home.night(name).folder) for name in sorted(names)]
+        return [str(home.night(name).folder) for name in sorted(nights)]
 
     def by_hand(self) -> dict[str, str]:
         """Experiments that are not listed but have a report -> what its verdicts go by.

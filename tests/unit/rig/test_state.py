@@ -186,3 +186,16 @@ def test_no_descriptor_is_left(tmp_path):
     with state_folder(tmp_path, CHECKOUT):
         pass
     assert sorted(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.mount
+def test_the_disk_of_another_machine_is_refused(tmp_path: Path):
+    behind, at = tmp_path / "behind", tmp_path / "at"
+    behind.mkdir()
+    at.mkdir()
+    subprocess.run(["bindfs", "-o", "subtype=sshfs", behind, at], check=True)
+    try:
+        with pytest.raises(RigError, match=r"network filesystem \(fuse.sshfs\).*as /var/tmp/"):
+            state_folder(at / "state", CHECKOUT).__enter__()
+    finally:
+        subprocess.run(["umount", at], check=True)

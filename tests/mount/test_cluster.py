@@ -1,0 +1,75 @@
+"""An experiment is measured on the nodes of a real slurm, each block whole on one of them; a job that is ended there
+costs what it was measuring, and leaves nothing on its node.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections import defaultdict
+from collections.abc import Iterator
+
+import pytest
+from tests.mount.cluster import NODES, Slurm, slurm
+from tests.mount.conftest import Workspace
+from tests.mount.processes import eventually
+
+from fuselab.records.places import BLOCK
+
+pytestmark = [pytest.mark.mount, pytest.mark.slow]
+
+EXPERIMENT = """\
+state: {state}
+variants:
+  directory: {{target: directory}}
+  bindfs: {{target: bindfs}}
+workloads:
+  seq: {{fio: {{rw: write, bs: 64k, size: 1m, runtime: 2s}}}}
+blocks: 2
+"""
+LEFT = ["state", "state/.lock"]
+REPORT = "results/tiny/report.html"
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
+    with slurm(tmp_path_factory.mktemp("slurm")) as cluster:
+        yield cluster
+
+
+def test_nodes_measure_a_block_each_and_an_ended_job_costs_that_block_alone(
+    workspace: Workspace, cluster: Slurm
+):
+    state = cluster.disk / "state"
+    workspace.experiment("tiny", EXPERIMENT.format(state=state))
+    # What needs no cluster is made here, which is quicker.
+    workspace.make("--until", "verify", "--", REPORT)
+    argv = [".venv/bin/snakemake", "--workflow-profile", "profiles/slurm", "--slurm-status-command", "squeue"]
+    argv += ["--seconds-between-status-checks", "1", "--slurm-init-seconds-before-status-checks", "1"]
+    output = workspace.root / "snakemake.out"
+    with output.open("w") as out:
+        child = subprocess.Popen(
+            [*argv, REPORT], cwd=workspace.root, env={**workspace.env, **cluster.env}, stdin=subprocess.DEVNULL,
+            stdout=out, stderr=out,
+        )  # fmt: skip
+        try:
+            victim = NODES[0]
+            measuring = cluster.conf.parent / victim / "state"
+            eventually(lambda: any(measuring.glob("fuselab-*/data/*")), "nothing is measured", 300)
+            first = cluster.ask("squeue", "--noheader", "--format=%i", "--nodelist", victim).split()
+            cluster.ask("scancel", "--full", *first)
+            assert first
+            eventually(lambda: cluster.left_on(victim) == LEFT, "something was left on the node", 30)
+            code = child.wait(300)
+        finally:
+            child.kill()
+            child.wait()
+    assert code == 0, output.read_text()[-4000:]
+    assert (workspace.root / REPORT).is_file()
+    hosts = defaultdict(set)
+    for path, run in workspace.runs("tiny").items():
+        if (path.parents[1] / BLOCK).is_file():
+            hosts[path.parents[1].name].add(run["hostname"])
+    assert all(len(of) == 1 for of in hosts.values())
+    assert set.union(*hosts.values()) <= set(NODES)
+    for node in NODES:
+        assert cluster.left_on(node) == LEFT
