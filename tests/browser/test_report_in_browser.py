@@ -163,17 +163,17 @@ def column(table: Locator, number: int) -> list[float]:
     return [float(value) for value in cells.evaluate_all("cells => cells.map(c => c.dataset.v)")]
 
 
-def test_a_table_sorts_by_number_both_ways(opened: Opened, site: Site):
+def test_a_table_sorts_by_number_both_ways_the_largest_first(opened: Opened, site: Site):
     page = opened.show(site.report()).page
     table = page.locator("#timed-runs")
     heading = table.get_by_role("columnheader", name="steal")
     number = 1 + heading.evaluate("h => h.cellIndex")
     heading.get_by_role("button").click()
-    expect(heading).to_have_attribute("aria-sort", "ascending")
-    assert column(table, number) == sorted(column(table, number))
-    heading.get_by_role("button").press("Enter")
     expect(heading).to_have_attribute("aria-sort", "descending")
     assert column(table, number) == sorted(column(table, number), reverse=True)
+    heading.get_by_role("button").press("Enter")
+    expect(heading).to_have_attribute("aria-sort", "ascending")
+    assert column(table, number) == sorted(column(table, number))
 
 
 def test_a_table_filters_by_words_and_unfolds(opened: Opened, site: Site):

@@ -18,9 +18,7 @@ from fuselab.compare.schedule import level_of, minimum_blocks
 from fuselab.compare.signed_rank import NoRatioError, infer, interval
 from fuselab.records.design import Design, Pair
 from fuselab.workloads import quantity
-
-TAIL_IOS = 10
-"""I/Os that must lie beyond a percentile in every run."""
+from fuselab.workloads.metric import TAIL_IOS
 
 
 def caveats(runs: pd.DataFrame, pair: Pair, design: Design, attrition: Attrition) -> Iterator[str]:

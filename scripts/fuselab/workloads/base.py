@@ -260,7 +260,8 @@ class WorkloadKind(ABC):
         return {}
 
     def percentiles(self, run: Path) -> Mapping[str, Sequence[tuple[float, float]]]:
-        """Direction -> (percentile, latency in ns), for the curves in the report; nothing of a run of another kind."""
+        """Direction -> (percentile, latency in ns), for the curves in the report, as far out as `TAIL_IOS` lie
+        beyond; nothing of a run of another kind."""
         return {}
 
     def throughput(self, run: Path) -> Sequence[tuple[float, str, float]]:

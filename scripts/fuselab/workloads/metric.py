@@ -11,6 +11,15 @@ PERCENTILE_RESOLUTION = 0.02
 """Smallest change claimed on a percentile: fio's latency buckets are up to 1.6 % wide, so that two runs on either side
 of an edge differ by a whole bucket in every block, however close they are."""
 
+TAIL_IOS = 10
+"""I/Os that must lie beyond a percentile in every run, for it to be compared or drawn."""
+
+
+def beyond(count: int, percentile: float) -> int:
+    """How many of `count` operations lie beyond a percentile. In thousandths of a percent, for which binary fractions
+    are too coarse: 99.9 % of 10,000 leaves 10, and in them 9.99."""
+    return count * round(1000 * (100 - percentile)) // 100_000
+
 
 @dataclass(frozen=True)
 class Phrase:

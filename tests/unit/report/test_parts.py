@@ -299,6 +299,21 @@ def test_of_more_runs_than_an_eye_can_follow_the_spread_is_drawn(variants: int, 
     assert len(many.figure.axes[0].collections) == bands
 
 
+def test_lines_join_what_is_compared_and_nothing_else():
+    values = (
+        many_runs(3, 2).query("percentile == 50").rename(columns={"latency_ns": "value"}).assign(unit="ns")
+    )
+    places, pairs = base.places(["v0", "v1", "v2"]), [("v0", "v1"), ("v0", "v2")]
+
+    def drawn(pairs: list[tuple[str, str]]) -> tuple[list[str], int]:
+        (axes,) = runs.paired("p", values, places, "Latency", pairs).figure.axes
+        joining = [line for line in axes.lines if line.get_linestyle() == "-"]
+        return [label.get_text() for label in axes.get_xticklabels()], len(joining)
+
+    assert drawn(pairs) == (["v0", "v1", "v0", "v2"], 4)
+    assert drawn([]) == (["v0", "v1", "v2"], 0)
+
+
 def test_a_figure_with_thousands_of_runs_has_no_mark_for_each():
     values = (
         many_runs(2, 500).query("percentile == 50").rename(columns={"latency_ns": "value"}).assign(unit="ns")

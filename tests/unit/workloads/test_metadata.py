@@ -10,7 +10,8 @@ import pytest
 
 from fuselab.workloads import REGISTRY, quantity
 from fuselab.workloads.metadata import archive, outcome
-from fuselab.workloads.metadata.quantities import ORDER, beyond, done
+from fuselab.workloads.metadata.quantities import ORDER, done
+from fuselab.workloads.metric import beyond
 from fuselab.workloads.running import Ended
 
 KIND = REGISTRY["metadata"]
@@ -69,7 +70,7 @@ def test_figures_are_those_of_the_operations_that_went_well(tmp_path):
     assert found["metadata.create.rate"].value == 4000
     assert (found["metadata.create.p99"].value, found["metadata.create.p99"].tail_ios) == (900, 20)
     assert (KIND.traffic(run).operations, KIND.traffic(run).bytes) == (4000, 8_192_000)
-    assert KIND.percentiles(run)["create"] == ((50.0, 200), (99.0, 900))
+    assert KIND.percentiles(run)["create"] == [(50.0, 200), (99.0, 900)]
     assert quantity("metadata.create.rate").better == "higher"
 
 

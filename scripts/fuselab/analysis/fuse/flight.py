@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fuselab.analysis.fuse.requests import Requests
+from fuselab.workloads.metric import TAIL_IOS, beyond
 
 BINS = 120
 """Of a capture: as many points as a figure of a page can show."""
@@ -29,8 +30,8 @@ def number_in_flight(each: Sequence[Requests], window_ns: tuple[int, int]) -> It
 
 
 def curve(in_flight_ns: NDArray[np.int64]) -> Iterator[tuple[float, float]]:
-    """(percentile, ns), as far out as there is a request beyond."""
-    shown = [p for p in PERCENTILES if len(in_flight_ns) * (100 - p) > 99.9]
+    """(percentile, ns), as far out as `TAIL_IOS` requests lie beyond."""
+    shown = [p for p in PERCENTILES if beyond(len(in_flight_ns), p) >= TAIL_IOS]
     if shown:
         yield from zip(shown, np.percentile(in_flight_ns, shown).tolist(), strict=True)
 

@@ -4,6 +4,7 @@ from its neighbours: of those, the spread.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
@@ -32,6 +33,9 @@ _PAIRED = (
     "One mark is one timed run; a line joins the runs of one block. Lines that all lean the same way are an "
     "effect, lines that cross are noise."
 )
+_UNPAIRED = "One mark is one timed run. What is compared is within a block: the ratios above tell."
+_MOST_PAIRS = 3
+"""That each stand by themselves."""
 _IN_ORDER = (
     "The same runs in order of time. What moves all variants together is the machine, and cancels within a "
     "block."
@@ -54,14 +58,27 @@ _LATENCY = (
 
 
 @matplotlib.rc_context(RC)
-def paired(name: str, values: pd.DataFrame, variants: Places, noun: str) -> Drawing:
-    """One mark per timed run by variant; a line joins the runs of one block. `values`: block, variant, value, unit."""
+def paired(
+    name: str,
+    values: pd.DataFrame,
+    variants: Places,
+    noun: str,
+    pairs: Sequence[tuple[str, str]] = (),
+) -> Drawing:
+    """One mark per timed run by variant; a line joins the runs of one block that are compared: `pairs` are baselines
+    with their variants. Each pair stands by itself; of many pairs there are no lines. `values`: block, variant, value,
+    unit."""
     made, axes = figure(NARROW_IN, 2.9)
     shown, unit = scaled(values)
     names = present(variants, values)
     each = len(shown) <= _MOST_MARKS
+    joined = [pair for pair in pairs if {*pair} <= {*names}] if each else []
+    if not {*names} <= {name for pair in joined for name in pair} or len(joined) > _MOST_PAIRS:
+        joined = []
     if each:
-        _marks(axes, shown.pivot(index="block", columns="variant", values="value")[names], variants)
+        wide = shown.pivot(index="block", columns="variant", values="value")
+        names = [name for pair in joined for name in pair] or names
+        _marks(axes, wide[names], variants, joined=bool(joined))
     else:
         _bars(axes, spread(shown, ["variant"]).loc[names], variants)
     labels = [short(name_of, 26 // len(names) + 4) for name_of in names]
@@ -71,17 +88,22 @@ def paired(name: str, values: pd.DataFrame, variants: Places, noun: str) -> Draw
     value_axis(axes, unit, noun)
     axes.set_xlabel("")
     if each:
-        alt = f"{noun} of every timed run by variant, in {unit}; lines join the runs of one block."
-        return Drawing(name, made, values, alt, _PAIRED)
+        lines = "; lines join the runs of one block" if joined else ""
+        alt = f"{noun} of every timed run by variant, in {unit}{lines}."
+        return Drawing(name, made, values, alt, _PAIRED if joined else _UNPAIRED)
     alt = f"Spread of {noun} over {len(shown)} timed runs by variant, in {unit}."
     return Drawing(name, made, spread(values, ["variant", "unit"]).reset_index(), alt, _SPREAD_BY_VARIANT)
 
 
-def _marks(axes: Axes, wide: pd.DataFrame, variants: Places) -> None:
-    axes.plot(range(len(wide.columns)), wide.T.to_numpy(), color=palette.LINE.light, lw=0.9, zorder=1)
+def _marks(axes: Axes, wide: pd.DataFrame, variants: Places, joined: bool) -> None:
+    """`wide` has one column a variant; where they are `joined`, two for each pair."""
+    for i in range(0, len(wide.columns) if joined else 0, 2):
+        axes.plot(
+            (i, i + 1), wide.iloc[:, i : i + 2].T.to_numpy(), color=palette.LINE.light, lw=0.9, zorder=1
+        )
     for i, name in enumerate(wide.columns):
         axes.plot(
-            [i] * len(wide), wide[name], markers(variants)[name], ms=4.2, ls="none",
+            [i] * len(wide), wide.iloc[:, i], markers(variants)[name], ms=4.2, ls="none",
             mfc=colours(variants)[name], mec=palette.PAPER.light, mew=0.5,
         )  # fmt: skip
 
@@ -175,7 +197,7 @@ def over_time(
     alone, sparse = lines <= len(names), len(drawn.table) <= min(_SPARSE * lines, _MOST_MARKS)
     drawn.divided(divisor).draw(
         axes, variants, names, lw=1.5 if alone else 0.9, alpha=1 if alone else 0.55,
-        marker="o" if sparse else None, ms=3, mec=palette.PAPER.light, mew=0.3,
+        marker="." if sparse else None, ms=5, mec=palette.PAPER.light, mew=0.3,
     )  # fmt: skip
     axes.set(xlabel=f"time since {since} [s]", ylabel="", title=f"{noun} [{shown_unit}]", ylim=(0, None))
     legend(axes, len(names))

@@ -44,6 +44,7 @@ def block_drawings(results: Results) -> Iterator[Drawn]:
         return
     table = with_curves(measured, plan.points)
     variants = base.places(plan.names())
+    pairs = [(contrast.baseline, contrast.variant) for contrast in plan.contrasts]
     metrics = list(plan.primary) or list(dict.fromkeys(table["metric"]))[:4]
     for workload in plan.judged:
         for metric in metrics:
@@ -54,7 +55,7 @@ def block_drawings(results: Results) -> Iterator[Drawn]:
                 yield (
                     noun + _under(results, workload),
                     [
-                        runs.paired(words.slug("paired", workload, metric), values, variants, noun),
+                        runs.paired(words.slug("paired", workload, metric), values, variants, noun, pairs),
                         runs.over_blocks(words.slug("blocks", workload, metric), values, variants, noun),
                     ],
                 )

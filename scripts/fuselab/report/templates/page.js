@@ -41,7 +41,8 @@ for (const holder of all('.table')) {
     const button = make('button', {type: 'button'}, ...head.childNodes);
     head.append(button);
     button.addEventListener('click', () => {
-      const down = head.getAttribute('aria-sort') === 'ascending';
+      const sorted = head.getAttribute('aria-sort'), number = head.classList.contains('num');
+      const down = sorted ? sorted === 'ascending' : number;  // of numbers the largest are asked for
       for (const other of all('th', table)) other.removeAttribute('aria-sort');
       head.setAttribute('aria-sort', down ? 'descending' : 'ascending');
       const value = row => key(row.cells[column]);

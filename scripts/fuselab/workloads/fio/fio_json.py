@@ -13,7 +13,7 @@ from typing import Any
 from fuselab.workloads.base import LoadResult, Traffic
 from fuselab.workloads.fio import timing
 from fuselab.workloads.fio.logs import DIRECTIONS
-from fuselab.workloads.metric import Metric, Phrase, Quantity
+from fuselab.workloads.metric import TAIL_IOS, Metric, Phrase, Quantity, beyond
 from fuselab.workloads.running import Ended
 
 METRICS = ("bw", "p99", "iops", "lat_mean", "p50", "p999", "drained_bw")
@@ -109,7 +109,10 @@ def seen(path: Path) -> Mapping[str, Any]:
 
 
 def percentiles(path: Path) -> dict[str, list[tuple[float, float]]]:
-    """Direction -> (percentile, ns) of the job with the most I/Os: percentiles of several jobs cannot be added up."""
+    """Direction -> (percentile, ns) of the job with the most I/Os: percentiles of several jobs cannot be added up.
+
+    As far out as `TAIL_IOS` lie beyond.
+    """
     found = {}
     data = seen(path)
     jobs = [job for job in data.get("jobs", ()) if timing.moves_data(_complete(data, job))]
@@ -120,7 +123,11 @@ def percentiles(path: Path) -> dict[str, list[tuple[float, float]]]:
             points = (
                 side.get("lat_ns", {}).get("percentile") or side.get("clat_ns", {}).get("percentile") or {}
             )
-            found[direction] = [(float(percentile), float(ns)) for percentile, ns in points.items()]
+            found[direction] = [
+                (float(percentile), float(ns))
+                for percentile, ns in points.items()
+                if beyond(int(side["total_ios"]), float(percentile)) >= TAIL_IOS
+            ]
     return found
 
 
@@ -182,9 +189,8 @@ def metrics(
             continue
         found.append(QUANTITIES[f"{direction}.lat_mean"].of(_mean_ns(groups), slope=slope))
         for name, value in (groups[0].percentiles_ns if len(groups) == 1 else {}).items():
-            # In thousandths: 99.9 % of 10,000 leaves 10, in binary fractions 9.99.
-            beyond = operations * round(1000 * (100 - _PERCENTILES[name])) // 100_000
-            found.append(QUANTITIES[f"{direction}.{name}"].of(value, beyond, slope))
+            tail = beyond(operations, _PERCENTILES[name])
+            found.append(QUANTITIES[f"{direction}.{name}"].of(value, tail, slope))
     return found
 
 

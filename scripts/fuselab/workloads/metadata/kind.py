@@ -23,7 +23,7 @@ from fuselab.workloads.base import (
 )
 from fuselab.workloads.metadata import archive, outcome, quantities
 from fuselab.workloads.metadata.quantities import ORDER, QUANTITIES, UNPACK
-from fuselab.workloads.metric import Metric, Quantity
+from fuselab.workloads.metric import TAIL_IOS, Metric, Quantity, beyond
 from fuselab.workloads.running import finish
 
 if TYPE_CHECKING:
@@ -102,7 +102,13 @@ class Metadata(WorkloadKind):
         return Traffic(sum(phase.operations for phase in done), sum(phase.bytes for phase in done))
 
     def percentiles(self, run: Path) -> Mapping[str, Sequence[tuple[float, float]]]:
-        return {phase.operation: phase.latency_ns for phase in outcome.phases(run) if phase.latency_ns}
+        return {
+            phase.operation: [
+                point for point in phase.latency_ns if beyond(phase.operations, point[0]) >= TAIL_IOS
+            ]
+            for phase in outcome.phases(run)
+            if phase.latency_ns
+        }
 
     def described(self, name: str, settings: Settings) -> Sequence[str]:
         files, folders, size = settings["files"], settings["folders"], settings["size"]

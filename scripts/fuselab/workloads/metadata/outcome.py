@@ -9,8 +9,8 @@ import msgspec
 
 from fuselab import foreign
 from fuselab.workloads.base import LoadResult
-from fuselab.workloads.metadata.quantities import PERCENTILES, PREFIX, QUANTITIES, beyond
-from fuselab.workloads.metric import Metric
+from fuselab.workloads.metadata.quantities import PERCENTILES, PREFIX, QUANTITIES
+from fuselab.workloads.metric import Metric, beyond
 from fuselab.workloads.running import Ended
 
 PHASES = "metadata.json"

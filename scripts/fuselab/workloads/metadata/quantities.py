@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from fuselab.workloads.metric import Phrase, Quantity
+from fuselab.workloads.metric import Phrase, Quantity, beyond
 
 PREFIX = "metadata."
 UNPACK = "unpack"
@@ -44,12 +44,6 @@ def done(asked: Sequence[str]) -> tuple[str, ...]:
     """The operations that are done where `asked` are wanted, in order: with what they need."""
     wanted = {need for operation in asked for need in (*_NEEDS.get(operation, ("create",)), operation)}
     return tuple(operation for operation in ORDER if operation in wanted)
-
-
-def beyond(count: int, percentile: float) -> int:
-    """How many of `count` operations lie beyond a percentile. In hundredths of a percent, for which binary fractions
-    are too coarse."""
-    return count * round(100 * (100 - percentile)) // 10_000
 
 
 def names(operations: Sequence[str], counts: dict[str, int]) -> list[str]:
