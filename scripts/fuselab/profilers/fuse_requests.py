@@ -124,7 +124,7 @@ class FuseRequests(Profiler):
         connections = [connection(device) for device in context.devices]
 
         write_json(context.folder / CONNECTIONS, connections)
-        with tracing(context, self.name, _events(connections)) as window:
+        with tracing(context, self.name, events(connections)) as window:
             yield window
 
     def read(self, capture: CaptureFolder, out: Path) -> Reading:
@@ -200,7 +200,7 @@ def _requests(
     return [read_requests(told, number, window_ns, family) for number in connections]
 
 
-def _events(connections: Sequence[Connection]) -> dict[str, str]:
+def events(connections: Sequence[Connection]) -> dict[str, str]:
     """Every request of some connections; of the whole machine what may have brought one to a server, and who begins."""
     mine = " || ".join(f"connection == {each.number}" for each in connections)
     reads = {event: f"ret >= {_SMALLEST}" for each in READS if tracefs.has(event := f"syscalls:{each}")}

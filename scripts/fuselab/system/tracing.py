@@ -45,7 +45,11 @@ class Instance:
         folder = self._event(event)
         if condition:
             (folder / "filter").write_text(condition)
-        (folder / "enable").write_text("1")
+        self.switch(event, on=True)
+
+    def switch(self, event: str, on: bool) -> None:
+        """Tell of it from now on, or no more. Raises OSError."""
+        (self._event(event) / "enable").write_text("1" if on else "0")
 
     def described(self, event: str) -> str:
         """The `format` of `group:name`: its number and fields. Raises OSError."""
