@@ -31,6 +31,8 @@ exec slurmd -D -f "$1/slurm.conf" -N "$0"
 @dataclass(frozen=True)
 class Slurm:
     conf: Path
+    pids: dict[str, int]
+    """Of each node's slurmd."""
     disk: Path
     """On every node its own, empty at first; here nothing."""
 
@@ -40,6 +42,10 @@ class Slurm:
 
     def ask(self, *argv: str) -> str:
         return subprocess.check_output(argv, env={**os.environ, **self.env}, text=True, timeout=60)
+
+    def on(self, node: str, *argv: str | Path) -> None:
+        """Do something in a node's own mounts."""
+        subprocess.run(["nsenter", "--mount", "--target", str(self.pids[node]), *argv], check=True)
 
     def left_on(self, node: str) -> list[str]:
         """What lies on a node's disk."""
@@ -58,7 +64,7 @@ def slurm(folder: Path) -> Iterator[Slurm]:
     key.chmod(0o600)
     conf = folder / "slurm.conf"
     conf.write_text(_conf(folder, socket_))
-    cluster = Slurm(conf, disk)
+    cluster = Slurm(conf, {}, disk)
     with ExitStack() as stack:
         own: list[str | Path] = ["--key-file", key, "--socket", socket_, "--pid-file", folder / "munge.pid"]
         own += ["--log-file", folder / "munge.log", "--seed-file", folder / "munge.seed"]
@@ -67,7 +73,7 @@ def slurm(folder: Path) -> Iterator[Slurm]:
         stack.enter_context(_daemon(folder, "slurmctld", "slurmctld", "-D", "-i", "-f", conf))
         for node in NODES:
             walls = ("unshare", "--uts", "--mount", "sh", "-e", "-c", _NODE, node, folder, disk)
-            stack.enter_context(_daemon(folder, node, *walls))
+            cluster.pids[node] = stack.enter_context(_daemon(folder, node, *walls))
         idle = ("sinfo", "--noheader", "--states=idle", "--format=%D")
         eventually(lambda: cluster.ask(*idle).split() == [str(len(NODES))], "the nodes have not come up")
         try:
@@ -78,14 +84,14 @@ def slurm(folder: Path) -> Iterator[Slurm]:
 
 
 @contextmanager
-def _daemon(folder: Path, name: str, *argv: str | Path) -> Iterator[None]:
-    """It ends with the test, however that ends."""
+def _daemon(folder: Path, name: str, *argv: str | Path) -> Iterator[int]:
+    """Its process, which ends with the test, however that ends."""
     with open(folder / f"{name}.out", "w") as out:
         process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", *argv], stdin=subprocess.DEVNULL, stdout=out, stderr=out
         )
         try:
-            yield
+            yield process.pid
         finally:
             process.terminate()
             process.wait(30)

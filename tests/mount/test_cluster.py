@@ -4,9 +4,11 @@ costs what it was measuring, and leaves nothing on its node.
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.mount.cluster import NODES, Slurm, slurm
@@ -34,6 +36,22 @@ REPORT = "results/tiny/report.html"
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
     with slurm(tmp_path_factory.mktemp("slurm")) as cluster:
         yield cluster
+
+
+def test_the_doctor_asks_every_node_what_it_lacks(cluster: Slurm, checkout: Path):
+    lacking = NODES[1]
+    cluster.on(lacking, "mount", "--bind", "-o", "ro", "/etc/hostname", "/dev/fuse")
+    try:
+        done = subprocess.run(
+            [".venv/bin/fuselab", "doctor", "--on", "slurm"], cwd=checkout, env={**os.environ, **cluster.env},
+            text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=300,
+        )  # fmt: skip
+    finally:
+        cluster.on(lacking, "umount", "/dev/fuse")
+    assert done.returncode == 1, done.stdout
+    bad = [line for line in done.stdout.splitlines() if line.startswith("BAD")]
+    assert len(bad) == 1, done.stdout
+    assert bad[0].startswith(f"BAD   {lacking}: FUSE: /dev/fuse cannot be opened")
 
 
 def test_nodes_measure_a_block_each_and_an_ended_job_costs_that_block_alone(

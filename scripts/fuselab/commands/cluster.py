@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from pathlib import Path
+
+import yaml
 
 from fuselab.commands.common import fail
 from fuselab.programs import installed
+from fuselab.project import find
 
 CLUSTERS = ("slurm",)
+_SRUN = {"slurm_partition": "partition", "slurm_account": "account"}
+"""What a profile says of the jobs of all rules -> the option of slurm's programs."""
 
 
 def require_cluster(on: str) -> None:
@@ -16,3 +22,10 @@ def require_cluster(on: str) -> None:
         fail(f"{on}: there is no `sbatch` on PATH: call this where you submit jobs to slurm")
     if find_spec(f"snakemake_executor_plugin_{on}") is None:
         fail(f"{on}: what submits jobs is not installed: make setup-cluster")
+
+
+def srun_options(root: Path) -> list[str]:
+    """Where the profile of the project `root` has jobs run, in options of slurm's programs."""
+    profile = yaml.safe_load(find(root, "profiles/slurm/config.yaml").read_text())
+    said = profile.get("default-resources", {})
+    return [f"--{option}={str(said[key]).strip(chr(39))}" for key, option in _SRUN.items() if key in said]

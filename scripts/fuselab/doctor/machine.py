@@ -24,6 +24,7 @@ def kernel() -> Iterator[Line]:
         "machine",
         f"{platform.system()} {platform.release()} on {platform.machine()}, {os.cpu_count()} cores; {who}",
     )
+    yield ok("libc", " ".join(platform.libc_ver()))
     if platform.system() != "Linux":
         yield bad("machine", "FUSE, namespaces and perf as fuselab needs them exist on Linux alone")
 
