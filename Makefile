@@ -76,13 +76,14 @@ lint-rustfmt: ## one of the linters alone
 	cargo fmt --check --manifest-path targets/demofs/Cargo.toml
 	cargo fmt --check --manifest-path tools/spans/Cargo.toml
 	cargo fmt --check --manifest-path tools/names/Cargo.toml
+	cargo fmt --check --manifest-path tools/relay/Cargo.toml
 
 # Both sets of features, because each compiles code that the other does not see.
 lint-clippy: CLIPPY = cargo clippy --quiet --locked --all-targets --manifest-path targets/demofs/Cargo.toml
 lint-clippy: ## one of the linters alone (plain, and with every feature)
 	CARGO_TARGET_DIR=$(LINT_CACHE)/plain $(CLIPPY) -- -D warnings
 	CARGO_TARGET_DIR=$(LINT_CACHE)/profiling RUSTFLAGS='--cfg tokio_unstable' $(CLIPPY) --all-features -- -D warnings
-	for tool in spans names; do CARGO_TARGET_DIR=$(LINT_CACHE)/tools cargo clippy --quiet --locked --all-targets \
+	for tool in spans names relay; do CARGO_TARGET_DIR=$(LINT_CACHE)/tools cargo clippy --quiet --locked --all-targets \
 		--manifest-path tools/$$tool/Cargo.toml -- -D warnings || exit 1; done
 
 lint-shell: ## one of the linters alone (shellcheck)

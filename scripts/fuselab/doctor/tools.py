@@ -32,6 +32,7 @@ PROGRAMS = (
     ),
     Program("inferno-flamegraph", (), "draws flamegraphs", needed=False, mend="make setup"),
     Program("fuselab-metadata", (), "makes loads of metadata", needed=False, mend="make setup"),
+    Program("fuselab-relay", (), "puts stores some way off", needed=False, mend="make setup"),
     Program("fuselab-names", (), "spells mangled Rust names", needed=False, mend="make setup"),
 )
 _JEMALLOC = (

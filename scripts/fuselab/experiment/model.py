@@ -16,6 +16,7 @@ from fuselab.building.source import WORKTREE
 from fuselab.queries.catalogue import Query
 from fuselab.records.design import Blocks
 from fuselab.records.plan import Contrast, Point
+from fuselab.targets.model import Link
 from fuselab.workloads.base import Looked, Settings, WorkloadKind
 from fuselab.workloads.verifying.base import DATA
 
@@ -41,6 +42,8 @@ class Variant:
     options: tuple[tuple[str, str], ...] = ()
     """Mount options by the names that the target declares, in the order written."""
     env: tuple[tuple[str, str], ...] = ()
+    network: tuple[tuple[str, Link], ...] = ()
+    """The ways to services of its backend that are some way off, by what each is to it."""
     fio: tuple[tuple[str, str], ...] = ()
     """Options laid over those of every fio job."""
     control: bool = False

@@ -40,6 +40,7 @@ def mount_config(
         backend=backend.name,
         persists=backend.persists,
         services=tuple((role, services[name]) for role, name in backend.services),
+        links=variant.network,
         profilers=supports,
         network=experiment.network,
         read_only=target.mount.read_only,

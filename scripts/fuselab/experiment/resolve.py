@@ -10,6 +10,7 @@ from typing import Any
 
 from fuselab import profilers
 from fuselab.building.source import WORKTREE, git
+from fuselab.experiment.links import read_links
 from fuselab.experiment.model import Variant
 from fuselab.experiment.variants import Draft
 from fuselab.schema.diagnostics import Diagnostics, hint, near
@@ -79,6 +80,7 @@ class Targets:
 def read_variant(diagnostics: Diagnostics, draft: Draft, target: Target) -> Variant:
     """`draft` with its target's defaults; what does not fit is a diagnostic."""
     values = draft.values
+    backend = _backend(diagnostics, draft, target)
     _check_options(diagnostics, draft, target)
     if not isinstance(target.build, CargoBuild):
         for key, words in _CARGO_ONLY.items():
@@ -88,9 +90,10 @@ def read_variant(diagnostics: Diagnostics, draft: Draft, target: Target) -> Vari
     return Variant(
         name=draft.name,
         target=target.name,
-        backend=_backend(diagnostics, draft, target),
+        backend=backend,
         rev=_revision(diagnostics, draft, target),
         follows=_branch(draft, target),
+        network=read_links(diagnostics, draft, target.backends[backend]),
         **{key: _frozen(value) for key, value in values.items() if key in _TAKEN},
     )
 

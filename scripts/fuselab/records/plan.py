@@ -35,6 +35,8 @@ class VariantPlan:
     """Of plans from before a variant could have several verifying runs: `PlanFile.verified` reads both."""
     services: Mapping[str, str] = field(default_factory=dict)
     """The services that its mounts need, as services/<service>.yaml defines them, by what each is to its backend."""
+    links: Mapping[str, str] = field(default_factory=dict)
+    """`service`, or `service.meta`, that is some way off -> how far, as it was asked for."""
     setting: str = ""
     """Hash of how it is mounted in timed runs, whatever its program is: what history may not compare across."""
 

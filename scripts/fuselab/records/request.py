@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from fuselab.targets.model import CounterSources, ProfilerSupport, Service, Stopping
+from fuselab.targets.model import CounterSources, Link, ProfilerSupport, Service, Stopping
 
 RIG_VERSION = 2
 """Part of every spec: raise it when a change of the rig makes old figures incomparable with new ones."""
@@ -60,6 +60,8 @@ class MountConfig:
     persists: bool
     services: tuple[tuple[str, Service], ...] = ()
     """What each is to the backend, in the order in which they are started."""
+    links: tuple[tuple[str, Link], ...] = ()
+    """The ways to services that are some way off, by what each is to the backend."""
     profilers: tuple[ProfilerSupport, ...] = ()
     network: Literal["private", "host"] = "private"
     read_only: bool = False

@@ -134,6 +134,8 @@ class RunRecord:
     """CPU time that each profiler's own processes used while the load ran."""
     cannot_look: Mapping[str, str] = field(default_factory=dict)
     """Those of the profilers sharing the run that could not look at it -> why, with the mend in a line of its own."""
+    round_trips_s: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """`service`, or `service.meta`, that is some way off -> what a round trip took before the load, and after it."""
     marks: tuple[str, ...] = ()
     """Things a reader should know: gate given up, log capped, service killed late, ..."""
     fault: Fault | None = None

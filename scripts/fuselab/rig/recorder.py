@@ -55,6 +55,7 @@ class Recorder:
     family: tuple[int, ...] = ()
     observers_s: dict[str, float] = field(default_factory=dict)
     cannot_look: dict[str, str] = field(default_factory=dict)
+    round_trips_s: dict[str, tuple[float, ...]] = field(default_factory=dict)
     log_bytes: int = 0
     """What the targets wrote to their logs, and how much of it was kept."""
     log_kept_bytes: int = 0
@@ -129,6 +130,7 @@ class Recorder:
             family=self.family,
             observers_s=self.observers_s,
             cannot_look=self.cannot_look,
+            round_trips_s=self.round_trips_s,
             marks=self.hidden.words(self.marks),
             fault=fault,
         )

@@ -47,6 +47,8 @@ class Place:
     """The servers of the run's services, by what each is to the backend, in the order in which they were started."""
     served: Mapping[str, Family] = field(default_factory=dict)
     """All processes of each."""
+    relays: tuple[Process, ...] = ()
+    """What stands between services that are some way off and the target."""
     command: Family | None = None
     """Those of the load, where profilers look at them and not at the target."""
 
@@ -124,7 +126,7 @@ class Session:
     @property
     def serving(self) -> tuple[Process, ...]:
         """What the load stands on, the lowest first."""
-        return (*self.place.serving.values(), *self.processes)
+        return (*self.place.serving.values(), *self.place.relays, *self.processes)
 
     @property
     def processes(self) -> tuple[Process, ...]:

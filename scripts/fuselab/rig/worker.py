@@ -7,7 +7,7 @@ import signal
 import socket
 import time
 import traceback
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from fuselab.rig.counting import count_load
 from fuselab.rig.family import Family, Served
 from fuselab.rig.load import do_load, make_cold, prepare
 from fuselab.rig.recorder import Recorder
+from fuselab.rig.relay import relayed
 from fuselab.rig.service import serving
 from fuselab.rig.session import Place, profilers_of, session
 from fuselab.rig.state import free_bytes, state_folder
@@ -150,9 +151,21 @@ def _run(
                 served[role].add(server.pid)
                 servers[role] = server
                 recorder.pids[service_name(role)] = server.pid
-            ports = {port_name(role): str(service.port) for role, service in request.mount.services}
+            relays = {
+                role: stack.enter_context(relayed(link, service, role, request.load.randseed, out, env))
+                for role, service in request.mount.services
+                for link in [dict(request.mount.links).get(role)]
+                if link is not None
+            }
+            for role, relay in relays.items():
+                recorder.round_trips_s[service_name(role)] = (relay.round_trip_s(),)
+            ports = {
+                port_name(role): str(relays[role].port if role in relays else service.port)
+                for role, service in request.mount.services
+            }
             values = {"state": str(state.data), "capture": str(out), "port": "", **ports}
-        place = Place(recorder, state, out, env, values, proc, family, servers, served, command)
+        ways = tuple(relay.process for relay in relays.values())
+        place = Place(recorder, state, out, env, values, proc, family, servers, served, ways, command)
         try:
             with recorder.phase("setup"):
                 _set_up(place)
@@ -165,6 +178,9 @@ def _run(
                     ) from error
             raise
         with recorder.phase("teardown"):
+            for role, relay in relays.items():
+                with suppress(OSError):  # it has ended since
+                    recorder.round_trips_s[service_name(role)] += (relay.round_trip_s(),)
             stack.close()
         for role, server in servers.items():
             if server.exit_code is not None:

@@ -42,6 +42,14 @@ def seconds(text: str) -> float:
     return float(match[1]) * _SECONDS[match[2]]
 
 
+def bits_per_s(text: str) -> float:
+    """`1gbit` -> 1e9, as tc(8) reads it. The text has passed the schema's pattern; ValueError otherwise."""
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([kmg]?)bit", text)
+    if match is None:
+        raise ValueError(f"not a rate: {text}")
+    return float(match[1]) * {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9}[match[2]]
+
+
 def fraction(value: str | float) -> float:
     """`5%` -> 0.05; a number is one already. ValueError for anything else."""
     return float(value[:-1]) / 100 if isinstance(value, str) else float(value)

@@ -207,6 +207,26 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Link:
+    """The way between a target and a service: what `network:` of a variant asks for."""
+
+    delay_s: float = 0.0
+    """Each way, as netem counts it: a round trip takes twice that."""
+    jitter_s: float = 0.0
+    """So much sooner or later at the most, evenly."""
+    rate_bits_s: float = 0.0
+    """In each direction of a connection; 0: as much as comes."""
+
+    @property
+    def words(self) -> str:
+        """`1 ms each way, ±0.2 ms, at most 1000 Mbit/s`."""
+        parts = [f"{self.delay_s * 1e3:g} ms each way"] if self.delay_s else []
+        parts += [f"±{self.jitter_s * 1e3:g} ms"] if self.jitter_s else []
+        parts += [f"at most {self.rate_bits_s / 1e6:g} Mbit/s"] if self.rate_bits_s else []
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True)
 class Service:
     """A store's server, one fresh instance per run inside the rig: `services/<name>.yaml`."""
 

@@ -16,6 +16,7 @@ from fuselab.records.plan import (
     VariantPlan,
     WorkloadPlan,
 )
+from fuselab.targets.model import service_name
 
 
 def describe(plan: Plan) -> PlanFile:
@@ -93,5 +94,6 @@ def _variant(plan: Plan, name: str) -> VariantPlan:
         argv=plan.mounts[name, NONE].argv,
         builds=plan.builds_of(name),
         services={role: service.name for role, service in plan.mounts[name, NONE].services},
+        links={service_name(role): link.words for role, link in variant.network},
         setting=plan.setting_of(name),
     )

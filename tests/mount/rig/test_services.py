@@ -14,7 +14,7 @@ from fuselab.files import read_json
 from fuselab.records.places import WORK
 from fuselab.records.request import Load
 from fuselab.records.work import Work
-from fuselab.targets.model import CounterSources, Service
+from fuselab.targets.model import CounterSources, Link, Service
 from fuselab.targets.services import load_service, read_service
 from fuselab.workloads.work_metrics import metrics
 
@@ -123,6 +123,36 @@ def test_a_store_for_names_and_one_for_data_serve_one_run(rig, checkout, two):
     assert figures["work.service.meta.syscalls"] > 0
     assert "work.syscalls" in figures
     assert "work.service.syscalls" not in figures
+
+
+TRIPS = """
+import socket, statistics, sys, time
+def median_ms(port):
+    store = socket.create_connection(("127.0.0.1", int(port)))
+    took = []
+    for _ in range(21):
+        sent = time.perf_counter()
+        store.sendall(b"PING\\r\\n"); store.recv(99)
+        took.append(time.perf_counter() - sent)
+    return 1e3 * statistics.median(took)
+near, far = map(median_ms, sys.argv[1:])
+print(f"near={near:.3f} far={far:.3f}")
+"""
+
+
+def test_one_of_two_stores_is_some_way_off_and_the_target_waits_for_it(rig, two, tmp_path):
+    told = tmp_path / "told"
+    argv = ("sh", "-c", 'python3 -c "$0" "$1" "$2" > "$3"', TRIPS, "{meta.port}", "{data.port}", str(told))
+    record, out = rig.run(
+        services=two, links=(("data", Link(0.004)),), prepare=(argv,), load=command("sh", "-c", "true")
+    )
+    assert record.status == "ok", record.reason
+    figures = dict(word.split("=") for word in told.read_text().split())
+    assert float(figures["near"]) < 4 < 8 <= float(figures["far"])
+    assert record.round_trips_s.keys() == {"service.data"}
+    before_s, after_s = record.round_trips_s["service.data"]
+    assert min(before_s, after_s) >= 0.008
+    assert (out / "service.data.relay.log").read_text().strip() == "ready"
 
 
 def test_which_of_two_stores_died_is_said(rig, two):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from statistics import median
 
-from fuselab.records.plan import PlanFile
+from fuselab.records.plan import VariantPlan
 from fuselab.records.run import RunRecord
 from fuselab.report import counts, tables, words
 from fuselab.report.context import Fact, Link, Provenance, Table
@@ -14,12 +15,13 @@ from fuselab.report.embed import Carrier
 from fuselab.report.origin import distinct, environments, hardware, hosts, when
 from fuselab.report.page import verdicts
 from fuselab.report.reading import Results
+from fuselab.words import duration
 
 
 def provenance(results: Results, carrier: Carrier) -> Provenance:
     return Provenance(
         facts=tuple(_facts(results)),
-        variants=_variants(results.plan),
+        variants=_variants(results),
         builds=_builds(results, carrier),
         voided=_voided(results),
         voided_text=_voided_text(results),
@@ -51,7 +53,8 @@ def _facts(results: Results) -> Iterable[Fact]:
     return [Fact(label, value) for label, value in facts.items() if value]
 
 
-def _variants(plan: PlanFile) -> Table:
+def _variants(results: Results) -> Table:
+    plan = results.plan
     rows = [
         {
             "variant": variant.name + (" (A/A control)" if variant.control else ""),
@@ -61,11 +64,24 @@ def _variants(plan: PlanFile) -> Table:
             "build": variant.timed_build or "none",
             "mount options": _settings(variant.options),
             "environment": _settings(variant.env),
+            "way to services": _ways(results, variant),
             "fio options": _settings(variant.fio),
         }
         for variant in plan.variants
     ]
     return _table("variants", "The variants, the baseline first.", rows)
+
+
+def _ways(results: Results, variant: VariantPlan) -> str:
+    """How far off each service was to be, and the round trip that was measured."""
+    runs = [r.record for r in results.runs if r.record.variant == variant.name]
+    found = []
+    for name, asked in variant.links.items():
+        trips = [s for record in runs for s in record.round_trips_s.get(name, ())]
+        measured = f" (round trip {duration(median(trips))})" if trips else ""
+        whose = f"{name.removeprefix('service.')}: " if len(variant.links) > 1 else ""
+        found.append(f"{whose}{asked}{measured}")
+    return "; ".join(found)
 
 
 def _settings(given: Mapping[str, str]) -> str:

@@ -1,0 +1,94 @@
+"""A service that is some way off: a relay between it and the target, and what a round trip over it takes."""
+
+from __future__ import annotations
+
+import socket
+import statistics
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from fuselab.errors import RigError
+from fuselab.programs import tool
+from fuselab.system.log import Log
+from fuselab.system.process import Process, pause_s, running
+from fuselab.targets.model import Link, Service, service_name
+
+TOOL = "fuselab-relay"
+_HERE = "127.0.0.1"
+_READY_S = 10.0
+_TRIPS = 31
+_LONGEST_S = 5.0
+"""What measuring may take beyond the first trip: where one takes a second, there are five of them."""
+
+
+@dataclass(frozen=True)
+class Relay:
+    """A relay that runs. `port` is where the service is, seen from the target."""
+
+    port: int
+    process: Process
+    _echo: int
+    """A port behind which what is sent comes back, by the same way."""
+
+    def round_trip_s(self) -> float:
+        """Median of some round trips of one byte. Raises OSError where it has ended."""
+        took, end = list[float](), time.monotonic() + _LONGEST_S
+        with socket.create_connection((_HERE, self._echo)) as connection:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            while len(took) < _TRIPS and (not took or time.monotonic() < end):
+                sent = time.perf_counter()
+                connection.sendall(b"?")
+                if not connection.recv(1):
+                    raise ConnectionResetError("the relay has ended")
+                took.append(time.perf_counter() - sent)
+        return statistics.median(took)
+
+
+@contextmanager
+def relayed(
+    link: Link, service: Service, role: str, seed: int, out: Path, env: Mapping[str, str]
+) -> Iterator[Relay]:
+    """A relay to `service`, as far off as `link` says; its log goes to `out`. Raises RigError if it does not start."""
+    with ExitStack() as stack:
+        echo = stack.enter_context(socket.create_server((_HERE, 0)))
+        threading.Thread(target=_answer, args=(echo,), name="echo", daemon=True).start()
+        port, through = _free_ports(2)
+        routes = [f"{port}={service.port}", f"{through}={echo.getsockname()[1]}"]
+        numbers = (link.delay_s * 1e6, link.jitter_s * 1e6, link.rate_bits_s / 8, seed)
+        argv = [tool(TOOL), *(str(round(number)) for number in numbers), *routes]
+        log = stack.enter_context(Log(out / f"{service_name(role)}.relay.log"))
+        name = f"relay to {service.name}"
+        process = stack.enter_context(running(name, argv, env=env, cwd=out, log=log))
+        _wait(process, through)
+        yield Relay(port, process, through)
+
+
+def _wait(process: Process, port: int) -> None:
+    started = time.monotonic()
+    while True:
+        with suppress(OSError), socket.create_connection((_HERE, port), timeout=_READY_S):
+            return
+        if process.wait(pause_s(started, started + _READY_S)) or time.monotonic() > started + _READY_S:
+            process.log.close()
+            raise RigError(f"the relay was not ready: {process.described()}")
+
+
+def _free_ports(number: int) -> list[int]:
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.create_server((_HERE, 0))) for _ in range(number)]
+        return [each.getsockname()[1] for each in sockets]
+
+
+def _answer(server: socket.socket) -> None:
+    """Send back what comes, to one connection after the other, until the socket is closed."""
+    with suppress(OSError):
+        while True:
+            connection, _ = server.accept()
+            with connection, suppress(OSError):
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                while piece := connection.recv(64):
+                    connection.sendall(piece)
