@@ -13,6 +13,7 @@ from fuselab.schema.errors import ExperimentErrors
 VERBS = {
     "try": "no YAML: mount any FUSE command line, compare it with the bare directory, profile it",
     "compare": "no YAML: is this revision slower than that one, or than the checkout as it is?",
+    "bisect": "which commit made it slower, or made it do more?",
     "run": "measure an experiment: how far it is, how long it takes, and in the end its verdicts",
     "init": "make this folder, beside the source of a filesystem, a place of experiments",
     "gate": "hold an experiment against its guards: an exit code, and words for a pull request",

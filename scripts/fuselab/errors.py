@@ -37,6 +37,10 @@ class HoldError(FuselabError):
     """The variant cannot be held."""
 
 
+class BisectError(FuselabError):
+    """There is no line of commits to search, or something other than a commit keeps it from being measured."""
+
+
 class ProjectError(FuselabError):
     """A folder that is no project, or cannot become one."""
 

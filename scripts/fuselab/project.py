@@ -48,6 +48,24 @@ def find(project: Path, name: str) -> Path:
     return next(there, project / name)
 
 
+def measured_file(project: Path, name: str) -> Path:
+    """Where the file of an experiment lies that a verb wrote for itself: with its results, and not among the user's."""
+    return project / "results" / name / f"{name}.yaml"
+
+
+def experiment_file(project: Path, name: str) -> Path:
+    """Of the experiment `name`: what `find` finds, or else what lies with its results."""
+    found, beside = find(project, f"experiments/{name}.yaml"), measured_file(project, name)
+    return beside if beside.is_file() and not found.is_file() else found
+
+
+def experiments(project: Path) -> list[str]:
+    """Names of all experiments: the user's, the shipped ones, and those that lie with their results."""
+    beside = project.glob(str(measured_file(Path(), "*")))
+    own = [path.stem for path in names(project, "experiments/*.yaml")]
+    return [*own, *sorted({path.stem for path in beside if path.stem == path.parent.name} - set(own))]
+
+
 def names(project: Path, pattern: str) -> Iterator[Path]:
     """Paths, each relative to its folder, that fit `pattern`: those that `find` finds."""
     found = {path.relative_to(folder) for folder in _folders(project) for path in folder.glob(pattern)}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fuselab.commands.common import fail, print_json, repository
-from fuselab.project import find
+from fuselab.project import experiment_file, experiments
 from fuselab.words import size
 
 if TYPE_CHECKING:
@@ -58,13 +58,13 @@ def command(yes: bool, as_json: bool) -> None:
 
 def _plans(root: Path) -> tuple[dict[str, Plan], dict[str, str]]:
     """Plans by experiment, and why others have none, in words that go on from the file's name."""
-    from fuselab.experiment.loading import experiment_names, load_experiment
+    from fuselab.experiment.loading import load_experiment
     from fuselab.experiment.planning import make_plan
     from fuselab.schema.errors import ExperimentErrors
 
     plans, broken = {}, {}
-    for name in experiment_names(root):
-        path = find(root, f"experiments/{name}.yaml")
+    for name in experiments(root):
+        path = experiment_file(root, name)
         try:
             plan = make_plan(load_experiment(path, root))
         except ExperimentErrors:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from fuselab import foreign
-from fuselab.project import CHECKOUT, find, project_around
+from fuselab.project import CHECKOUT, experiment_file, project_around
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,7 +43,7 @@ def located(written: str) -> tuple[Path, Path]:
         return repository(path), path
     name = path.name if path.parent.name == Results().folder.name else written
     root = repository()
-    return root, find(root, f"experiments/{name}.yaml")
+    return root, experiment_file(root, name)
 
 
 def shorter(path: Path) -> Path:

@@ -178,6 +178,12 @@ def revision_of(target: Target, rev: str) -> str | None:
     return (source and _parsed(source, "--end-of-options", f"{rev}^{{commit}}")) or None
 
 
+def revisions_of(target: Target) -> list[str]:
+    """Branches and tags of the source of `target`, the newest first."""
+    source = _source(target)
+    return (_revisions(source) if source else None) or []
+
+
 def contains(target: Target, commit: str, earlier: str) -> bool:
     """Whether `earlier` is an ancestor of `commit` in the source of `target`, or is it."""
     source = _source(target)

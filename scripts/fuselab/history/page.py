@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -112,7 +113,7 @@ def _view(key: str, series: Series, last: Night, where: str) -> SeriesView:
     title = f"{words.capital(noun)}, {series.variant} / {series.baseline}"
     return SeriesView(
         title=f"`{series.variant}` against `{series.baseline}`: {noun}{where}",
-        sentences=tuple(_sentences(series, last.night)),
+        sentences=tuple(_sentences(last.plan.experiment, series, last.night)),
         kind=kind,
         mark=mark,
         word=word,
@@ -134,10 +135,12 @@ def _word(series: Series, threshold: float) -> tuple[str, str, str]:
     return "none", "–", "no change shown"
 
 
-def _sentences(series: Series, tonight: str) -> Iterator[str]:
+def _sentences(experiment: str, series: Series, tonight: str) -> Iterator[str]:
     era = series.eras[-1]
     for before, after in series.changes:
         yield _changed(series, before, after)
+        if after.change is not None and not series.curve:
+            yield from _bisect(experiment, series, after.change)
     here = f" since {era.points[0].night}, when {era.began} changed" if era.began else ""
     nights = words.plural(era.judged, "night")
     if era.judged < FEWEST_IN_ALL:
@@ -159,6 +162,15 @@ def _changed(series: Series, before: Level, after: Level) -> str:
         f"From {after.change.first.night} on {noun} was {higher}: {words.change(after.ratio)} against "
         f"`{series.baseline}`, and {words.change(before.ratio)} before. {_cause(after.change)}"
     )
+
+
+def _bisect(experiment: str, series: Series, change: Change) -> Iterator[str]:
+    """The line that finds which of the commits of a change it was, where there are several builds to tell apart."""
+    old, new = change.before.program.revision, change.last.program.revision
+    if old and new and old != new:
+        words = ["fuselab", "bisect", experiment, "--good", old[:12], "--bad", new[:12]]
+        words += ["--metric", series.metric, "--workload", series.workload, "--variant", series.variant]
+        yield f"Which of them it was: `{shlex.join(words)}`"
 
 
 def _against(series: Series, level: Level) -> str:

@@ -79,6 +79,8 @@ class Series:
     metric: str
     better: str
     eras: tuple[Era, ...]
+    curve: bool = False
+    """Whether its load is swept: one ratio is then of several loads."""
 
     @property
     def points(self) -> tuple[Point, ...]:
@@ -119,7 +121,10 @@ def _series(key: Key, nights: Sequence[Night]) -> Series:
             eras.append(("" if before is None else _what_changed(before, footing), []))
         before = footing
         eras[-1][1].append(Point(night.night, row, _program(night.summary, variant)))
-    return Series(workload, baseline, variant, metric, better, tuple(_era(b, tuple(p)) for b, p in eras))
+    curve = any(w.point and w.judged_as == workload for night in nights for w in night.plan.workloads)
+    return Series(
+        workload, baseline, variant, metric, better, tuple(_era(b, tuple(p)) for b, p in eras), curve
+    )
 
 
 def _era(began: str, points: tuple[Point, ...]) -> Era:

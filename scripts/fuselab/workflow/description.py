@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime
+from pathlib import Path
 
 from fuselab import profilers
 from fuselab.experiment.guards import is_day
 from fuselab.experiment.model import Accept, Experiment, Workload
 from fuselab.experiment.plan import NONE, Plan
+from fuselab.project import measured_file
 from fuselab.records.plan import (
     AcceptPlan,
     PlanFile,
@@ -26,7 +28,7 @@ def describe(plan: Plan) -> PlanFile:
     return PlanFile(
         experiment=experiment.name,
         title=experiment.title,
-        path=f"experiments/{experiment.path.name}",
+        path=_path(experiment),
         notes=experiment.notes,
         variants=tuple(_variant(plan, name) for name in (v.name for v in experiment.variants)),
         workloads=tuple(_workload(plan, w) for w in experiment.workloads),
@@ -75,6 +77,12 @@ def _workload(plan: Plan, workload: Workload) -> WorkloadPlan:
         work=work.words.get(name) or work.left_out.get(name, ""),
         point=workload.point,
     )
+
+
+def _path(experiment: Experiment) -> str:
+    """Of its file, relative to the project."""
+    beside = measured_file(Path(), experiment.name)
+    return str(beside if experiment.path.match(str(beside)) else Path("experiments", experiment.path.name))
 
 
 def _variant(plan: Plan, name: str) -> VariantPlan:

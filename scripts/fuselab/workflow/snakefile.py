@@ -27,7 +27,7 @@ from fuselab.experiment.planning import make_plan
 from fuselab.files import unusable
 from fuselab.measuring.anew import failed
 from fuselab.measuring.aside import doubtful, mixed, set_aside
-from fuselab.project import find, names
+from fuselab.project import experiment_file, experiments
 from fuselab.records.places import Home, Results
 from fuselab.schema.errors import ExperimentErrors
 from fuselab.system.namespaces import PARENT
@@ -92,7 +92,7 @@ class Workflow:
         return self._plans[experiment]
 
     def _read(self, experiment: str) -> Plan:
-        loaded = load_experiment(find(self.root, f"experiments/{experiment}.yaml"), self.root)
+        loaded = load_experiment(experiment_file(self.root, experiment), self.root)
         if self.night:
             seed = night_seed(loaded.experiment.seed, self.night)
             loaded = replace(loaded, experiment=replace(loaded.experiment, seed=seed, night=self.night))
@@ -118,7 +118,7 @@ class Workflow:
 
     def experiment_file(self, wildcards: Any) -> str:
         """As an input: relative where it is the project's own."""
-        path = find(self.root, f"experiments/{wildcards.experiment}.yaml")
+        path = experiment_file(self.root, wildcards.experiment)
         return str(path.relative_to(self.root) if path.is_relative_to(self.root) else path)
 
     def requested(self, wildcards: Any, **more: str) -> Plan:
@@ -160,9 +160,9 @@ class Workflow:
         """Those that were asked for. A job on another machine is told a build alone: it looks through the project."""
         yield from self._plans.values()
         if not self._is_main:
-            for path in names(self.root, "experiments/*.yaml"):
+            for name in experiments(self.root):
                 with suppress(ExperimentErrors):
-                    yield self._read(path.stem)
+                    yield self._read(name)
 
     def code(self, script: str) -> str:
         """Short hash of what the file of that name in scripts/ runs: what is derived is made again when it changes."""

@@ -25,10 +25,14 @@ def slowed() -> tuple[Night, ...]:
 def test_the_page_says_since_when_and_by_which_commits(slowed: tuple[Night, ...]):
     (series,) = history_page(slowed).series
     assert (series.kind, series.word) == ("slower", "slower")
-    changed, now = series.sentences
+    changed, offered, now = series.sentences
     assert changed.startswith("From 2026-03-21 on write bandwidth was lower")
     assert f"git log {'a' * 12}..{'b' * 12}" in changed
     assert "the nights of 2026-03-20 and 2026-03-21" in changed
+    assert offered == (
+        f"Which of them it was: `fuselab bisect nightly --good {'a' * 12} --bad {'b' * 12} --metric write.bw "
+        f"--workload seq --variant '{HEAD}'`"
+    )
     assert "\N{MINUS SIGN}10\N{NO-BREAK SPACE}% against `release`" in now
 
 
@@ -37,6 +41,7 @@ def test_a_change_without_a_commit_is_not_blamed_on_the_source():
     assert "look for the cause outside the source" in history_page(same).series[0].sentences[0]
     rebuilt = (*steady(1, 20, 1.0), *steady(21, 28, 0.9, program="2" * 64))
     said = history_page(rebuilt).series[0].sentences[0]
+    assert not any("bisect" in sentence for sentence in history_page(same).series[0].sentences)
     assert "uncommitted changes, or another build of the same revision" in said
 
 
