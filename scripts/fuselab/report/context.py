@@ -271,6 +271,8 @@ class Provenance:
     facts: tuple[Fact, ...]
     variants: Table
     builds: Table | None
+    nodes: Table | None
+    """What each machine says, where there were several."""
     voided: Table | None
     voided_text: str
     runs: Table | None

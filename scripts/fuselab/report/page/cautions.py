@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from fuselab.records.plan import Contrast, PlanFile, WorkloadPlan
 from fuselab.report import origin, words
 from fuselab.report.page import verdicts
+from fuselab.report.page.nodes import disagreements
 from fuselab.report.reading import Results
 from fuselab.workloads import REGISTRY, quantity
 
@@ -25,6 +26,7 @@ def cautions(results: Results) -> Iterator[str]:
             "Blocks ran on several machines. Ratios are taken within a block, so they hold; absolute figures mix "
             "machines."
         )
+        yield from disagreements(results)
     for contrast in _same_programs(results):
         yield (
             f"`{contrast.variant}` and `{contrast.baseline}` were built differently and are the same program, byte for "

@@ -14,6 +14,7 @@ from fuselab.report.context import Fact, Link, Provenance, Table
 from fuselab.report.embed import Carrier
 from fuselab.report.origin import distinct, environments, hardware, hosts, when
 from fuselab.report.page import verdicts
+from fuselab.report.page.nodes import nodes_table
 from fuselab.report.reading import Results
 from fuselab.words import duration
 
@@ -23,6 +24,7 @@ def provenance(results: Results, carrier: Carrier) -> Provenance:
         facts=tuple(_facts(results)),
         variants=_variants(results),
         builds=_builds(results, carrier),
+        nodes=nodes_table(results),
         voided=_voided(results),
         voided_text=_voided_text(results),
         runs=_runs(results, carrier),
