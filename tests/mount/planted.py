@@ -31,10 +31,13 @@ class Truth:
 
     def operations(self, cell: str) -> int:
         """Operations of the load under which a cell was captured, by the load's own count."""
+        return REGISTRY[self.kind].traffic(self.capture(cell)).operations
+
+    def capture(self, cell: str) -> Path:
+        """The folder of the run that a cell was captured in."""
         variant, workload, profiler = cell.split("/")
         runs = (self.home / "captures" / variant / workload).glob("*/*/*/run.json")
-        run = next(path for path in runs if profiler in path.parts[-4].split("+"))
-        return REGISTRY[self.kind].traffic(run.parent).operations
+        return next(path.parent for path in runs if profiler in path.parts[-4].split("+"))
 
     def rows(self, cell: str, table: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = pq.read_table(self.folder(cell) / table).to_pylist()

@@ -13,8 +13,11 @@ import csv
 import json
 import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
+
+from fuselab.jobs.account import write_account
 
 from .conftest import Workspace
 from .planted import Truth
@@ -43,9 +46,10 @@ workloads:
   one: {{fio: {{rw: write, bs: 64k, size: 16m, runtime: 2s}}}}
   four: {{fio: {{rw: write, bs: 64k, size: 4m, runtime: 2s, numjobs: {JOBS}}}}}
 blocks: 1
-{PROFILERS}
+profilers: [[trace-chrome, trace-flame, fuse-requests, perf-offcpu], tokio-console, jemalloc-heap, perf-oncpu]
 """
 LOOKED_AT = (
+    "nothing/one/trace-chrome", "nothing/one/fuse-requests", "waiting/one/fuse-requests",
     "waiting/one/trace-chrome", "waiting/one/perf-oncpu", "waiting/one/perf-offcpu", "burning/four/perf-oncpu",
     "queueing/four/trace-chrome", "queueing/four/tokio-console", "keeping/one/jemalloc-heap",
     "keeping/one/tokio-console",
@@ -139,6 +143,30 @@ def test_a_span_that_is_missing_is_named_by_what_blocks_in_its_place(shared_work
     )
     share = int(said.partition("%")[0])
     assert share > 75, "5 ms of each write, beside all that is its own"
+
+
+def test_spans_and_requests_stand_together_and_tell_the_same_wait(truth: Truth) -> None:
+    account = json.loads((truth.folder("waiting/one") / "blindspots.json").read_text())
+    assert account["headline"]
+    assert account["in_flight"]
+    assert any("Time outside the target is measured" in note for note in account["notes"])
+    (write,) = (
+        row
+        for row in truth.rows("waiting/one/fuse-requests", "in_flight.parquet")
+        if row["opcode"] == "WRITE"
+    )
+    # At least: who was woken and waits for a processor is still awaited, and still blocked.
+    assert write["awaiting_ns"] >= 0.99 * write["requests"] * WAIT_NS
+    assert write["blocked_ns"] >= 0.99 * write["requests"] * BLOCKED_NS
+    assert write["oncpu_ns"] < 0.2 * write["in_flight_ns"]
+
+
+def test_an_outermost_span_that_does_not_cover_its_request_says_so(truth: Truth, tmp_path: Path) -> None:
+    """Where nothing waits, reading requests and writing answers is much of the time: no span of demofs is around it."""
+    folders = [truth.folder(f"nothing/one/{profiler}") for profiler in ("trace-chrome", "fuse-requests")]
+    write_account(folders, truth.capture("nothing/one/trace-chrome"), "fio", tmp_path)
+    notes = json.loads((tmp_path / "blindspots.json").read_text())["notes"]
+    assert any(note.startswith("The span `write` does not cover its request: it lasts ") for note in notes)
 
 
 def test_cpu_time_is_found_in_inlined_async_functions(truth: Truth) -> None:

@@ -32,7 +32,7 @@ EVIDENCE_NS = 50_000_000
 LARGEST = 5
 
 UNCOVERED = 0.01
-"""Share of the time in which requests are in flight, from which on it is said that no span covers it."""
+"""Share of the time in which all requests are in flight, from which on it is said that no span covers it."""
 
 BySpan = Mapping[SpanKey | None, int]
 """ns by innermost span; None: outside all."""
@@ -187,6 +187,7 @@ def _hosts(captures: Captures, index: FunctionIndex, poll: Mapping[SpanKey, int]
 def _beyond_spans(captures: Captures) -> tuple[list[Row], list[str]]:
     """What was measured of it: how long requests were in flight without their outermost span, and of that queued."""
     beyond_ns = queued_ns = calls = 0
+    whole_ns = sum(request.in_flight_ns for request in captures.requests)
     notes = []
     for request in captures.requests:
         roots = [root for key, root in captures.trace.roots.items() if key.name == request.opcode.lower()]
@@ -195,7 +196,7 @@ def _beyond_spans(captures: Captures) -> tuple[list[Row], list[str]]:
             beyond_ns += max(0, request.in_flight_ns - wall_ns)
             queued_ns += request.queued_ns
             calls += request.requests
-            notes.append(_uncovered(request, sum(count for count, _ in roots), wall_ns))
+            notes.append(_uncovered(request, sum(count for count, _ in roots), wall_ns, whole_ns))
     if not calls:
         return [], ["No outermost span is called as a request is: what they do not cover is not known."]
     notes.append(
@@ -205,16 +206,20 @@ def _beyond_spans(captures: Captures) -> tuple[list[Row], list[str]]:
     return [Row(OUTSIDE_TARGET, calls=calls, wall_ns=beyond_ns)], [*filter(None, notes)]
 
 
-def _uncovered(request: OfOpcode, calls: int, wall_ns: int) -> str:
-    """What is said where the outermost span of a request does not cover the time in which it is served; or ""."""
-    each_ns, queued_ns = (ns / max(1, request.requests) for ns in (request.in_flight_ns, request.queued_ns))
-    served_ns, covered_ns = each_ns - queued_ns, wall_ns / max(1, calls)
-    if served_ns - covered_ns < UNCOVERED * each_ns:
+def _uncovered(request: OfOpcode, calls: int, wall_ns: int, whole_ns: int) -> str:
+    """What is said where the outermost span of a request does not cover the time in which it is served; or "".
+
+    `whole_ns` is what all requests were in flight.
+    """
+    served_ns = (request.in_flight_ns - request.queued_ns) / max(1, request.requests)
+    covered_ns = wall_ns / max(1, calls)
+    share = (served_ns - covered_ns) * request.requests / max(1, whole_ns)
+    if share < UNCOVERED:
         return ""
     return (
         f"The span `{request.opcode.lower()}` does not cover its request: it lasts {duration(round(covered_ns))}, and "
         f"`{request.opcode}` is served for {duration(round(served_ns))}. What the program does in the rest, "
-        f"{(served_ns - covered_ns) / each_ns:.0%} of the time in flight, is in no span."
+        f"{share:.0%} of the time in flight, is in no span."
     )
 
 
