@@ -1,12 +1,13 @@
 """The report in a real Chromium: what a reader clicks, types and sees. Every test also holds that the page logs
 nothing and asks the network for nothing (conftest.py)."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import FrameLocator, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 from tests.browser.conftest import SIZES, Opened, Site
 
 pytestmark = pytest.mark.slow
@@ -18,10 +19,11 @@ def profiler(page: Page, title: str) -> Locator:
     return page.locator("article").filter(has=page.get_by_role("heading", name=title, exact=True))
 
 
-def flamegraph(panel: Locator) -> FrameLocator:
+def flamegraph(panel: Locator) -> Locator:
     panel.locator(".frame").first.scroll_into_view_if_needed()
-    expect(panel.locator(".frame[data-ready]").first).to_be_visible()
-    return panel.frame_locator("iframe").first
+    drawn = panel.locator(".frame[data-ready]").first
+    expect(drawn).to_be_visible()
+    return drawn
 
 
 def grave(violations: list[dict[str, Any]]) -> list[str]:
@@ -46,72 +48,132 @@ def test_the_verdict_and_the_plot_are_on_the_first_screen(opened: Opened, site: 
     expect(page.locator("#ratios svg").first).to_be_in_viewport(ratio=0.9)
 
 
-def test_one_click_leads_from_baseline_to_variant_to_difference(
+def test_a_profiler_opens_on_the_difference_and_the_sides_are_one_click_away(
     opened: Opened, site: Site, screenshots: Path
 ):
     page = opened.show(site.report()).page
     seen = profiler(page, "On CPU (perf)")
-    for label, title in (
-        ("baseline", "baseline: ns on CPU"),
-        ("waiting", "waiting: ns on CPU"),
-        ("waiting − baseline", "difference"),
-    ):
+    first = seen.get_by_role("tab", name="waiting − baseline", exact=True)
+    expect(first).to_have_attribute("aria-selected", "true")
+    for label in ("waiting − baseline", "baseline", "waiting"):
         seen.get_by_role("tab", name=label, exact=True).click()
         panel = seen.get_by_role("tabpanel")
         expect(panel).to_have_count(1)
-        expect(flamegraph(panel).locator("#title")).to_have_text(title)
+        flamegraph(panel)
         page.screenshot(path=screenshots / f"flamegraph-{label.replace(' ', '')}.png")
 
 
-def width(element: Locator) -> float:
-    box = element.bounding_box()
-    assert box is not None
-    return box["width"]
+def side(page: Page, profiled: str, label: str) -> Locator:
+    """The panel of one side, its flamegraph drawn."""
+    seen = profiler(page, profiled)
+    seen.get_by_role("tab", name=label, exact=True).click()
+    panel = seen.get_by_role("tabpanel")
+    flamegraph(panel)
+    return panel
 
 
-def test_a_flamegraph_zooms_and_comes_back(opened: Opened, site: Site):
+def said(panel: Locator) -> Locator:
+    return panel.locator("output").first
+
+
+def find(panel: Locator, words: str) -> Locator:
+    field = panel.get_by_role("searchbox", name="Search frames").first
+    field.fill(words)
+    return field
+
+
+def pixels(panel: Locator) -> str:
+    """What is painted, once it is."""
+    panel.page.wait_for_timeout(100)
+    painted: str = panel.locator("canvas").first.evaluate("canvas => canvas.toDataURL()")
+    return painted
+
+
+def test_a_flamegraph_zooms_by_keyboard_and_pointer_and_comes_back(opened: Opened, site: Site):
     page = opened.show(site.report()).page
-    panel = profiler(page, "On CPU (perf)").get_by_role("tabpanel")
-    frame = flamegraph(panel)
-    group = frame.locator("#frames > g", has_text="copy_nonoverlapping").first
-    copying = group.locator("rect")
-    before = width(copying)
-    group.locator("text").click()
-    assert width(copying) > 1.5 * before
+    panel = side(page, "On CPU (perf)", "baseline")
+    before = pixels(panel)
+    find(panel, "write_at").press("Enter")
+    expect(said(panel)).to_contain_text("demofs::chunks::Chunks::write_at: 1.68 s, 72.9 % of the total")
+    find(panel, "")
+    assert pixels(panel) != before
     panel.get_by_role("button", name="Reset zoom").click()
-    expect(frame.locator("#unzoom")).to_have_class("hide")
-    assert width(copying) == pytest.approx(before, rel=0.01)
-
-
-def test_a_flamegraph_is_searched_from_the_keyboard(opened: Opened, site: Site):
-    page = opened.show(site.report()).page
-    panel = profiler(page, "On CPU (perf)").get_by_role("tabpanel")
+    assert pixels(panel) == before
     frame = flamegraph(panel)
-    field = panel.get_by_role("searchbox", name="Search frames")
-    field.fill("writev")
-    expect(panel.locator("output").first).to_contain_text("Matched: ")
-    assert frame.locator('#frames rect[fill="rgb(230,0,230)"]').count() > 0
-    field.fill("no such frame")
-    expect(panel.locator("output").first).to_contain_text("No frame matches")
-    field.fill("(")
-    expect(panel.locator("output").first).to_contain_text("Not a regular expression")
-    field.fill("")
-    expect(panel.locator("output").first).to_contain_text("Click a frame")
-    assert frame.locator('#frames rect[fill="rgb(230,0,230)"]').count() == 0
+    frame.locator("canvas").click(position={"x": 20, "y": 9 + 3 * 18})
+    expect(said(panel)).to_contain_text("demofs::chunks::Chunks::write_at")
+    frame.press("ArrowUp")
+    expect(said(panel)).to_contain_text("demofs::fs::Fs::write: ")
+    frame.press("Escape")
+    assert pixels(panel) == before
 
 
-def test_a_flamegraph_is_zoomed_from_the_keyboard(opened: Opened, site: Site):
+def test_a_flamegraph_is_searched(opened: Opened, site: Site):
+    panel = side(opened.show(site.report()).page, "On CPU (perf)", "baseline")
+    before = pixels(panel)
+    find(panel, "extend_file_size")
+    expect(said(panel)).to_contain_text(re.compile(r"Matched: \S+ % in 1 frames"))
+    assert pixels(panel) != before
+    find(panel, "no such frame")
+    expect(said(panel)).to_contain_text("No frame matches")
+    find(panel, "(")
+    expect(said(panel)).to_contain_text("Not a regular expression")
+    find(panel, "")
+    expect(said(panel)).to_contain_text("Click a frame")
+    assert pixels(panel) == before
+
+
+def test_runtime_and_libraries_are_folded_until_asked_for(opened: Opened, site: Site):
+    panel = side(opened.show(site.report()).page, "On CPU (perf)", "baseline")
+    find(panel, "entry_SYSCALL_64")
+    expect(said(panel)).to_contain_text("No frame matches")
+    panel.get_by_label("runtime and libraries").check()
+    expect(said(panel)).to_contain_text("Matched: ")
+
+
+def test_each_view_has_an_address_that_opens_it(opened: Opened, site: Site, browser: Browser):
     page = opened.show(site.report()).page
-    panel = profiler(page, "On CPU (perf)").get_by_role("tabpanel")
-    frame = flamegraph(panel)
-    copying = frame.locator("#frames > g", has_text="copy_nonoverlapping").first.locator("rect")
-    before = width(copying)
-    field = panel.get_by_role("searchbox", name="Search frames")
-    field.fill("copy_nonoverlapping")
-    expect(panel.locator("output").first).to_contain_text("Matched: ")
-    field.press("Enter")
-    expect(frame.locator("#unzoom")).not_to_have_class("hide")
-    assert width(copying) > 1.5 * before
+    panel = side(page, "On CPU (perf)", "control − baseline")
+    find(panel, "extend_file_size").press("Enter")
+    panel.get_by_role("button", name="Its callers and callees").click()
+    panel.get_by_label("colour by self").check()
+    shown, address = said(panel).inner_text(), page.url
+    assert shown.startswith("demofs::fs::Fs::extend_file_size: ")
+    other = browser.new_page()
+    other.goto(address)
+    again = profiler(other, "On CPU (perf)").get_by_role("tabpanel")
+    expect(again.locator(".frame[data-ready]").first).to_be_in_viewport()
+    expect(said(again)).to_have_text(shown)
+    expect(again.get_by_label("View")).to_have_value("sandwich")
+    expect(again.get_by_label("colour by self")).to_be_checked()
+    other.close()
+
+
+def test_the_largest_change_is_what_callers_and_callees_are_shown_of(opened: Opened, site: Site):
+    page = opened.show(site.report()).page
+    panel = side(page, "Spans (tracing-chrome)", "waiting − baseline")
+    panel.get_by_label("View").select_option("sandwich")
+    expect(said(panel)).to_contain_text("extend_file_size: ")
+    panel.get_by_label("View").select_option("inverted")
+    find(panel, "extend_file_size").press("Enter")
+    expect(said(panel)).to_contain_text("extend_file_size: 8.")
+
+
+def test_a_name_can_be_copied(opened: Opened, site: Site):
+    page = opened.show(site.report()).page
+    panel = side(page, "On CPU (perf)", "baseline")
+    find(panel, "write_at").press("Enter")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    panel.get_by_role("button", name="Copy name").click()
+    expect(said(panel)).to_have_text("Copied: demofs::chunks::Chunks::write_at")
+    assert page.evaluate("navigator.clipboard.readText()") == "demofs::chunks::Chunks::write_at"
+
+
+def test_pointing_at_a_frame_says_its_name_and_figures(opened: Opened, site: Site):
+    panel = side(opened.show(site.report()).page, "Spans (tracing-chrome)", "waiting − baseline")
+    panel.locator("canvas").first.hover(position={"x": 40, "y": 9 + 18})
+    expect(panel.locator(".tip").first).to_contain_text("extend_file_size")
+    expect(panel.locator(".tip").first).to_contain_text("% of the total")
 
 
 def test_switching_at_once_leaves_no_picture_without_its_width(opened: Opened, site: Site):
@@ -120,13 +182,13 @@ def test_switching_at_once_leaves_no_picture_without_its_width(opened: Opened, s
     seen.scroll_into_view_if_needed()
     for label in ("waiting", "baseline", "waiting − baseline", "waiting", "control", "waiting"):
         seen.get_by_role("tab", name=label, exact=True).click()
-    frame = flamegraph(seen.get_by_role("tabpanel"))
-    assert width(frame.locator("#frames")) > 500
+    canvas = flamegraph(seen.get_by_role("tabpanel")).locator("canvas")
+    assert canvas.evaluate("canvas => canvas.width") > 500
 
 
 def test_the_graph_of_the_heap_shows_its_root_first(opened: Opened, site: Site, screenshots: Path):
     page = opened.show(site.report()).page
-    panel = profiler(page, "Heap (jemalloc)").get_by_role("tabpanel")
+    panel = side(page, "Heap (jemalloc)", "baseline")
     graph = panel.locator(".frame[data-kind=graph]")
     graph.scroll_into_view_if_needed()
     expect(graph).to_have_attribute("data-ready", "")
@@ -136,13 +198,6 @@ def test_the_graph_of_the_heap_shows_its_root_first(opened: Opened, site: Site, 
     root = 2600 / 3000 * shown[2]
     assert shown[0] < root < shown[1]
     page.screenshot(path=screenshots / "heap-graph.png")
-
-
-def test_pointing_at_a_frame_tells_its_figures(opened: Opened, site: Site):
-    page = opened.show(site.report()).page
-    panel = profiler(page, "On CPU (perf)").get_by_role("tabpanel")
-    flamegraph(panel).locator("#frames > g", has_text="copy_nonoverlapping").first.locator("text").hover()
-    expect(panel.locator("output").first).to_contain_text("core::ptr::copy_nonoverlapping (")
 
 
 def test_tabs_answer_to_arrow_keys(opened: Opened, site: Site):
@@ -194,7 +249,7 @@ def test_a_refused_capture_is_a_reason_and_no_frame(opened: Opened, site: Site, 
     panel = seen.get_by_role("tabpanel")
     expect(panel).to_contain_text("No picture:")
     expect(panel).to_contain_text("To mend it:")
-    expect(panel.locator("iframe")).to_have_count(0)
+    expect(panel.locator(".frame")).to_have_count(0)
     panel.scroll_into_view_if_needed()
     page.screenshot(path=screenshots / "refused.png")
 
@@ -217,15 +272,6 @@ def test_the_data_of_a_figure_can_be_saved_from_the_file_alone(opened: Opened, s
     assert saved.value.path().read_text().splitlines()[0].startswith("workload,baseline,variant,metric")
 
 
-def test_frames_can_reach_neither_the_page_nor_its_files(opened: Opened, site: Site):
-    page = opened.show(site.report()).page
-    flamegraph(profiler(page, "On CPU (perf)").get_by_role("tabpanel"))
-    drawn = next(frame for frame in page.frames if frame != page.main_frame)
-    reach = "() => { try { return parent.document.title } catch (error) { return error.name } }"
-    assert drawn.evaluate(reach) == "SecurityError"
-    opened.complaints = [told for told in opened.complaints if "Blocked a frame" not in told]
-
-
 @pytest.mark.parametrize("opened", ["desktop", "desktop dark", "phone"], indirect=True)
 @pytest.mark.parametrize("name", ["hidden-wait", "awkward", "overview", "reproduced", "history"])
 def test_axe_finds_nothing_serious(opened: Opened, site: Site, name: str):
@@ -237,13 +283,10 @@ def test_axe_finds_nothing_serious(opened: Opened, site: Site, name: str):
     assert grave(Axe().run(page, options={"iframes": False}).response["violations"]) == []
 
 
-def test_axe_finds_nothing_serious_inside_a_flamegraph(opened: Opened, site: Site):
-    """A frame in a sandbox of its own, into which axe does not look from the page."""
+def test_axe_finds_nothing_serious_in_a_drawn_flamegraph(opened: Opened, site: Site):
     page = opened.show(site.report()).page
     flamegraph(profiler(page, "On CPU (perf)").get_by_role("tabpanel"))
-    frame = page.frames[-1]
-    assert frame.locator("svg").count() >= 1
-    assert grave(Axe().run(frame).response["violations"]) == []
+    assert grave(Axe().run(page, ".picture").response["violations"]) == []
 
 
 def test_it_prints_whole(opened: Opened, site: Site, screenshots: Path):

@@ -239,6 +239,8 @@ class Addition:
     """What a profiler adds to the common files. Titles -> file names in the processed folder."""
 
     pictures: Mapping[str, str] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+    """File name of a picture -> its unit, where that is not the profiler's."""
     tables: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     """Caveats that hold for all captures together."""

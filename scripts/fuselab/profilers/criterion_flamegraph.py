@@ -46,6 +46,7 @@ class CriterionFlamegraph(Profiler):
 
     def add(self, captures: Sequence[CaptureFolder], readings: Sequence[Reading], out: Path) -> Addition:
         """One picture for each bench. The bench's own SVG is somebody else's program: it stays in the capture."""
+        from fuselab.analysis.folded import write_folded
         from fuselab.profilers.processing import draw
 
         every = [profile for reading in readings for profile in reading.detail if profile.folded]
@@ -54,4 +55,5 @@ class CriterionFlamegraph(Profiler):
         for number, (name, folded) in enumerate(sorted(drawn.items()), 1):
             pictures[f"One bench: {name}"] = file = f"bench.{number:03d}.svg"
             draw(folded, out / file, Picture(title=f"{self.title}: {name}"))
+            write_folded((out / file).with_suffix(".txt"), folded)
         return Addition(pictures=pictures)

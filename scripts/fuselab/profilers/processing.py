@@ -76,6 +76,7 @@ def process_captures(profiler: Profiler, captures: Sequence[CaptureFolder], out:
         figures={**_mean_figures(readings), **observed_figures(captures)},
         findings=added.findings,
         pictures=added.pictures,
+        units=added.units,
         tables=added.tables,
     )
 

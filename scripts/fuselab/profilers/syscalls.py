@@ -99,5 +99,7 @@ class Syscalls(Profiler):
             )
         rows.sort(key=lambda row: (-int(row["calls"] or 0), str(row["call"])))
         return Addition(
-            pictures=pictures, table=pa.table({key: [row[key] for row in rows] for key in rows[0]})
+            pictures=pictures,
+            units={"inside.svg": "ns inside"},
+            table=pa.table({key: [row[key] for row in rows] for key in rows[0]}),
         )

@@ -45,6 +45,8 @@ class Profile:
     """Quality figures that stand beside the flamegraph: share of whole stacks, of named frames, sampling error."""
     pictures: Mapping[str, str] = field(default_factory=dict)
     """Title -> file in the processed folder, beyond flamegraph.svg (jeprof graph, ...)."""
+    units: Mapping[str, str] = field(default_factory=dict)
+    """File of `pictures` -> its unit, where that is not `unit`."""
     tables: Mapping[str, str] = field(default_factory=dict)
     """Title -> Parquet file in the processed folder, beyond table.parquet."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 from markupsafe import Markup
 
@@ -176,17 +177,19 @@ class Embed:
 
 @dataclass(frozen=True)
 class Picture:
-    """An SVG shown in a frame of its own. Without `embed` it was too large: the link stays."""
+    """Shown in a frame of its own. Without `embed` it was too large: the link stays."""
 
     title: str
+    kind: Literal["flame", "graph"]
+    """Stacks, drawn by flame.js; or an SVG."""
     embed: str | None
-    height_px: int
+    size: str
     links: tuple[Link, ...]
     """The picture alone, and the data behind it."""
-    interactive: bool
-    size: str
     caption: str = ""
     """What to see."""
+    still: str = ""
+    """Where it lies drawn, beside the page: shown where no script runs."""
 
 
 @dataclass(frozen=True)
@@ -204,6 +207,8 @@ class Tab:
     quality: tuple[Fact, ...] = ()
     notes: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
+    opens: bool = False
+    """Whether it is the one to see first."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import os
-import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
@@ -13,7 +13,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from fuselab import foreign
-from fuselab.report import words
+from fuselab.report import flame, words
 from fuselab.report.context import Embed, FigureView, Link, Picture
 from fuselab.report.figures.base import NARROW_IN, WIDE_IN
 from fuselab.report.figures.drawing import Drawing, inline
@@ -27,11 +27,9 @@ TABLES_BYTES = 2_500_000
 """For the data behind all tables of a page, encoded."""
 LARGEST_BYTES = 2_500_000
 """For one picture, encoded. A larger one takes a browser seconds to draw: it is a link."""
-_HEIGHT = re.compile(r"<svg\b[^>]*?\bheight=\"([\d.]+)(pt|px)?\"")
 _DATA_ROWS = 20_000
 _TABLE_BYTES = 120_000
 """For the CSV of one table. What is beyond lies in the file beside the page."""
-_INFERNO = b"github.com/jonhoo/inferno"
 
 
 def csv_text(data: pd.DataFrame) -> str:
@@ -71,12 +69,6 @@ def view(drawing: Drawing, narrow: Drawing | None = None) -> FigureView:
     return FigureView(drawing.name, Markup(inline(drawing, drawing.name)), small, drawing.caption, links)
 
 
-def is_flamegraph(path: Path) -> bool:
-    """Whether inferno drew it, so that its own script zooms and searches."""
-    with path.open("rb") as file:
-        return _INFERNO in file.read(1000)
-
-
 class Carrier:
     """Collects what the page at `page` carries."""
 
@@ -94,29 +86,37 @@ class Carrier:
         """`path` as a link from the page."""
         return quote(os.path.relpath(path, self._folder))
 
-    def picture(self, path: Path, title: str, caption: str = "", data: Path | None = None) -> Picture:
-        """The SVG at `path`, carried if it fits. Its PDF is linked if there is one, and `data`, its source."""
+    def flame(
+        self, path: Path, stacks: Path, unit: str, programs: Collection[str], title: str, caption: str
+    ) -> Picture:
+        """A flamegraph of the folded `stacks`, which are carried if they fit; `path` is the same as inferno drew it.
+
+        `programs`: what the programs looked at are called.
+        """
+        key, size = self._carried(flame.packed(stacks, unit, programs).encode())
+        links = (*self._prints(path, "picture (SVG)"), Link(self.href(stacks), "its stacks (text)"))
+        return Picture(title, "flame", key, size, links, caption=caption, still=self.href(path))
+
+    def picture(self, path: Path, title: str, caption: str = "") -> Picture:
+        """The SVG at `path`, carried if it fits. Its PDF is linked if there is one."""
         content = path.read_bytes()
-        stacks = [Link(self.href(data), "its stacks (text)")] if data is not None and data.is_file() else []
-        pdf = path.with_suffix(".pdf")
-        prints = [Link(self.href(pdf), "PDF")] if pdf.is_file() else []
+        key, size = self._carried(content)
+        return Picture(title, "graph", key, size, self._prints(path, "open alone"), caption=caption)
+
+    def _carried(self, content: bytes) -> tuple[str | None, str]:
+        """Its key, if it fits, and how large it is in words."""
         payload = base64.b64encode(gzip.compress(content, 9, mtime=0)).decode()
-        match = _HEIGHT.search(content[:4000].decode(errors="replace"))
-        height = float(match[1]) * (96 / 72 if match[2] == "pt" else 1) if match else 600
         key = None
         if len(payload) <= min(self._left, LARGEST_BYTES):
             key = f"embed-{len(self._embeds)}"
             self._embeds.append(Embed(key, payload))
             self._left -= len(payload)
-        return Picture(
-            title=title,
-            embed=key,
-            height_px=round(height),
-            links=(Link(self.href(path), "open alone"), *prints, *stacks),
-            interactive=is_flamegraph(path),
-            size=words.quantity(len(content), "bytes"),
-            caption=caption,
-        )
+        return key, words.quantity(len(content), "bytes")
+
+    def _prints(self, path: Path, label: str) -> tuple[Link, ...]:
+        """`path` as it lies beside the page, and its PDF if there is one."""
+        pdf = path.with_suffix(".pdf")
+        return (Link(self.href(path), label), *([Link(self.href(pdf), "PDF")] if pdf.is_file() else []))
 
     def table(
         self, data: pd.DataFrame, name: str, total: int, beside: Path | None = None

@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import json
 import re
 from collections import Counter
 from dataclasses import replace
@@ -121,12 +122,18 @@ def test_figures_take_the_colours_of_the_readers_scheme(path: Path):
     assert set(re.findall(r"#[0-9a-fA-F]{6}\b", svgs)) <= {"#ffffff"}
 
 
-def test_a_carried_flamegraph_is_the_file_byte_for_byte(standard_page: Path):
+def test_the_page_carries_every_stack_and_every_graph(standard_page: Path):
     text = standard_page.read_text()
     payloads = re.findall(r'<script type="application/gzip\+base64" id="embed-\d+">(.*?)</script>', text)
-    carried = {gzip.decompress(base64.b64decode(payload)) for payload in payloads}
-    written = {p.read_bytes() for p in standard_page.parent.glob("**/*.svg")}
-    assert carried == written
+    carried = [gzip.decompress(base64.b64decode(payload)) for payload in payloads]
+    graphs = {content for content in carried if content.startswith(b"<?xml")}
+    assert graphs == {path.read_bytes() for path in standard_page.parent.glob("**/jeprof.svg")}
+    totals = sorted(sum(json.loads(content)["value"]) for content in carried if content not in graphs)
+    folder = standard_page.parent
+    files = [*folder.glob("**/folded.txt"), *folder.glob("**/diff.folded")]
+    assert totals == sorted(
+        sum(round(float(line.rpartition(" ")[2])) for line in path.read_text().splitlines()) for path in files
+    )
 
 
 def test_names_are_text_wherever_they_stand(awkward_page: Path):

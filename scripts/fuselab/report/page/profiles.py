@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
+from fuselab.profilers import REGISTRY as REGISTERED
 from fuselab.records.places import DIFF_FOLDED, FLAMEGRAPH, FOLDED, TABLE
 from fuselab.records.plan import Contrast, ProfilerPlan
 from fuselab.records.profile import Profile
@@ -19,7 +21,7 @@ from fuselab.report.context import (
     Tab,
     Table,
 )
-from fuselab.report.embed import Carrier, is_flamegraph, view
+from fuselab.report.embed import Carrier, view
 from fuselab.report.page import together
 from fuselab.report.reading import Processed, Results
 from fuselab.workloads import REGISTRY
@@ -35,13 +37,15 @@ _QUALITY = {
     "sampling_error": "sampling error",
 }
 _FLAMEGRAPH = (
-    "A box is a frame and stands on its caller; its width is its share of the total ({unit}). Look for wide "
-    "boxes with little above them: that is where it goes. Left to right is no order in time."
+    "A box is a function and hangs below its caller; its width is its share of the total ({unit}). Look for wide "
+    "boxes with little below them: that is where it goes. Left to right is no order in time."
 )
 _DIFFERENCE = (
-    "Red grew, blue shrank, the stronger the more. Widths are those of `{variant}`: what only `{baseline}` has is in "
-    "the table alone."
+    "Red: `{variant}` has more of it than `{baseline}`, blue: less; the stronger, the larger the part of the box that "
+    "changed, and pale where that is little of the whole. A box is as wide as the larger of both, so what vanished is "
+    "there too{load}."
 )
+_SAME_LOAD = ", and the baseline is brought to the load of the variant"
 _BUSY = "busy_ns"
 _LABELLED = (
     "id", "kind", "name", "location", "function", "size_bytes", "dropped", "total_ns", "first_poll_after_ns",
@@ -96,6 +100,8 @@ def _workload(
             if contrast.variant == name:
                 tabs.append(_difference(results, carrier, f"{key}-{len(tabs)}", plan, workload, contrast))
     found = tuple(tab for tab in tabs if tab is not None)
+    first = next((tab for tab in found if tab.badge == "difference" and tab.pictures), None)
+    found = tuple(replace(tab, opens=tab is first) for tab in found)
     return ProfilerWorkload(
         key,
         workload,
@@ -127,16 +133,14 @@ def _side(
     if profile.status in ("refused", "unavailable"):
         return Tab(key, variant, badge, (), "; ".join(profile.notes) or "no reason was recorded", profile.fix)
     seen = _FLAMEGRAPH.format(unit=profile.unit)
-    main = folder / FLAMEGRAPH
-    others = [(folder / file, f"{title}: {variant}") for title, file in profile.pictures.items()]
+    main = _flame(
+        results, carrier, folder / FLAMEGRAPH, folder / FOLDED, profile.unit, f"{plan.title}: {variant}", seen
+    )
     return Tab(
         key=key,
         label=variant,
         badge=badge,
-        pictures=(
-            *_picture(carrier, main, f"{plan.title}: {variant}", seen, folder / FOLDED),
-            *(picture for path, title in others for picture in _picture(carrier, path, title, seen)),
-        ),
+        pictures=(*main, *_others(results, carrier, processed, variant)),
         fix=profile.fix,
         quality=_quality(profile),
         notes=profile.notes,
@@ -144,12 +148,32 @@ def _side(
     )
 
 
-def _picture(
-    carrier: Carrier, path: Path, title: str, flamegraph: str, data: Path | None = None
+def _flame(
+    results: Results, carrier: Carrier, drawn: Path, stacks: Path, unit: str, title: str, caption: str
 ) -> Iterator[Picture]:
-    """The picture at `path`, if there is one; `flamegraph` is the caption of one that inferno drew."""
-    if path.is_file() and path.suffix == ".svg":
-        yield carrier.picture(path, title, flamegraph if is_flamegraph(path) else _GRAPH, data)
+    """The flamegraph of `stacks`, if there is one."""
+    if drawn.is_file() and stacks.is_file():
+        yield carrier.flame(drawn, stacks, unit, _programs(results), title, caption)
+
+
+def _others(results: Results, carrier: Carrier, processed: Processed, variant: str) -> Iterator[Picture]:
+    """The pictures that the profiler added: of stacks where these lie beside it under the same name, else a graph."""
+    profile = processed.profile
+    for title, file in profile.pictures.items():
+        path = processed.folder / file
+        stacks, unit = path.with_suffix(".txt"), profile.units.get(file, profile.unit)
+        if stacks.is_file():
+            yield from _flame(
+                results, carrier, path, stacks, unit, f"{title}: {variant}", _FLAMEGRAPH.format(unit=unit)
+            )
+        elif path.is_file() and path.suffix == ".svg":
+            yield carrier.picture(path, f"{title}: {variant}", _GRAPH)
+
+
+def _programs(results: Results) -> frozenset[str]:
+    """What the programs are called that profilers look at."""
+    targets = {variant.target for variant in results.plan.variants}
+    return frozenset({*targets, *(Path(build.binary).stem for build in results.builds)} - {""})
 
 
 def _quality(profile: Profile) -> tuple[Fact, ...]:
@@ -220,8 +244,13 @@ def _difference(
     if diff is None:
         return None
     label = f"{contrast.variant} − {contrast.baseline}"
-    seen, data = _DIFFERENCE.format(**vars(contrast)), diff.folder / DIFF_FOLDED
-    pictures = tuple(_picture(carrier, diff.picture, f"{plan.title}: {label}", seen, data))
+    profiler = REGISTERED.get(plan.name)
+    load = _SAME_LOAD if profiler is not None and profiler.grows_with_load else ""
+    seen = _DIFFERENCE.format(**vars(contrast), load=load)
+    stacks = diff.folder / DIFF_FOLDED
+    pictures = tuple(
+        _flame(results, carrier, diff.picture, stacks, plan.unit, f"{plan.title}: {label}", seen)
+    )
     movers = (
         [_movers(carrier, f"{key}-movers", plan.unit, diff.movers, contrast)] if diff.movers.is_file() else []
     )

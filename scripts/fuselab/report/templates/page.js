@@ -54,48 +54,13 @@ for (const holder of all('.table')) {
   });
 }
 
-// Pictures the page carries: unpacked when they come near, in a frame that can reach nothing.
-const dark = matchMedia('(prefers-color-scheme: dark)');
-const BRIDGE = `<script><![CDATA[${document.getElementById('flamegraph-bridge')?.textContent}]]><\/script>`;
+// Pictures the page carries: unpacked when they come near, and drawn.
 const unpack = async id => {
   const packed = atob(document.getElementById(id).textContent);
   const bytes = Uint8Array.from(packed, character => character.charCodeAt(0));
   return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'))).text();
 };
 const address = svg => URL.createObjectURL(new Blob([svg], {type: 'image/svg+xml'}));
-const HINT = 'Click a frame to zoom into it, point at one for its figures. From the keyboard: search, and Enter zooms to the widest match.';
-const flame = (frame, svg) => {
-  const picture = frame.closest('.picture'), bar = picture.querySelector('.bar');
-  const window_ = make('iframe', {title: picture.dataset.title + ', flamegraph'});
-  window_.setAttribute('sandbox', 'allow-scripts');
-  window_.style.height = frame.dataset.height + 'px';
-  const search = make('input', {type: 'search'}), said = make('output');
-  const reset = make('button', {type: 'button'}, 'Reset zoom');
-  const ask = message => window_.contentWindow.postMessage(message, '*');
-  let found = '';
-  said.textContent = HINT;
-  search.addEventListener('input', () => ask({search: search.value}));
-  search.addEventListener('keydown', event => { if (event.key === 'Enter') ask({zoom: true}); });
-  reset.addEventListener('click', () => ask({unzoom: true}));
-  addEventListener('message', event => {
-    if (event.source !== window_.contentWindow) return;
-    const told = event.data;
-    if (told.ready) { frame.dataset.ready = ''; frame.scrollTop = told.crown - 70; ask({dark: dark.matches}); }
-    if (told.focus) search.focus();
-    if ('found' in told) found = told.found;
-    said.textContent = told.hover || found || HINT;
-  });
-  dark.addEventListener('change', () => ask({dark: dark.matches}));
-  // On paper a picture keeps the width it was drawn for, made smaller as a whole (style.css).
-  new ResizeObserver(() => {
-    if (!matchMedia('print').matches) window_.style.setProperty('--drawn', window_.offsetWidth + 'px');
-  }).observe(frame);
-  bar.prepend(make('label', {}, 'Search frames ', search), reset);
-  bar.append(said);
-  const end = svg.lastIndexOf('</svg>');
-  window_.src = address(svg.slice(0, end) + BRIDGE + svg.slice(end));
-  frame.append(window_);
-};
 // Where the topmost box of a graph stands, as a share of the width: callers stand above those they call.
 const root = svg => {
   const boxes = [...svg.matchAll(/<polygon fill="none"[^>]* points="(-?[\d.]+),(-?[\d.]+)/g)];
@@ -115,13 +80,12 @@ const draw = async frame => {
   if (frame.dataset.drawn !== undefined || frame.closest('[hidden]')) return;
   frame.dataset.drawn = '';
   if (!('DecompressionStream' in window)) return frame.append('This browser cannot unpack the picture: open it alone.');
-  (frame.dataset.kind === 'flame' ? flame : graph)(frame, await unpack(frame.dataset.embed));
+  (frame.dataset.kind === 'flame' ? drawFlame : graph)(frame, await unpack(frame.dataset.embed));
 };
 const near = new IntersectionObserver(entries => {
   for (const entry of entries) if (entry.isIntersecting) draw(entry.target);
 }, {rootMargin: '600px'});
 for (const frame of all('.frame')) {
-  if (frame.dataset.kind === 'flame') frame.style.height = Math.min(Number(frame.dataset.height) + 2, 720) + 'px';
   near.observe(frame);
 }
 // What is printed must be there before: the rest is drawn when the page has nothing else to do.
@@ -165,8 +129,19 @@ for (const tabs of all('.tabs')) {
   });
   tabs.prepend(list);
   tabs.classList.add('ready');
-  choose(0, false);
+  choose(Math.max(0, panels.findIndex(panel => 'opens' in panel.dataset)), false);
 }
+
+// An address opens what it names, behind whichever tab that is: `#profiler-0-0-2`, `#flame-embed-2&view=inverted`.
+const visit = () => {
+  const [id] = location.hash.slice(1).split('&'), there = id && document.getElementById(id);
+  if (!there) return;
+  for (let panel = there.closest('.panel'); panel; panel = panel.parentElement.closest('.panel')) document.getElementById(panel.id + '-tab')?.click();
+  for (let fold = there.closest('details'); fold; fold = fold.parentElement.closest('details')) fold.open = true;
+  (there.closest('.picture') ?? there).scrollIntoView();
+};
+addEventListener('hashchange', visit);
+addEventListener('load', visit);
 
 // The contents show where you are.
 const links = new Map(all('.toc a[href^="#"]').map(link => [link.hash.slice(1), link]));

@@ -1,0 +1,70 @@
+"""What a reader is shown first of a function: a short name, and whose it is.
+
+A full name says where a function is defined, in which type, with which arguments: more than a box of a flamegraph
+holds. The short one keeps the last two words of the path. Whose it is goes by the crate that stands first in a Rust
+path: the program's own crates are called like the program or begin so. Where no crate is, as in C or in spans, all is
+taken for the program's own that is not known to be the kernel's, a runtime's or a library's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+
+from fuselab.analysis.symbols.demangle import as_cast, closing
+from fuselab.analysis.symbols.spelling import without_generics
+
+OWN = ""
+KERNEL = "kernel"
+_KERNEL_MARK = "_[k]"
+_CLOSURE = re.compile(r"\{.*\}")
+_CRATE = re.compile(r"(?<![\w:])([a-z_]\w*)::")
+_RUNTIME = {
+    "std", "core", "alloc", "test", "backtrace", "tokio", "tokio_util", "mio", "futures", "futures_core",
+    "futures_util", "futures_channel",
+}  # fmt: skip
+"""Crates that are nobody's program."""
+_C_RUNTIME = re.compile(
+    r"_start|_*(?:libc_)?start_(?:main|call_main|thread|thread_2)|_*clone3?|_+(?:GI_+)?(?:libc_)?\w+|p(?:read|write)v?64|"
+    r"mem(?:cpy|move|set|cmp)\w*|malloc|free|calloc|realloc|epoll_wait|syscall|nanosleep|(?:runtime|internal|syscall|reflect|sync)[./].*"
+)
+"""What libc and Go's runtime put below a program or above it."""
+
+
+def label(name: str) -> str:
+    """The last two words of a function's path, without type arguments and closures; any other name as it is."""
+    bare = name.removesuffix(_KERNEL_MARK)
+    if "::" not in bare:
+        return bare
+    if bare.startswith("<") and (end := closing(bare)) < len(bare) - 1:
+        bare = as_cast(bare[1:end])[0].lstrip("&*").removeprefix("mut ") + bare[end + 1 :]
+    words = [word for word in without_generics(bare).split("::") if word and not _CLOSURE.fullmatch(word)]
+    return "::".join(words[-2:]) or name
+
+
+def crate(name: str) -> str:
+    """The first crate that a Rust name says; "" where it says none."""
+    found = _CRATE.search(name)
+    return found[1] if found else ""
+
+
+class Owners:
+    """Tells whose a function is, among `names`. `programs`: what the programs looked at are called."""
+
+    def __init__(self, names: Iterable[str], programs: Collection[str]) -> None:
+        called = tuple(program.replace("-", "_") for program in programs)
+        crates = {crate(name) for name in names}
+        self._own = {each for each in crates if any(each == p or each.startswith(f"{p}_") for p in called)}
+        # In stacks of a Rust program's machine code what has no crate is C. Names of spans and tasks have none either.
+        self._in_rust = bool(self._own) and not crates.isdisjoint(("std", "core", "alloc"))
+
+    def of(self, name: str) -> str:
+        """OWN, KERNEL, the crate, or the file of a library: `tokio`, `C`, `libfuse3.so.3`."""
+        if name.endswith(_KERNEL_MARK):
+            return KERNEL
+        if name.startswith("[") and name.endswith("]"):
+            return name[1:-1] or "C"
+        if found := crate(name):
+            theirs = found not in self._own if self._own else found in _RUNTIME
+            return found if theirs else OWN
+        return "C" if self._in_rust or _C_RUNTIME.fullmatch(name) else OWN
