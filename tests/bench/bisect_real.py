@@ -1,0 +1,133 @@
+"""Real bisects whose answer is known: is the commit of sixteen found that something was planted in?
+
+Usage: python tests/bench/bisect_real.py [--bisects N] [--only clock|counter] [--keep FOLDER]
+
+Each has a history of demofs of its own: fifteen commits that change a comment, and one among them that also makes
+every write 10 % slower (found by the clock, 18 of 20) or makes one more system call in it (found by its counter, 20
+of 20). Every write waits for 1 ms, as in method_real.py. What is searched is what `fuselab bisect` searches, without
+its report. The exit code is 1 if fewer are found. A bisect takes 10 to 30 minutes, most of it for compiling.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(CHECKOUT))
+from tests.bench.method_real import workspace  # noqa: E402
+
+COMMITS = 16
+PLANTED = {
+    "clock": ("src/inject/faults.rs", "= self.plan.slow {", "= self.plan.slow.or(Some(0.11)) {"),
+    "counter": (
+        "src/fs.rs",
+        "self.files.write_at(",
+        "std::thread::yield_now();\n        self.files.write_at(",
+    ),
+}
+"""A file, what stands in it, and what the commit puts in its place."""
+FIGURE = {"clock": ("write.bw", "None"), "counter": ("None", "work.sched_yield_per_op")}
+NEEDED = {"clock": 0.9, "counter": 1.0}
+EXPERIMENT = """\
+name: {name}
+target: {name}
+backend: memory
+variants: {{a: {{options: {{inject: extend-wait=1ms}}}}, b: {{}}}}
+workloads:
+  seq-write: {{fio: {{rw: write, bs: 128k, size: 32m, runtime: 500ms}}}}
+compare: {{primary: [write.bw]}}
+seed: {seed}
+"""
+SEARCH = """
+from fuselab.commands import bisect
+metric, counter = {figure}
+asked = bisect.question({name!r}, "v0", "main", metric, counter, "seq-write", "a")
+raise SystemExit(bisect.search(asked, 0.95, float("inf"), report=False))
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--bisects", type=int, default=20, help="of each kind")
+    parser.add_argument("--only", choices=list(PLANTED))
+    parser.add_argument("--keep", type=Path, help="an empty or new folder; what was measured stays in it")
+    options = parser.parse_args(arguments)
+    missed = False
+    with workspace(options.keep) as root:
+        _own_targets(root)
+        for kind in [options.only] if options.only else PLANTED:
+            found = sum(_bisect(root, kind, number) for number in range(1, options.bisects + 1))
+            print(f"{kind}: found in {found} of {options.bisects}", flush=True)
+            missed |= found < NEEDED[kind] * options.bisects
+    return int(missed)
+
+
+def _own_targets(root: Path) -> None:
+    """A folder in the place of the link, for targets of our own."""
+    (root / "targets").unlink()
+    (root / "targets").mkdir()
+    for each in (CHECKOUT / "targets").iterdir():
+        (root / "targets" / each.name).symlink_to(each)
+
+
+def _bisect(root: Path, kind: str, number: int) -> bool:
+    name, rng = f"{kind}-{number:02d}", random.Random(f"{kind} {number}")
+    first = rng.randrange(1, COMMITS)
+    revisions = _history(root / "targets" / name, name, PLANTED[kind], first)
+    (root / "experiments" / f"{name}.yaml").write_text(EXPERIMENT.format(name=name, seed=number))
+    began = time.monotonic()
+    figure = "({}, {})".format(*(each if each == "None" else repr(each) for each in FIGURE[kind]))
+    done = subprocess.run(
+        [sys.executable, "-c", SEARCH.format(name=name, figure=figure)], cwd=root, text=True, check=False,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    (root / f"{name}.log").write_text(done.stdout)
+    named = [line for line in done.stdout.splitlines() if line.startswith("the first commit with the change")]
+    right = bool(named) and f": {revisions[first][:10]} " in named[0]
+    last = named or done.stdout.splitlines()[-1:]
+    minutes = (time.monotonic() - began) / 60
+    print(
+        f"{name}: {'right' if right else 'NOT FOUND'}, planted in number {first}; {''.join(last)}; "
+        f"{done.stdout.count(' of 15): ')} looks, {minutes:.0f} min",
+        flush=True,
+    )
+    return right
+
+
+def _history(folder: Path, name: str, planted: tuple[str, str, str], first: int) -> list[str]:
+    """Sixteen commits of demofs as a target of its own; their hashes, the oldest first."""
+    shutil.copytree(CHECKOUT / "targets/demofs", folder, ignore=shutil.ignore_patterns("target"))
+    yaml = folder / "target.yaml"
+    yaml.write_text(yaml.read_text().replace("name: demofs", f"name: {name}", 1))
+    _git(folder, "init", "--quiet", "--initial-branch=main")
+    lib = folder / "src/lib.rs"
+    for number in range(COMMITS):
+        lib.write_text(f"{lib.read_text()}// revision {number}\n")
+        if number == first:
+            path, old, new = folder / planted[0], *planted[1:]
+            assert path.read_text().count(old) == 1, f"{old} is no longer once in {path}"
+            path.write_text(path.read_text().replace(old, new))
+        _git(folder, "add", ".")
+        _git(folder, "commit", "--quiet", "--message", f"number {number}")
+        _git(folder, "tag", f"v{number}")
+    return _git(folder, "rev-list", "--reverse", "main").split()
+
+
+def _git(folder: Path, *argv: str) -> str:
+    identity = ("-c", "user.name=bench", "-c", "user.email=bench@example.org")
+    return subprocess.run(
+        ["git", "-C", str(folder), *identity, *argv], check=True, text=True, stdout=subprocess.PIPE
+    ).stdout
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
