@@ -8,7 +8,7 @@ LOCK = $(shell envs/setup/python.sh uv) pip compile --quiet --universal --python
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev setup-verify setup-cluster report test test-fast test-faults bench bench-overhead bench-perf bench-spans bench-heap bench-capture \
+.PHONY: help setup setup-dev setup-verify setup-cluster report demo test test-fast test-faults bench bench-overhead bench-perf bench-spans bench-heap bench-capture \
 	bench-requests bench-method bench-counters bench-bisect lock clean \
 	lint lint-ruff lint-format lint-mypy lint-imports lint-snakefmt lint-workflow lint-rustfmt lint-clippy lint-shell
 
@@ -29,6 +29,10 @@ setup-cluster: ## the same as setup, and what submits jobs to slurm: docs/cluste
 
 report: setup ## run the experiments named in config.yaml and write results/report.html
 	@$(RUN) .venv/bin/snakemake --cores $(CORES) results/report.html
+
+demo: setup ## run hidden-wait and write its report, whole in one file, to docs/demo/report.html
+	@$(RUN) .venv/bin/fuselab run hidden-wait
+	@$(PYTHON) -m fuselab.report.alone results/hidden-wait/report.html docs/demo/report.html
 
 PYTEST = $(RUN) $(PYTHON) -m pytest tests
 # A figure that was taken among neighbours may miss its bounds, and a fault fails again: what failed is asked once more,

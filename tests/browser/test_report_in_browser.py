@@ -303,9 +303,12 @@ def test_it_prints_whole(opened: Opened, site: Site, screenshots: Path):
         frame.scroll_into_view_if_needed()
         expect(frame).to_have_attribute("data-ready", "")
     pdf = page.pdf(path=screenshots / "hidden-wait.pdf", format="A4", print_background=True)
-    assert 5 <= pdf.count(b"/Type /Page\n") + pdf.count(b"/Type /Page ") <= 25
+    assert 5 <= pdf.count(b"/Type /Page\n") + pdf.count(b"/Type /Page ") <= 45
     page.emulate_media(media="print")
     expect(page.locator(".toc")).to_be_hidden()
+    assert page.locator(".panel").count() == page.locator(".panel:visible").count(), "every tab"
+    shown = "rows => rows.every(row => getComputedStyle(row).display !== 'none')"
+    assert page.locator("tbody tr").evaluate_all(shown), "no row is folded"
 
 
 def test_without_a_script_every_panel_stands_open(browser, site: Site):
@@ -315,6 +318,8 @@ def test_without_a_script_every_panel_stands_open(browser, site: Site):
     panels = page.locator(".panel")
     assert panels.count() > 20
     expect(panels.last).to_be_visible()
+    still = page.locator("noscript img").first
+    assert still.evaluate("picture => picture.decode().then(() => picture.naturalWidth)") > 100
     context.close()
 
 

@@ -124,7 +124,7 @@ for (const tabs of all('.tabs')) {
       choose((to + panels.length) % panels.length, true);
     });
     panel.setAttribute('role', 'tabpanel');
-    panel.setAttribute('aria-labelledby', tab.id);
+    panel.setAttribute('aria-label', `${tabs.dataset.label}: ${panel.dataset.tab}`);
     list.append(tab);
   });
   tabs.prepend(list);
