@@ -9,7 +9,7 @@ LOCK = $(shell envs/setup/python.sh uv) pip compile --quiet --universal --python
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup setup-dev setup-verify setup-cluster report demo test test-fast test-faults bench bench-overhead bench-perf bench-spans bench-heap bench-capture \
-	bench-requests bench-method bench-counters bench-bisect lock clean \
+	bench-requests bench-scale bench-method bench-counters bench-bisect lock clean \
 	lint lint-ruff lint-format lint-mypy lint-imports lint-snakefmt lint-workflow lint-rustfmt lint-clippy lint-shell
 
 help: ## list these commands
@@ -126,6 +126,9 @@ bench-method: setup-dev ## what the verdicts find and how often they are wrong: 
 	@$(RUN) $(PYTHON) tests/bench/method_simulated.py
 	@$(RUN) $(PYTHON) tests/bench/nights_simulated.py
 	@$(RUN) $(PYTHON) tests/bench/method_real.py $(if $(EXPERIMENTS),--experiments $(EXPERIMENTS))
+
+bench-scale: setup-dev ## the DAG and the report of 10,000 blocks, and the page of 30 variants under 6 loads (BLOCKS=N)
+	@$(RUN) $(PYTHON) -m tests.bench.scale $(if $(BLOCKS),--blocks $(BLOCKS))
 
 lock: setup-dev ## pin the requirements again (UPGRADE=1: to the newest versions that fit)
 	cd envs && $(LOCK) requirements.in --output-file requirements.txt

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,16 @@ COST_BLOCKS = 8
 """Blocks that measure what profiling costs: two more than an interval needs."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Layout:
-    """Paths are relative to the repository. A cell is a variant under a workload."""
+    """Paths are relative to the repository. A cell is a variant under a workload.
+
+    What thousands of jobs ask for alike is put together once: with 10,000 blocks Snakemake asks 30,000 times.
+    """
 
     plan: Plan
 
-    @property
+    @cached_property
     def home(self) -> Home:
         return Results().experiment(self.plan.experiment.name)
 
@@ -43,6 +47,7 @@ class Layout:
         run = (self.plan.mount(variant, profilers, workload or "") for variant in variants)
         return _builds({mount.build for mount in run if mount.build})
 
+    @cache  # noqa: B019  as long as Snakemake lives
     def timed_builds(self, workload: str) -> list[str]:
         return self.builds(self._variants, workload=workload)
 
@@ -74,6 +79,7 @@ class Layout:
     def jobs(self) -> list[str]:
         return [str(self.home.load(load)) for load in self.plan.jobs]
 
+    @cache  # noqa: B019
     def verified(self, variant: str | None = None, workload: str | None = None) -> list[str]:
         """Folders of the verifying runs: of all variants or of one, as they are mounted anywhere or under one load."""
         runs = [run for run in self.plan.verifying if variant in (None, run.variant)]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from functools import cache
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -20,7 +21,15 @@ from fuselab.targets.model import Build
 from fuselab.workflow.description import describe
 
 
-@dataclass(frozen=True)
+class _Compared(NamedTuple):
+    """What all blocks of a workload share."""
+
+    mounts: dict[str, MountConfig]
+    own: dict[str, Load]
+    pairs: tuple[Pair, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class Parameters:
     """Of the jobs of one experiment."""
 
@@ -44,9 +53,14 @@ class Parameters:
 
     def block(self, workload: str, number: str) -> BlockTask:
         """What decides a block: its mounts and its load, the order of its runs, and fio's seed."""
+        same = self._compared(workload)
+        return self._block("timed", same.mounts, workload, number, same.own, same.pairs)
+
+    @cache  # noqa: B019  asked for by each of up to thousands of blocks
+    def _compared(self, workload: str) -> _Compared:
         mounts = {v.name: self.plan.mount(v.name, NONE, workload) for v in self.plan.experiment.variants}
         pairs = tuple((c.baseline, c.variant) for c in self.plan.experiment.contrasts)
-        return self._block("timed", mounts, workload, number, self.plan.own_loads(workload), pairs)
+        return _Compared(mounts, self.plan.own_loads(workload), pairs)
 
     def cost_block(self, workload: str, number: str) -> BlockTask:
         mounts = dict(self.plan.cost_mounts)

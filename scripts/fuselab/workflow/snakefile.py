@@ -126,16 +126,27 @@ class Workflow:
 
         `more` are names that the job's path does not spell.
         """
-        if fault := self._requested(wildcards.experiment).fault({**dict(wildcards.items()), **more}):
-            raise SystemExit(f"\n{fault}")
+        named = {**dict(wildcards.items()), **more}
+        named.pop("number", None)  # of thousands of blocks, which are asked for alike
+        self._require_there(wildcards.experiment, tuple(named.items()))
         return self.plan(wildcards.experiment)
+
+    @cache  # noqa: B019  one object, as long as Snakemake lives
+    def _require_there(self, experiment: str, named: tuple[tuple[str, str], ...]) -> None:
+        if fault := self._requested(experiment).fault(dict(named)):
+            raise SystemExit(f"\n{fault}")
 
     @cache  # noqa: B019  one object, as long as Snakemake lives
     def _requested(self, experiment: str) -> Requested:
         return Requested(self.plan(experiment))
 
     def files(self, wildcards: Any, **more: str) -> Layout:
-        return Layout(self.requested(wildcards, **more))
+        self.requested(wildcards, **more)
+        return self._layout(wildcards.experiment)
+
+    @cache  # noqa: B019
+    def _layout(self, experiment: str) -> Layout:
+        return Layout(self.plan(experiment))
 
     def traces(self, wildcards: Any) -> list[str]:
         """Folders of the captures whose spans the account of a cell is made of, if any has some."""
@@ -146,7 +157,12 @@ class Workflow:
         return self.files(wildcards, profiler=profiler).captures(*cell, profiler)
 
     def parameters(self, wildcards: Any) -> Parameters:
-        return Parameters(self.requested(wildcards))
+        self.requested(wildcards)
+        return self._parameters(wildcards.experiment)
+
+    @cache  # noqa: B019
+    def _parameters(self, experiment: str) -> Parameters:
+        return Parameters(self.plan(experiment))
 
     def build(self, folder: str) -> Building:
         """What `<target>/<build>` is made by, from whichever experiment asks for it."""
