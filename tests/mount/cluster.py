@@ -22,7 +22,7 @@ _NODE = """
 hostname "$0"
 mount --bind "$1" /etc/slurm
 mount --bind "$1/$0" "$2"
-mkdir -p /run/fuselab
+mkdir -p -m 700 /run/fuselab
 mount -t tmpfs -o mode=700 none /run/fuselab
 exec slurmd -D -f "$1/slurm.conf" -N "$0"
 """
