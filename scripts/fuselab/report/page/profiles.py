@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from fuselab.analysis.movers import CANNOT_TELL
+from fuselab.analysis.symbols.short import OWN, Owners
 from fuselab.profilers import REGISTRY as REGISTERED
 from fuselab.records.places import DIFF_FOLDED, FLAMEGRAPH, FOLDED, TABLE
 from fuselab.records.plan import Contrast, ProfilerPlan
@@ -252,7 +254,9 @@ def _difference(
         _flame(results, carrier, diff.picture, stacks, plan.unit, f"{plan.title}: {label}", seen)
     )
     movers = (
-        [_movers(carrier, f"{key}-movers", plan.unit, diff.movers, contrast)] if diff.movers.is_file() else []
+        [_movers(carrier, f"{key}-movers", plan.unit, diff.movers, contrast, _programs(results))]
+        if diff.movers.is_file()
+        else []
     )
     return Tab(
         key=key,
@@ -265,10 +269,33 @@ def _difference(
     )
 
 
-def _movers(carrier: Carrier, key: str, unit: str, path: Path, contrast: Contrast) -> Table:
+def by_change(movers: pd.DataFrame, programs: frozenset[str]) -> pd.DataFrame:
+    """What moved first, own functions before others, the largest change of self and total together first: a caller
+    that passes a change on has it in its total alone. Without a word where no row can be told from noise.
+
+    `programs`: what the programs looked at are called.
+    """
+    names = movers["function"].astype(str)
+    owners = Owners(names, programs)
+    changes = [name for name in ("difference_self", "difference_total") if name in movers]
+    ranks = pd.DataFrame(
+        {
+            "still": movers["moved"].isin(["no", CANNOT_TELL]),
+            "others": names.map(lambda name: owners.of(name) != OWN),
+            "change": -movers[changes].abs().sum(axis="columns"),
+        }
+    )
+    ordered = movers.loc[ranks.sort_values(["still", "others", "change"], kind="stable").index]
+    return ordered.drop(columns="moved") if (ordered["moved"] == CANNOT_TELL).all() else ordered
+
+
+def _movers(
+    carrier: Carrier, key: str, unit: str, path: Path, contrast: Contrast, programs: frozenset[str]
+) -> Table:
     """movers.csv. Its column `unit` says what the figures are in, which may be per operation or per byte."""
     frame, total = tables.read_head(path, _DATA_ROWS)
     links = carrier.table(frame, key, total, path)
+    frame = by_change(frame, programs)
     units = list(frame["unit"].unique()) if "unit" in frame else []
     said = str(units[0]) if len(units) == 1 else unit
     shown = frame[[name for name in _MOVER_COLUMNS if name in frame]].dropna(axis="columns", how="all")

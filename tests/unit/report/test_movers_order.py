@@ -1,0 +1,31 @@
+"""Which row of the movers a reader sees first."""
+
+import pandas as pd
+
+from fuselab.report.page.profiles import by_change
+
+
+def movers(*rows: tuple[str, str, float, float]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["function", "moved", "difference_self", "difference_total"])
+
+
+def test_the_function_at_fault_comes_before_its_callers_and_the_runtime() -> None:
+    table = movers(
+        ("tokio::runtime::park", "both", -900.0, -900.0),
+        ("core::ptr::copy", "both", 300.0, 300.0),
+        ("demofs::fs::write", "total", 1.0, 610.0),
+        ("demofs::fs::extend_file_size", "both", 300.0, 600.0),
+        ("demofs::fs::getattr", "no", 5.0, 900.0),
+    )
+    ordered = by_change(table, frozenset({"demofs"}))
+    assert list(ordered["function"])[:3] == [
+        "demofs::fs::extend_file_size", "demofs::fs::write", "tokio::runtime::park",
+    ]  # fmt: skip
+
+
+def test_where_no_row_can_be_told_from_noise_no_row_says_so() -> None:
+    ordered = by_change(
+        movers(("write", "cannot tell", 1.0, 2.0), ("read", "cannot tell", 2.0, 2.0)), frozenset()
+    )
+    assert "moved" not in ordered
+    assert list(ordered["function"]) == ["read", "write"]
