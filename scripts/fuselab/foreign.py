@@ -25,7 +25,9 @@ _UNSEEN = re.compile(
 )
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _FORMULA = re.compile(r"[=+\-@\t\r]")
-_NUMBER = re.compile(r"[+-]?(?:\d[\d.,]*|\.\d+)(?:[eE][+-]?\d+)?\s?%?|[+-]?(?:inf|nan)", re.IGNORECASE)
+_ONE = r"[+-]?(?:\d[\d.,]*|\.\d+)(?:[eE][+-]?\d+)?"
+_NUMBER = re.compile(rf"{_ONE}(?: to {_ONE})?\s?[%×]?|[+-]?(?:inf|nan)", re.IGNORECASE)
+"""An interval too."""
 _TELLING = re.compile(
     rb"(?:\b|\x1b\[[\d;]*m)(?:ERROR|WARN|WARNING|FATAL|CRITICAL|PANIC)\b"
     rb"|\bpanicked at\b|\b[Ee]rror:|\bfatal:|^Traceback|\b[Aa]ssertion\b"

@@ -44,14 +44,14 @@ def test_whatever_character_comes_a_name_can_stand_in_xml_and_in_one_line():
 
 
 @pytest.mark.parametrize(
-    "text", ["=HYPERLINK(1)", "+1+cmd", "-2+3", "@SUM(A1)", "\t=1", "-[NSString length]"]
+    "text", ["=HYPERLINK(1)", "+1+cmd", "-2+3", "+1 to cmd", "@SUM(A1)", "\t=1", "-[NSString length]"]
 )
 def test_a_spreadsheet_calculates_no_foreign_name(text: str):
     assert cell(text) == f"'{text}"
 
 
 @pytest.mark.parametrize(
-    "text", ["-1", "+1.5e-3", "-12.5 %", "-1,234", "-inf", "plain", "a=b", "<A as B>::c", ""]
+    "text", ["-1", "+1.5e-3", "-12.5 %", "-1,234", "-inf", "+26 to +51 %", "plain", "a=b", "<A as B>::c", ""]
 )
 def test_numbers_and_plain_names_stay(text: str):
     assert cell(text) == text

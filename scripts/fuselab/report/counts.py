@@ -14,12 +14,16 @@ def block_counts(blocks: tuple[BlockRecord, ...]) -> tuple[int, int]:
 
 
 def total(results: Results) -> str:
-    """`16 blocks (8 of each of 2 workloads), 14 attempts voided`; empty without the records of blocks."""
+    """`16 blocks (8 of each of 2 workloads), 14 attempts voided`; empty without the records of blocks.
+
+    Where loads are swept, what has blocks is each point.
+    """
     counts = {workload: block_counts(blocks) for workload, blocks in results.blocks.items()}
     if not counts:
         return ""
     blocks, voided = (sum(count[i] for count in counts.values()) for i in (0, 1))
-    return counted(blocks, voided, _shared_out({workload: count for workload, (count, _) in counts.items()}))
+    each = {workload: count for workload, (count, _) in counts.items()}
+    return counted(blocks, voided, _shared_out(each, "point" if results.plan.curves else "workload"))
 
 
 def of_row(results: Results, row: Comparison) -> str:
@@ -36,9 +40,9 @@ def counted(blocks: int, voided: int | None, shared_out: str = "") -> str:
     return f"{words.plural(blocks, 'block')}{shared_out}{lost}"
 
 
-def _shared_out(counts: dict[str, int]) -> str:
+def _shared_out(counts: dict[str, int], noun: str) -> str:
     if len(counts) < 2:
         return ""
     if len(set(counts.values())) == 1:
-        return f" ({next(iter(counts.values()))} of each of {words.plural(len(counts), 'workload')})"
+        return f" ({next(iter(counts.values()))} of each of {words.plural(len(counts), noun)})"
     return f" ({words.listing([f'{count} of `{workload}`' for workload, count in counts.items()])})"

@@ -13,11 +13,13 @@ from fuselab.files import write_json
 from fuselab.records.places import VERIFY, Home
 from fuselab.records.plan import Verifying
 from fuselab.records.verified import Verified
+from fuselab.report import counts
 from fuselab.report.context import CurveView
 from fuselab.report.embed import Carrier
 from fuselab.report.figures.curves import Axis
-from fuselab.report.inputs import find
+from fuselab.report.inputs import ReportInputs, find
 from fuselab.report.page import curve_words, curves, provenance, verdict_table, verdicts
+from fuselab.report.page.distributions import block_drawings
 from fuselab.report.paper import latex, methods
 from fuselab.report.reading import Results
 
@@ -125,6 +127,29 @@ def test_a_figure_has_a_line_for_each_variant_and_an_interval_at_each_value(one:
 
 
 @pytest.mark.slow
+def test_a_mark_of_a_curve_is_the_mean_of_its_points_and_no_run(one: Results) -> None:
+    captions = {
+        d.caption for _, drawings in block_drawings(one) for d in drawings if d.name.startswith("paired")
+    }
+    assert captions
+    assert all("the geometric mean of one timed run at each point" in said for said in captions)
+
+
+def test_what_holds_for_every_point_is_told_once_and_points_are_no_loads(
+    one: Results, standard: ReportInputs
+) -> None:
+    other, (block, *_) = Results(one.inputs), Results(standard).blocks["seq-write"]
+    other.blocks = dict.fromkeys(("swept-iodepth-1", "swept-iodepth-2"), (block, block))
+    assert "4 blocks (2 of each of 2 points)" in counts.total(other).replace("\N{NO-BREAK SPACE}", " ")
+    said = [
+        line
+        for line in methods.methods(other).replace("\N{NO-BREAK SPACE}", " ").split(". ")
+        if "blocks each" in line
+    ]
+    assert len(said) == 1, "in one sentence"
+    assert said[0].startswith("Of `swept-iodepth-1` and `swept-iodepth-2`, 2 blocks each were measured")
+
+
 def test_a_second_axis_makes_small_multiples(tmp_path: Path) -> None:
     results = Results(swept.make(tmp_path / "results", two=True, blocks=6))
     (view,) = curves.curves(results)

@@ -29,11 +29,13 @@ from fuselab.report.figures.base import (
 from fuselab.report.figures.drawing import RC, Drawing
 from fuselab.report.figures.lines import Lines, spread
 
+ONE_RUN, OF_POINTS = "one timed run", "the geometric mean of one timed run at each point"
+"""What a mark stands for."""
 _PAIRED = (
-    "One mark is one timed run; a line joins the runs of one block. Lines that all lean the same way are an "
+    "One mark is {}; a line joins the runs of one block. Lines that all lean the same way are an "
     "effect, lines that cross are noise."
 )
-_UNPAIRED = "One mark is one timed run. What is compared is within a block: the ratios above tell."
+_UNPAIRED = "One mark is {}. What is compared is within a block: the ratios above tell."
 _MOST_PAIRS = 3
 """That each stand by themselves."""
 _IN_ORDER = (
@@ -64,10 +66,11 @@ def paired(
     variants: Places,
     noun: str,
     pairs: Sequence[tuple[str, str]] = (),
+    mark: str = ONE_RUN,
 ) -> Drawing:
     """One mark per timed run by variant; a line joins the runs of one block that are compared: `pairs` are baselines
     with their variants. Each pair stands by itself; of many pairs there are no lines. `values`: block, variant, value,
-    unit."""
+    unit. `mark` says what one stands for, where that is not one run."""
     made, axes = figure(NARROW_IN, 2.9)
     shown, unit = scaled(values)
     names = present(variants, values)
@@ -90,7 +93,7 @@ def paired(
     if each:
         lines = "; lines join the runs of one block" if joined else ""
         alt = f"{noun} of every timed run by variant, in {unit}{lines}."
-        return Drawing(name, made, values, alt, _PAIRED if joined else _UNPAIRED)
+        return Drawing(name, made, values, alt, (_PAIRED if joined else _UNPAIRED).format(mark))
     alt = f"Spread of {noun} over {len(shown)} timed runs by variant, in {unit}."
     return Drawing(name, made, spread(values, ["variant", "unit"]).reset_index(), alt, _SPREAD_BY_VARIANT)
 

@@ -52,10 +52,13 @@ def block_drawings(results: Results) -> Iterator[Drawn]:
             values = table[here & table["value"].notna()]
             if not values.empty:
                 noun = words.capital(words.phrase(metric).noun)
+                mark = runs.OF_POINTS if workload in plan.curves else runs.ONE_RUN
                 yield (
                     noun + _under(results, workload),
                     [
-                        runs.paired(words.slug("paired", workload, metric), values, variants, noun, pairs),
+                        runs.paired(
+                            words.slug("paired", workload, metric), values, variants, noun, pairs, mark
+                        ),
                         runs.over_blocks(words.slug("blocks", workload, metric), values, variants, noun),
                     ],
                 )

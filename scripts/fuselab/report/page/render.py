@@ -104,11 +104,12 @@ _SECTIONS = (
 
 def _lead(results: Results) -> tuple[str, ...]:
     plan = results.plan
+    points = f" at {words.plural(len(plan.workloads), 'point')}" if plan.curves else ""
     targets, *measured = origin.lead(plan, *origin.when(results), origin.hosts(results))
     said = [
         targets,
         words.plural(len(plan.variants), "variant"),
-        words.plural(len(plan.workloads), "workload"),
+        words.plural(len(plan.judged), "workload") + points,
         counts.total(results),
         *measured,
     ]

@@ -125,12 +125,16 @@ def _run(results: Results) -> list[str]:
         said.append(
             f"Not so the data of {whose}: unless kept in memory, it lies where earlier runs left theirs."
         )
+    alike: dict[tuple[int, int, int], list[str]] = {}
     for workload, blocks in results.blocks.items():
-        count, voided = counts.block_counts(blocks)
+        figures = (*counts.block_counts(blocks), sum(block.noisy for block in blocks))
+        alike.setdefault(figures, []).append(workload)
+    for (count, voided, noisy), workloads in alike.items():
+        each = " each" if len(workloads) > 1 else ""
         measured, lost = words.plural(count, "block"), words.plural(voided, "attempt")
-        noisy = sum(block.noisy for block in blocks)
-        kept = f" {noisy} of the blocks were kept although the machine never was quiet." if noisy else ""
-        said.append(f"Of `{workload}`, {measured} were measured, {lost} voided and made again.{kept}")
+        kept = f" {noisy} of them{each} were kept although the machine never was quiet." if noisy else ""
+        of = words.names(workloads)
+        said.append(f"Of {of}, {measured}{each} were measured, {lost}{each} voided and made again.{kept}")
     if plan.blocks == "auto":
         said.append("How many blocks there are was decided by looks after 12, 20 and 32 of them.")
     return said
