@@ -27,6 +27,7 @@ TABLES_BYTES = 2_500_000
 """For the data behind all tables of a page, encoded."""
 LARGEST_BYTES = 2_500_000
 """For one picture, encoded. A larger one takes a browser seconds to draw: it is a link."""
+_INFERNO = b"github.com/jonhoo/inferno"
 _DATA_ROWS = 20_000
 _TABLE_BYTES = 120_000
 """For the CSV of one table. What is beyond lies in the file beside the page."""
@@ -67,6 +68,12 @@ def view(drawing: Drawing, narrow: Drawing | None = None) -> FigureView:
     small = Markup(inline(narrow, narrow.name)) if narrow is not None else None
     links = (link,) if link else ()
     return FigureView(drawing.name, Markup(inline(drawing, drawing.name)), small, drawing.caption, links)
+
+
+def is_flamegraph(path: Path) -> bool:
+    """Whether inferno drew it: what else is an SVG has no stacks, whatever lies beside it under its name."""
+    with path.open("rb") as file:
+        return _INFERNO in file.read(1000)
 
 
 class Carrier:

@@ -522,6 +522,7 @@ class Maker:
         if profiler == "jemalloc-heap":
             pictures, tables = {"jeprof graph": "jeprof.svg"}, {"Live heap over time": "timeline.parquet"}
             self._text(folder / "jeprof.svg", _graph())
+            self._text(folder / "jeprof.txt", "Total: 35.4 B\n")
             pd.DataFrame(
                 {
                     "capture": 1,

@@ -23,7 +23,7 @@ from fuselab.report.context import (
     Tab,
     Table,
 )
-from fuselab.report.embed import Carrier, view
+from fuselab.report.embed import Carrier, is_flamegraph, view
 from fuselab.report.page import together
 from fuselab.report.reading import Processed, Results
 from fuselab.workloads import REGISTRY
@@ -164,11 +164,13 @@ def _others(results: Results, carrier: Carrier, processed: Processed, variant: s
     for title, file in profile.pictures.items():
         path = processed.folder / file
         stacks, unit = path.with_suffix(".txt"), profile.units.get(file, profile.unit)
-        if stacks.is_file():
+        if not path.is_file() or path.suffix != ".svg":
+            continue
+        if is_flamegraph(path) and stacks.is_file():
             yield from _flame(
                 results, carrier, path, stacks, unit, f"{title}: {variant}", _FLAMEGRAPH.format(unit=unit)
             )
-        elif path.is_file() and path.suffix == ".svg":
+        else:
             yield carrier.picture(path, f"{title}: {variant}", _GRAPH)
 
 
