@@ -78,7 +78,7 @@ def test_the_methods_tell_the_blocks_that_were_measured(here: Workspace, files: 
     ]
     noisy = sum(block["noisy"] for block in blocks)
     assert "6 blocks were measured" in said
-    assert (f"{noisy} of the blocks were kept" in said) == (noisy > 0)
+    assert (f"{noisy} of them were kept" in said) == (noisy > 0)
     assert "fio 3." in said
 
 
