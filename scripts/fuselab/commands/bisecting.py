@@ -239,9 +239,9 @@ class Bisect:
 
     def _unbuilt(self, pair: Pair, variant: str) -> str:
         """A build that failed has left its log; without one nobody has tried."""
-        results = self.question.root / "results"
+        logs = Results(self.question.root).folder / "logs" / "builds"
         for folder in map(Path, pair.layout.builds([variant])):
-            log = results / "logs/builds" / folder.parent.name / f"{folder.name}.log"
+            log = logs / folder.parent.name / f"{folder.name}.log"
             if not (self.question.root / folder).is_dir() and log.is_file():
                 return f"does not build{_last(log)}"
         return ""
