@@ -20,6 +20,8 @@ pytestmark = [pytest.mark.mount, pytest.mark.slow, pytest.mark.alone]
 WAIT_NS, COPY_NS = 4_000_000, 600_000
 WRITES = 128
 """In one iteration."""
+SAMPLE_NS = 10_000_000
+"""demofs's bench has Criterion take 100 samples a second."""
 KEPT_BYTES = 64 << 20
 SELF_WAKES = 456
 WITHIN = 0.05
@@ -60,7 +62,9 @@ def test_the_first_sentence_is_the_wait_that_criterions_flamegraph_does_not_show
     )
     cell = "waiting/big/criterion-flamegraph"
     assert truth.profile(cell)["total"] > 0
-    assert truth.time_in(cell, "extend_file_size") < 0.3 * truth.profile(cell)["total"]
+    (row,) = (r for r in truth.rows("waiting/big", "blindspots.parquet") if r["name"] == "extend_file_size")
+    # What is there are the few samples of its work: of the wait, nothing.
+    assert truth.time_in(cell, "extend_file_size") * SAMPLE_NS < 0.1 * row["awaiting_ns"]
 
 
 def test_an_iteration_is_split_into_work_and_waits(truth: Truth) -> None:
