@@ -21,7 +21,7 @@ WAIT_NS, COPY_NS = 4_000_000, 600_000
 WRITES = 128
 """In one iteration."""
 SAMPLE_NS = 10_000_000
-"""demofs's bench has Criterion take 100 samples a second."""
+"""What one sample of demofs's bench stands for, at the most: it asks for more, and the kernel's ticks give fewer."""
 KEPT_BYTES = 64 << 20
 SELF_WAKES = 456
 WITHIN = 0.05
