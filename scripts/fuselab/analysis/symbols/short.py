@@ -31,6 +31,12 @@ _C_RUNTIME = re.compile(
 """What libc and Go's runtime put below a program or above it."""
 
 
+SAID = frozenset(
+    ["queued", "served", "in flight", "[on CPU]", "[blocked]", "[preempted]", "[nobody runs for it]"]
+)
+"""Frames that are no functions: what becomes of a request, which a reader is never to unfold."""
+
+
 def label(name: str) -> str:
     """The last two words of a function's path, without type arguments and closures; any other name as it is."""
     bare = name.removesuffix(_KERNEL_MARK)
@@ -60,6 +66,8 @@ class Owners:
 
     def of(self, name: str) -> str:
         """OWN, KERNEL, the crate, or the file of a library: `tokio`, `C`, `libfuse3.so.3`."""
+        if name in SAID:
+            return OWN
         if name.endswith(_KERNEL_MARK):
             return KERNEL
         if name.startswith("[") and name.endswith("]"):
