@@ -11,10 +11,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from fuselab.errors import RigError
 from fuselab.programs import tool
+from fuselab.rig.service import answers, wait_ready
 from fuselab.system.log import Log
-from fuselab.system.process import Process, pause_s, running
+from fuselab.system.process import Process, running
 from fuselab.targets.model import Link, Service, service_name
 
 TOOL = "fuselab-relay"
@@ -63,18 +63,8 @@ def relayed(
         log = stack.enter_context(Log(out / f"{service_name(role)}.relay.log"))
         name = f"relay to {service.name}"
         process = stack.enter_context(running(name, argv, env=env, cwd=out, log=log))
-        _wait(process, through)
+        wait_ready(process, "relay", lambda: answers(through), _READY_S)
         yield Relay(port, process, through)
-
-
-def _wait(process: Process, port: int) -> None:
-    started = time.monotonic()
-    while True:
-        with suppress(OSError), socket.create_connection((_HERE, port), timeout=_READY_S):
-            return
-        if process.wait(pause_s(started, started + _READY_S)) or time.monotonic() > started + _READY_S:
-            process.log.close()
-            raise RigError(f"the relay was not ready: {process.described()}")
 
 
 def _free_ports(number: int) -> list[int]:

@@ -31,7 +31,7 @@ def serving(
     """
     called, file = f"{service.name} ({role})" if role else service.name, service_name(role)
     folder.mkdir()
-    if _answers(service.port):
+    if answers(service.port):
         raise RigError(
             f"port {service.port}, which {service.name} needs, is in use by another program: stop that one, "
             "or leave out `network: host`"
@@ -48,7 +48,7 @@ def serving(
             raise RigError(f"the service {called} could not be prepared: {error}") from error
 
     def ready() -> bool:
-        if not _answers(service.port):
+        if not answers(service.port):
             return False
         scratch = folder.parent / "scratch"
         argv = [fill(word, values) for word in service.ready_argv]
@@ -63,24 +63,23 @@ def serving(
         Log(out / f"{file}.log") as log,
         running(called, argv, env=env, cwd=folder, log=log) as process,
     ):
-        _wait_ready(service, process, ready)
+        wait_ready(process, "service", ready, service.ready_timeout_s)
         try:
             yield process
         finally:
             process.stop(signal_of(service.stop_signal), service.stop_timeout_s)
 
 
-def _wait_ready(service: Service, process: Process, ready: Callable[[], bool]) -> None:
+def wait_ready(process: Process, called: str, ready: Callable[[], bool], limit_s: float) -> None:
+    """Until `ready` says so. Raises RigError, with its last log lines, if it ends or takes longer than `limit_s`."""
     started = time.monotonic()
-    deadline = started + service.ready_timeout_s
+    deadline = started + limit_s
     while not ready():
         if process.wait(pause_s(started, deadline)):
             process.log.close()
-            raise RigError(f"the service ended before it was ready: {process.described()}")
+            raise RigError(f"the {called} ended before it was ready: {process.described()}")
         if time.monotonic() >= deadline:
-            raise RigError(
-                f"the service was not ready within {service.ready_timeout_s:g} s: {process.described()}"
-            )
+            raise RigError(f"the {called} was not ready within {limit_s:g} s: {process.described()}")
 
 
 def _command(
@@ -90,7 +89,8 @@ def _command(
     return [*account, program(first, env), *rest]
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
+    """Whether something listens on a port of the run's loopback."""
     with socket.socket() as s:
         s.settimeout(_CONNECT_S)
         return s.connect_ex(("127.0.0.1", port)) == 0

@@ -24,7 +24,7 @@ from fuselab.rig.counting import count_load
 from fuselab.rig.family import Family, Served
 from fuselab.rig.load import do_load, make_cold, prepare
 from fuselab.rig.recorder import Recorder
-from fuselab.rig.relay import relayed
+from fuselab.rig.relay import Relay, relayed
 from fuselab.rig.service import serving
 from fuselab.rig.session import Place, profilers_of, session
 from fuselab.rig.state import free_bytes, state_folder
@@ -142,6 +142,9 @@ def _run(
                 command = Served(stack.enter_context(new_group()) if family.group is not None else None)
             servers: dict[str, Process] = {}
             served: dict[str, Family] = {}
+            relays: dict[str, Relay] = {}
+            links = dict(request.mount.links)
+            values = {"state": str(state.data), "capture": str(out), "port": ""}
             for role, service in request.mount.services:
                 served[role] = Served(
                     stack.enter_context(new_group()) if request.purpose in COUNTED else None
@@ -151,19 +154,13 @@ def _run(
                 served[role].add(server.pid)
                 servers[role] = server
                 recorder.pids[service_name(role)] = server.pid
-            relays = {
-                role: stack.enter_context(relayed(link, service, role, request.load.randseed, out, env))
-                for role, service in request.mount.services
-                for link in [dict(request.mount.links).get(role)]
-                if link is not None
-            }
-            for role, relay in relays.items():
-                recorder.round_trips_s[service_name(role)] = (relay.round_trip_s(),)
-            ports = {
-                port_name(role): str(relays[role].port if role in relays else service.port)
-                for role, service in request.mount.services
-            }
-            values = {"state": str(state.data), "capture": str(out), "port": "", **ports}
+                values[port_name(role)] = str(service.port)
+                if role in links:
+                    seed = request.load.randseed
+                    relay = stack.enter_context(relayed(links[role], service, role, seed, out, env))
+                    recorder.round_trips_s[service_name(role)] = (relay.round_trip_s(),)
+                    values[port_name(role)] = str(relay.port)
+                    relays[role] = relay
         ways = tuple(relay.process for relay in relays.values())
         place = Place(recorder, state, out, env, values, proc, family, servers, served, ways, command)
         try:
