@@ -18,11 +18,9 @@ from fuselab.analysis.account.in_sums import Parts, shared
 from fuselab.analysis.account.served import Bools, Served, alone, holding, served_until
 from fuselab.analysis.folded import Stacks
 from fuselab.analysis.fuse.requests import Requests
-from fuselab.analysis.fuse.tables import IN_FLIGHT, QUEUED, SERVED
 from fuselab.analysis.perf.intervals import Integers, Moments, Off, Waits
+from fuselab.analysis.request_frames import AWAITING, BLOCKED, IN_FLIGHT, ON_CPU, PREEMPTED, QUEUED, SERVED
 
-ON_CPU, BLOCKED, PREEMPTED, AWAITING = "[on CPU]", "[blocked]", "[preempted]", "[nobody runs for it]"
-"""The last frame of a stack."""
 NO_REQUEST = "(no request)"
 """What threads do between requests, and beyond one thread for each."""
 BY_ITSELF = 0.99

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from fuselab.analysis.account.duration import duration
-from fuselab.analysis.account.in_flight import BLOCKED, BY_ITSELF, NO_REQUEST, OfOpcode
+from fuselab.analysis.account.in_flight import BY_ITSELF, NO_REQUEST, OfOpcode
 from fuselab.analysis.account.words import MOST, WORTH_A_WORD, WORTH_SAYING, in_its_place
 from fuselab.analysis.folded import Stacks
+from fuselab.analysis.request_frames import BLOCKED
 
 FRAMES = 3
 """Of the stack in which requests are blocked the longest: its innermost functions of the program."""

@@ -15,8 +15,8 @@ from fuselab.analysis.columns import encoded, numbers, table_of, texts
 from fuselab.analysis.folded import Stacks
 from fuselab.analysis.fuse.requests import Requests
 from fuselab.analysis.fuse.rows import OpcodeRow
+from fuselab.analysis.request_frames import IN_FLIGHT, QUEUED, SERVED
 
-QUEUED, SERVED, IN_FLIGHT = "queued", "served", "in flight"
 LOAD, TARGET, OUTSIDE = "load", "target", "kernel"
 """Who sends a request: a program of the run, with the reads ahead that it starts; the target, whose answer to another
 lets one go that had to wait; or somebody outside of the run, whose mounts no other program reaches: write-back."""

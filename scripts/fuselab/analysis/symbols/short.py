@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 
+from fuselab.analysis import request_frames
 from fuselab.analysis.symbols.demangle import as_cast, closing
 from fuselab.analysis.symbols.spelling import without_generics
 
@@ -29,12 +30,6 @@ _C_RUNTIME = re.compile(
     r"mem(?:cpy|move|set|cmp)\w*|malloc|free|calloc|realloc|epoll_wait|syscall|nanosleep|(?:runtime|internal|syscall|reflect|sync)[./].*"
 )
 """What libc and Go's runtime put below a program or above it."""
-
-
-SAID = frozenset(
-    ["queued", "served", "in flight", "[on CPU]", "[blocked]", "[preempted]", "[nobody runs for it]"]
-)
-"""Frames that are no functions: what becomes of a request, which a reader is never to unfold."""
 
 
 def label(name: str) -> str:
@@ -66,7 +61,7 @@ class Owners:
 
     def of(self, name: str) -> str:
         """OWN, KERNEL, the crate, or the file of a library: `tokio`, `C`, `libfuse3.so.3`."""
-        if name in SAID:
+        if name in request_frames.ALL:
             return OWN
         if name.endswith(_KERNEL_MARK):
             return KERNEL

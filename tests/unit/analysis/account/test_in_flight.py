@@ -5,20 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fuselab.analysis.account.in_flight import (
-    AWAITING,
-    BLOCKED,
-    NO_REQUEST,
-    ON_CPU,
-    OfOpcode,
-    added,
-    in_flight,
-)
+from fuselab.analysis.account.in_flight import NO_REQUEST, OfOpcode, added, in_flight
 from fuselab.analysis.account.in_flight_words import headline, notes
 from fuselab.analysis.folded import Stacks
 from fuselab.analysis.ftrace import NOBODYS
 from fuselab.analysis.fuse.requests import Requests
 from fuselab.analysis.perf.intervals import Moments, Off, Waits
+from fuselab.analysis.request_frames import AWAITING, BLOCKED, ON_CPU
 
 US = 1000
 WINDOW = (0, 1000 * US)
