@@ -90,6 +90,7 @@ def test_no_yaml_at_all(room: Workspace):
     name = f"try-{STRANGER}"
     assert (room.root / "results" / name / "report.html").is_file()
     assert f"results/{name}/report.html" in said
+    assert "block 1 of 1 under seq-write" in said, "it says how far it is, as `fuselab run` does"
     [row] = rows(room, name)
     assert (row["baseline"], row["variant"]) == ("directory", STRANGER)
     profiles = {

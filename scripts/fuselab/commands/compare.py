@@ -12,9 +12,9 @@ import click
 
 from fuselab.commands.common import console, fail, repository, row, shorter
 from fuselab.commands.ending import COULD_NOT, ending
-from fuselab.commands.following import make
 
 if TYPE_CHECKING:
+    from fuselab.experiment.loading import Loaded
     from fuselab.records.comparison import Comparison
 
 WORKTREE = "worktree"
@@ -56,6 +56,8 @@ def command(
     Exit code: 0 nothing is slower; 1 something is, or a variant failed; 2 not decided (with --strict);
     3 it could not be measured. The experiment that it writes is yours to change.
     """
+    from fuselab.commands.live import measure
+    from fuselab.experiment.planning import make_plan
     from fuselab.records.places import Results
 
     root = repository()
@@ -64,24 +66,24 @@ def command(
     text = experiment_text(
         name, target, backend, pair, [_options(text) for text in workloads or (_LOAD,)], primary, blocks
     )
-    written = _write(root, name, text)
-    click.echo(f"wrote {shorter(written)}")
-    home = Results().experiment(name)
+    loaded = _write(root, name, text)
+    click.echo(f"wrote {shorter(loaded.experiment.path)}")
     if only_write:
         click.echo(f"next: fuselab run {name}")
         return
-    if make(root, home.report) != 0:
-        fail("the experiment did not finish", COULD_NOT)
-    found = _comparisons(root / home.comparisons)
+    if why := measure(root, {name: make_plan(loaded)}):
+        fail(why, COULD_NOT)
+    home = Results(root).experiment(name)
+    found = _comparisons(home.comparisons)
     rows = [each for each in found if each.family == "primary"]
     _print(rows)
     for line in _work(found):
         click.echo(line)
-    click.echo(f"the report: {root / home.report}")
+    click.echo(f"the report: {home.report}")
     sys.exit(exit_code(rows, strict))
 
 
-def _write(root: Path, name: str, text: str) -> Path:
+def _write(root: Path, name: str, text: str) -> Loaded:
     """The experiment, written and read back; what cannot be measured leaves no new file."""
     from fuselab.commands.sealed import checked_name, write_sealed
     from fuselab.errors import ScaffoldError
@@ -93,14 +95,13 @@ def _write(root: Path, name: str, text: str) -> Path:
     try:
         checked_name(name)
         (written,) = write_sealed(root, {path: text}, "fuselab compare")
-        load_experiment(written, root)
+        return load_experiment(written, root)
     except ScaffoldError as error:
         fail(str(error), COULD_NOT)
     except ExperimentErrors as errors:
         if not there:
             (root / path).unlink()
         fail(f"cannot be measured:\n{errors}", COULD_NOT)
-    return written
 
 
 def experiment_text(

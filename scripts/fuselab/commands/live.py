@@ -13,7 +13,7 @@ from rich.live import Live as RichLive
 from rich.text import Text
 
 from fuselab import foreign
-from fuselab.commands.following import Hearer
+from fuselab.commands.following import Hearer, Stopped, fail_stopped, follow
 from fuselab.errors import UnreadableError
 from fuselab.experiment.plan import Plan
 from fuselab.files import read_json
@@ -131,6 +131,20 @@ class OneLine:
         if (line := self._live.line) != self._shown:
             self._shown = line
             self._display.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
+
+
+def measure(root: Path, plans: Mapping[str, Plan], on: str | None = None) -> str | None:
+    """Make the reports of `plans`, by their experiments' names, and show how far that is; why not, where it fails.
+
+    Jobs go to the cluster of the profile `on`, if one is named. A signal ends the command.
+    """
+    live = Live(root, plans)
+    try:
+        with screen(live) as hearer:
+            code = follow(root, [Results().experiment(name).report for name in plans], hearer, on)
+    except Stopped as stopped:
+        fail_stopped(stopped)
+    return live.failure or ("what was asked for is not made" if code else None)
 
 
 @contextmanager

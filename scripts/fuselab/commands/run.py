@@ -10,7 +10,6 @@ import click
 
 from fuselab.commands.cluster import CLUSTERS, require_cluster
 from fuselab.commands.common import fail, load
-from fuselab.commands.following import Stopped, fail_stopped, follow
 
 if TYPE_CHECKING:
     from fuselab.experiment.plan import Plan
@@ -32,9 +31,8 @@ def command(names: tuple[str, ...], on: str | None) -> None:
     Exit code: 0 all is measured; 1 something failed, or a variant did; 130 or 143 it was stopped, and the same call
     goes on from there.
     """
-    from fuselab.commands.live import Live, screen
+    from fuselab.commands.live import measure
     from fuselab.experiment.planning import make_plan
-    from fuselab.records.places import Results
 
     if on:
         require_cluster(on)
@@ -45,14 +43,8 @@ def command(names: tuple[str, ...], on: str | None) -> None:
     if len(roots) > 1:
         fail(f"these experiments are of several projects: {', '.join(map(str, roots))}")
     (root, plans), *_ = roots.items()
-    live = Live(root, plans)
-    try:
-        with screen(live) as hearer:
-            code = follow(root, [Results().experiment(name).report for name in plans], hearer, on)
-    except Stopped as stopped:
-        fail_stopped(stopped)
-    if code or live.failure:
-        fail(live.failure or "what was asked for is not made")
+    if why := measure(root, plans, on):
+        fail(why)
     sys.exit(end(root, list(plans)))
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 
 from fuselab.commands.common import fail, repository, shorter
-from fuselab.commands.following import make
 
 
 @click.command("try", context_settings={"ignore_unknown_options": True})
@@ -52,9 +51,11 @@ def command(
 
     The target.yaml and the experiment that it writes are yours to change.
     """
+    from fuselab.commands.live import measure
     from fuselab.commands.scaffold import from_here, make_scaffold, notes
     from fuselab.errors import ScaffoldError
     from fuselab.experiment.loading import load_experiment
+    from fuselab.experiment.planning import make_plan
     from fuselab.records.places import Results
     from fuselab.workflow.last_words import last_words
 
@@ -70,19 +71,19 @@ def command(
         click.echo(f"wrote {shorter(path)}")
     for note in (*scaffold.left_out, *notes(argv)):
         click.echo(f"note: {note}")
-    load_experiment(root / scaffold.experiment, root)
-    home = Results().experiment(scaffold.name)
+    loaded = load_experiment(root / scaffold.experiment, root)
     if only_write:
         click.echo(f"next: fuselab run {scaffold.name}")
         return
-    code = make(root, home.report)
+    home = Results(root).experiment(scaffold.name)
+    why = measure(root, {scaffold.name: make_plan(loaded)})
     look = f"To look at the mount by hand: fuselab hold {scaffold.name} --variant {scaffold.variant}"
-    if code != 0:
-        fail(f"the experiment did not finish. {look}")
-    if reasons := _failures(root / home.comparisons):
-        click.echo(f"the report: {root / home.report}")
+    if why:
+        fail(f"{why}\n{look}")
+    if reasons := _failures(home.comparisons):
+        click.echo(f"the report: {home.report}")
         fail("\n".join([*reasons, look]))
-    click.echo("\n".join(last_words(Results(root).experiment(scaffold.name))))
+    click.echo("\n".join(last_words(home)))
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -509,7 +509,7 @@ class TestTry:
             "`true` writes 10 % slower than `directory`.",
         )  # fmt: skip
         write_json(results / "summary.json", Summary("try-true", "", "", "", (), 0.05, 12, 0, (), (said,)))
-        monkeypatch.setattr("fuselab.commands.try_.make", lambda root, file: 0)
+        monkeypatch.setattr("fuselab.commands.live.measure", lambda root, plans: None)
         done = fuselab("try", "--", "true", "{mountpoint}")
         assert done.exit_code == (1 if failed else 0)
         assert "the report: " in done.output
