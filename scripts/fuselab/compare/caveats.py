@@ -25,7 +25,8 @@ def caveats(runs: pd.DataFrame, pair: Pair, design: Design, attrition: Attrition
     """Of the `runs` of one workload and metric, as far as they speak of `pair`.
 
     Columns, each optional: `slope` (ln of throughput in the second half of a run / in the first, NaN where
-    unknown), `noisy` (the block was kept though void), `busy_start` (the run waited for a quiet machine in vain).
+    unknown), `noisy` (the block was kept though void), `busy_start` (the run waited for a quiet machine in vain),
+    `runs` (how many runs a row stands for: a curve's for one at each point, of which `busy_start` is the count).
     """
     yield from _failures(pair, str(runs["workload"].iloc[0]), attrition)
     runs = runs[runs["variant"].isin(pair)]
@@ -35,8 +36,9 @@ def caveats(runs: pd.DataFrame, pair: Pair, design: Design, attrition: Attrition
         else:
             yield f"the machine was never quiet for {noisy} of the blocks"
             yield from _quiet_alone(runs[~runs["noisy"].astype(bool)], pair, design)
-    if "busy_start" in runs and (busy := int(runs["busy_start"].astype(bool).sum())):
-        yield f"the machine was not quiet before {busy} of {len(runs)} runs, which started all the same"
+    if "busy_start" in runs and (busy := int(runs["busy_start"].sum())):
+        total = int(runs["runs"].sum()) if "runs" in runs else len(runs)
+        yield f"the machine was not quiet before {busy} of {total} runs, which started all the same"
     if "slope" in runs:
         for name in pair:
             slopes = runs.loc[runs["variant"] == name, "slope"].dropna().tolist()

@@ -26,8 +26,9 @@ def with_curves(metrics: pd.DataFrame, curves: Curves) -> pd.DataFrame:
     """`metrics` and behind them, as if they had been measured, those of every curve.
 
     A block in which a point has no value of a variant has no mean: NaN, which is counted as missing. What is counted
-    is said of each point alone.
+    is said of each point alone. `runs` is how many runs a row stands for: those of all points, of a curve.
     """
+    metrics = metrics.assign(runs=1)
     parts = [_means(metrics, curve, points) for curve, points in curves.items()]
     parts = [part for part in parts if not part.empty]
     return pd.concat([metrics, *parts], ignore_index=True) if parts else metrics
@@ -42,9 +43,10 @@ def _means(metrics: pd.DataFrame, curve: str, points: tuple[str, ...]) -> pd.Dat
     means = runs.first().assign(workload=curve)
     whole = (runs["value"].count() == len(points)) & (runs.size() == len(points))
     means["value"] = np.exp(runs["value"].mean()).where(whole)
-    for column, rule in (("tail_ios", _least), ("noisy", "max"), ("busy_start", "max")):
+    for column, rule in (("tail_ios", _least), ("noisy", "max"), ("busy_start", "sum")):
         if column in here:
             means[column] = runs[column].agg(rule)
+    means["runs"] = runs.size()
     if "slope" in here:  # of a point, and said there
         means["slope"] = np.nan
     return means.reset_index()[list(metrics.columns)]

@@ -95,6 +95,18 @@ def test_a_block_without_one_of_its_points_is_no_block_of_the_curve() -> None:
     assert "no value in 1 of 12 blocks" in silent.note
 
 
+def test_its_note_of_a_machine_that_was_not_quiet_speaks_of_the_runs_of_all_its_points() -> None:
+    measured = runs(NOTHING).assign(busy_start=1)
+    note = "the machine was not quiet before {} of {} runs, which started all the same"
+    rows = judge(measured, DESIGN)
+    assert note.format(24, 24) in found(rows, POINTS[0]).note
+    assert note.format(72, 72) in found(rows, "curve").note
+    quiet = (measured["workload"] == POINTS[1]) | (measured["block"] > 2)
+    rows = judge(measured.assign(busy_start=(~quiet).astype(int)), DESIGN)
+    assert note.format(8, 72) in found(rows, "curve").note
+    assert "not quiet" not in found(rows, POINTS[1]).note
+
+
 def test_who_fails_at_one_point_has_no_curve_and_keeps_the_other_points() -> None:
     measured = runs(NOTHING)
     gone = (measured["workload"] == POINTS[2]) & (measured["variant"] == "new")

@@ -9,7 +9,7 @@ from tests.unit.report.fixture import make, shaped
 
 from fuselab.records.plan import read_plan
 from fuselab.report.inputs import ReportInputs, find, given
-from fuselab.report.page.render import write_report
+from fuselab.report.page.render import page, write_report
 from fuselab.report.reading import Results
 
 
@@ -35,6 +35,13 @@ def test_a_report_is_made_where_everything_failed_and_nothing_was_captured(tmp_p
     text = (inputs.folder / "report.html").read_text()
     assert "No profiler was asked for" in text
     assert "✕" in text
+
+
+def test_the_contents_list_no_profilers_where_nothing_was_profiled(tmp_path: Path):
+    yaml = make(tmp_path / "results", shaped("bare", blocks=2))
+    inputs = find(tmp_path / "results", yaml, "bare")
+    listed = [section.key for section in page(inputs, inputs.folder / "report.html").sections]
+    assert listed == ["verdicts", "runs", "provenance"]
 
 
 def test_a_report_is_made_from_comparisons_without_intervals(tmp_path: Path):

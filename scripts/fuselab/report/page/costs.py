@@ -37,10 +37,8 @@ def table(results: Results, links: tuple[Link, ...]) -> Table | None:
 
 
 def text(results: Results) -> str:
-    if results.costs:
+    if results.costs or not results.plan.profilers:
         return ""
-    if not results.plan.profilers:
-        return "No profiler looked at this experiment, so none cost anything."
     return "Not measured: `cost: true` in the experiment adds blocks that measure it. Timed runs carry no profiler."
 
 

@@ -49,8 +49,13 @@ def page(inputs: ReportInputs, out: Path) -> Page:
     spots = blindspots.blind_spots(results)
     counted = work.section(results, (comparisons,))
     nights = Home(inputs.folder).history_page
-    empty = {
-        key for key, there in {"curves": drawn, "time": spots or views, "work": counted}.items() if not there
+    asked = queries.queries(results, carrier)
+    there = {
+        "curves": drawn,
+        "time": spots or views,
+        "work": counted,
+        "profilers": views or asked,
+        "cost": plan.profilers,
     }
     return Page(
         name=plan.experiment,
@@ -75,12 +80,12 @@ def page(inputs: ReportInputs, out: Path) -> Page:
         sight=blindspots.sight(results),
         account_recorders=blindspots.recorders(),
         profilers=views,
-        queries=queries.queries(results, carrier),
+        queries=asked,
         costs=_figure("costs", costs.draws(results)),
         cost_table=costs.table(results, cost_links),
         cost_text=costs.text(results),
         provenance=provenance.provenance(results, carrier),
-        sections=tuple(Section(*each) for each in _SECTIONS if each[0] not in empty),
+        sections=tuple(Section(*each) for each in _SECTIONS if there.get(each[0], True)),
         embeds=carrier.embeds,
         overview=Link(carrier.href(places.Results(inputs.folder.parents[1]).report), "All experiments"),
     )

@@ -29,6 +29,12 @@ _CAPTURED = (("--nresamples", "1001"), ("--warm-up-time", "0.001"))
 """Under a profiler: Criterion's statistics keep every core busy after each bench (these are the fewest that it does not
 warn of), and how often a bench runs while it warms up is known only where that is short."""
 
+_INSTEAD = (
+    "what measures it by itself is a load `command: {argv: [PROGRAM], looks_at: command, metrics: {time: {regex: "
+    "'time: ([0-9.]+)', unit: ms, better: lower}}}`, which reads the figures that PROGRAM prints"
+)
+"""What to write where there is no bench."""
+
 
 def _time_of(bench: str) -> Quantity:
     words = Phrase(f"time of the bench {bench}", f"runs the bench {bench}", "longer", "shorter")
@@ -52,7 +58,13 @@ class Criterion(WorkloadKind):
         bench = str(settings["bench"])
         for target in context.targets.values():
             if not isinstance(target.build, CargoBuild):
-                diagnostics.add((*at, "bench"), f"'{target.name}' is not built by cargo: it has no benches")
+                message = f"'{target.name}' is not built by cargo, so it has no Criterion bench: {_INSTEAD}"
+                diagnostics.add((*at, "bench"), message)
+            elif not target.build.benches:
+                mend = (
+                    f"name it in target.yaml of '{target.name}', `build: {{cargo: {{benches: [{bench}]}}}}`"
+                )
+                diagnostics.add((*at, "bench"), f"'{target.name}' lists no bench: {mend}")
             elif bench not in target.build.benches:
                 why = f" of '{target.name}'"
                 diagnostics.unknown((*at, "bench"), "bench", target.build.benches, why=why, name=bench)
