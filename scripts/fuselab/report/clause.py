@@ -15,3 +15,5 @@ class Clause:
     """Of the change, beside others: the logarithm of its ratio, in either direction."""
     each: bool = True
     """Whether it is told of each operation; else of so many, or of the whole run."""
+    longer: float = 1.0
+    """Of a time: how many times as long this change alone makes an operation; 1 of what has no time."""

@@ -41,15 +41,15 @@ def requests(results: Results, contrast: Contrast, workload: str) -> Iterator[Cl
         known = profilers.REGISTRY.get(plan.name)
         cells = [(name, workload, plan.name) for name in (contrast.baseline, contrast.variant)]
         if known is not None and known.spent is not None and (told := _told(results, cells, known.spent)):
-            said, size = told
-            yield Clause(Link(f"#profiler-{number}", said), size)
+            said, longer = told
+            yield Clause(Link(f"#profiler-{number}", said), abs(math.log(longer)), longer=longer)
 
 
 def _told(
     results: Results, cells: Sequence[tuple[str, str, str]], spent: SpentBy
 ) -> tuple[str, float] | None:
-    """`0.9 ms more in flight (1.2 ms to 2.1 ms), 0.8 ms of it blocked in `WRITE``, and the size of the change; None
-    where little changed."""
+    """`0.9 ms more in flight (1.2 ms to 2.1 ms), 0.8 ms of it blocked in `WRITE``, and how many times as long that
+    is; None where little changed."""
     whole = [_of_table(results, cell, TABLE, spent.column, {spent.ns: "in"}) for cell in cells]
     before, after = (sum(side.values()) for side in whole)
     change = after - before
@@ -58,7 +58,7 @@ def _told(
     said = f"{words.figure(abs(change), 'ns')} {'more' if change > 0 else 'less'} {spent.words}"
     parts = [_of_table(results, cell, spent.file, spent.column, spent.parts) for cell in cells]
     most = _most_of(change, *(parts if all(parts) else whole))
-    return f"{said} ({_span(before, after)}), {most}", abs(math.log(after / before))
+    return f"{said} ({_span(before, after)}), {most}", after / before
 
 
 def _most_of(change: float, before: Times, after: Times) -> str:
@@ -99,7 +99,8 @@ def account(results: Results, contrast: Contrast, workload: str) -> Iterator[Cla
     whole = sum(sum(times.values()) for times in sides[0].values())
     if change > _NOTICEABLE * before and change > _NOTICEABLE * whole:
         said = f"{words.figure(change, 'ns')} more {_PARTS[part]} `{name}` ({_span(before, before + change)})"
-        yield Clause(Link(ACCOUNT_SECTION, said), math.log1p(change / whole) if whole else math.inf)
+        longer = 1 + change / whole if whole else math.inf
+        yield Clause(Link(ACCOUNT_SECTION, said), math.log(longer), longer=longer)
 
 
 def _of_account(results: Results, variant: str, workload: str) -> Mapping[str, Times]:

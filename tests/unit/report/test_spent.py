@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,6 +13,7 @@ from typing import Any, cast
 import pandas as pd
 import pytest
 
+from fuselab.records.comparison import Comparison
 from fuselab.records.derived import AccountWords
 from fuselab.records.plan import Contrast, ProfilerPlan
 from fuselab.records.profile import Profile
@@ -144,7 +146,9 @@ def test_clauses_stand_behind_a_verdict_of_difference_alone(standard: ReportInpu
     row = next(row for row in results.comparisons if row.metric == "write.bw" and row.variant == "waiting")
     said = "".join(before + link.label for before, link in beside.found(results, row))
     assert re.match(
-        r": it takes .* in 128 writes .*, each write costs 1 more `fdatasync` \(0 to 1\), .* and ", said
+        r": each write costs .* more suspended in `extend_file_size` .*, .* in 128 writes .*, 1 more `fdatasync` "
+        r"\(0 to 1\), .* and ",
+        said,
     )
     assert beside.found(results, replace(row, verdict="no difference shown")) == ()
     assert beside.found(results, replace(row, verdict="inconclusive")) == ()
@@ -191,3 +195,31 @@ def test_what_changed_by_most_is_told_first(
     assert first(1.0, 2.0, 3.0) == "2 more `read` (1 to 3)"
     assert first(1.0, 4.0, 3.0).startswith("3 ms more in flight (1 ms to 4 ms)")
     assert first(4.0, 1.0, 3.0).startswith("3 ms less in flight (4 ms to 1 ms)")
+
+
+def test_a_time_that_explains_the_verdict_stands_before_counters_that_grew_from_nothing(
+    standard: ReportInputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    results = Results(standard)
+    row = next(row for row in results.comparisons if row.metric == "write.bw" and row.variant == "waiting")
+    assert row.ratio is not None
+    slower = 1 / row.ratio
+
+    def first(after_ms: float, judged: Comparison = row) -> str:
+        """Of the sentence, where a write waits so long instead of 1 ms, and makes two calls that it did not make."""
+        folder = tmp_path / f"{after_ms}-{judged.word}"
+        folder.mkdir()
+        waits = seen(folder, {"baseline": {"WRITE": 1.0}, "variant": {"WRITE": after_ms}})
+        timers = replace(
+            row, metric="work.timerfd_create_per_op", unit="1", verdict="more work", family="work",
+            typical_baseline=0.0, typical=2.0,
+        )  # fmt: skip
+        results.__dict__["comparisons"] = (timers,)
+        requests = partial(spent.requests, waits, CONTRAST, "w")
+        monkeypatch.setattr(beside, "SOURCES", (work.clauses, lambda *_: requests()))
+        return plain(beside.found(results, judged)[0][1].label)
+
+    assert "in flight" in first(1 + 0.6 * (slower - 1))
+    assert first(1 + 0.4 * (slower - 1)).startswith("2 more `timerfd_create` (0 to 2)")
+    faster = replace(row, ratio=1 / row.ratio, verdict="faster")
+    assert first(slower, faster).startswith("2 more"), "more time explains nothing of what became faster"

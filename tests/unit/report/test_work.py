@@ -112,7 +112,8 @@ def test_the_first_screen_says_in_one_sentence_what_differs_and_leads_to_all(res
     assert view.word == "slower"
     said = plain(view.said).removeprefix(plain(view.sentence))
     assert said.startswith(
-        ": it takes 1 more `FSYNC` request in 128 writes (0 to 0.00781), each write costs 1 more `fdatasync` (0 to 1), "
+        ": each write costs 406 µs more suspended in `extend_file_size` (2.04 µs to 408 µs), "
+        "1 more `FSYNC` request in 128 writes (0 to 0.00781), 1 more `fdatasync` (0 to 1), "
     )
     counted = [link for _, link in view.clauses if link.href == work.SECTION]
     assert counted[-1].label.replace("\N{NO-BREAK SPACE}", " ") == "a change in 1 other counter"
@@ -180,7 +181,8 @@ def test_the_summary_has_the_sentence_and_the_counters_that_differ(standard: Rep
     summary = json.loads((tmp_path / "summary.json").read_text())
     (said,) = summary["found"]
     assert plain(said).startswith("`waiting` writes 3.3 × slower than `baseline` (")
-    assert ", each write costs 1 more `fdatasync`" in plain(said)
+    assert ": each write costs 406 µs more suspended in `extend_file_size`" in plain(said)
+    assert ", 1 more `fdatasync` (0 to 1), " in plain(said)
     assert said in (tmp_path / "summary.md").read_text()
     second = summary["work"][1]
     assert (second["metric"], second["typical_baseline"], second["typical"]) == (

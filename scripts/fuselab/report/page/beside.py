@@ -19,7 +19,11 @@ Source = Callable[[Results, Contrast, str], Iterable[Clause]]
 """Of a contrast under a workload: what `each operation costs`, and where that is shown; nothing where none differs."""
 
 SOURCES: tuple[Source, ...] = (work.clauses, spent.requests, spent.account)
-"""The one that found the largest change comes first in the sentence; of two alike the one that stands first here."""
+"""A time that explains the verdict comes before what has none; else the one that found the largest change comes first;
+of two alike the one that stands first here."""
+_EXPLAINS = 0.5
+"""Of what the verdict says an operation takes longer: a time that grew by this share of it explains it. A counter that
+went from none to two has changed by more than any time, and may cost next to nothing."""
 Strung = tuple[tuple[str, Link], ...]
 """Clauses, each with what stands before it."""
 
@@ -30,8 +34,20 @@ def found(results: Results, row: Comparison) -> Strung:
         return ()
     contrast = Contrast(row.baseline, row.variant)
     told = [tuple(source(results, contrast, row.workload)) for source in SOURCES]
-    told.sort(key=lambda clauses: -max((clause.size for clause in clauses), default=0.0))
+    told.sort(key=lambda clauses: min((_place(row, clause) for clause in clauses), default=(True, 0.0)))
     return strung(results, row.workload, [clause for clauses in told for clause in clauses])
+
+
+def _place(row: Comparison, clause: Clause) -> tuple[bool, float]:
+    """What sources are sorted by."""
+    return _explained(row, clause) < _EXPLAINS, -clause.size
+
+
+def _explained(row: Comparison, clause: Clause) -> float:
+    """The share of the verdict's change in time that `clause` is, as both are told in relation to the baseline."""
+    ratio = row.ratio or 1.0
+    longer = 1 / ratio if row.better == "higher" else ratio
+    return (clause.longer - 1) / (longer - 1) if longer != 1 else 0.0
 
 
 def looked(results: Results, row: Comparison) -> bool:
