@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
@@ -22,6 +23,8 @@ class Diagnostics:
         self._at: set[Key] = {()} if source.problems else set()
         self._around: set[Key] = {()} if source.problems else set()
         """Where a fault is known, and every place around one."""
+        for at in source.broken:
+            self._mark(at)
 
     def add(
         self,
@@ -52,8 +55,11 @@ class Diagnostics:
     def _note(self, places: Iterable[Key], problem: Problem) -> None:
         self._problems.append(problem)
         for at in places:
-            self._at.add(at)
-            self._around.update(at[:length] for length in range(len(at) + 1))
+            self._mark(at)
+
+    def _mark(self, at: Key) -> None:
+        self._at.add(at)
+        self._around.update(at[:length] for length in range(len(at) + 1))
 
     def unknown(
         self,
@@ -115,6 +121,12 @@ def near(name: str, choices: Sequence[str]) -> str | None:
     for lower, choice in by_lower.items():
         if lower.replace("_", "-") == folded:
             return choice
+    # `targets/demofs` names what lies there, `p99` the one metric that ends so.
+    path = name.lower().split("/") if re.match(r"(\.*|targets|services|experiments)/", name) else []
+    parts = [by_lower[part] for part in reversed(path) if part in by_lower]
+    ends = [choice for choice in choices if choice.endswith(f".{name}")]
+    if parts or len(ends) == 1:
+        return (parts or ends)[0]
     close = get_close_matches(name.lower(), list(by_lower), n=1, cutoff=0.6)
     # `environment` for `env` is nearer than its letters say.
     longer = [lower for lower in by_lower if len(lower) > 2 and folded.startswith(lower)]

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-import shlex
+import unicodedata
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
 from fuselab.schema import units
-from fuselab.schema.diagnostics import flow, near
+from fuselab.schema.diagnostics import near
+from fuselab.schema.reshaping import reshaped
 from fuselab.schema.schemas import Violation, types
 
 _TRUTH = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
-LISTS_OF_LISTS = ("list of argument lists", "list of steps")
 
 
 def key_like(key: str, schema: Mapping[str, Any]) -> str | None:
@@ -25,7 +25,9 @@ def key_like(key: str, schema: Mapping[str, Any]) -> str | None:
             parts = re.sub(r"\{[a-z]+[0-9]*\}", "", key).split("/")
             clean = "/".join(part for part in parts if part not in ("", ".", ".."))
         case _:
-            spaced = re.sub(r"[^A-Za-z0-9_.-]+", "-", key)
+            plain = unicodedata.normalize("NFKD", key.replace("ß", "ss"))
+            bare = "".join(letter for letter in plain if not unicodedata.combining(letter))
+            spaced = re.sub(r"[^A-Za-z0-9_.-]+", "-", bare)
             clean = re.sub(r"^[^A-Za-z0-9]+", "", spaced).replace("-vs-", "-").strip("-")[:64]
     return clean if re.search(schema.get("pattern", ""), clean) else None
 
@@ -33,10 +35,10 @@ def key_like(key: str, schema: Mapping[str, Any]) -> str | None:
 def value_meant(error: Violation, text: str | None) -> str | None:
     """In the place of the value that is written as `text` (None if it is no scalar), as YAML."""
     schema = error.schema
-    if error.instance is None and schema.get("type") == "object" and not schema.get("required"):
+    if error.instance is None and schema.get("type") == "object" and _may_be_empty(schema):
         return "{}"
     if text is None:
-        return None
+        return reshaped(error.instance, text, schema) if error.validator == "type" else None
     unit = schema.get("x-unit", schema.get("title", ""))
     match error.validator:
         case "maximum" if schema["maximum"] > 0:
@@ -44,7 +46,8 @@ def value_meant(error: Violation, text: str | None) -> str | None:
         case "enum":
             return near(text, [str(choice) for choice in error.validator_value])
         case "type":
-            return units.nearest(unit, text) or _retyped(error.instance, text, schema)
+            nearest = units.nearest(unit, text) or _retyped(error.instance, text, schema)
+            return nearest or reshaped(error.instance, text, schema)
     if schema.get("pattern") == "^auto$":
         if get_close_matches(text, ["auto"], cutoff=0.5):
             return "auto"
@@ -60,10 +63,9 @@ def _retyped(value: Any, text: str, schema: Mapping[str, Any]) -> str | None:
         return text.strip()
     if "string" in wanted and value is not None and re.search(schema.get("pattern", ""), text):
         return f'"{text}"'
-    if "array" in wanted and value is not None:
-        try:
-            words = shlex.split(text)
-        except ValueError:
-            return None
-        return flow([words] if schema.get("title") in LISTS_OF_LISTS else words)
     return None
+
+
+def _may_be_empty(schema: Mapping[str, Any]) -> bool:
+    needs = ("required", "oneOf", "minProperties", "x-not-empty")
+    return not any(schema.get(key) for key in needs)

@@ -7,7 +7,8 @@ consequences.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from fuselab.schema.diagnostics import Diagnostics, flow, hint, near
@@ -37,6 +38,8 @@ def check_schema(diagnostics: Diagnostics, name: str) -> dict[str, Any]:
         for error in unknown:
             _unknown_keys(diagnostics, name, error)
             _stop_at_many(diagnostics)
+        # What is said of one key is nearer than what holds for all.
+        errors.sort(key=lambda error: "patternProperties" in error.absolute_schema_path)
         for error in () if unknown else errors:
             _CASES.get(error.validator, _wrong_value)(diagnostics, error)
             _stop_at_many(diagnostics)
@@ -52,6 +55,8 @@ def _stop_at_many(diagnostics: Diagnostics) -> None:
 
 def _unknown_keys(diagnostics: Diagnostics, name: str, error: Violation) -> None:
     mapping, schema = error.instance, error.schema
+    _indent(diagnostics, name, error)
+    _put_below(diagnostics, name, error)
     allowed, patterns = list(schema["properties"]), schema.get("patternProperties", ())
     for key in [k for k in mapping if k not in allowed and not any(re.search(p, k) for p in patterns)]:
         at = (*error.absolute_path, key)
@@ -69,6 +74,57 @@ def _unknown_keys(diagnostics: Diagnostics, name: str, error: Violation) -> None
             del mapping[key]
 
 
+def _indent(diagnostics: Diagnostics, name: str, error: Violation) -> None:
+    """Keys that stand beside the one they belong to, which is empty, are put below it, and said once."""
+    mapping, known = error.instance, error.schema["properties"]
+    at, owner, strays = tuple(error.absolute_path), "", dict[str, list[str]]()
+    for key, value in mapping.items():
+        if key in known:
+            part = resolve(known[key], name)[0] if value is None else {}
+            owner = key if isinstance(part.get("additionalProperties"), Mapping) else ""
+        elif owner and not get_close_matches(key, list(known), n=1, cutoff=0.8):
+            strays.setdefault(owner, []).append(key)
+    for owner, keys in strays.items():
+        lines = diagnostics.source.lines_of((*at, owner), [(*at, key) for key in keys])
+        verb = "stands" if len(keys) == 1 else "stand"
+        message = f"{_named(keys)} {verb} beside '{owner}', which is empty: what belongs to it is indented"
+        corrected = "\n".join([lines[0], *(f"  {line}" for line in lines[1:])])
+        diagnostics.add((*at, keys[0]), message, of_key=True, corrected=corrected)
+        mapping[owner] = {key: mapping.pop(key) for key in keys}
+        for key in keys:
+            diagnostics.source.rename((*at, key), (*at, owner, key))
+
+
+def _put_below(diagnostics: Diagnostics, name: str, error: Violation) -> None:
+    """Keys whose place is known to be one level below (`x-unknown`) are put there, and said once."""
+    mapping, schema = error.instance, error.schema
+    below, at = schema.get("x-unknown"), tuple(error.absolute_path)
+    if below is None or not isinstance(mapping.setdefault(below, {}), dict):
+        return
+    here = schema["properties"]
+    strays = [
+        key
+        for key in mapping
+        if key not in here and not near(key, list(here)) and "" not in homes(name).get(key, ())
+    ]
+    if strays:
+        corrected = _at_home(below, {key: mapping[key] for key in strays}, "")
+        keys = "key" if len(strays) == 1 else "keys"
+        message = f"unknown {keys} {_named(strays)} here: {schema['x-unknown-are']} belong in '{below}'"
+        diagnostics.add((*at, strays[0]), message, of_key=True, allowed=sorted(here), corrected=corrected)
+    for key in strays:
+        mapping[below][key] = mapping.pop(key)
+        diagnostics.source.rename((*at, key), (*at, below, key))
+    if not mapping[below]:
+        del mapping[below]
+
+
+def _named(names: Sequence[str]) -> str:
+    """`'a', 'b' and 'c'`."""
+    *first, last = (f"'{name}'" for name in names)
+    return f"{', '.join(first)} and {last}" if first else last
+
+
 def _at_home(key: str, value: Any, home: str | None) -> str | None:
     """The key where it belongs, if that is one place: `compare:` and, below it, `threshold: 5%`."""
     if home is None or "<" in home:
@@ -82,7 +138,11 @@ def _missing(diagnostics: Diagnostics, error: Violation) -> None:
     where = f" in '{'.'.join(map(str, at))}'" if at else ""
     for key in error.validator_value:
         if key not in error.instance:
-            corrected = f"{key}: {_example(error.schema.get('properties', {}).get(key, {}))}"
+            whole = error.schema.get("examples", [{}])[0]
+            part = {"examples": [whole[key]]} if isinstance(whole, dict) and key in whole else {}
+            example = _example(error.schema.get("properties", {}).get(key, {}))
+            example = _example(part) if example == "..." else example
+            corrected = f"{key}: {diagnostics.source.name if (*at, key) == ('name',) else example}"
             diagnostics.add(
                 (*at, key), f"the key '{key}' is missing{where}", corrected=corrected, of_key=True
             )
@@ -118,6 +178,9 @@ def _wrong_value(diagnostics: Diagnostics, error: Violation) -> None:
     if _flat(diagnostics, error):
         return
     at, schema = tuple(error.absolute_path), error.schema
+    if error.validator in ("minProperties", "minItems") and diagnostics.broken_below(at):
+        replace_value(diagnostics.source, at, None, schema)
+        return  # what was in it was wrong, and is gone
     # anyOf: speak of the list of words among its alternatives
     error = next((branch for branch in error.context if branch.validator == "enum"), error)
     text = diagnostics.source.texts.get(at) if error.instance is not None else None
@@ -125,22 +188,31 @@ def _wrong_value(diagnostics: Diagnostics, error: Violation) -> None:
         diagnostics.add(at, f"'{text}' {instead[text]}")
         replace_value(diagnostics.source, at, None, schema)
         return
-    choices = list(error.validator_value) if error.validator == "enum" else []
-    meant = value_meant(error, text)
+    choices = list(error.validator_value) if error.validator == "enum" else _choices(schema)
+    meant = diagnostics.source.name if at == ("name",) else value_meant(error, text)
     message = _not_this(text, error, at, schema) + (hint(meant) if choices else "")
     corrected = None if meant else _corrected(diagnostics.source.as_written(at), schema)
     diagnostics.add(at, message, allowed=map(str, choices), suggestion=meant, corrected=corrected)
     replace_value(diagnostics.source, at, meant, schema)
 
 
+def _choices(schema: Mapping[str, Any]) -> list[str]:
+    """The words of a value that may also be something else."""
+    return next((branch["enum"] for branch in schema.get("anyOf", ()) if "enum" in branch), [])
+
+
 def _not_this(text: str | None, error: Violation, at: Key, schema: Mapping[str, Any]) -> str:
-    shown = f"'{text}'" if text is not None else _kind(error.instance)
+    shown = f"'{text}'" if text is not None and "\n" not in text else _kind(error.instance)
     title, allowed = schema.get("title"), schema.get("x-allowed")
     if error.validator == "type" and allowed is None:
         return f"{shown} cannot stand here: '{at[-1]}' is {type_words(schema)}"
     if title is not None:
+        more = f": {allowed}" if allowed else ""
+        head = title.partition(" of ")[0]
+        if head.endswith("s") and not head.endswith(("ss", "is")):
+            return f"{shown} stands where {title} belong{more}"
         article = "an" if title[0] in "aeiou" else "a"
-        return f"{shown} is not {article} {title}" + (f": {allowed}" if allowed else "")
+        return f"{shown} is not {article} {title}{more}"
     if error.validator == "enum":
         return f"{shown} is not allowed here"
     return f"{shown} cannot stand here: {error.validator} {error.validator_value}"
@@ -180,7 +252,9 @@ def _kind(value: Any) -> str:
     if isinstance(value, dict | list):
         noun, item = ("a mapping", "key") if isinstance(value, dict) else ("a list", "item")
         return f"{noun} of {len(value)} {item}{'' if len(value) == 1 else 's'}"
-    return "nothing" if value is None else repr(value)
+    return (
+        "nothing" if value is None else "a text of several lines" if isinstance(value, str) else repr(value)
+    )
 
 
 def _example(schema: Mapping[str, Any]) -> str:
@@ -189,8 +263,12 @@ def _example(schema: Mapping[str, Any]) -> str:
     return flow(schema["examples"][0]) if schema.get("examples") else "..."
 
 
+_TOO_GENERAL = ("fio option", "text")
+"""Titles of what stands for anything: an example would say nothing of what was meant."""
+
+
 def _corrected(at: Key, schema: Mapping[str, Any]) -> str | None:
-    if not schema.get("examples") or not at:
+    if not schema.get("examples") or not at or schema.get("title") in _TOO_GENERAL:
         return None
     return f"- {_example(schema)}" if isinstance(at[-1], int) else f"{at[-1]}: {_example(schema)}"
 

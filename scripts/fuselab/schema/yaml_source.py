@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +47,8 @@ class YamlSource:
     """Scalars as they are written: `007` where the data has 7."""
     problems: list[Problem] = field(default_factory=list)
     """Faults that do not stop the reading: duplicate keys."""
+    broken: set[Key] = field(default_factory=set)
+    """Where something of them was left out: what is wrong with the rest is a consequence."""
     written: dict[Key, tuple[Key, Key]] = field(default_factory=dict)
     """What was made of something in the file -> what its key and its value are there: faults are told of those."""
     steps: int = 0
@@ -59,6 +63,17 @@ class YamlSource:
         return Problem(
             self.shown, span.line, span.column, name, value, message, written=written, width=max(1, width)
         )
+
+    @property
+    def name(self) -> str:
+        """What the file is called, which for a target is its folder."""
+        return self.file.parent.name if self.file.name == "target.yaml" else self.file.stem
+
+    def lines_of(self, first: Key, others: Sequence[Key]) -> list[str]:
+        """The line of the key `first`, and those that the keys `others`, which come behind it, stand in."""
+        below = [span.line for key, span in self.values.items() if any(key[: len(o)] == o for o in others)]
+        start, end = self.keys[others[0]].line - 1, max(below, default=0)
+        return [self.lines[self.keys[first].line - 1], *self.lines[start:end]]
 
     def as_written(self, key: Key, *, of_key: bool = False) -> Key:
         """`key`, or its value, by the names of the file."""
@@ -111,7 +126,8 @@ class YamlSource:
 
     def place(self, new: Key, key: Key, span: Span, value: Key) -> None:
         """Let `new` stand where what it is made of does: its key in `key`, at `span`, and its value in `value`."""
-        self.keys[new], self.values[new], self.texts[new] = span, self.values[value], self.texts[value]
+        self.keys[new], self.values[new] = span, self.span(value, of_key=False)
+        self.texts[new] = self.text(value, reduce(getitem, value, self.data))
         self.written[new] = key, value
 
 
@@ -134,6 +150,9 @@ _TYPES = {
 for _tag, (_pattern, _first) in _TYPES.items():
     _Loader.add_implicit_resolver(_tag, re.compile(rf"(?:{_pattern})\Z"), _first)
 
+_YAML = "tag:yaml.org,2002:"
+_OWN_TAGS = tuple(f"{_YAML}{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq", "merge"))
+
 _LARGEST_BYTES = 1 << 20
 _DEEPEST = 32
 _MOST_NODES = 10_000
@@ -154,7 +173,7 @@ def read_yaml(file: Path, shown: str) -> YamlSource:
             )
         text = raw.decode()
     except UnicodeDecodeError as error:
-        raise source.fatal(f"is not UTF-8 text ({error.reason})") from None
+        raise _not_utf8(source, error) from None
     except OSError as error:
         raise source.fatal(f"cannot be read: {error.strerror}") from None
     source.lines = tuple(text.splitlines())
@@ -167,6 +186,20 @@ def read_yaml(file: Path, shown: str) -> YamlSource:
         raise source.fatal(f"is not YAML: {error}") from None
     source.data = {} if node is None else _plain(source, node, (), ())
     return source
+
+
+def _not_utf8(source: YamlSource, error: UnicodeDecodeError) -> ExperimentErrors:
+    """With the place, and with what it probably is."""
+    raw = bytes(error.object)
+    guess = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "latin1"
+    source.lines = tuple(raw.decode(guess, errors="replace").splitlines())
+    before = raw[: error.start].decode(errors="replace") if guess == "latin1" else ""
+    line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+    message = (
+        f"is not UTF-8 text ({error.reason}): save it as UTF-8, as "
+        f"`iconv -f {guess} -t utf-8 {source.file.name}` would write it"
+    )
+    return source.fatal(message, Span(line, column, column + 1))
 
 
 def _check_depth(source: YamlSource, text: str) -> None:
@@ -190,6 +223,10 @@ def _plain(source: YamlSource, node: Any, at: Key, above: tuple[yaml.Node, ...])
         raise source.fatal("an anchor that contains itself", _span(node))
     source.step(node)
     source.values[at] = _span(node)
+    if not node.tag.startswith(_OWN_TAGS):
+        message = f"the tag {node.tag.replace(_YAML, '!!')} says nothing here: write the value as it is"
+        source.problems.append(source.problem(_span(node), message, *at))
+        source.broken.add(at)
     if isinstance(node, yaml.MappingNode):
         data: dict[str, Any] = {}
         for key, key_node, value_node in _entries(source, node, at, above):
@@ -199,6 +236,9 @@ def _plain(source: YamlSource, node: Any, at: Key, above: tuple[yaml.Node, ...])
     if isinstance(node, yaml.SequenceNode):
         return [_plain(source, item, (*at, i), (*above, node)) for i, item in enumerate(node.value)]
     source.texts[at] = node.value
+    if curly := _curly(source, node, at):
+        source.problems.append(curly)
+        source.broken.add(at)
     return _scalar(source, node)
 
 
@@ -220,7 +260,13 @@ def _entries(
                 for key, inner_key, inner_value in _entries(source, part, at, (*above, node)):
                     merged.setdefault(key, (inner_key, inner_value))
         elif not isinstance(key_node, yaml.ScalarNode):
-            source.problems.append(source.problem(span, "a key must be text, not a list or mapping"))
+            inside = "; '{{...}}' is no template here" if isinstance(key_node, yaml.MappingNode) else ""
+            message = f"a key must be text, not a list or mapping{inside}"
+            source.problems.append(source.problem(span, message, *at))
+            source.broken.add(at)
+        elif glued := _glued(source, key_node, value_node):
+            source.problems.append(glued)
+            source.broken.add(at)
         elif (name := key_node.value) in own:
             line = own[name][0].start_mark.line + 1
             message = f"'{name}' is here a second time: the first is in line {line}; keep one of them"
@@ -231,6 +277,34 @@ def _entries(
             own[name] = (key_node, value_node)
     for key, (key_node, value_node) in (merged | own).items():
         yield key, key_node, value_node
+
+
+def _curly(source: YamlSource, node: yaml.ScalarNode, at: Key) -> Problem | None:
+    """The fault of a text in quotes that a word processor has made curly: to YAML they are letters of it."""
+    match = re.fullmatch(
+        r"[\u201c-\u201f](.*)[\u201c-\u201f]|[\u2018-\u201b](.*)[\u2018-\u201b]", str(node.value)
+    )
+    span = _span(node)
+    if match is None or node.style or span.end_column is None:
+        return None
+    line, inside = source.lines[span.line - 1], match[1] or match[2] or ""
+    quote = "'" if '"' in inside or "\\" in inside else '"'
+    fixed = f"{line[: span.column - 1]}{quote}{inside}{quote}{line[span.end_column - 1 :]}"
+    message = "curly quotes are letters to YAML: write straight ones"
+    return replace(source.problem(span, message, *at, value=node.value), corrected_yaml=fixed)
+
+
+def _glued(source: YamlSource, key: yaml.ScalarNode, value: yaml.Node) -> Problem | None:
+    """The fault of `{rw:write}`, which is a key of that name without a value."""
+    match = re.fullmatch(r"([A-Za-z][\w.-]*):(\S+)", str(key.value))
+    if match is None or getattr(value, "value", None) != "" or getattr(value, "style", None):
+        return None
+    span = _span(key)
+    line = source.lines[span.line - 1]
+    end = (span.end_column or span.column) - 1
+    fixed = f"{line[: span.column - 1]}{match[1]}: {match[2]}{line[end:]}"
+    problem = source.problem(span, f"'{match[0]}' is one word: a space belongs behind the ':'")
+    return replace(problem, corrected_yaml=fixed)
 
 
 def _scalar(source: YamlSource, node: yaml.ScalarNode) -> str | int | float | bool | None:

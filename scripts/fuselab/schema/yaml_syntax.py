@@ -9,10 +9,12 @@ import yaml
 
 from fuselab.schema.errors import Problem
 
+_BEGUN_EARLIER = ("could not find expected ':'", "found unexpected end of stream")
+"""Complaints of something whose beginning says more than the place where it was missed."""
 _HINTS = {
     "mapping values are not allowed": "a text with ': ' in it needs quotes",
     "found unexpected ':'": "in [...] and {...} a text with ':' or '{' in it needs quotes",
-    "could not find expected ':'": "a key needs ': ' behind it",
+    "could not find expected ':'": "a key needs ': ' behind it, an item of a list '- ' before it",
     "did not find expected key": "all keys of one level begin in one column",
     "did not find expected ',' or '}'": "a '{' is not closed, or a ',' is missing",
     "did not find expected ',' or ']'": "a '[' is not closed, or a ',' is missing",
@@ -26,12 +28,15 @@ _HINTS = {
 
 def syntax_problems(shown: str, lines: Sequence[str], error: yaml.MarkedYAMLError) -> list[Problem]:
     """Of the file `shown`: every tab, if there is one as far as it could be read, or else what the parser met."""
-    mark = error.problem_mark or error.context_mark
+    what = str(error.problem or error.context or "unreadable")
+    begun = what.startswith(_BEGUN_EARLIER) and error.context_mark
+    mark = begun or error.problem_mark or error.context_mark
     line, column = (mark.line, mark.column) if mark else (0, 0)
     tabs = [i for i, text in enumerate(lines) if re.match(r" *\t", text)]
     if tabs and tabs[0] <= line:
         return [_tab_problem(shown, i + 1, lines[i]) for i in tabs]
-    what = str(error.problem or error.context or "unreadable")
+    if strange := _strange(shown, lines[: line + 1]):
+        return strange
     text = lines[line] if line < len(lines) else ""
     message = f"not YAML: {what}" + next((f"; {hint}" for part, hint in _HINTS.items() if part in what), "")
     if error.context_mark and "flow" in (error.context or ""):
@@ -39,12 +44,70 @@ def syntax_problems(shown: str, lines: Sequence[str], error: yaml.MarkedYAMLErro
         message += f" (it was opened in line {opened.line + 1}, column {opened.column + 1})"
     if "expected a single document" in what or "another document" in what:
         message = "one file holds one document: '---' may stand at its top only"
-    corrected = _quoted(text) if "mapping values" in what else None
+    corrected = _mended(what, lines[: line + 1], column)
     return [
         Problem(
             shown, line + 1, column + 1, "", text.strip(), message, corrected_yaml=corrected, written=text
         )
     ]
+
+
+def _strange(shown: str, lines: Sequence[str]) -> list[Problem]:
+    """Marks of an unfinished merge, and characters that look like those that YAML knows, as far as it could be read."""
+    found = []
+    for number, text in enumerate(lines, 1):
+        if re.match(r"(<{7}|={7}|>{7})( |$)", text):
+            message = "a mark of a merge that git left unfinished: keep one side, and no mark"
+            found.append(
+                Problem(shown, number, 1, "", text.strip(), message, written=text, width=len(text.rstrip()))
+            )
+        elif (match := _LOOKS_LIKE_SPACE.match(text)) or (match := _WIDE_COLON.match(text)):
+            at = next(i for i in range(match.end()) if text[i] in _MEANT)
+            message = f"U+{ord(text[at]):04X} looks like {_WORDS[_MEANT[text[at]]]}, and is none to YAML"
+            fixed = "".join(_MEANT.get(letter, letter) for letter in match[0]) + text[match.end() :].lstrip(
+                " \u3000"
+            )
+            fixed = fixed.rstrip() if match.re is _WIDE_COLON else fixed
+            problem = Problem(
+                shown, number, at + 1, "", text.strip(), message, corrected_yaml=fixed, written=text
+            )
+            found.append(problem)
+    return found
+
+
+_MEANT = {"\u00a0": " ", "\u2003": " ", "\u3000": " ", "\uff1a": ": "}
+_WORDS = {" ": "a space", ": ": "a colon"}
+_LOOKS_LIKE_SPACE = re.compile(r" *[\u00a0\u2003\u3000][\u00a0\u2003\u3000 ]*")
+_WIDE_COLON = re.compile(r"[\s-]*[\w.-]+\uff1a")
+
+
+def _mended(what: str, lines: Sequence[str], column: int) -> str | None:
+    """The last of `lines`, in whose `column` the parser gave up, as it was probably meant."""
+    line = lines[-1] if lines else ""
+    if "mapping values" in what or "cannot start any token" in what:
+        return _quoted(line)
+    if what.startswith("could not find expected ':'"):
+        match = re.fullmatch(r"(\s*(?:- )?)([A-Za-z][\w.-]*)(?::| ?= ?)(\S.*)", line)
+        if match is None and len(lines) > 1 and (item := re.match(r" *- ", lines[-2])):
+            return f"{item[0]}{line.strip()}"
+        return f"{match[1]}{match[2]}: {match[3]}" if match else None
+    if what == "found unexpected end of stream" and line[column : column + 1] in ("'", '"'):
+        return line.rstrip() + line[column]
+    if what == "did not find expected key" and ": " in f"{line} ":
+        return _aligned(line, lines[:-1])
+    return None
+
+
+def _aligned(line: str, above: Sequence[str]) -> str | None:
+    """`line` in the nearest of the columns in which keys above it begin; None where it stands in one."""
+    own = _indent(line)
+    columns = [_indent(text) for text in above if re.match(r" *[^\s#-][^:]*:( |$)", text)]
+    nearest = min(reversed(columns), key=lambda column: abs(column - own), default=own)
+    return None if nearest == own else " " * nearest + line.lstrip(" ")
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))
 
 
 def _tab_problem(shown: str, line: int, text: str) -> Problem:
@@ -55,8 +118,8 @@ def _tab_problem(shown: str, line: int, text: str) -> Problem:
 
 
 def _quoted(line: str) -> str | None:
-    """`title: a: b` -> `title: "a: b"`."""
-    match = re.fullmatch(r"(\s*(?:- )?[\w.-]+: )([^\"'\[{#].*?: .*)", line)
+    """`title: a: b` -> `title: "a: b"`, and `title: @a` -> `title: "@a"`."""
+    match = re.fullmatch(r"(\s*(?:- )?[\w.-]+: +)((?:[^\"'\[{#].*?: |[@`%]).*)", line)
     if match is None:
         return None
     value = match[2].rstrip().replace("\\", "\\\\").replace('"', '\\"')
