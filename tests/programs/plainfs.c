@@ -26,6 +26,9 @@
  *   sync-every=N      every Nth write is followed by an fsync(2)
  *   tell=1            from the start on and after every write FOLDER/.counters says, in lines of `name value`, how many writes and bytes there were
  *   max-background=N  the kernel is told to have no more than N requests on their way that nobody waits for
+ *   upload-us=N       a file that was written and closed is copied to the folder $PLAINFS_STORE by one thread, N us after the one
+ *                     before it; the unmount waits for none of them. At the start FOLDER is given what it lacks from there.
+ *                     With tell, how many are on their way is a line `uploads` more
  *   splice=1          requests are read from /dev/fuse by splice(2)
  *   die-at=N          the process ends itself by SIGSEGV in the Nth write
  *
@@ -65,11 +68,11 @@ static struct {
     {"detached", 0},  {"fail-every", 0},    {"corrupt-every", 0}, {"hang-at", 0},  {"hang-reads", 0}, {"die-at", 0}, {"lose-root", 0},
     {"more-pwrites", 0}, {"sync-every", 0}, {"tell", 0},
     {"create-us", 0}, {"getattr-us", 0}, {"cpu-us", 0}, {"lock-us", 0}, {"max-background", 0}, {"splice", 0},
-    {"later-us", 0}, {"large-kib", 0},
+    {"later-us", 0}, {"large-kib", 0}, {"upload-us", 0},
 };
 enum {
     BURN, SLEEP, HOLD, COUNT, WORKER_BURN, WORKER_HOLD, DETACHED, FAIL, CORRUPT, HANG, HANG_READS, DIE, LOSE, MORE, SYNC, TELL,
-    CREATE, GETATTR, CPU, LOCK, BACKGROUND, SPLICE, LATER, LARGE,
+    CREATE, GETATTR, CPU, LOCK, BACKGROUND, SPLICE, LATER, LARGE, UPLOAD,
 };
 #define KNOB(which) (knobs[which].value)
 
@@ -228,11 +231,14 @@ static int fs_read(const char *path, char *into, size_t size, off_t offset, stru
     return got < 0 ? -errno : (int)got;
 }
 
+static long uploads;
+
 /* One pwrite of one size, so that whoever reads meanwhile finds whole lines. */
 static void tell(void) {
     static int counters = -1;
-    char text[128];
+    char text[160];
     int size = snprintf(text, sizeof text, "writes    %20ld\nbytes     %20ld\nlast_kind      write\n", writes, bytes_written);
+    if (KNOB(UPLOAD)) size += snprintf(text + size, sizeof text - size, "uploads   %20ld\n", uploads);
     if (counters < 0) counters = open(AT("/.counters"), O_WRONLY | O_CREAT, 0644);
     if (pwrite(counters, text, size, 0) != size) exit(6);
 }
@@ -263,8 +269,51 @@ static int fs_write(const char *path, const char *from, size_t size, off_t offse
     return put < 0 ? -errno : (int)put;
 }
 
+static void copy(const char *from, const char *to) {
+    char part[1 << 16];
+    int in = open(from, O_RDONLY), out = open(to, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    for (ssize_t got; (got = read(in, part, sizeof part)) > 0;)
+        if (write(out, part, got) != got) exit(7);
+    close(in), close(out);
+}
+
+static void copy_between(const char *from, const char *to, const char *name) {
+    char here[PATH_MAX], there[PATH_MAX];
+    snprintf(here, sizeof here, "%s/%s", from, name);
+    snprintf(there, sizeof there, "%s/%s", to, name);
+    copy(here, there);
+}
+
+static void fetch_all(void) {
+    DIR *open = opendir(getenv("PLAINFS_STORE"));
+    for (struct dirent *entry; open && (entry = readdir(open));)
+        if (entry->d_type == DT_REG) copy_between(getenv("PLAINFS_STORE"), folder, entry->d_name);
+    if (open) closedir(open);
+}
+
+static pthread_mutex_t uploading = PTHREAD_MUTEX_INITIALIZER;
+
+APART void *upload(void *name) {
+    pthread_mutex_lock(&uploading);
+    usleep(KNOB(UPLOAD));
+    copy_between(folder, getenv("PLAINFS_STORE"), name);
+    __sync_sub_and_fetch(&uploads, 1);
+    if (KNOB(TELL)) tell();
+    pthread_mutex_unlock(&uploading);
+    free(name);
+    return NULL;
+}
+
+static void upload_later(const char *path) {
+    pthread_t thread;
+    __sync_add_and_fetch(&uploads, 1);
+    if (KNOB(TELL)) tell();
+    pthread_create(&thread, NULL, upload, strdup(path + 1));
+    pthread_detach(thread);
+}
+
 static int fs_release(const char *path, struct fuse_file_info *file) {
-    (void)path;
+    if (KNOB(UPLOAD) && (file->flags & O_ACCMODE) != O_RDONLY) upload_later(path);
     return DONE(close(file->fh));
 }
 
@@ -403,6 +452,7 @@ int main(int count, char **words) {
     struct fuse_cmdline_opts options;
     if (fuse_parse_cmdline(&arguments, &options) || !options.mountpoint) return 2;
     if (KNOB(LOSE)) rmdir(folder);
+    if (KNOB(UPLOAD)) fetch_all();
     struct fuse *fuse = fuse_new(&arguments, &operations, sizeof operations, NULL);
     if (!fuse || fuse_mount(fuse, options.mountpoint)) return 1;
     if (!options.foreground && fuse_daemonize(0)) return 1;

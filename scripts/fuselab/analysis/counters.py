@@ -36,10 +36,13 @@ class Difference:
     """What was left out, and why."""
 
 
-def parse(text: str, form: str, by: Sequence[str] = ()) -> dict[str, float]:
-    """The counters of `text`, by the names that stand there. Raises ValueError if it is not written in `form`."""
+def parse(text: str, form: str, by: Sequence[str] = (), gauges: bool = False) -> dict[str, float]:
+    """The counters of `text`, by the names that stand there; with `gauges` also what may go down.
+
+    Raises ValueError if it is not written in `form`.
+    """
     counters: dict[str, float] = {}
-    pairs = _prometheus(text, by) if form == "prometheus" else _FORMATS[form](text)
+    pairs = _prometheus(text, by, gauges) if form == "prometheus" else _FORMATS[form](text)
     for name, value in pairs:
         if form != "prometheus" and name in counters:
             raise ValueError(f"`{name}` stands there twice")
@@ -47,14 +50,15 @@ def parse(text: str, form: str, by: Sequence[str] = ()) -> dict[str, float]:
     return counters
 
 
-def _prometheus(text: str, by: Sequence[str]) -> Pairs:
+def _prometheus(text: str, by: Sequence[str], gauges: bool) -> Pairs:
     """Counters, and of histograms and summaries `_count` and `_sum`; series summed over all labels but `by`.
 
-    What has no type is taken for a counter if it is called `_total`, as all should be.
+    Gauges only if asked for. What has no type is taken for a counter if it is called `_total`, as all should be.
     """
     types = {match[1]: match[2] for match in _TYPE.finditer(text)}
     for sample in prometheus_samples(text):
-        if _counts(sample.name, types) and math.isfinite(sample.value):
+        wanted = _counts(sample.name, types) or (gauges and types.get(sample.name) == "gauge")
+        if wanted and math.isfinite(sample.value):
             told_apart = (sample.labels[label] for label in by if sample.labels.get(label))
             yield ".".join([sample.name, *told_apart]), sample.value
 

@@ -47,6 +47,8 @@ def mount_config(
         hang_s=target.mount.hang_s,
         mounts=experiment.mounts,
         pass_env=target.mount.pass_env,
+        drain=target.drain,
+        cache=target.mount.cache,
         others=_command_line(target, variant, (), binary) if experiment.mounts > 1 else None,
     )
 

@@ -64,7 +64,8 @@ def needs_of_target(target: Target) -> Iterator[Need]:
     if isinstance(build, Installed):
         here = installed(build.binary)
         yield Need(of, build.binary, "called", here, apt_install(build.binary), build.version)
-    yield from _called(of, (argv[0] for argv in (target.mount.argv, *target.mount.prepare) if argv))
+    signs = (target.drain.argv,) if target.drain else ()
+    yield from _called(of, (argv[0] for argv in (target.mount.argv, *target.mount.prepare, *signs) if argv))
     yield from _counting(of, target.counters)
 
 

@@ -37,6 +37,8 @@ class VariantPlan:
     """The services that its mounts need, as services/<service>.yaml defines them, by what each is to its backend."""
     links: Mapping[str, str] = field(default_factory=dict)
     """`service`, or `service.meta`, that is some way off -> how far, as it was asked for."""
+    drain: str = ""
+    """What tells that it has drained, in words; empty: its unmount."""
     setting: str = ""
     """Hash of how it is mounted in timed runs, whatever its program is: what history may not compare across."""
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from fuselab.targets.model import CounterSources, Link, ProfilerSupport, Service, Stopping
+from fuselab.targets.model import CounterSources, Drain, Link, ProfilerSupport, Service, Stopping
 
 RIG_VERSION = 2
 """Part of every spec: raise it when a change of the rig makes old figures incomparable with new ones."""
@@ -72,6 +72,10 @@ class MountConfig:
     """The second and further mounts, if any: no profiler looks at them, or they would write the same files."""
     pass_env: tuple[str, ...] = ()
     """Names of variables that it gets from the caller's shell. Their values stand in nothing that is kept."""
+    drain: Drain | None = None
+    """What tells that it has drained; None: that its unmount has returned."""
+    cache: tuple[str, ...] = ()
+    """Folders of it that are emptied before it is read back; `{state}` is filled by the rig."""
 
     def passed(self, environ: Mapping[str, str]) -> dict[str, str]:
         """What of the caller's environment the target gets."""

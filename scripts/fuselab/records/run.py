@@ -11,6 +11,7 @@ from fuselab.errors import Fault
 from fuselab.records.places import ATTEMPT, RUN, WORK_RUN
 from fuselab.records.request import COUNTED, Purpose
 from fuselab.system.mountinfo import MountRecord
+from fuselab.words import size
 
 OUTCOMES = (RUN, WORK_RUN, ATTEMPT)
 """One of them is there: the second of a run of fixed work, the third of one that failed."""
@@ -31,7 +32,7 @@ class Phases:
     prepare_s: float
     load_s: float
     drain_s: float
-    """From the end of the load until the unmount has returned."""
+    """From the end of the load until the unmount has returned, or until the target's own sign that it has drained."""
     stop_s: float
     """From there until the target's own exit."""
     teardown_s: float
@@ -80,6 +81,29 @@ class TargetUse:
     log_bytes: int
     """How much it wrote to its own log in all."""
     log_kept_bytes: int
+
+
+BYTES = "bytes"
+"""The sign of a store that was quiet."""
+
+
+@dataclass(frozen=True)
+class Drained:
+    """What a target that says when it has drained still had on its way where its unmount would have begun."""
+
+    sign: str
+    """What told: `uploads`, a counter; `bytes`, written to the store until it was quiet; `command`."""
+    left: float | None
+    """So many; None: a command does not say."""
+    waited_s: float
+    """From there until it had drained."""
+
+    @property
+    def words(self) -> str:
+        """What was on its way: `12 uploads`, `1.3 MiB`; "" if that is not known."""
+        if self.left is None:
+            return ""
+        return size(self.left) if self.sign == BYTES else f"{self.left:.6g} {self.sign}"
 
 
 @dataclass(frozen=True)
@@ -136,6 +160,8 @@ class RunRecord:
     """Those of the profilers sharing the run that could not look at it -> why, with the mend in a line of its own."""
     round_trips_s: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """`service`, or `service.meta`, that is some way off -> what a round trip took before the load, and after it."""
+    drained: Drained | None = None
+    """None where the unmount is the drain."""
     marks: tuple[str, ...] = ()
     """Things a reader should know: gate given up, log capped, service killed late, ..."""
     fault: Fault | None = None

@@ -72,8 +72,8 @@ def read(at: Session) -> Readings:
     services = {}
     for role, sources in asked.services:
         values = {"port": place.values[port_name(role)], "state": str(place.state.service(role))}
-        services[role] = tuple(_answer(place, source, values) for source in sources)
-    return Readings(tuple(_answer(place, source, target) for source in settled.target), services)
+        services[role] = tuple(answer(place, source, values) for source in sources)
+    return Readings(tuple(answer(place, source, target) for source in settled.target), services)
 
 
 def between(before: tuple[Answer, ...], after: tuple[Answer, ...]) -> Tally:
@@ -94,10 +94,11 @@ def between(before: tuple[Answer, ...], after: tuple[Answer, ...]) -> Tally:
     return Tally(counts, "; ".join(notes))
 
 
-def _answer(place: Place, source: CounterSource, values: Mapping[str, str]) -> Answer:
+def answer(place: Place, source: CounterSource, values: Mapping[str, str], gauges: bool = False) -> Answer:
+    """What `source` says now; with `gauges` also what may go down."""
     try:
         text = _text(place, source, values).decode(errors="replace")
-        counters = parse(text, source.format, source.by)
+        counters = parse(text, source.format, source.by, gauges)
         kept = chosen(counters, source.only, source.without, MappingProxyType(dict(source.rename)))
         if len(kept) > MOST_COUNTERS:
             raise ValueError(f"it has {len(kept)} counters: say with `only` which ones matter")
@@ -112,8 +113,8 @@ def _text(place: Place, source: CounterSource, values: Mapping[str, str]) -> byt
     if source.http:
         return _get(fill(source.http, values))
     if source.file:  # a file in a mount may hang whoever reads it
-        return _output(place, ["cat", "--", fill(source.file, values)])
-    return _output(place, [fill(word, values) for word in source.argv])
+        return output(place, ["cat", "--", fill(source.file, values)])
+    return output(place, [fill(word, values) for word in source.argv])
 
 
 def _get(address: str) -> bytes:
@@ -137,9 +138,10 @@ def _get(address: str) -> bytes:
         connection.close()
 
 
-def _output(place: Place, argv: list[str]) -> bytes:
+def output(place: Place, argv: list[str]) -> bytes:
     """What a command prints, with the target's environment. Raises ValueError if it fails or does not end."""
-    env = place.filled_env()
+    unseen = place.request.mount.profiler_env
+    env = {name: value for name, value in place.filled_env().items() if name not in unseen}
     with tempfile.TemporaryFile(dir=place.state.scratch) as said:
         with subprocess.Popen(
             [program(argv[0], env), *argv[1:]],

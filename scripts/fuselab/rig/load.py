@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from fuselab.errors import CannotLookError, TargetError, WrongDataError
 from fuselab.records.run import TargetUse
 from fuselab.rig import environment
+from fuselab.rig.draining import drain
 from fuselab.rig.session import Place, Session, profilers_of
 from fuselab.rig.watchdog import blamed, watched
 from fuselab.system import kernel
@@ -36,6 +37,7 @@ def prepare(place: Place, at: Session) -> None:
         with place.recorder.phase("prepare"), blaming, watched(at):
             step(name, argv, env=place.env, cwd=at.context.directory, log=log, timeout_s=load.timeout_s)
         place.recorder.say(f"prepared: {' '.join(argv)}")
+    drain(at, "prepare")
 
 
 def make_cold(place: Place, prepared: bool) -> None:
@@ -48,9 +50,9 @@ def make_cold(place: Place, prepared: bool) -> None:
 
 
 def do_load(at: Session, work: Doing) -> None:
-    """Do `work` in the profilers' windows, between two samples of the machine.
+    """Do `work` in the profilers' windows, between two samples of the machine, and wait until it has drained.
 
-    Raises TargetError if the load fails, or the target or the service dies under it.
+    Raises TargetError if the load fails, the target or the service dies under it, or it does not drain.
     """
     recorder = at.place.recorder
     with blamed(at.serving, "load", at.processes):
@@ -59,6 +61,7 @@ def do_load(at: Session, work: Doing) -> None:
         if result.reason is not None:
             raise (WrongDataError if result.wrong_data else TargetError)(result.reason)
     recorder.say(f"load done after {recorder.seconds['load']:.3f} s")
+    drain(at, "drain")
 
 
 def _measured(at: Session, work: Doing) -> LoadResult:

@@ -68,6 +68,10 @@ class MountedTarget:
         self._env = env  # not the target's own: what its profilers preload is not for umount
         self._stopped: Stopped | None = None
 
+    def write_back(self) -> bool:
+        """Hand it all that the kernel still holds for it; False if it does not take that in time."""
+        return self._command(("sync", "-f", str(self.mountpoint)), self._stop.timeout_s) is not None
+
     def hurry(self) -> None:
         """It hangs: do not wait long for anything that it should do by itself."""
         self._stop = replace(self._stop, timeout_s=min(self._stop.timeout_s, _HUNG_S))
@@ -83,7 +87,7 @@ class MountedTarget:
         forced: list[str] = []
         limit = self._stop.timeout_s
         number = signal_of(self._stop.signal)
-        if self._command(("sync", "-f", str(self.mountpoint)), limit) is None:
+        if not self.write_back():
             forced.append(f"it did not write back its data within {limit:g} s")
             self._break(forced)
         if self._stop.first == "signal":

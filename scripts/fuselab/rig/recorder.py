@@ -20,6 +20,7 @@ from fuselab.records.places import BUILD
 from fuselab.records.request import REQUEST, RIG_VERSION, RunRequest
 from fuselab.records.run import (
     OUTCOMES,
+    Drained,
     Environment,
     FileRecord,
     Phases,
@@ -56,6 +57,7 @@ class Recorder:
     observers_s: dict[str, float] = field(default_factory=dict)
     cannot_look: dict[str, str] = field(default_factory=dict)
     round_trips_s: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    drained: Drained | None = None
     log_bytes: int = 0
     """What the targets wrote to their logs, and how much of it was kept."""
     log_kept_bytes: int = 0
@@ -131,6 +133,7 @@ class Recorder:
             observers_s=self.observers_s,
             cannot_look=self.cannot_look,
             round_trips_s=self.round_trips_s,
+            drained=self.drained,
             marks=self.hidden.words(self.marks),
             fault=fault,
         )

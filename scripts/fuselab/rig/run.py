@@ -130,6 +130,8 @@ def limit_s(request: RunRequest) -> float:
     for _, service in config.services:
         total += service.ready_timeout_s * (1 + 3 * len(service.prepare)) + service.stop_timeout_s
     total += PREPARE_TIMEOUT_S * len(config.prepare) + load.timeout_s * len(load.prepare)
+    if config.drain is not None:
+        total += (2 + bool(load.prepare)) * (config.drain.limit_s + config.drain.quiet_s)
     return total + 2 * (config.mounts * (config.ready_timeout_s + 4 * config.stop.timeout_s) + load.timeout_s)
 
 

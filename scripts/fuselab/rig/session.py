@@ -225,7 +225,8 @@ def _stop(recorder: Recorder, targets: Sequence[MountedTarget]) -> None:
     for target in reversed(targets):
         stopped = target.stop()
         name = target.process.name
-        recorder.add("drain", stopped.drain_s)
+        # With a sign of its own it has drained before, and its unmount is part of its end.
+        recorder.add("stop" if recorder.request.mount.drain else "drain", stopped.drain_s)
         recorder.add("stop", stopped.stop_s)
         recorder.say(
             f"{name} unmounted after {stopped.drain_s:.3f} s, ended after {stopped.stop_s:.3f} s more"

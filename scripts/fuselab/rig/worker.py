@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import time
@@ -241,13 +242,29 @@ def _verify_by(place: Place, verifier: Verifier, known: tuple[str, ...]) -> None
 
     def read_back(context: LoadContext) -> LoadResult:
         result = verifier.read_back(context) or LoadResult(0)
-        return replace(result, reason=result.reason and result.reason + _run_again(place))
+        return replace(result, reason=result.reason and result.reason + _run_again(place) + emptied)
 
+    emptied = ""
     with session(place, verifier.session) as at:
         do_load(at, run)
     if verifier.reads_back and place.request.mount.persists:
+        emptied = _fresh_cache(place)
         with session(place, "read") as at:
             do_load(at, read_back)
+
+
+def _fresh_cache(place: Place) -> str:
+    """Empty the target's cache between two mounts; in words what may be gone for that, "" if it has none."""
+    cache = place.request.mount.cache
+    for folder in (Path(fill(text, place.values)) for text in cache):
+        if folder.is_dir() and folder.resolve().is_relative_to(place.state.data.resolve()):
+            for entry in folder.iterdir():
+                shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+            place.recorder.say(f"emptied for the remount: {folder}")
+    names = " and ".join(cache)
+    return (
+        f"\nIts cache ({names}) was emptied for the remount: what had not left it is lost." if cache else ""
+    )
 
 
 def _run_again(place: Place) -> str:

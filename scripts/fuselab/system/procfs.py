@@ -193,6 +193,12 @@ def doings(pid: int) -> Doings:
     return Doings(sum(map(int, fields[7:11])), int(io["read_bytes"]), written)
 
 
+def written_bytes(pid: int) -> int:
+    """All that it has handed to write(2) and the like so far, to whatever. Raises OSError as `doings`."""
+    io = dict(line.split(": ") for line in Path(f"/proc/{pid}/io").read_text().splitlines())
+    return int(io["wchar"])
+
+
 def cpu_model() -> str | None:
     """As the first CPU calls itself; not every architecture has a name for it."""
     for line in text("/proc/cpuinfo").splitlines():

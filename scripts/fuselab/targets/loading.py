@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fuselab.project import find
+from fuselab.schema import units
 from fuselab.schema.argvs import check_argv, check_argvs
 from fuselab.schema.diagnostics import Diagnostics
 from fuselab.schema.errors import ExperimentErrors
@@ -25,6 +26,8 @@ from fuselab.targets.model import (
     Build,
     CargoBuild,
     CommandBuild,
+    CounterSource,
+    Drain,
     Installed,
     MountTemplate,
     NoBuild,
@@ -87,8 +90,31 @@ def _target(diagnostics: Diagnostics, path: Path, data: Mapping[str, Any]) -> Ta
             for name, part in supports.items()
         },
         log_filter=_log_filter(diagnostics, data, ()),
-        counters=read_counters(diagnostics, data, placeholders.of_counters(data)),
+        counters=(counters := read_counters(diagnostics, data, placeholders.of_counters(data))),
         known_failures=tuple(data.get("known_failures", ())),
+        drain=_drain(diagnostics, data, counters),
+    )
+
+
+def _drain(
+    diagnostics: Diagnostics, data: Mapping[str, Any], counters: tuple[CounterSource, ...]
+) -> Drain | None:
+    part = data.get("drain")
+    if not part or diagnostics.broken_below(("drain",)):
+        return None
+    if "mount" not in data:
+        diagnostics.add(("drain",), "nothing is mounted, so there is nothing to drain", of_key=True)
+    if "counter" in part and not counters and not diagnostics.broken_below(("counters",)):
+        message = "no counter is known by that name: 'counters' says where this target's can be read"
+        diagnostics.add(("drain", "counter"), message)
+    if "quiet" in part and units.seconds(part["quiet"]) >= units.seconds(part.get("limit", "60s")):
+        message = "nothing is quiet for so long before the limit ends: a longer 'limit', or a shorter 'quiet'"
+        diagnostics.add(("drain", "quiet"), message)
+    placeholders.check_texts(diagnostics, ("drain", "argv"), part.get("argv"), placeholders.of_counters(data))
+    check_argv(diagnostics, ("drain", "argv"), part.get("argv"))
+    return Drain(
+        **given(diagnostics.source, Drain, part, ("drain",)),
+        sources=counters if "counter" in part else (),
     )
 
 

@@ -98,6 +98,8 @@ class MountTemplate:
     """Nothing can be written through it: it is not verified by writing, and only loads that read fit."""
     pass_env: tuple[str, ...] = ()
     """Names of variables of the caller's shell that it gets."""
+    cache: tuple[str, ...] = ()
+    """Folders that hold nothing which is not in its store too, once it has drained."""
 
 
 @dataclass(frozen=True)
@@ -171,6 +173,30 @@ class CounterSource:
 
 
 @dataclass(frozen=True)
+class Drain:
+    """What tells that all of a load is where it belongs: `counter`, `argv` or `quiet_s`, the others empty."""
+
+    counter: str = ""
+    """One of the target's own, that comes down to 0."""
+    argv: tuple[str, ...] = ()
+    """A command that succeeds."""
+    quiet_s: float = 0.0
+    """For how long nothing is written to the store."""
+    limit_s: float = 60.0
+    sources: tuple[CounterSource, ...] = ()
+    """Where the target counts, if it is a counter that tells."""
+
+    @property
+    def words(self) -> str:
+        """When it has drained: `counter uploads at 0, within 60 s`."""
+        if self.counter:
+            sign = f"counter {self.counter} at 0"
+        else:
+            sign = f"`{' '.join(self.argv)}` succeeds" if self.argv else f"store quiet for {self.quiet_s:g} s"
+        return f"{sign}, within {self.limit_s:g} s"
+
+
+@dataclass(frozen=True)
 class CounterSources:
     """What the target of a variant counts itself, and what its services do.
 
@@ -204,6 +230,8 @@ class Target:
     counters: tuple[CounterSource, ...] = ()
     known_failures: tuple[str, ...] = ()
     """Patterns of what it is known to fail when it is verified."""
+    drain: Drain | None = None
+    """None: it has drained when its unmount returns."""
 
 
 @dataclass(frozen=True)

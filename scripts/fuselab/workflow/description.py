@@ -103,5 +103,6 @@ def _variant(plan: Plan, name: str) -> VariantPlan:
         builds=plan.builds_of(name),
         services={role: service.name for role, service in plan.mounts[name, NONE].services},
         links={service_name(role): link.words for role, link in variant.network},
+        drain=drain.words if (drain := plan.mounts[name, NONE].drain) else "",
         setting=plan.setting_of(name),
     )

@@ -249,7 +249,7 @@ class WorkloadKind(ABC):
         """The load's own metrics."""
 
     def after_drain(self, run: Path, drain_s: float) -> Sequence[Metric]:
-        """Metrics that count the time until the unmount had drained."""
+        """Metrics that count the time until all that was written had drained."""
         return []
 
     def traffic(self, run: Path) -> Traffic:

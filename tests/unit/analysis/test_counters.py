@@ -54,6 +54,12 @@ def test_postgres_counts_what_was_done_to_each_table(checkout: Path) -> None:
     assert counters["tuples_inserted"] == 2 + 37
 
 
+def test_a_gauge_is_read_where_what_may_go_down_is_asked_for() -> None:
+    text = "# TYPE uploads gauge\nuploads 3\n# TYPE bytes counter\nbytes 9\n"
+    assert parse(text, "prometheus") == {"bytes": 9}
+    assert parse(text, "prometheus", gauges=True) == {"uploads": 3, "bytes": 9}
+
+
 def test_prometheus_gauges_buckets_and_quantiles_are_left_out() -> None:
     names = set(parse((GOLDEN / "etcd.txt").read_text(), "prometheus"))
     gauges = {"process_open_fds", "go_info", "etcd_mvcc_db_total_size_in_bytes"}

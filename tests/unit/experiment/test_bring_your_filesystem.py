@@ -47,6 +47,17 @@ def test_the_counters_of_the_page_are_read_as_they_stand(repository: Path):
     ]
 
 
+def test_the_drain_of_the_page_is_read_as_it_stands(repository: Path):
+    path = repository / "targets" / "myfs" / "target.yaml"
+    path.parent.mkdir()
+    path.write_text("name: myfs\nbuild: {installed: {binary: squashfuse}}\n" + example("drain"))
+    target = load_target("myfs", repository)
+    assert target.drain is not None
+    assert target.drain.words == "counter uploads_pending at 0, within 120 s"
+    assert target.drain.sources == target.counters
+    assert target.mount.cache == ("{state}/cache",)
+
+
 def test_the_stores_of_the_page_are_in_one_run_in_the_order_that_is_said(repository: Path):
     for port, name in enumerate(("redis", "minio"), 7000):
         (repository / "services" / f"{name}.yaml").write_text(

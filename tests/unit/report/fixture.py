@@ -34,7 +34,7 @@ from fuselab.records.plan import (
     WorkloadPlan,
 )
 from fuselab.records.profile import Profile
-from fuselab.records.run import Environment, FileRecord, Phases, RunRecord, TargetUse
+from fuselab.records.run import Drained, Environment, FileRecord, Phases, RunRecord, TargetUse
 from fuselab.system.mountinfo import MountRecord
 from fuselab.workloads import quantity
 
@@ -140,6 +140,8 @@ class Shape:
     """comparisons.csv has the columns that may be added."""
     costly: str = ""
     """The variant that makes one more fdatasync a write; without one nothing was counted."""
+    drain: str = ""
+    """What tells that a run has drained, beside its unmount."""
 
 
 SHAPES = {
@@ -153,6 +155,7 @@ SHAPES = {
         refused=frozenset({("<script>alert(1)<b>", "tokio-console"), ("baseline", "jemalloc-heap")}),
         skipped=frozenset({("control", "jemalloc-heap")}),
         alarm=True,
+        drain="counter uploads<i> at 0, within 60 s",
     ),
     "bare": Shape(name="bare", title="Two options, no profiler", effects={"one": 1.0, "two": 1.013}, controls=frozenset(), profilers=(), extras=False),
     "wide": Shape(
@@ -215,7 +218,7 @@ class Maker:
                 argv=("{binary}", "mount", "{mountpoint}", "--state", "{state}", "--meta-backend", "sqlite")
                 + (("--inject", "extend-wait=4ms") if i == 1 else ()),
                 builds={"none": "demofs/release-5f2c1e", **dict.fromkeys(shape.profilers, "demofs/profiling-a07be1")},
-                verify_spec="0123456789ab",
+                verify_spec="0123456789ab", drain=shape.drain,
             )
             for i, name in enumerate(names)
         )  # fmt: skip
@@ -383,6 +386,7 @@ class Maker:
             ),
             target=TargetUse(1.1, 41_000_000, 2048, 2048),
             files=(FileRecord("fio.json", 2048, "ab" * 32),), started_unix_s=started, rig_version=1, hostname="bench-01",
+            drained=Drained("uploads<i>", 12.0, 0.75) if self.shape.drain else None,
             marks=("the gate was given up after 30 s: io pressure stayed at 14 %",) if block == 7 and position == 0 else (),
         )  # fmt: skip
 

@@ -48,6 +48,20 @@ def test_a_text_that_ends_like_a_unit_stays_a_text():
     assert table.rows[0][0].text == "never"
 
 
+def test_what_was_on_its_way_where_the_unmount_would_have_begun_is_told(
+    awkward_page: Path, standard_page: Path
+):
+    text = awkward_page.read_text().replace("\N{NO-BREAK SPACE}", " ")
+    assert (
+        "counter uploads&lt;i&gt; at 0, within 60 s (after 0.75 s, 12 uploads&lt;i&gt; were on their way)"
+        in text
+    )
+    assert ">12 uploads&lt;i&gt;</td>" in text, "of each run"
+    assert "drained when" not in standard_page.read_text(), (
+        "where the unmount is the drain there is nothing to say"
+    )
+
+
 def test_missing_values_are_empty_cells():
     table = tables.from_frame("t", "", pd.DataFrame({"n": [1.0, None], "name": ["a", None]}))
     assert [cell.text for cell in table.rows[1]] == ["", ""]

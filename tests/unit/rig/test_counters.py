@@ -60,7 +60,7 @@ def session(tmp_path: Path, asked: CounterSources, port: int = 1, mounted: bool 
     for folder in folders.values():
         folder.mkdir(exist_ok=True)
     place = SimpleNamespace(
-        request=SimpleNamespace(counters=asked),
+        request=SimpleNamespace(counters=asked, mount=SimpleNamespace(profiler_env=frozenset())),
         values={"state": str(folders["data"]), "port": str(port)},
         state=SimpleNamespace(service=lambda role: folders["service"], scratch=folders["scratch"]),
         binary=Path("/bin/echo"),

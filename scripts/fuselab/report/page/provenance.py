@@ -67,6 +67,7 @@ def _variants(results: Results) -> Table:
             "mount options": _settings(variant.options),
             "environment": _settings(variant.env),
             "way to services": _ways(results, variant),
+            "drained when": _drains(results, variant),
             "fio options": _settings(variant.fio),
         }
         for variant in plan.variants
@@ -84,6 +85,20 @@ def _ways(results: Results, variant: VariantPlan) -> str:
         whose = f"{name.removeprefix('service.')}: " if len(variant.links) > 1 else ""
         found.append(f"{whose}{asked}{measured}")
     return "; ".join(found)
+
+
+def _drains(results: Results, variant: VariantPlan) -> str:
+    """The sign that it has drained, how long that took to come, and what was on its way before."""
+    found = [r.record.drained for r in results.runs if r.record.variant == variant.name and r.record.drained]
+    if not found:
+        return variant.drain
+    typical = replace(
+        found[0],
+        left=None if found[0].left is None else median(each.left or 0 for each in found),
+        waited_s=median(each.waited_s for each in found),
+    )
+    were = f", {typical.words} were on their way" if typical.words else ""
+    return f"{variant.drain} (after {duration(typical.waited_s)}{were})"
 
 
 def _settings(given: Mapping[str, str]) -> str:
@@ -182,6 +197,7 @@ def _run(record: RunRecord) -> dict[str, object]:
         "block": record.block,
         "variant": record.variant,
         **{name: getattr(phases, name, None) for name in ("load_s", "mount_s", "drain_s", "stop_s")},
+        "on its way": record.drained.words if record.drained else "",
         "cpu pressure_us": machine and machine.psi_cpu_us,
         "io pressure_us": machine and machine.psi_io_us,
         "steal_share": machine and machine.steal_share,

@@ -30,7 +30,7 @@ def _quantities(side: str, verb: str) -> Iterator[Quantity]:
         )
         for name, percentile in _PERCENTILES.items()
     }
-    drained = Phrase(f"drained {side} bandwidth", f"{verb}, counted until the unmount has drained,")
+    drained = Phrase(f"drained {side} bandwidth", f"{verb}, counted until all of it has drained,")
     yield Quantity(f"{side}.bw", "B/s", "higher", Phrase(f"{side} bandwidth", verb), side)
     yield percentiles["p99"]
     yield Quantity(f"{side}.iops", "1/s", "higher", Phrase(f"{side} operations per second", verb), side)
@@ -200,9 +200,9 @@ def _fixed_time(directions: Mapping[str, Sequence[Group]]) -> bool:
 
 
 def drained(directions: Mapping[str, Sequence[Group]], drain_s: float) -> list[Metric]:
-    """Bytes written / (time that fio wrote + time until the unmount had drained).
+    """Bytes written / (time that fio wrote + time until all had drained).
 
-    The unmount drains what the ramp has written too, which is in no figure of fio's: the measured time is charged
+    What is drained holds what the ramp has written too, which is in no figure of fio's: the measured time is charged
     with its share of the whole time.
     """
     groups = directions.get("write", ())
