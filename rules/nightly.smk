@@ -9,6 +9,7 @@ rule night:
         metrics="results/{experiment}/metrics.csv",
         comparisons="results/{experiment}/comparisons.csv",
         summary="results/{experiment}/summary.json",
+        processed=lambda wc: lab.files(wc).processed,
     output:
         directory("results/{experiment}/history/{night}"),
     log:
@@ -30,6 +31,7 @@ rule history:
     output:
         page="results/{experiment}/history.html",
         csv="results/{experiment}/history.csv",
+        differences=directory("results/{experiment}/history-diffs"),
     log:
         "results/{experiment}/logs/history.log",
     conda:

@@ -9,4 +9,5 @@ with job(snakemake) as step:
     nights, faults = read_nights(step.paths("nights"))
     if not nights:
         raise JobError("\n".join(faults))
+    step.out("differences").mkdir()
     write_history(nights, faults, step.out("page"), step.out("csv"))

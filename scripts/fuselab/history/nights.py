@@ -25,7 +25,7 @@ class Night:
 
 
 def keep(files: Sequence[Path], out: Path) -> None:
-    """Copy what is kept of an experiment as it is now to the folder `out`.
+    """Copy what is small of an experiment as it is now to the folder `out`, and sum all that is kept there.
 
     Every figure of every run is in metrics.csv: what is said of a night can be judged anew when its blocks have gone.
     """

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
-from fuselab.files import write_atomically
+from fuselab.files import read_json, write_atomically
 from fuselab.history.change_points import FEWEST_IN_ALL
 from fuselab.history.nights import Night
+from fuselab.history.profiles import Moved, draw, moved
 from fuselab.history.series import Change, Level, Series, all_series
+from fuselab.records.derived import DifferenceNote
 from fuselab.records.history import HistoryRow
+from fuselab.records.places import DIFF, Home
+from fuselab.records.plan import Contrast
 from fuselab.records.table import write_rows
 from fuselab.report import tables, words
-from fuselab.report.context import Cell, FigureView, Link, Table
-from fuselab.report.embed import in_both_widths
+from fuselab.report.context import Cell, Embed, FigureView, Link, Tab, Table
+from fuselab.report.embed import Carrier, in_both_widths
 from fuselab.report.figures.over_nights import over_nights
+from fuselab.report.page import profiles
+from fuselab.report.reading import Diff
 from fuselab.report.summary import change
 from fuselab.report.templating import rendered
 
@@ -35,6 +41,19 @@ class SeriesView:
     mark: str
     figure: FigureView | None
     table: Table
+    changes: tuple[ChangeView, ...] = ()
+
+
+@dataclass(frozen=True)
+class ChangeView:
+    """What moved from the night before a change of level to the first that is surely after it."""
+
+    title: str
+    key: str
+    tabs: tuple[Tab, ...]
+    """One for each profiler and load."""
+    note: str = ""
+    """Why there is none."""
 
 
 @dataclass(frozen=True)
@@ -47,17 +66,22 @@ class HistoryPage:
     faults: tuple[str, ...]
     """Nights that could not be read."""
     series: tuple[SeriesView, ...]
+    embeds: tuple[Embed, ...] = ()
 
 
 def write_history(nights: tuple[Night, ...], faults: tuple[str, ...], page: Path, csv: Path) -> None:
-    """Write both files. `nights` are those of one experiment, at least one, the oldest first."""
+    """Write both files, and beside them the differences between nights. `nights` are those of one experiment, at least
+    one, the oldest first; they lie in `history/` beside the page."""
     write_rows(csv, HistoryRow, [row for series in all_series(nights) for row in rows(series)])
-    write_atomically(page, rendered("history.html.j2", page=history_page(nights, faults)))
+    write_atomically(page, rendered("history.html.j2", page=history_page(nights, faults, page)))
 
 
-def history_page(nights: tuple[Night, ...], faults: tuple[str, ...] = ()) -> HistoryPage:
+def history_page(
+    nights: tuple[Night, ...], faults: tuple[str, ...] = (), page: Path = Path("history.html")
+) -> HistoryPage:
     last, found = nights[-1], all_series(nights)
     many = len({series.workload for series in found}) > 1
+    differences = Differences(last, Home(page.parent), Carrier(page))
     return HistoryPage(
         name=last.plan.experiment,
         title=last.plan.title,
@@ -70,10 +94,50 @@ def history_page(nights: tuple[Night, ...], faults: tuple[str, ...] = ()) -> His
         alarms=last.summary.alarms,
         faults=faults,
         series=tuple(
-            _view(f"history-{i}", series, last, f", under `{series.workload}`" if many else "")
+            _view(f"history-{i}", series, last, f", under `{series.workload}`" if many else "", differences)
             for i, series in enumerate(found)
         ),
+        embeds=differences.carrier.embeds,
     )
+
+
+@dataclass(frozen=True)
+class Differences:
+    """Draws what moved between nights of an experiment, each once, however many metrics have changed with it."""
+
+    last: Night
+    home: Home
+    carrier: Carrier
+    _drawn: dict[Moved, Path] = field(default_factory=dict)
+
+    def views(self, key: str, series: Series) -> Iterator[ChangeView]:
+        """Of each change of `series`, where profilers looked at its variant."""
+        variant, plan = series.variant, self.last.plan
+        if not any(capture.variant == variant for capture in plan.captures):
+            return
+        for number, (_, level) in enumerate(series.changes):
+            if (change := level.change) is None:
+                continue
+            before, after = change.before.night, change.last.night
+            found = list(moved(self.last, self.home, variant, series.workload, change))
+            tabs = tuple(self._tab(f"{key}-moved-{number}-{i}", each) for i, each in enumerate(found))
+            note = "" if tabs else "No profiles were kept of both nights."
+            title = f"What moved in `{variant}` from {before} to {after}"
+            yield ChangeView(title, f"{key}-moved-{number}", tabs, note)
+
+    def _tab(self, key: str, each: Moved) -> Tab:
+        _, workload, profiler, before, after = each
+        if each not in self._drawn:
+            self._drawn[each] = draw(each, self.home)
+        folder, plan = self._drawn[each], self.last.plan
+        note = read_json(folder / DIFF, DifferenceNote).note
+        looked = next(p for p in plan.profilers if p.name == profiler)
+        programs = frozenset(variant.target for variant in plan.variants)
+        tab = profiles.difference(
+            self.carrier, key, looked, Diff(folder, note), Contrast(before, after), programs
+        )
+        under = f", {workload}" if len(plan.workloads) > 1 else ""
+        return replace(tab, label=f"{looked.title}{under}", badge="")
 
 
 def rows(series: Series) -> Iterator[HistoryRow]:
@@ -107,7 +171,7 @@ def rows(series: Series) -> Iterator[HistoryRow]:
 _FIGURES = ("ratio", "ratio_low", "ratio_high", "level_ratio")
 
 
-def _view(key: str, series: Series, last: Night, where: str) -> SeriesView:
+def _view(key: str, series: Series, last: Night, where: str, differences: Differences) -> SeriesView:
     noun = words.phrase(series.metric).noun
     kind, mark, word = _word(series, last.plan.threshold)
     title = f"{words.capital(noun)}, {series.variant} / {series.baseline}"
@@ -119,6 +183,7 @@ def _view(key: str, series: Series, last: Night, where: str) -> SeriesView:
         word=word,
         figure=_figure(key, series, title, last.plan.threshold),
         table=_table(f"{key}-nights", series),
+        changes=tuple(differences.views(key, series)),
     )
 
 

@@ -73,12 +73,18 @@ class Home:
     history_page = In("history.html")
     history_table = In("history.csv")
     history = In("history")
+    history_differences = In("history-diffs")
+    """Between the nights on either side of a change of level: made again with the page."""
     attempts = In("attempts")
     """Numbered runs of measurements that are not whole, failed, or were set aside."""
 
     def night(self, night: str) -> Home:
         """What is kept of a night (`YYYY-MM-DD`): files of the same names."""
         return Home(self.history / night)
+
+    def between_nights(self, variant: str) -> Home:
+        """What moved in `variant` from one night to another, whose names take the place of variants."""
+        return Home(self.history_differences / variant)
 
     def mount(self, variant: str, profilers: str) -> Path:
         return self.folder / "mounts" / f"{variant}.{profilers}.json"

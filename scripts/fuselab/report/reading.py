@@ -77,10 +77,10 @@ class Results:
     @cached_property
     def blocks(self) -> Mapping[str, tuple[BlockRecord, ...]]:
         """By workload."""
-        found: dict[str, tuple[BlockRecord, ...]] = {}
+        found: dict[str, list[BlockRecord]] = {}
         for block in (read_block(path.parent) for path in self.inputs.blocks):
-            found[block.workload] = (*found.get(block.workload, ()), block)
-        return found
+            found.setdefault(block.workload, []).append(block)
+        return {workload: tuple(blocks) for workload, blocks in found.items()}
 
     @cached_property
     def verifies(self) -> Mapping[Verifying, Verified]:
@@ -121,11 +121,10 @@ class Results:
     @cached_property
     def works(self) -> Mapping[str, tuple[Work, ...]]:
         """By workload: what its runs of fixed work have counted."""
-        found: dict[str, tuple[Work, ...]] = {}
+        found: dict[str, list[Work]] = {}
         for path in self.inputs.works():
-            workload = path.parts[-5]
-            found[workload] = (*found.get(workload, ()), read_json(path, Work))
-        return found
+            found.setdefault(path.parts[-5], []).append(read_json(path, Work))
+        return {workload: tuple(works) for workload, works in found.items()}
 
     @cached_property
     def queries(self) -> Mapping[tuple[str, str], tuple[QueryAnswer, ...]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fuselab.history.nights import Night
-from fuselab.records.plan import Contrast, PlanFile, VariantPlan, WorkloadPlan
+from fuselab.records.plan import Capture, Contrast, PlanFile, ProfilerPlan, VariantPlan, WorkloadPlan
 from fuselab.records.summary import Summary, SummaryRow, SummaryVariant
 
 HEAD = "<head>"
@@ -69,3 +69,11 @@ def steady(first: int, last: int, level: float, **more: str) -> list[Night]:
 def slowed_nights() -> tuple[Night, ...]:
     """Slower by a tenth from the 21st on, with a commit of that day."""
     return (*steady(1, 20, 1.0), *steady(21, 28, 0.9, revision="b" * 40))
+
+
+def captured(nights: tuple[Night, ...], profiler: ProfilerPlan) -> tuple[Night, ...]:
+    """The same with `profiler` having looked at both variants."""
+    captures = tuple(Capture(variant, "seq", (profiler.name,), "0" * 12, 1) for variant in ("release", HEAD))
+    return tuple(
+        replace(each, plan=replace(each.plan, profilers=(profiler,), captures=captures)) for each in nights
+    )

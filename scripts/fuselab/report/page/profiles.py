@@ -25,7 +25,7 @@ from fuselab.report.context import (
 )
 from fuselab.report.embed import Carrier, is_flamegraph, view
 from fuselab.report.page import together
-from fuselab.report.reading import Processed, Results
+from fuselab.report.reading import Diff, Processed, Results
 from fuselab.workloads import REGISTRY
 
 BADGES = {"limited": "limited", "refused": "refused", "unavailable": "unavailable"}
@@ -136,7 +136,13 @@ def _side(
         return Tab(key, variant, badge, (), "; ".join(profile.notes) or "no reason was recorded", profile.fix)
     seen = _FLAMEGRAPH.format(unit=profile.unit)
     main = _flame(
-        results, carrier, folder / FLAMEGRAPH, folder / FOLDED, profile.unit, f"{plan.title}: {variant}", seen
+        _programs(results),
+        carrier,
+        folder / FLAMEGRAPH,
+        folder / FOLDED,
+        profile.unit,
+        f"{plan.title}: {variant}",
+        seen,
     )
     return Tab(
         key=key,
@@ -151,11 +157,11 @@ def _side(
 
 
 def _flame(
-    results: Results, carrier: Carrier, drawn: Path, stacks: Path, unit: str, title: str, caption: str
+    programs: frozenset[str], carrier: Carrier, drawn: Path, stacks: Path, unit: str, title: str, caption: str
 ) -> Iterator[Picture]:
     """The flamegraph of `stacks`, if there is one."""
     if drawn.is_file() and stacks.is_file():
-        yield carrier.flame(drawn, stacks, unit, _programs(results), title, caption)
+        yield carrier.flame(drawn, stacks, unit, programs, title, caption)
 
 
 def _others(results: Results, carrier: Carrier, processed: Processed, variant: str) -> Iterator[Picture]:
@@ -168,7 +174,13 @@ def _others(results: Results, carrier: Carrier, processed: Processed, variant: s
             continue
         if is_flamegraph(path) and stacks.is_file():
             yield from _flame(
-                results, carrier, path, stacks, unit, f"{title}: {variant}", _FLAMEGRAPH.format(unit=unit)
+                _programs(results),
+                carrier,
+                path,
+                stacks,
+                unit,
+                f"{title}: {variant}",
+                _FLAMEGRAPH.format(unit=unit),
             )
         else:
             yield carrier.picture(path, f"{title}: {variant}", _GRAPH)
@@ -245,18 +257,23 @@ def _difference(
     results: Results, carrier: Carrier, key: str, plan: ProfilerPlan, workload: str, contrast: Contrast
 ) -> Tab | None:
     diff = results.diffs.get((f"{contrast.variant}-vs-{contrast.baseline}", workload, plan.name))
-    if diff is None:
-        return None
+    return None if diff is None else difference(carrier, key, plan, diff, contrast, _programs(results))
+
+
+def difference(
+    carrier: Carrier, key: str, plan: ProfilerPlan, diff: Diff, contrast: Contrast, programs: frozenset[str]
+) -> Tab:
+    """What moved from one side of `contrast` to the other. `programs`: what the programs looked at are called."""
     label = f"{contrast.variant} − {contrast.baseline}"
     profiler = REGISTERED.get(plan.name)
     load = _SAME_LOAD if profiler is not None and profiler.grows_with_load else ""
     seen = _DIFFERENCE.format(**vars(contrast), load=load)
     stacks = diff.folder / DIFF_FOLDED
     pictures = tuple(
-        _flame(results, carrier, diff.picture, stacks, plan.unit, f"{plan.title}: {label}", seen)
+        _flame(programs, carrier, diff.picture, stacks, plan.unit, f"{plan.title}: {label}", seen)
     )
     movers = (
-        [_movers(carrier, f"{key}-movers", plan.unit, diff.movers, contrast, _programs(results))]
+        [_movers(carrier, f"{key}-movers", plan.unit, diff.movers, contrast, programs)]
         if diff.movers.is_file()
         else []
     )
