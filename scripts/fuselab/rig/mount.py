@@ -266,14 +266,11 @@ def _adopt(started: Process, server: int) -> Process:
 
 def holders(device: int) -> list[int]:
     """Pids that hold the /dev/fuse of the mount `device`; of any mount, where the kernel does not say which."""
-    found = []
+    found, ours = [], (None, kernel.connection_number(device))
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             for link in (entry / "fd").iterdir():
-                if os.readlink(link) == "/dev/fuse" and _connection(entry / "fdinfo" / link.name) in (
-                    None,
-                    os.minor(device),
-                ):
+                if os.readlink(link) == "/dev/fuse" and _connection(entry / "fdinfo" / link.name) in ours:
                     found.append(int(entry.name))
                     break
     return sorted(found)

@@ -17,6 +17,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 _FUSECTL = Path("/sys/fs/fuse/connections")
+_MINOR_BITS = 20
 _MNT_DETACH = 2
 SYNC_LIMIT_S = 60.0
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 0x1
@@ -48,7 +49,7 @@ def detach(mountpoint: str) -> None:
 def abort_connection(device: int) -> bool:
     """Fail everything that waits on the FUSE mount with the device number `device`; whether that was possible."""
     try:
-        (_FUSECTL / str(os.minor(device)) / "abort").write_text("1")
+        (_FUSECTL / str(connection_number(device)) / "abort").write_text("1")
     except OSError:
         return False
     return True
@@ -64,22 +65,30 @@ class Connection:
     """A FUSE mount as the kernel sees it."""
 
     number: int
-    """Minor device number: what fusectl and the tracepoints call it by."""
+    """What fusectl and the tracepoints call it by: `connection_number`."""
     max_background: int | None
     """Requests that nobody waits for (write-back, read-ahead) that may be on their way at once; None: not seen."""
     congestion_threshold: int | None
 
 
+def connection_number(device: int) -> int:
+    """Of the mount with the device number `device` (as in st_dev): the kernel's form of it (kdev_t.h).
+
+    Of most mounts that is the minor number alone; one that a block device lies below (`fuseblk`) has that one's major.
+    """
+    return os.major(device) << _MINOR_BITS | os.minor(device)
+
+
 def connection(device: int) -> Connection:
     """Of the mount with the device number `device`."""
     limits = (_number(device, name) for name in ("max_background", "congestion_threshold"))
-    return Connection(os.minor(device), *limits)
+    return Connection(connection_number(device), *limits)
 
 
 def _number(device: int, name: str) -> int | None:
     """What fusectl says of a mount; None where it cannot be asked."""
     try:
-        return int((_FUSECTL / str(os.minor(device)) / name).read_text())
+        return int((_FUSECTL / str(connection_number(device)) / name).read_text())
     except (OSError, ValueError):
         return None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,7 +29,8 @@ def writes(**options: str) -> Load:
 
 def counted(rig: Rig, plainfs: Path, *knobs: str, **changes) -> Work:
     argv = (str(plainfs), "{state}", *knobs, "{mountpoint}", "-f")
-    record, out = rig.run(purpose="work", argv=argv, binary=str(plainfs), **{"load": writes(), **changes})
+    asked = {"argv": argv, "load": writes(), **changes}
+    record, out = rig.run(purpose="work", binary=str(plainfs), **asked)
     assert record.status == "ok", record.reason
     return read_json(out / WORK, Work)
 
@@ -83,6 +86,31 @@ def test_requests_of_all_mounts_are_counted_and_of_no_other(rig: Rig, plainfs: P
     assert work.operations == 2 * WRITES
     assert work.target.families[REQUESTS]["WRITE"] == 2 * WRITES
     assert work.target.families[SYSCALLS]["pwrite64"] == 2 * WRITES
+
+
+@pytest.fixture
+def block_device(tmp_path: Path) -> Iterator[str]:
+    """One that nobody else uses: a filesystem on it is a mount with a device number that is not its own."""
+    image = tmp_path / "image"
+    with image.open("wb") as file:
+        file.truncate(1 << 20)
+    made = subprocess.run(
+        ("losetup", "-f", "--show", str(image)), capture_output=True, text=True, check=False
+    )
+    if made.returncode != 0:
+        pytest.skip(f"no loop device can be made here: {made.stderr.strip()}")
+    yield made.stdout.strip()
+    subprocess.run(("losetup", "-d", made.stdout.strip()), check=True)
+
+
+def test_requests_of_a_mount_on_a_block_device_are_counted(
+    rig: Rig, plainfs: Path, block_device: str
+) -> None:
+    """`fuseblk`, as ntfs-3g has it: the kernel calls the connection by major and minor number."""
+    argv = (str(plainfs), "{state}", "{mountpoint}", "-f", "-o", f"blkdev,fsname={block_device}")
+    work = counted(rig, plainfs, argv=argv)
+    assert work.target.families[REQUESTS]["WRITE"] == WRITES
+    assert work.target.families[SYSCALLS]["pwrite64"] == WRITES
 
 
 def test_what_a_service_does_is_apart(rig: Rig, plainfs: Path) -> None:

@@ -17,9 +17,10 @@ _NEXT_REQUEST = re.compile(r"^fuse_dev_do_read(?:\.\w+)*_\[k\]$")
 """It sleeps by itself only for want of a request: whatever else it does that may wait is called by another name."""
 _LOOKS_FOR_WORK = re.compile(
     r"^(?:tokio::runtime::scheduler::multi_thread(?:_alt)?::(?:worker::Context::park\w*|park::Parker::park\w*)"
-    r"|runtime\.(?:stopm|sysmon))$"
+    r"|runtime\.(?:stopm|sysmon|find[Rr]unnable))$"
 )
-"""A worker of tokio, and a thread of Go, that found nothing to run. Not tokio's current_thread: `block_on` of a runtime
+"""A worker of tokio, and a thread of Go, that found nothing to run, or still looks for it among the others' and in the
+network's. Not tokio's current_thread: `block_on` of a runtime
 of one's own in the midst of a request ends there too."""
 _POOL = re.compile(r"^tokio::runtime::blocking::pool::(?!Task)\w+::run(?:_worker)?$")
 """The loop of a thread of tokio's pool. The workers are jobs of that pool too."""
@@ -30,7 +31,6 @@ _RAYON_COLD, _RAYON_SLEEPS = (
 """A worker of rayon (Criterion's statistics have some) that found no job. One that waits for the other half of its job
 is cold for the second time."""
 _WAITS_FOR_JOB = re.compile(r"[Cc]ondvar")
-_GO_LOOKS, _GO_POLLS = "runtime.findRunnable", "runtime.netpoll"
 
 
 def is_idle(functions: Sequence[str]) -> bool:
@@ -39,7 +39,6 @@ def is_idle(functions: Sequence[str]) -> bool:
     return (
         _NEXT_REQUEST.match(innermost) is not None
         or any(_LOOKS_FOR_WORK.match(name) for name in functions)
-        or (_GO_LOOKS, _GO_POLLS) in pairwise(functions)
         or (_RAYON_SLEEPS in functions and list(functions).count(_RAYON_COLD) == 1)
         or any(_POOL.match(outer) and _WAITS_FOR_JOB.search(inner) for outer, inner in pairwise(functions))
     )

@@ -5,8 +5,9 @@ OUT; its next PERF_RECORD_SWITCH IN ends the wait. State S or D (and the rarer T
 thread waits for something. R is *preempted*: it could run and was not let. What is blocked because there is nothing
 to do is *idle*, and kept apart (`idle`).
 
-What cannot be known: a thread that is off the CPU when the window opens has left no stack in it. Its wait up to its
-first return is counted in `before_window_ns`; one that never returns in the window is among `silent_threads`.
+What cannot be known: a thread that is off the CPU when perf begins to record stacks has left none. Its wait up to its
+first return is counted in `before_window_ns`; one that never returns in the window is among `silent_threads`. perf
+tells of switches from its own start to its own end, on a busy machine seconds before the window and behind it.
 """
 
 from __future__ import annotations
@@ -111,11 +112,15 @@ class _Ledger:
 
     def born(self, tid: int, time_ns: int) -> None:
         """A thread that begins in the window was nowhere before it; others than the target's begin too."""
-        self.threads[tid].seen = True
-        self.threads[tid].born_ns = time_ns
+        if not self._before_window(time_ns):
+            self.threads[tid].seen = True
+            self.threads[tid].born_ns = time_ns
 
     def switch(self, header: script.Header, way: str) -> None:
         """A thread has left or entered the CPU."""
+        if self._before_window(header.time_ns) and (way == "IN" or self.threads[header.tid].stack is None):
+            self.threads[header.tid] = _Thread()
+            return
         first = not self.threads[header.tid].seen
         if way == "IN" and self.threads[header.tid].born_ns:
             self.threads[header.tid].born_ns = header.time_ns
@@ -137,7 +142,8 @@ class _Ledger:
         """Waits that are still going on count up to the end of the window."""
         for tid, thread in self.threads.items():
             if thread.out_ns is not None and end_ns > thread.out_ns:
-                self.open_ns += end_ns - thread.out_ns if thread.state not in _DEAD else 0
+                since_ns = max(thread.out_ns, self.start_ns or 0)
+                self.open_ns += end_ns - since_ns if thread.state not in _DEAD else 0
                 self._close(tid, thread, end_ns)
 
     def _touch(self, header: script.Header) -> _Thread:
@@ -156,14 +162,18 @@ class _Ledger:
         self.log.add(tid, since_ns, until_ns, Off.ABSENT)
         return until_ns - since_ns
 
+    def _before_window(self, time_ns: int) -> bool:
+        return self.start_ns is not None and time_ns < self.start_ns
+
     def _close(self, tid: int, thread: _Thread, now_ns: int) -> None:
         assert thread.out_ns is not None
+        since_ns = max(thread.out_ns, self.start_ns or 0)
         key = (thread.comm, thread.stack or _NO_STACK)
         why = _WHY.get(thread.state, Off.BLOCKED)
-        self.log.add(tid, thread.out_ns, now_ns, why, at=key)
+        self.log.add(tid, since_ns, now_ns, why, at=key)
         if why is not Off.ABSENT:
             waits = self.preempted if why is Off.PREEMPTED else self.blocked
-            waits[key] += now_ns - thread.out_ns
+            waits[key] += now_ns - since_ns
         thread.stack, thread.out_ns = None, None
 
 
@@ -183,10 +193,13 @@ def read_offcpu(
     symbols = symbols or Symbols()
     ledger, lost = _Ledger(window_ns[0] if window_ns else None), 0
     for header, stack in script.read_script(script.offcpu_script_argv(perf_program, data), data, symbols):
+        within = window_ns is None or header.time_ns <= window_ns[1]
         if header.is_sample:
-            ledger.sample(header, stack)
+            if within:
+                ledger.sample(header, stack)
         elif match := _SWITCH.match(header.rest):
-            ledger.switch(header, match[1])
+            if within:
+                ledger.switch(header, match[1])
         elif match := _COMM.search(header.rest):
             if pids is None or int(match[1]) in pids or int(match[2]) in ledger.threads:
                 ledger.threads[int(match[2])].comm = header.comm

@@ -8,6 +8,7 @@ from fuselab.analysis.folded import Stacks
 from fuselab.analysis.perf import offcpu, script
 from fuselab.analysis.perf.intervals import Off
 from fuselab.analysis.perf.offcpu import read_offcpu
+from fuselab.analysis.perf.stacks import RawStack
 from fuselab.analysis.symbols.symbolizer import Symbols
 from fuselab.errors import ProfileError
 from fuselab.profilers import perf_record
@@ -116,3 +117,67 @@ def test_a_thread_that_is_born_and_never_runs_is_not_held_to_be_on_the_cpu() -> 
     ledger.switch(script.Header("fs", 1, 7, 60, "PERF_RECORD_SWITCH IN"), "IN")
     tid, start_ns, end_ns, why, _ = ledger.log.columns(4)
     assert list(zip(tid, start_ns, end_ns, why, strict=True)) == [(7, 0, 60, Off.ABSENT)]
+
+
+SLEEP = RawStack("7f00 nanosleep (libc.so.6)")
+
+
+def switched(ledger: offcpu._Ledger, *moments: tuple[int, str]) -> None:
+    """Records of thread 7's switches."""
+    for time_ns, way in moments:
+        ledger.switch(script.Header("fs", 1, 7, time_ns, f"PERF_RECORD_SWITCH {way}"), way)
+
+
+def slept_at(ledger: offcpu._Ledger, time_ns: int) -> None:
+    """With the sample that perf takes of each switch away once it is enabled."""
+    event = "1 sched:sched_switch: prev_comm=fs prev_pid=7 prev_prio=120 prev_state=S ==> next_comm=x"
+    ledger.sample(script.Header("fs", 1, 7, time_ns, event), SLEEP)
+    switched(ledger, (time_ns, "OUT"))
+
+
+def test_switches_before_the_window_are_no_waits_in_it() -> None:
+    """perf tells of them from its own start, while it is not enabled yet and records no stack."""
+    ledger = offcpu._Ledger(start_ns=1000)
+    switched(ledger, (100, "IN"), (200, "OUT"), (1300, "IN"))
+    slept_at(ledger, 1400)
+    ledger.finish(2000)
+    assert sum(ledger.blocked.values()) == 600, (
+        "what it slept before it came back has no stack, and counts as that"
+    )
+    assert ledger.before_window_ns == 300
+    assert ledger.open_ns == 600
+
+
+def test_a_thread_that_left_before_the_window_and_does_not_come_back_is_in_none_of_it() -> None:
+    ledger = offcpu._Ledger(start_ns=1000)
+    switched(ledger, (100, "IN"), (200, "OUT"))
+    ledger.finish(2000)
+    assert not ledger.blocked
+    assert (ledger.before_window_ns, ledger.open_ns) == (0, 0)
+    assert not ledger.threads[7].seen
+
+
+def test_a_wait_with_a_stack_counts_from_the_windows_beginning() -> None:
+    """Between perf's being enabled and the load."""
+    ledger = offcpu._Ledger(start_ns=1000)
+    slept_at(ledger, 900)
+    switched(ledger, (1500, "IN"))
+    assert sum(ledger.blocked.values()) == 500
+    _, start_ns, end_ns, *_ = ledger.log.columns(4)
+    assert (list(start_ns), list(end_ns)) == ([1000], [1500])
+
+
+def test_no_thread_is_off_the_cpu_for_longer_than_the_window(
+    golden: Path, monkeypatch: pytest.MonkeyPatch, symbols: Symbols
+) -> None:
+    text = (golden / "perf" / "offcpu.txt").read_text()
+    monkeypatch.setattr(script, "run", lambda argv: iter([text]))
+    outs = [line for line in text.splitlines() if "PERF_RECORD_SWITCH OUT" in line]
+    start_ns, end_ns = (round(float(line.split()[2].strip(":")) * 1e9) + 1 for line in (outs[0], outs[-3]))
+    off = read_offcpu("perf", golden / "perf" / "offcpu.txt", symbols, (start_ns, end_ns))
+    assert off.switches == len(outs) - 2, "two are behind the window"
+    for tid in set(off.waits.tid):
+        mine = off.waits.tid == tid
+        assert (off.waits.end_ns - off.waits.start_ns)[mine].sum() <= end_ns - start_ns
+    assert off.waits.start_ns.min() >= start_ns
+    assert off.waits.end_ns.max() <= end_ns
