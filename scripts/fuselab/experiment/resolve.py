@@ -124,7 +124,13 @@ def _check_options(diagnostics: Diagnostics, draft: Draft, target: Target) -> No
         if name in target.options:
             check_option(diagnostics, at, target, name, value)
         else:
-            diagnostics.unknown(at, "mount option", target.options, of_key=True, why=f" of '{target.name}'")
+            diagnostics.unknown(at, "mount option", target.options, of_key=True, why=whose_options(target))
+
+
+def whose_options(target: Target) -> str:
+    """The end of a message about an option that `target` does not have."""
+    none = "" if target.options else ", which describes none: `options:` in its target.yaml does"
+    return f" of '{target.name}'{none}"
 
 
 def check_option(diagnostics: Diagnostics, at: Key, target: Target, name: str, value: str) -> None:

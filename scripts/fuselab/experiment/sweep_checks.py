@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from fuselab.experiment.checks import metric_names, yields
 from fuselab.experiment.model import Variant, Workload
-from fuselab.experiment.resolve import check_option
+from fuselab.experiment.resolve import check_option, whose_options
 from fuselab.experiment.sweeps import OF_MOUNTS, Axis, Sweeps
 from fuselab.schema.diagnostics import Diagnostics
 from fuselab.targets.model import Target
@@ -55,7 +55,7 @@ def _check_options(diagnostics: Diagnostics, axis: Axis, targets: Mapping[str, T
         if axis.path[1] not in target.options:
             known = [f"options.{name}" for name in target.options]
             diagnostics.unknown(
-                (*axis.at, "over"), "mount option", known, why=f" of '{target.name}'", name=axis.over
+                (*axis.at, "over"), "mount option", known, why=whose_options(target), name=axis.over
             )
             continue
         for text, place in axis.places.items():

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import re
+import shutil
+import subprocess
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +13,10 @@ import pytest
 
 from fuselab.records.request import NOT_FRESH
 from fuselab.report.context import Cell, Column, Table
+from fuselab.report.embed import Carrier
 from fuselab.report.inputs import ReportInputs
 from fuselab.report.paper import latex
-from fuselab.report.paper.bundle import write_bundle
+from fuselab.report.paper.bundle import tables_of, write_bundle
 from fuselab.report.paper.methods import methods
 from fuselab.report.reading import Results
 from fuselab.report.reproduction.reproduced import reproduction, write_reproduced
@@ -156,6 +159,70 @@ def test_latex_sets_names_as_text():
     assert r"\caption{Of \texttt{a\_b}}" in text
     assert r"$-$5~\% & \textbackslash{}input\{x\}\& \\" in text
     assert text.isascii()
+
+
+def test_a_table_much_wider_than_a_page_is_set_on_a_turned_page_in_columns_that_wrap():
+    words = ("a-long-name-of-a-variant", "12.5 to 13.7 MiB/s", "no difference shown, below threshold")
+    columns = (*(Column(f"column {n}", numeric=n == 1) for n in range(6)), Column("note", wide=True))
+    rows = ((*(Cell(words[n % 3]) for n in range(6)), Cell("many words " * 30)),) * 2
+    text = latex.latex(Table("t", "c", columns, rows))
+    assert text.startswith(r"\begin{landscape}")
+    assert r"\resizebox" not in text
+    shares = [float(share) for share in re.findall(r"p\{\\dimexpr([0-9.]+)\\linewidth", text)]
+    assert len(shares) == 7
+    assert 0.9 < sum(shares) <= 1.001
+    assert max(shares) == shares[-1], "what is read as sentences wraps last"
+
+
+HOSTILE = (
+    "[blocked]",
+    "*",
+    "--meta",
+    r"\input{x}",
+    "100% of $HOME & a_b^c~d#1",
+    "{",
+    "`x",
+    "\u4e2d \u2190 \u03bc \u00b5s \u00e9",
+    "|<>|",
+)
+
+
+def test_latex_is_ascii_and_no_cell_is_read_as_a_command():
+    texts = [latex.escaped(text) for text in HOSTILE]
+    assert all(text.isascii() for text in texts)
+    assert not [text for text in texts if text.startswith(("[", "*"))], (
+        "behind the end of a row these are arguments"
+    )
+    assert latex.escaped("--meta") == "-{}-meta"
+    assert latex.escaped("\u4e2d") == "U+4E2D"
+
+
+@pytest.mark.skipif(
+    not shutil.which("pdflatex"), reason="no LaTeX is installed (Debian: texlive-latex-recommended)"
+)
+@pytest.mark.parametrize("inputs", ["standard", "awkward"])
+def test_latex_sets_every_table_within_its_page(inputs: str, request: pytest.FixtureRequest, tmp_path: Path):
+    results = Results(request.getfixturevalue(inputs))
+    columns = (Column("cell"), Column("note", wide=True))
+    rows = tuple((Cell(text), Cell(f"{text} " * 9)) for text in HOSTILE)
+    tables = [
+        *tables_of(results, Carrier(tmp_path / "x")),
+        Table("hostile", "Cells of all kinds", columns, rows),
+    ]
+    for table in tables:
+        (tmp_path / f"{table.key}.tex").write_text(latex.latex(table))
+    body = "\n".join(rf"\input{{{table.key}}}\clearpage" for table in tables)
+    packages = ",".join(latex.PACKAGES)
+    (tmp_path / "all.tex").write_text(
+        rf"\documentclass{{article}}\usepackage{{{packages}}}\begin{{document}}{body}\end{{document}}"
+    )
+    for _ in range(2):  # a long table learns its columns in the first
+        done = subprocess.run(
+            ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "all"],
+            cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout[-2000:]
+    assert re.findall(r"^Overfull.*", (tmp_path / "all.log").read_text(errors="replace"), re.MULTILINE) == []
 
 
 def test_a_bundle_compared_with_itself_holds(bundle: Path, standard: ReportInputs):

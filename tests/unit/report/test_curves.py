@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from tests.unit.report import swept
 
 from fuselab.files import write_json
@@ -124,6 +126,19 @@ def test_a_figure_has_a_line_for_each_variant_and_an_interval_at_each_value(one:
     assert len(first) == 4 * 8
     assert (first["low"] < first["estimate"]).all()
     assert (first["estimate"] < first["high"]).all()
+
+
+def test_labels_of_throughput_against_latency_lie_over_no_other_and_not_in_the_title(one: Results) -> None:
+    (against,) = (d for d in curves.drawings(one) if d.name.endswith("against"))
+    FigureCanvasAgg(against.figure).draw()
+    (axes,) = against.figure.axes
+    labels = [text.get_window_extent() for text in axes.texts]
+    assert {text.get_text() for text in axes.texts} == {"1", "128"}
+    assert not [
+        pair
+        for pair in combinations([*labels, axes.title.get_window_extent()], 2)
+        if pair[0].overlaps(pair[1])
+    ]
 
 
 @pytest.mark.slow

@@ -114,16 +114,6 @@ def against(
             style_order=names, palette=colours(variants), markers=markers(variants), dashes=False, lw=1.4, ms=6,
             mec=palette.PAPER.light, sort=False, estimator=None, legend=False, ax=axes,
         )  # fmt: skip
-        columns = (panel.rows[name].tolist() for name in ("variant", "text", "throughput", "estimate"))
-        ends = {*panel.rows.groupby("variant").head(1).index, *panel.rows.groupby("variant").tail(1).index}
-        sparse = len(panel.rows) <= _MOST_LABELS
-        for row, variant, text, *place in zip(panel.rows.index, *columns, strict=True):
-            if not sparse and row not in ends:
-                continue
-            axes.annotate(
-                text, (place[0], place[1]), xytext=(3, 4), textcoords="offset points", fontsize=7.5,
-                color=colours(variants)[variant],
-            )  # fmt: skip
         axes.set(title=panel.title, xlabel=x_label, ylabel="", yscale="log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.yaxis.set_minor_locator(NullLocator())
@@ -131,6 +121,8 @@ def against(
         axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: words.count(round(x))))
         axes.set_xlim(0, None)
+        axes.margins(y=_LINE + 0.05)  # a label above the highest mark stays below the title
+        _labels(axes, panel.rows, variants)
     _legend(made, panels, variants)
     alt = "; ".join(f"{panel.title} against {x_label}" for panel in panels)
     return Drawing(name, made, _data(panels), alt, _AGAINST)
@@ -216,8 +208,28 @@ def _told(axis: Axis) -> dict[float, str]:
     return told
 
 
+_LINE = 0.07
+"""Between two lines of labels, as a share of the axis."""
 _MOST_LABELS = 16
 """Marks that are all labelled; of more, the first and the last of each variant."""
+
+
+def _labels(axes: Axes, rows: pd.DataFrame, variants: Places) -> None:
+    """The value of each mark beside it where there is room; those at the ends of a line first."""
+    by_variant = rows.groupby("variant")
+    ends = rows.loc[sorted({*by_variant.head(1).index, *by_variant.tail(1).index})]
+    wanted = pd.concat([ends, rows.drop(ends.index)]) if len(rows) <= _MOST_LABELS else ends
+    to_share = axes.transData + axes.transAxes.inverted()
+    told: list[tuple[float, float]] = []
+    columns = (wanted[name].tolist() for name in ("variant", "text", "throughput", "estimate"))
+    for variant, text, *place in zip(*columns, strict=True):
+        x, y = to_share.transform((place[0], place[1]))
+        if all(abs(x - other_x) >= _ROOM or abs(y - other_y) >= _LINE for other_x, other_y in told):
+            told.append((x, y))
+            axes.annotate(
+                text, (place[0], place[1]), xytext=(3, 4), textcoords="offset points", fontsize=7.5,
+                color=colours(variants)[variant],
+            )  # fmt: skip
 
 
 def _legend(made: Figure, panels: Sequence[Panel], variants: Places) -> None:

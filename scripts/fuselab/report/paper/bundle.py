@@ -60,13 +60,14 @@ def _files(
 ) -> Iterator[tuple[str, bytes]]:
     """(path in the bundle, content), each once."""
     inputs = results.inputs
-    drawings, tables = list(gallery(results)), list(_tables(results, Carrier(out)))
+    drawings, tables = list(gallery(results)), list(tables_of(results, Carrier(out)))
     drawn = list(pictures(results))
     changed = [changes for path in inputs.builds if (changes := uncommitted(path))]
     left_out = [changes.build for changes in changed if not changes.packed(diffs)]
     readme = rendered(
-        "bundle.md.j2", plan=results.plan, drawings=drawings, pictures=drawn, tables=tables, left_out=left_out
-    )
+        "bundle.md.j2", plan=results.plan, drawings=drawings, pictures=drawn, tables=tables, left_out=left_out,
+        packages=",".join(latex.PACKAGES),
+    )  # fmt: skip
     yield "README.md", readme.encode()
     yield "experiment.yaml", inputs.experiment.read_bytes()
     yield from _definitions(results, project)
@@ -118,7 +119,8 @@ def _definitions(results: Results, project: Path) -> Iterator[tuple[str, bytes]]
             yield name, path.read_bytes()
 
 
-def _tables(results: Results, carrier: Carrier) -> Iterator[Table]:
+def tables_of(results: Results, carrier: Carrier) -> Iterator[Table]:
+    """In the order of the page."""
     origin = provenance.provenance(results, carrier)
     found = [
         verdict_table.primary_table(results),
