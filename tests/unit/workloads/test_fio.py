@@ -332,6 +332,19 @@ def test_a_full_filesystem_is_named(output):
     assert "io_u error on file f" in said
 
 
+@pytest.mark.parametrize("where", ["global options", "job options"])
+@pytest.mark.parametrize("value", ["1", "0"])
+def test_io_past_the_page_cache_that_is_refused_is_said_to_be_that(tmp_path, where, value):
+    """As fio 3.33 writes it of passthrough_ll, unionfs and mergerfs on ext4."""
+    job = {"jobname": "j", "error": 22, "job options": {"bs": "4k"}, "write": {"total_ios": 1}}
+    whole = {"global options": {}, "jobs": [job]}
+    (whole if where == "global options" else job)[where]["direct"] = value
+    (tmp_path / "fio.json").write_text(json.dumps(whole))
+    said = reason(tmp_path / "fio.json", Ended(1, False, ""))
+    assert said.startswith("fio failed in j: Invalid argument (error 22)")
+    assert ("with `direct: 1`" in said) == ("leave it out" in said) == (value == "1")
+
+
 def test_an_interrupted_fio_has_failed_though_its_figures_read_well(output):
     assert fio_json.metrics(fio_json.read(output / "interrupted.json")), "text before the JSON is skipped"
     assert "interrupted" in reason(output / "interrupted.json", Ended(128, False, ""))

@@ -49,6 +49,8 @@ _SIDES = ("read", "write", "trim", "mixed")
 _INTERRUPTED = 128
 _BAD_CHECKSUM = errno.EILSEQ
 """What fio calls it, for want of a number of its own."""
+_PAST_THE_CACHE = " with `direct: 1`, which many filesystems that pass I/O on do not take: leave it out"
+"""O_DIRECT reaches the file below, with a buffer of the filesystem's own that is not aligned for it."""
 
 
 @dataclass(frozen=True)
@@ -239,13 +241,14 @@ def result(output: Path, ended: Ended, timeout_s: float | None = None) -> LoadRe
     if ended.timed_out or code < 0:
         return LoadResult(code, f"fio: {said}")
     try:
-        errors, moved = _outcome(output)
+        errors, direct, moved = _outcome(output)
     except (
         Exception
     ) as error:  # what we cannot read is not the target's: fio has done its work if it ended well
         return LoadResult(code, f"fio: {said}\n{error}" if code else None)
     if errors:
         words = ", ".join(f"{name}: {_error_words(number)}" for name, number in errors.items())
+        words += _PAST_THE_CACHE if direct and errno.EINVAL in errors.values() else ""
         wrong = _BAD_CHECKSUM in errors.values()
         how = (
             f"what was read back is not what was written (fio's job {words})"
@@ -265,9 +268,11 @@ def _error_words(number: int) -> str:
     return f"bad checksum (fio's error {number})" if checksum else f"{os.strerror(number)} (error {number})"
 
 
-def _outcome(output: Path) -> tuple[dict[str, int], bool]:
-    """The errors of jobs, by name, and whether there was any I/O."""
-    jobs = load(output)["jobs"]
+def _outcome(output: Path) -> tuple[dict[str, int], bool, bool]:
+    """The errors of jobs, by name; whether one of them had `direct`; and whether there was any I/O."""
+    data = load(output)
+    jobs = data["jobs"]
+    direct = any(job.get("error") and _complete(data, job).get("direct", "0") != "0" for job in jobs)
     errors = {job.get("jobname", "?"): job["error"] for job in jobs if job.get("error")}
     sides = [job[direction] for job in jobs for direction in _SIDES if direction in job]
-    return errors, any(side["total_ios"] for side in sides)
+    return errors, direct, any(side["total_ios"] for side in sides)
