@@ -110,3 +110,4 @@ await cargo-tools
 [ -z "$more_todo" ] || step "cargo-tools-$more" as_caller "$steps/cargo-tools.sh" install "$more"
 await debian
 say "ready"
+[ -z "$python_todo" ] || say "$(.venv/bin/fuselab completion)"

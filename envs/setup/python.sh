@@ -103,6 +103,8 @@ install_all() {
   "$uv" pip install --python .venv/bin/python --require-hashes \
     --build-constraints envs/requirements.txt --requirement "$(requirements "$1")"
   "$uv" pip install --python .venv/bin/python --no-deps --no-build-isolation --offline --editable .
+  # What shells read to complete names at Tab: in here, and nowhere else.
+  .venv/bin/fuselab completion --install
   fingerprint "$1" >"$stamps/$1"
   rm "$stamps/unfinished"
 }

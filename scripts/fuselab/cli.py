@@ -6,6 +6,7 @@ import os
 from importlib import import_module
 
 import click
+from click.shell_completion import CompletionItem
 
 from fuselab.errors import FuselabError
 from fuselab.schema.errors import ExperimentErrors
@@ -26,6 +27,7 @@ VERBS = {
     "clean": "list what is no longer needed, and remove it",
     "show": "one run's record in readable form",
     "query": "SQL over the spans, tasks, heap and metrics of an experiment",
+    "completion": "names at Tab, in bash, zsh and fish",
     "schema": "print the schemas of the YAML files",
 }
 
@@ -73,6 +75,13 @@ class Verbs(click.Group):
             if (words := unusable(error)) is None:
                 raise
             raise click.ClickException(words) from error
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """The verbs themselves: click would load the module of each to ask whether it is hidden."""
+        found = [
+            CompletionItem(verb, help=words) for verb, words in VERBS.items() if verb.startswith(incomplete)
+        ]
+        return found or super(click.Group, self).shell_complete(ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fuselab.commands import completing
 from fuselab.commands.common import fail, load
 from fuselab.commands.ending import COULD_NOT, UNDECIDED
 
@@ -22,16 +23,36 @@ NOTHING = 1
 
 
 @click.command("bisect")
-@click.argument("experiment")
-@click.option("--good", required=True, metavar="REV", help="A commit from before the change.")
-@click.option("--bad", required=True, metavar="REV", help="A later one that has it.")
+@click.argument("experiment", shell_complete=completing.experiments)
+@click.option(
+    "--good",
+    required=True,
+    metavar="REV",
+    shell_complete=completing.revisions,
+    help="A commit from before the change.",
+)
+@click.option(
+    "--bad",
+    required=True,
+    metavar="REV",
+    shell_complete=completing.revisions,
+    help="A later one that has it.",
+)
 @click.option(
     "--metric", metavar="NAME", help="What changed, by the clock.  [default: the first primary one]"
 )
 @click.option("--counter", metavar="NAME", help="What changed, as it is counted: work.fdatasync_per_op, ...")
-@click.option("--workload", metavar="NAME", help="Under which load; the first that has it without.")
 @click.option(
-    "--variant", metavar="NAME", help="How revisions are built and mounted; the baseline without it."
+    "--workload",
+    metavar="NAME",
+    shell_complete=completing.workloads,
+    help="Under which load; the first that has it without.",
+)
+@click.option(
+    "--variant",
+    metavar="NAME",
+    shell_complete=completing.variants,
+    help="How revisions are built and mounted; the baseline without it.",
 )
 @click.option(
     "--certainty", default="95%", show_default=True, metavar="SHARE", help="How sure is sure enough."

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from fuselab.commands import completing
 from fuselab.commands.common import faults, located, print_json, repository, shorter
-from fuselab.doctor.base import Line
-from fuselab.doctor.experiment import missing, obstacles, replaced_filters, too_few_blocks
 from fuselab.schema.errors import ExperimentErrors, Problem
+
+if TYPE_CHECKING:
+    from fuselab.doctor.base import Line
 
 
 @click.command("check")
-@click.argument("files", nargs=-1, metavar="[FILE|NAME]...")
+@click.argument("files", nargs=-1, metavar="[FILE|NAME]...", shell_complete=completing.experiments)
 @click.option("--json", "as_json", is_flag=True, help="Print the faults as JSON.")
 def command(files: tuple[str, ...], as_json: bool) -> None:
     """Say what is wrong with experiments, targets and services; all of them without a FILE.
@@ -53,6 +56,7 @@ def look_at(path: Path, root: Path | None = None) -> tuple[tuple[Problem, ...], 
     `target.yaml` is a target, a file below `services/` a service, any other an experiment.
     """
     from fuselab import profilers
+    from fuselab.doctor.experiment import missing, obstacles, replaced_filters, too_few_blocks
     from fuselab.experiment.loading import load_experiment
     from fuselab.experiment.needs import needs_of, needs_of_target
     from fuselab.targets.loading import load_target

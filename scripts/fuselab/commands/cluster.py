@@ -5,8 +5,6 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
-import yaml
-
 from fuselab.commands.common import fail
 from fuselab.programs import installed
 from fuselab.project import find
@@ -26,6 +24,8 @@ def require_cluster(on: str) -> None:
 
 def srun_options(root: Path) -> list[str]:
     """Where the profile of the project `root` has jobs run, in options of slurm's programs."""
+    import yaml
+
     profile = yaml.safe_load(find(root, "profiles/slurm/config.yaml").read_text())
     said = profile.get("default-resources", {})
     return [f"--{option}={str(said[key]).strip(chr(39))}" for key, option in _SRUN.items() if key in said]

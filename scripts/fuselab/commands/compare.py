@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fuselab.commands import completing
 from fuselab.commands.common import console, fail, repository, row, shorter
 from fuselab.commands.ending import COULD_NOT, ending
 
@@ -22,9 +23,23 @@ _LOAD = "rw=write,bs=128k,size=64m,runtime=3s"
 
 
 @click.command("compare")
-@click.argument("revisions", nargs=-1, required=True, metavar="REV [REV]")
-@click.option("--target", "-t", required=True, metavar="TARGET", help="A folder below targets/.")
-@click.option("--backend", metavar="NAME", help="One of the target's; its first without it.")
+@click.argument(
+    "revisions", nargs=-1, required=True, metavar="REV [REV]", shell_complete=completing.revisions
+)
+@click.option(
+    "--target",
+    "-t",
+    required=True,
+    metavar="TARGET",
+    shell_complete=completing.targets,
+    help="A folder below targets/.",
+)
+@click.option(
+    "--backend",
+    metavar="NAME",
+    shell_complete=completing.backends,
+    help="One of the target's; its first without it.",
+)
 @click.option(
     "--workload", "workloads", multiple=True, metavar="KEY=VALUE,...",
     help=f"Options of a fio job. May be repeated.  [default: {_LOAD}]",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fuselab.commands import completing
 from fuselab.commands.cluster import CLUSTERS, require_cluster, srun_options
 from fuselab.commands.common import fail, load, print_json, repository
 
@@ -20,7 +21,7 @@ _STYLE = {"ok": ("ok", "green"), "note": ("note", "yellow"), "bad": ("BAD", "red
 
 
 @click.command("doctor")
-@click.argument("file", required=False, metavar="[FILE|NAME]")
+@click.argument("file", required=False, metavar="[FILE|NAME]", shell_complete=completing.experiments)
 @click.option("--json", "as_json", is_flag=True, help="Print the lines as JSON.")
 @click.option(
     "--on", type=click.Choice(CLUSTERS), help="Ask one job on each node of a cluster: docs/cluster.md."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fuselab.commands import completing
 from fuselab.commands.common import fail, load
 from fuselab.commands.ending import COULD_NOT, ending, notify
 from fuselab.commands.following import make
@@ -21,7 +22,7 @@ _STDERR = 2
 
 
 @click.command("gate")
-@click.argument("experiment")
+@click.argument("experiment", shell_complete=completing.experiments)
 @click.option(
     "--comment", "file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
     help="Write the words for a pull request there instead of standard output; without words there is no file.",

@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import click
 
+from fuselab.commands import completing
 from fuselab.commands.common import fail, load
 from fuselab.schema.diagnostics import hint, near
 
 
 @click.command("hold", context_settings={"ignore_unknown_options": False})
-@click.argument("file", metavar="FILE|NAME")
-@click.option("--variant", "-v", metavar="V", help="Which variant; the baseline without it.")
-@click.option("--profiler", "-p", "wanted", multiple=True, metavar="P", help="Switch it on; may be repeated.")
+@click.argument("file", metavar="FILE|NAME", shell_complete=completing.experiments)
+@click.option(
+    "--variant",
+    "-v",
+    metavar="V",
+    shell_complete=completing.variants,
+    help="Which variant; the baseline without it.",
+)
+@click.option(
+    "--profiler",
+    "-p",
+    "wanted",
+    multiple=True,
+    metavar="P",
+    shell_complete=completing.profilers,
+    help="Switch it on; may be repeated.",
+)
 @click.argument("argv", nargs=-1, metavar="[-- COMMAND...]", type=click.UNPROCESSED)
 def command(file: str, variant: str | None, wanted: tuple[str, ...], argv: tuple[str, ...]) -> None:
     """Mount one variant in its rig and give a shell in the mount; leave the shell, and all is taken down.

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import click
 
+from fuselab.commands import completing
 from fuselab.commands.common import fail, repository, shorter
 
 
 @click.command("new")
 @click.argument("name")
-@click.option("--target", "-t", metavar="TARGET", help="A folder below targets/.")
+@click.option(
+    "--target", "-t", metavar="TARGET", shell_complete=completing.targets, help="A folder below targets/."
+)
 @click.option("--stdout", is_flag=True, help="Print it instead of writing experiments/NAME.yaml.")
 def command(name: str, target: str | None, stdout: bool) -> None:
     """Write experiments/NAME.yaml: a commented experiment on TARGET that runs as it is."""

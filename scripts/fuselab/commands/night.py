@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fuselab.commands import completing
 from fuselab.commands.common import fail, load
 from fuselab.commands.ending import notify
 from fuselab.commands.following import make
@@ -25,7 +26,7 @@ _LAST_LINES = 15
 
 
 @click.command("night")
-@click.argument("experiment")
+@click.argument("experiment", shell_complete=completing.experiments)
 @click.option("--date", metavar="YYYY-MM-DD", help="Which night; today's date without it.")
 def command(experiment: str, date: str | None) -> None:
     """Measure tonight's blocks of EXPERIMENT, keep them, and write results/EXPERIMENT/history.html.

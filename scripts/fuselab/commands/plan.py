@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from fuselab import foreign
+from fuselab.commands import completing
 from fuselab.commands.common import console, load, print_json
-from fuselab.doctor.experiment import too_few_blocks
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -26,7 +26,7 @@ MOST = 6
 
 
 @click.command("plan")
-@click.argument("file", metavar="FILE|NAME")
+@click.argument("file", metavar="FILE|NAME", shell_complete=completing.experiments)
 @click.option("--all", "everything", is_flag=True, help="A line for each part, however many there are.")
 @click.option("--json", "as_json", is_flag=True, help="Print the forecast as JSON.")
 def command(file: str, everything: bool, as_json: bool) -> None:
@@ -58,6 +58,7 @@ def command(file: str, everything: bool, as_json: bool) -> None:
 
 def decisive(plan: Plan, found: Estimate, most: int) -> Iterator[str]:
     """What one asks first: how long, what is compared, and which change that will find."""
+    from fuselab.doctor.experiment import too_few_blocks
     from fuselab.experiment.design import design_of
     from fuselab.words import duration, size
 

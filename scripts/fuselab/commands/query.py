@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fuselab import foreign
+from fuselab.commands import completing
 from fuselab.commands.common import console, fail, located, print_json, row
 from fuselab.schema.diagnostics import hint, near
 
@@ -25,7 +26,7 @@ TIMEOUT_S = 600.0
 
 
 @click.command("query")
-@click.argument("file", metavar="FILE|NAME")
+@click.argument("file", metavar="FILE|NAME", shell_complete=completing.experiments)
 @click.argument("sql", required=False, metavar="[SQL]")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array with one object for each row.")
 @click.option(

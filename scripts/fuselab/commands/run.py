@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fuselab.commands import completing
 from fuselab.commands.cluster import CLUSTERS, require_cluster
 from fuselab.commands.common import fail, load
 
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
 
 @click.command("run")
-@click.argument("names", nargs=-1, required=True, metavar="NAME|FILE...")
+@click.argument(
+    "names", nargs=-1, required=True, metavar="NAME|FILE...", shell_complete=completing.experiments
+)
 @click.option("--on", type=click.Choice(CLUSTERS), help="Measure on the nodes of a cluster: docs/cluster.md.")
 def command(names: tuple[str, ...], on: str | None) -> None:
     """Measure experiments as far as that is not done, and write their reports.
