@@ -33,32 +33,32 @@ _ON_PATH = "    (( ! $+commands[fuselab] )) && return 1\n"
 @click.option(
     "--install", is_flag=True, help="Write those of all shells into .venv/ of the checkout, as setup does."
 )
-def command(shell: str | None, install: bool) -> None:
+@click.pass_context
+def command(ctx: click.Context, shell: str | None, install: bool) -> None:
     """Print what SHELL reads so that Tab completes verbs, options, experiments, targets, variants and revisions.
 
     `make setup` has written it into the checkout. It changes nothing of yours: a line in your shell's own start file
     switches it on, which this says when it is called without a SHELL.
     """
+    verbs = ctx.find_root().command
     if install:
         for name, place in PLACES.items():
             at = CHECKOUT / ".venv" / place
             at.parent.mkdir(parents=True, exist_ok=True)
-            at.write_text(script(name))
+            at.write_text(script(name, verbs))
     elif shell is None:
         click.echo(line(Path(os.environ.get("SHELL", "")).name))
     else:
-        click.echo(script(shell), nl=False)
+        click.echo(script(shell, verbs), nl=False)
 
 
-def script(shell: str) -> str:
+def script(shell: str, verbs: click.Command) -> str:
     """click's own, that asks the program of this checkout however it is called."""
     from click.shell_completion import get_completion_class
 
-    from fuselab.cli import main
-
     made = get_completion_class(shell)
     assert made is not None
-    text = made(main, {}, "fuselab", "_FUSELAB_COMPLETE").source()
+    text = made(verbs, {}, "fuselab", "_FUSELAB_COMPLETE").source()
     call, ours = _CALLS[shell]
     if text.count(call) != 1:
         fail(f"click's completion for {shell} is not what this knows: {sys.executable} -m pip show click")

@@ -54,7 +54,9 @@ def offered(words: list[str], cwd: Path) -> list[str]:
 def in_shell(shell: str, words: list[str], cwd: Path) -> list[str]:
     """As `offered`, asked in the real shell with the script as `make setup` installs it."""
     quoted = " ".join(f"'{word}'" for word in words)
-    text = ASKED[shell].format(script=script(shell), words=quoted, last=len(words) - 1, line=" ".join(words))
+    text = ASKED[shell].format(
+        script=script(shell, main), words=quoted, last=len(words) - 1, line=" ".join(words)
+    )
     bare = {"bash": ["--norc", "--noprofile"], "zsh": ["-f"], "fish": ["--no-config"]}[shell]
     done = subprocess.run(
         [shell, *bare, "-c", text], cwd=cwd, capture_output=True, text=True, timeout=60, check=False
@@ -165,6 +167,6 @@ def test_in_bash_tab_writes_the_name_whatever_way_the_program_is_called(room: Pa
 
 def test_setup_has_installed_them_in_the_checkout_and_says_the_line():
     for shell, place in PLACES.items():
-        assert (CHECKOUT / ".venv" / place).read_text() == script(shell)
+        assert (CHECKOUT / ".venv" / place).read_text() == script(shell, main)
         assert str(CHECKOUT / ".venv" / place) in line(shell)
     assert re.search(r"~/\.bashrc:  source /\S+", line("a shell that nobody knows"))
