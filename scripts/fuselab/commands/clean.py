@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import shutil
 from collections import defaultdict
 from pathlib import Path
@@ -14,8 +15,10 @@ from fuselab.project import experiment_file, experiments
 from fuselab.words import size
 
 if TYPE_CHECKING:
+    from fuselab.experiment.loading import Loaded
     from fuselab.experiment.plan import Plan
     from fuselab.workflow.cleanup import Leftover
+    from fuselab.workflow.nights import Nights
 
 
 @click.command("clean")
@@ -24,24 +27,27 @@ if TYPE_CHECKING:
 def command(yes: bool, as_json: bool) -> None:
     """List what no experiment asks for any more and what killed runs left; with --yes, remove it.
 
-    Measurements of experiments whose file is broken or gone are kept.
+    Measurements of experiments whose file is broken or gone are kept. Of nights that are kept the blocks and captures
+    go: their figures, their stacks and their spans added up stay in history/. A night that goes on keeps what it has.
     """
     from fuselab.system import tracing
     from fuselab.workflow.cleanup import all_leftovers, remove, unmarked_states
     from fuselab.workflow.stale_locks import alone
 
     root = repository()
-    plans, broken = _plans(root)
+    plans, broken, nights = _plans(root)
     with alone(root) as may:
         if yes and not may:
             fail(
                 "a snakemake is running here: what looks left over may be in use; try again when it has ended"
             )
-        found = all_leftovers(plans, broken, root)
+        found = all_leftovers(plans, broken, root, nights)
         if as_json:
             print_json(found)
         else:
             _list(found, broken)
+            for fault in (fault for each in nights.values() for fault in each.faults):
+                click.echo(f"{fault}: what was measured on that night stays")
             for path in unmarked_states(root):
                 click.echo(
                     f"{path} has no mark of fuselab's: if an older version left it, remove it yourself"
@@ -56,17 +62,20 @@ def command(yes: bool, as_json: bool) -> None:
             click.echo("Nothing is removed yet: fuselab clean --yes")
 
 
-def _plans(root: Path) -> tuple[dict[str, Plan], dict[str, str]]:
-    """Plans by experiment, and why others have none, in words that go on from the file's name."""
+def _plans(root: Path) -> tuple[dict[str, Plan], dict[str, str], dict[str, Nights]]:
+    """Plans by experiment, why others have none, in words that go on from the file's name, and the nights of each."""
     from fuselab.experiment.loading import load_experiment
     from fuselab.experiment.planning import make_plan
     from fuselab.schema.errors import ExperimentErrors
 
-    plans, broken = {}, {}
+    plans: dict[str, Plan] = {}
+    broken: dict[str, str] = {}
+    nights: dict[str, Nights] = {}
     for name in experiments(root):
         path = experiment_file(root, name)
         try:
-            plan = make_plan(load_experiment(path, root))
+            loaded = load_experiment(path, root)
+            plan = make_plan(loaded)
         except ExperimentErrors:
             broken[path.stem] = f"cannot be read (fuselab check {path.stem})"
             continue
@@ -74,7 +83,23 @@ def _plans(root: Path) -> tuple[dict[str, Plan], dict[str, str]]:
             broken[path.stem] = why
         else:
             plans[path.stem] = plan
-    return plans, broken
+            nights[path.stem] = _nights(root, loaded)
+    return plans, broken, nights
+
+
+def _nights(root: Path, loaded: Loaded) -> Nights:
+    from fuselab.experiment.planning import make_plan
+    from fuselab.records.places import Results
+    from fuselab.workflow.cleanup import named_paths
+    from fuselab.workflow.nights import going_on, nights_of, of_night
+
+    home = Results(root).experiment(loaded.experiment.name)
+    if not home.folder.is_dir():
+        return nights_of(home, ())
+    last = going_on(home, str(datetime.date.today()))
+    return nights_of(
+        home, (root / path for night in last for path in named_paths(make_plan(of_night(loaded, night))))
+    )
 
 
 def _unknown(plan: Plan) -> str | None:

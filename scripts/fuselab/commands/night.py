@@ -122,7 +122,7 @@ def _alone(home: Home) -> Iterator[None]:
 
 
 def _measure(root: Path, home: Home, night: str) -> None:
-    log = home.folder / "logs" / f"night-{night}.log"
+    log = home.night_log(night)
     with log.open("ab") as file:
         code = make(
             root, home.history_page.relative_to(root), "--config", f"night={night}", output=file.fileno()

@@ -82,6 +82,10 @@ class Home:
         """What is kept of a night (`YYYY-MM-DD`): files of the same names."""
         return Home(self.history / night)
 
+    def night_log(self, night: str) -> Path:
+        """What `fuselab night` was told while it measured."""
+        return self.folder / "logs" / f"night-{night}.log"
+
     def between_nights(self, variant: str) -> Home:
         """What moved in `variant` from one night to another, whose names take the place of variants."""
         return Home(self.history_differences / variant)

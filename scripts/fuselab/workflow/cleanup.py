@@ -19,6 +19,7 @@ from fuselab.records.places import Results
 from fuselab.rig import state
 from fuselab.system import mountinfo
 from fuselab.workflow.layout import Layout
+from fuselab.workflow.nights import NO_NIGHTS, Nights
 
 _SPEC = re.compile(r"[0-9a-f]{12}")
 _NUMBER = re.compile(r"[0-9]+")
@@ -50,12 +51,16 @@ def stale(plan: Plan, root: Path) -> list[Leftover]:
     return [_leftover(path, root, why) for path, why in _stale(plan, root)]
 
 
-def _stale(plan: Plan, root: Path) -> Iterator[tuple[Path, str]]:
+def _stale(plan: Plan, root: Path, nights: Nights = NO_NIGHTS) -> Iterator[tuple[Path, str]]:
     home, named = Results().experiment(plan.experiment.name), named_paths(plan)
     measured = (home.blocks, home.cost_blocks, home.work_blocks, home.looks, home.verified)
     for pattern in (*(folder("*", "*") for folder in measured), home.captures("*", "*", "*", "*")):
         for path in _own(root, pattern):
-            if _SPEC.fullmatch(path.name) and path.is_dir() and path.relative_to(root) not in named:
+            if not (_SPEC.fullmatch(path.name) and path.is_dir()) or path.relative_to(root) in named:
+                continue
+            if path in nights.kept:
+                yield path, "measured on a night whose figures and profiles are kept"
+            elif not (path in nights.needed or nights.unknown):
                 yield path, "the experiment no longer asks for it"
     for pattern in (home.processed("*", "*", "*"), home.diff("*", "*", "*", "*")):
         for path in _own(root, pattern):
@@ -73,17 +78,22 @@ def named_paths(plan: Plan) -> set[Path]:
     return paths | set(map(Path, (*layout.processed, *layout.diffs, *layout.verified())))
 
 
-def all_leftovers(plans: Mapping[str, Plan], broken: Mapping[str, str], root: Path) -> list[Leftover]:
-    """All that `fuselab clean` may remove. `plans` by experiment; of `broken` ones everything is kept."""
-    return [_leftover(path, root, why) for path, why in _left_over(plans, broken, root)]
+def all_leftovers(
+    plans: Mapping[str, Plan],
+    broken: Mapping[str, str],
+    root: Path,
+    nights: Mapping[str, Nights] | None = None,
+) -> list[Leftover]:
+    """All that `fuselab clean` may remove. `plans` and `nights` by experiment; of `broken` ones everything is kept."""
+    return [_leftover(path, root, why) for path, why in _left_over(plans, broken, root, nights or {})]
 
 
 def _left_over(
-    plans: Mapping[str, Plan], broken: Mapping[str, str], root: Path
+    plans: Mapping[str, Plan], broken: Mapping[str, str], root: Path, nights: Mapping[str, Nights]
 ) -> Iterator[tuple[Path, str]]:
     results = Results(root)
-    for plan in plans.values():
-        yield from _stale(plan, root)
+    for name, plan in plans.items():
+        yield from _stale(plan, root, nights.get(name, NO_NIGHTS))
     for name in plans:
         home = Results().experiment(name)
         for path in _own(root, home.attempts_of("*")):

@@ -13,14 +13,13 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from fuselab.code import PACKAGE, step_code
-from fuselab.compare.schedule import NIGHT, night_seed
+from fuselab.compare.schedule import NIGHT
 from fuselab.experiment.loading import load_experiment
 from fuselab.experiment.plan import Plan
 from fuselab.experiment.planning import make_plan
@@ -34,6 +33,7 @@ from fuselab.system.namespaces import PARENT
 from fuselab.targets.model import Target
 from fuselab.workflow.last_words import last_words
 from fuselab.workflow.layout import Layout
+from fuselab.workflow.nights import of_night
 from fuselab.workflow.parameters import Building, Parameters
 from fuselab.workflow.requested import Requested
 from fuselab.workflow.screen_lines import tidy_screen
@@ -94,8 +94,7 @@ class Workflow:
     def _read(self, experiment: str) -> Plan:
         loaded = load_experiment(experiment_file(self.root, experiment), self.root)
         if self.night:
-            seed = night_seed(loaded.experiment.seed, self.night)
-            loaded = replace(loaded, experiment=replace(loaded.experiment, seed=seed, night=self.night))
+            loaded = of_night(loaded, self.night)
         self._targets |= loaded.targets
         plan = make_plan(loaded)
         if self._is_main and self._guard.alone:

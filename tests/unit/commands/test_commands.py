@@ -1,6 +1,7 @@
 """Each verb as somebody types it, in a little repository; nothing is built or mounted here."""
 
 import csv
+import datetime
 import json
 import subprocess
 import sys
@@ -12,19 +13,22 @@ import msgspec
 import pytest
 import yaml
 
-from fuselab import words
+from fuselab import checksums, words
 from fuselab.cli import VERBS, main
 from fuselab.experiment.loading import load_experiment
 from fuselab.experiment.planning import make_plan
 from fuselab.files import write_json
 from fuselab.records.comparison import Comparison
 from fuselab.records.metrics import Sample
+from fuselab.records.places import Results
 from fuselab.records.run import Phases, RunRecord
 from fuselab.records.summary import Summary, SummaryRow
 from fuselab.records.table import columns, write_rows
 from fuselab.rig.state import state_folder
 from fuselab.schema import schemas
 from fuselab.workflow.cleanup import all_leftovers, named_paths
+from fuselab.workflow.description import describe
+from fuselab.workflow.nights import of_night
 from fuselab.workflow.stale_locks import alone
 
 
@@ -449,6 +453,59 @@ class TestClean:
         assert sorted(path.name for path in precious.iterdir()) == ["001", "0123456789ab", "1"]
         for name in (*links, *theirs, "state/0a1b2c3d/lock", "trial/.mine.half"):
             assert (results / name).exists(), name
+
+    def test_what_was_measured_on_a_night_that_is_kept_goes_and_the_night_stays(
+        self, fuselab, nights: dict[str, Path]
+    ):
+        said = fuselab("clean").output
+        group = said.partition("measured on a night whose figures and profiles are kept")[2]
+        assert str(nights["2026-03-01"].relative_to(nights["home"].parents[1])) in group
+        assert fuselab("clean", "--yes").exit_code == 0
+        assert not nights["2026-03-01"].exists()
+        assert checksums.fault(nights["home"] / "history/2026-03-01") is None
+
+    def test_a_night_that_goes_on_keeps_what_it_has(self, fuselab, nights: dict[str, Path]):
+        """Today's, and the one that was begun last: a night that is killed goes on with the next call."""
+        for _ in range(2):
+            assert fuselab("clean", "--yes").exit_code == 0
+            assert nights["today"].is_dir()
+            assert nights["2026-03-03"].is_dir()
+        assert not nights["2026-03-02"].exists(), "it was neither kept nor begun last"
+
+    @pytest.mark.parametrize("damage", ["metrics.csv", "plan.json"])
+    def test_where_what_was_kept_is_damaged_the_measurements_stay(
+        self, fuselab, nights: dict[str, Path], damage: str
+    ):
+        (nights["home"] / "history/2026-03-01" / damage).write_text("{")
+        said = fuselab("clean", "--yes").output
+        assert f"history/2026-03-01/{damage} is not what was recorded" in said
+        assert "what was measured on that night stays" in said
+        assert nights["2026-03-01"].is_dir()
+
+    @pytest.fixture
+    def nights(self, repository: Path) -> dict[str, Path]:
+        """Blocks of four nights by their date: one that is kept, one that was given up, the last begun, today's."""
+        (repository / "targets" / "lonely" / "target.yaml").unlink()
+        loaded = load_experiment(repository / "experiments" / "trial.yaml", repository)
+        home = Results(repository).experiment("trial")
+        today = str(datetime.date.today())
+        folders = {"home": home.folder}
+        for night in ("2026-03-01", "2026-03-02", "2026-03-03", today):
+            plan = make_plan(of_night(loaded, night))
+            load = plan.experiment.workloads[0].name
+            folder = home.blocks(load, plan.timed_spec(load))
+            (folder / "001").mkdir(parents=True)
+            folders["today" if night == today else night] = folder
+            if night == "2026-03-01":
+                kept = home.night(night)
+                put(kept.plan, describe(plan))
+                put(kept.metrics, [])
+                put(kept.summary, {})
+                checksums.write_sums(kept.folder)
+            elif night != today:
+                home.night_log(night).parent.mkdir(exist_ok=True)
+                home.night_log(night).touch()
+        return folders
 
     def test_alone_is_alone(self, repository: Path):
         with alone(repository) as first, alone(repository) as second:
