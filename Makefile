@@ -9,7 +9,7 @@ LOCK = $(shell envs/setup/python.sh uv) pip compile --quiet --universal --python
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup setup-dev setup-verify setup-cluster report demo test test-fast test-faults bench bench-overhead bench-perf bench-spans bench-heap bench-capture \
-	bench-requests bench-scale bench-method bench-counters bench-bisect lock clean \
+	bench-requests bench-flames bench-scale bench-method bench-counters bench-bisect lock clean \
 	lint lint-ruff lint-format lint-mypy lint-imports lint-snakefmt lint-workflow lint-rustfmt lint-clippy lint-shell
 
 help: ## list these commands
@@ -115,6 +115,9 @@ bench-spans: setup ## a trace of 3 million events, against json.load and pandas 
 
 bench-capture: setup ## a capture of a 1 GB binary that logs 30 MB/s, against the profiler alone (3 minutes; the first time 8)
 	@$(RUN) $(PYTHON) tests/bench/capture.py
+
+bench-flames: setup-dev ## a flamegraph of 100,000 stacks in a browser: first paint, zoom, search, inverted (a minute)
+	@$(RUN) $(PYTHON) -m tests.bench.flames
 
 bench-counters: setup-dev ## 20 rounds of counters under load: is chance named, is what was planted found (an hour)
 	@$(RUN) $(PYTHON) tests/bench/counters_real.py $(if $(EXPERIMENTS),--experiments $(EXPERIMENTS))

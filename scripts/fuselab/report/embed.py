@@ -27,6 +27,8 @@ TABLES_BYTES = 2_500_000
 """For the data behind all tables of a page, encoded."""
 LARGEST_BYTES = 2_500_000
 """For one picture, encoded. A larger one takes a browser seconds to draw: it is a link."""
+LARGEST_STACKS_BYTES = 4_000_000
+"""For the stacks of one flamegraph, encoded: some 150,000 of them, of which what can be seen is drawn."""
 _INFERNO = b"github.com/jonhoo/inferno"
 _DATA_ROWS = 20_000
 _TABLE_BYTES = 120_000
@@ -100,21 +102,22 @@ class Carrier:
 
         `programs`: what the programs looked at are called.
         """
-        key, size = self._carried(flame.packed(stacks, unit, programs).encode())
+        content = flame.packed(stacks, unit, programs).encode()
+        key, size = self._carried(content, LARGEST_STACKS_BYTES)
         links = (*self._prints(path, "picture (SVG)"), Link(self.href(stacks), "its stacks (text)"))
         return Picture(title, "flame", key, size, links, caption=caption, still=self.href(path))
 
     def picture(self, path: Path, title: str, caption: str = "") -> Picture:
         """The SVG at `path`, carried if it fits. Its PDF is linked if there is one."""
         content = path.read_bytes()
-        key, size = self._carried(content)
+        key, size = self._carried(content, LARGEST_BYTES)
         return Picture(title, "graph", key, size, self._prints(path, "open alone"), caption=caption)
 
-    def _carried(self, content: bytes) -> tuple[str | None, str]:
-        """Its key, if it fits, and how large it is in words."""
+    def _carried(self, content: bytes, most: int) -> tuple[str | None, str]:
+        """Its key, if it fits and has no more than so many bytes encoded, and how large it is in words."""
         payload = base64.b64encode(gzip.compress(content, 9, mtime=0)).decode()
         key = None
-        if len(payload) <= min(self._left, LARGEST_BYTES):
+        if len(payload) <= min(self._left, most):
             key = f"embed-{len(self._embeds)}"
             self._embeds.append(Embed(key, payload))
             self._left -= len(payload)

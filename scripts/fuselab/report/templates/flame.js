@@ -1,8 +1,8 @@
 // A flamegraph, drawn on a canvas from the tree of stacks that the page carries (flame.py says what is in it).
 //
 // d3-flame-graph and its kin draw an element for each box, which a hundred thousand stacks bring to a halt; those that
-// draw on a canvas are whole applications. So: typed arrays, one pass to build a view, and boxes below half a pixel left
-// out. A view is a list of trees: one, or callers above and callees below (`up: true` grows upwards).
+// draw on a canvas are whole applications. So: typed arrays, one pass to build the tree, and boxes below half a pixel left
+// out, in other views than callers first without ever being made. A view is a list of trees: one, or callers above and callees below (`up: true` grows upwards).
 const drawFlame = (() => {
 const all = (selector, within) => [...within.querySelectorAll(selector)];
 const make = (tag, properties = {}, ...children) => {
@@ -10,7 +10,7 @@ const make = (tag, properties = {}, ...children) => {
   element.append(...children);
   return element;
 };
-const OWN = '', KERNEL = 'kernel', MOST_PX = 640, PALE = .02;
+const OWN = '', KERNEL = 'kernel', MOST_PX = 640, PALE = .02, MOST_LOOKED = 50_000;
 const dark = matchMedia('(prefers-color-scheme: dark)'), coarse = matchMedia('(pointer: coarse)');
 
 // Numbers with units a person reads.
@@ -27,30 +27,46 @@ const quantity = (value, unit) => {
 };
 const percent = share => `${digits(share * 100)} %`;
 
-// A tree under construction: children are found by parent and name.
+// Children of a tree under construction, by parent and name: a Map of as many keys takes a browser seconds.
+class Places {
+  constructor(most) {
+    this.size = 2 ** Math.ceil(Math.log2(Math.max(most, 8) * 2));
+    this.parent = new Int32Array(this.size);
+    this.name = new Int32Array(this.size);
+    this.node = new Int32Array(this.size).fill(-1);
+  }
+  // Where the node is or is to be written.
+  slot(parent, name) {
+    let at = (Math.imul(parent, 0x9e3779b1) ^ Math.imul(name, 0x85ebca6b)) & this.size - 1;
+    while (this.node[at] >= 0 && (this.parent[at] !== parent || this.name[at] !== name)) at = at + 1 & this.size - 1;
+    return at;
+  }
+}
+
+// The tree of callers first, whole. Parents come before their children.
 class Tree {
-  constructor(names) {
-    Object.assign(this, {names, parent: [], name: [], depth: [], value: [], before: [], at: new Map(), up: false});
+  constructor(most) {
+    for (const column of ['parent', 'name', 'depth']) this[column] = new Int32Array(most);
+    for (const column of ['value', 'before']) this[column] = new Float64Array(most);
+    Object.assign(this, {count: 0, places: new Places(most), up: false});
   }
   child(parent, name) {
-    const key = (parent + 1) * this.names + name;
-    let node = this.at.get(key);
-    if (node === undefined) {
-      node = this.name.length;
-      this.at.set(key, node);
-      this.parent.push(parent);
-      this.name.push(name);
-      this.depth.push(parent < 0 ? 0 : this.depth[parent] + 1);
-      this.value.push(0);
-      this.before.push(0);
-    }
+    const {places} = this, at = places.slot(parent, name);
+    if (places.node[at] >= 0) return places.node[at];
+    const node = this.count++;
+    places.parent[at] = this.parent[node] = parent;
+    places.name[at] = this.name[node] = name;
+    places.node[at] = node;
+    this.depth[node] = parent < 0 ? 0 : this.depth[parent] + 1;
     return node;
   }
   add(node, value, before) { this.value[node] += value; this.before[node] += before; }
   // Totals, widths and places, the largest or the first in the alphabet leftmost. A box is as wide as the larger of
   // both sides, stack by stack, so that what vanished is there to see.
   settle(first) {
-    const n = this.name.length, {parent, name, depth, value, before} = this;
+    const n = this.count;
+    for (const column of ['parent', 'name', 'depth', 'value', 'before']) this[column] = this[column].slice(0, n);
+    const {parent, depth, value, before} = this;
     this.total = Float64Array.from(value);
     this.totalBefore = Float64Array.from(before);
     this.width = Float64Array.from(value, (v, i) => Math.max(v, before[i]));
@@ -77,10 +93,69 @@ class Tree {
       let x = p < 0 ? 0 : this.x[p];
       for (let k = from; k < to; k++) { this.x[kids[k]] = x; x += this.width[kids[k]]; }
     }
-    this.at = null;
+    this.places = null;
     return this;
   }
   children(node) { return this.kids.subarray(this.start[node + 1], this.start[node + 2]); }
+}
+
+// The stacks of such a tree from other frames on, upwards to their callers or downwards. They share so little that all
+// of it would be many times the tree: a box is opened when its children are asked for, and a picture asks for those that
+// are wide enough to be seen. `ends` are the nodes to begin with, each with the weight that it brings.
+class Opening {
+  constructor(tree, ends, toCallers, own, first) {
+    Object.assign(this, {tree, toCallers, first, of: [], opened: [], up: false});
+    for (const column of ['parent', 'name', 'depth', 'value', 'before', 'total', 'totalBefore', 'width', 'x']) this[column] = [];
+    const kept = own ? [tree.value, tree.before, Float64Array.from(tree.value, (v, i) => Math.max(v, tree.before[i]))] : [tree.total, tree.totalBefore, tree.width];
+    this.weights = kept;
+    this.rows = toCallers ? ends.reduce((rows, i) => Math.max(rows, tree.depth[i] + 1), 0) : 0;
+    this.whole = ends.reduce((whole, i) => whole + kept[2][i], 0);
+    // Of each box: where its stacks stand now, and whose weight they bring.
+    this.roots = this.open(-1, ends, ends);
+  }
+  children(node) {
+    if (node < 0) return this.roots;
+    if (!this.opened[node]) {
+      const [at, from] = this.of[node], {tree} = this, to = [], whose = [];
+      if (this.toCallers) {
+        at.forEach((i, k) => { if (tree.parent[i] >= 0) { to.push(tree.parent[i]); whose.push(from[k]); } });
+      } else for (const i of at) for (const child of tree.children(i)) { to.push(child); whose.push(child); }
+      this.of[node] = null;
+      this.opened[node] = this.open(node, to, whose);
+    }
+    return this.opened[node];
+  }
+  open(parent, to, whose) {
+    const {tree, weights: [value, before, width]} = this, groups = new Map();
+    to.forEach((i, k) => {
+      let group = groups.get(tree.name[i]);
+      if (!group) groups.set(tree.name[i], group = {at: [], from: [], sums: [0, 0, 0, 0, 0]});
+      const j = whose[k], {sums} = group;
+      group.at.push(i);
+      group.from.push(j);
+      sums[0] += value[j];
+      sums[1] += before[j];
+      sums[2] += width[j];
+      // Itself: downwards what is spent in the frame, upwards what has no caller.
+      if (!this.toCallers) { sums[3] += tree.value[i]; sums[4] += tree.before[i]; }
+      else if (tree.parent[i] < 0) { sums[3] += value[j]; sums[4] += before[j]; }
+    });
+    const kids = [];
+    for (const [name, {at, from, sums}] of groups) {
+      kids.push(this.name.length);
+      this.name.push(name);
+      this.parent.push(parent);
+      this.depth.push(parent < 0 ? 0 : this.depth[parent] + 1);
+      this.x.push(0);
+      ['total', 'totalBefore', 'width', 'value', 'before'].forEach((column, k) => this[column].push(sums[k]));
+      this.of.push([at, from]);
+      this.opened.push(null);
+    }
+    kids.sort((a, b) => this.first(this, a, b));
+    let x = parent < 0 ? 0 : this.x[parent];
+    for (const kid of kids) { this.x[kid] = x; x += this.width[kid]; }
+    return kids;
+  }
 }
 
 // Views, each made of the profile: a tree of callers first, with frames of others folded unless asked for.
@@ -95,25 +170,22 @@ class Profile {
       this.names.push({full: `${group} and what it calls, folded`, short: `${group} …`, group, run: true});
     }
     this.folds = this.groups.length > 0 && names.some(([, , group]) => group === OWN);
-    this.trees = new Map();
+    this.made = new Map();
   }
   run(group) { return this.own + this.groups.indexOf(group); }
   order(byName) {
-    const {names} = this;
-    return byName ? (t, a, b) => names[t.name[a]].short.localeCompare(names[t.name[b]].short)
-      : (t, a, b) => t.width[b] - t.width[a] || t.name[a] - t.name[b];
+    if (!byName) return (t, a, b) => t.width[b] - t.width[a] || t.name[a] - t.name[b];
+    const {names} = this, places = new Int32Array(names.length);
+    [...names.keys()].sort((a, b) => names[a].short.localeCompare(names[b].short)).forEach((name, place) => { places[name] = place; });
+    return (t, a, b) => places[t.name[a]] - places[t.name[b]];
   }
-  tree(key, fill, byName) {
-    if (!this.trees.has(key + byName)) {
-      const tree = new Tree(this.names.length);
-      fill(tree);
-      this.trees.set(key + byName, tree.settle(this.order(byName)));
-    }
-    return this.trees.get(key + byName);
+  once(key, make) {
+    if (!this.made.has(key)) this.made.set(key, make());
+    return this.made.get(key);
   }
   flame(everything, byName) {
-    return this.tree('flame' + everything, tree => {
-      const path = [], {names} = this;
+    return this.once(`flame ${everything} ${byName}`, () => {
+      const tree = new Tree(this.name.length), path = [], {names} = this;
       for (let i = 0; i < this.name.length; i++) {
         const depth = this.depth[i], above = depth ? path[depth - 1] : -1, is = names[this.name[i]];
         const over = above < 0 ? null : names[tree.name[above]];
@@ -126,44 +198,37 @@ class Profile {
         path[depth] = node;
         tree.add(node, this.value[i], this.before[i]);
       }
-    }, byName);
-  }
-  // Each stack from some frame on, one way or the other: `walk(tree, node)` gives the frames of the stack that ends there.
-  along(key, everything, byName, walk) {
-    const from = this.flame(everything, byName);
-    return this.tree(key + everything, tree => {
-      for (let i = 0; i < from.name.length; i++) {
-        if (!from.value[i] && !from.before[i]) continue;
-        let node = -1;
-        for (const name of walk(from, i)) node = tree.child(node, name);
-        if (node >= 0) tree.add(node, from.value[i], from.before[i]);
-      }
-    }, byName);
+      return tree.settle(this.order(byName));
+    });
   }
   inverted(everything, byName) {
-    return this.along('inverted', everything, byName, (tree, node) => upwards(tree, node));
+    return this.once(`inverted ${everything} ${byName}`, () => {
+      const tree = this.flame(everything, byName), ends = [];
+      tree.value.forEach((value, i) => { if (value || tree.before[i]) ends.push(i); });
+      return new Opening(tree, ends, true, true, this.order(byName));
+    });
   }
   sandwich(name, everything, byName) {
-    const outermost = (tree, node) => {
-      let found = -1;
-      for (let i = node; i >= 0; i = tree.parent[i]) if (tree.name[i] === name) found = i;
-      return found;
-    };
-    const callers = this.along(`callers ${name} `, everything, byName, (tree, node) => {
-      const at = outermost(tree, node);
-      return at < 0 ? [] : upwards(tree, at);
+    return this.once(`sandwich ${name} ${everything} ${byName}`, () => {
+      // Of recursion the outermost call: what it calls again is below it already.
+      const tree = this.flame(everything, byName), within = new Int32Array(tree.count), outermost = [];
+      let rows = 0;
+      for (let i = 0; i < tree.count; i++) {
+        const over = tree.parent[i] < 0 ? -1 : within[tree.parent[i]];
+        within[i] = over >= 0 ? over : tree.name[i] === name ? i : -1;
+        if (within[i] === i) outermost.push(i);
+        if (within[i] >= 0) rows = Math.max(rows, tree.depth[i] - tree.depth[within[i]] + 1);
+      }
+      const [callers, callees] = [true, false].map(toCallers => new Opening(tree, outermost, toCallers, false, this.order(byName)));
+      callers.up = true;
+      callees.rows = rows;
+      return [callers, callees];
     });
-    const callees = this.along(`callees ${name} `, everything, byName, (tree, node) => {
-      const at = outermost(tree, node);
-      return at < 0 ? [] : upwards(tree, node, tree.depth[at]).reverse();
-    });
-    callers.up = true;
-    return [callers, callees];
   }
 }
-const upwards = (tree, node, least = 0) => {
+const upwards = (tree, node) => {
   const names = [];
-  for (let i = node; i >= 0 && tree.depth[i] >= least; i = tree.parent[i]) names.push(tree.name[i]);
+  for (let i = node; i >= 0; i = tree.parent[i]) names.push(tree.name[i]);
   return names;
 };
 
@@ -276,10 +341,10 @@ return (frame, text) => {
     let pattern;
     try { pattern = new RegExp(state.q, 'i'); } catch { hits = {wrong: true, has: () => true}; return; }
     const found = new Set(names.flatMap(({full, short}, i) => (pattern.test(full) || pattern.test(short) ? [i] : [])));
-    // The share that is in a matching frame or below one, each stack once.
-    const tree = parts.at(-1), inside = new Uint8Array(tree.name.length);
+    // The share that is in a matching frame or below one, each stack once: in every view the same, of the same stacks.
+    const tree = profile.flame(state.all, state.name), inside = new Uint8Array(tree.count);
     let width = 0, frames = 0;
-    for (let i = 0; i < tree.name.length; i++) {
+    for (let i = 0; i < tree.count; i++) {
       const over = tree.parent[i] >= 0 && inside[tree.parent[i]], here = found.has(tree.name[i]);
       inside[i] = over || here ? 1 : 0;
       if (here) { frames++; if (!over) width += tree.width[i]; }
@@ -288,9 +353,16 @@ return (frame, text) => {
   };
   const widest = () => {
     const [tree] = parts;
-    let best = null;
-    if (hits && !hits.wrong) for (let i = 0; i < tree.name.length; i++) if (hits.has(tree.name[i]) && (best === null || tree.width[i] > tree.width[best])) best = i;
-    return best === null ? null : {tree, node: best};
+    let best = -1, looked = 0;
+    const down = node => {
+      for (const child of tree.children(node)) {
+        if (looked++ > MOST_LOOKED || (best >= 0 && tree.width[child] <= tree.width[best])) continue;
+        if (hits.has(tree.name[child])) best = child;
+        else down(child);
+      }
+    };
+    if (hits && !hits.wrong && hits.frames) down(-1);
+    return best < 0 ? null : {tree, node: best};
   };
   const zoom = at => {
     if (!at) return;
