@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fuselab import foreign
 from fuselab.commands import completing
-from fuselab.commands.common import faults, located, print_json, repository, shorter
+from fuselab.commands.common import fail, faults, located, print_json, repository, shorter
 from fuselab.schema.errors import ExperimentErrors, Problem
 
 if TYPE_CHECKING:
@@ -18,16 +19,26 @@ if TYPE_CHECKING:
 @click.command("check")
 @click.argument("files", nargs=-1, metavar="[FILE|NAME]...", shell_complete=completing.experiments)
 @click.option("--json", "as_json", is_flag=True, help="Print the faults as JSON.")
-def command(files: tuple[str, ...], as_json: bool) -> None:
+@click.option(
+    "--fix", "fixing", is_flag=True, help="Write what was surely meant into the file, and show the change."
+)
+def command(files: tuple[str, ...], as_json: bool, fixing: bool) -> None:
     """Say what is wrong with experiments, targets and services; all of them without a FILE.
 
     Nothing is built or run. The exit code is 1 if anything is wrong. A program that is called and is not on this
     machine is a note: another machine may measure.
+
+    With --fix, what can be meant in one way only is put right in the file: slips with one name near, units, tabs, a
+    missing space, the shape of a value. Comments and layout stay, and what may be meant otherwise is left to you.
     """
     paths = [located(written) for written in files] or every_file(repository())
     wrong: dict[Problem, None] = {}
     notes: dict[Line, None] = {}
+    if fixing and as_json:
+        fail("--fix shows a change for people, and --json is for programs: keep one of them")
     for root, path in paths:
+        if fixing:
+            _fix(root, path)
         problems, lines = look_at(path, root)
         wrong |= dict.fromkeys(problems)
         notes |= dict.fromkeys(lines)
@@ -40,8 +51,25 @@ def command(files: tuple[str, ...], as_json: bool) -> None:
     elif wrong:
         click.echo(faults(wrong))
         count = "1 fault" if len(wrong) == 1 else f"{len(wrong)} faults"
-        click.echo(f"\n{click.style(count, fg='red')}", err=True)
+        left = ", which may be meant in more than one way: yours to mend" if fixing else ""
+        click.echo(f"\n{click.style(count, fg='red')}{left}", err=True)
     raise SystemExit(1 if wrong else 0)
+
+
+def _fix(root: Path, path: Path) -> None:
+    """Mend a file, and show what was changed in it."""
+    from fuselab.commands.fixing import fix
+    from fuselab.schema.reading import shown
+
+    if not path.is_file():
+        return
+    mine = shown(path, root)
+    fixed = fix(path, lambda: [problem for problem in look_at(path, root)[0] if problem.file == mine])
+    for line in fixed.diff:
+        colour = {"-": "red", "+": "green"}.get(line[:1])
+        click.echo(click.style(foreign.plain(line), fg=colour))
+    if fixed.count:
+        click.echo(f"mended in {shorter(path)}: {fixed.count}")
 
 
 def every_file(root: Path) -> list[tuple[Path, Path]]:

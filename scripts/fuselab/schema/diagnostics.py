@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from typing import Any
 
 import yaml
 
-from fuselab.schema.errors import ExperimentErrors, Problem
+from fuselab.schema.errors import ExperimentErrors, Fix, Problem
 from fuselab.schema.yaml_source import Key, Span, YamlSource
 
 
@@ -35,21 +35,27 @@ class Diagnostics:
         allowed: Iterable[str] = (),
         suggestion: str | None = None,
         corrected: str | None = None,
+        sure: bool = False,
     ) -> None:
         """A fault of the value at `at`, or of the key itself (`of_key`).
 
-        `suggestion` takes its place in the corrected lines, unless these are given. Where a fault is known
+        `suggestion` takes its place in the corrected lines, unless these are given; it is `sure` where nothing else can
+        be meant. Where a fault is known
         already, or around it, none is added: it would be a consequence.
         """
         written = self.source.as_written(at, of_key=of_key)
         if self.broken(at) or self.broken(written):
             return
         span = self.source.span(at, of_key=of_key)
+        fix = None
         if corrected is None and suggestion is not None:
             corrected = self._replaced(at, span, suggestion)
+            fix = self._fix(span, suggestion) if sure else None
         value = self.source.texts.get(at, "") if not of_key else str(at[-1] if at else "")
         problem = self.source.problem(span, message, *written, value=value)
-        problem = replace(problem, allowed=tuple(allowed), suggestion=suggestion, corrected_yaml=corrected)
+        problem = replace(
+            problem, allowed=tuple(allowed), suggestion=suggestion, corrected_yaml=corrected, fix=fix
+        )
         self._note((at, written), problem)
 
     def _note(self, places: Iterable[Key], problem: Problem) -> None:
@@ -76,9 +82,9 @@ class Diagnostics:
             name = str(at[-1]) if of_key else self.source.texts.get(at, "")
         choices = sorted(dict.fromkeys(known))
         close = near(name, choices)
-        self.add(
-            at, f"unknown {noun} '{name}'{why}{hint(close)}", of_key=of_key, allowed=choices, suggestion=close
-        )
+        message = f"unknown {noun} '{name}'{why}{hint(close)}"
+        sure = only_near(name, choices)
+        self.add(at, message, of_key=of_key, allowed=choices, suggestion=close, sure=sure)
 
     def adopt(self, problems: Iterable[Problem]) -> None:
         """Faults of another file that this one needs."""
@@ -99,6 +105,13 @@ class Diagnostics:
     def raise_if_any(self) -> None:
         if self._problems:
             raise ExperimentErrors(self.problems())
+
+    def _fix(self, span: Span, text: str) -> Fix | None:
+        """`text` in the place of what stands at `span`; None where that is not on one line."""
+        if span.end_column is None or span.end_column <= span.column or span.line > len(self.source.lines):
+            return None
+        old = self.source.lines[span.line - 1][span.column - 1 : span.end_column - 1]
+        return Fix(span.line, span.column, old, text)
 
     def _replaced(self, at: Key, span: Span, text: str) -> str | None:
         """The line with `text` in the place of what stands at `span`; None where it is not on one line."""
@@ -131,6 +144,19 @@ def near(name: str, choices: Sequence[str]) -> str | None:
     # `environment` for `env` is nearer than its letters say.
     longer = [lower for lower in by_lower if len(lower) > 2 and folded.startswith(lower)]
     return next((by_lower[lower] for lower in (*close, *longer)), None)
+
+
+def only_near(name: str, choices: Sequence[str]) -> bool:
+    """Whether what is `near` is so alone: nothing else is about as much like `name`."""
+    close = near(name, choices)
+    if close is None:
+        return False
+    likeness = {choice: SequenceMatcher(None, name.lower(), choice.lower()).ratio() for choice in choices}
+    return all(likeness[close] - ratio > _CLEARLY for choice, ratio in likeness.items() if choice != close)
+
+
+_CLEARLY = 0.1
+"""By how much of its letters a slip is nearer to one name than to all others, where that one is surely meant."""
 
 
 def flow(value: Any) -> str:

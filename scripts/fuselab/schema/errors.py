@@ -16,6 +16,16 @@ Paint = Callable[[str, Part], str]
 
 
 @dataclass(frozen=True, order=True)
+class Fix:
+    """What stands at one place of a line, `old`, and what was surely meant. Counted from 1."""
+
+    line: int
+    column: int
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, order=True)
 class Problem:
     """One fault. Lines and columns count from 1, as editors do."""
 
@@ -37,6 +47,8 @@ class Problem:
     """The line as it stands in the file; empty where there is none to show."""
     width: int = 1
     """How many characters of it are meant, from `column` on."""
+    fix: Fix | None = None
+    """Of what can be meant in one way only: what `fuselab check --fix` writes."""
 
     def __str__(self) -> str:
         return self.said()

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from fuselab.schema import units
-from fuselab.schema.diagnostics import near
+from fuselab.schema.diagnostics import near, only_near
 from fuselab.schema.reshaping import reshaped
 from fuselab.schema.schemas import Violation, types
 
@@ -53,6 +53,18 @@ def value_meant(error: Violation, text: str | None) -> str | None:
             return "auto"
         return str(min(int(text), schema["maximum"])) if text.isdigit() and int(text) > 0 else None
     return units.nearest(unit, text)
+
+
+def surely_meant(error: Violation, text: str | None, meant: str | None) -> bool:
+    """Whether nothing else can be meant than `meant`: another way to write the same, or the one name that is near."""
+    schema = error.schema
+    if meant is None or tuple(error.absolute_path) == ("name",) or schema.get("title") == "list of values":
+        return False
+    if error.validator == "enum":
+        return only_near(text or "", [str(choice) for choice in error.validator_value])
+    if error.validator == "maximum" or (meant.isdigit() and meant != (text or "").strip()):
+        return False  # another number is another meaning
+    return error.instance is not None
 
 
 def _retyped(value: Any, text: str, schema: Mapping[str, Any]) -> str | None:

@@ -25,15 +25,15 @@ def service_names(repository: Path) -> list[str]:
 
 def read_source(path: Path, repository: Path, noun: str, name: str, names: Sequence[str]) -> YamlSource:
     """The file of the `noun` called `name`. Raises ExperimentErrors: none of `names`, or not YAML."""
-    shown = _shown(path, repository)
+    known_as = shown(path, repository)
     if path.is_file():
-        return read_yaml(path, shown)
+        return read_yaml(path, known_as)
     close = near(name, names)
     message = f"there is no {noun} '{name}'{hint(close)}"
-    raise ExperimentErrors([Problem(shown, 1, 1, "", name, message, tuple(names), close)])
+    raise ExperimentErrors([Problem(known_as, 1, 1, "", name, message, tuple(names), close)])
 
 
-def _shown(path: Path, repository: Path) -> str:
+def shown(path: Path, repository: Path) -> str:
     """`path` as the reader knows it: relative to the repository where it lies inside."""
     for place, root in ((path, repository), (path.resolve(), repository.resolve())):
         if place.is_relative_to(root):

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from fuselab.schema.diagnostics import Diagnostics, flow, hint, near
-from fuselab.schema.meant import key_like, value_meant
+from fuselab.schema.diagnostics import Diagnostics, flow, hint, near, only_near
+from fuselab.schema.meant import key_like, surely_meant, value_meant
 from fuselab.schema.mending import rename_key, replace_value, value_at
 from fuselab.schema.schemas import Violation, homes, resolve, type_words, validator
 from fuselab.schema.yaml_source import Key
@@ -67,7 +67,10 @@ def _unknown_keys(diagnostics: Diagnostics, name: str, error: Violation) -> None
         if home is not None:
             message += f" here: it belongs in '{home}'" if home else " here: it belongs at the top level"
         moved = _at_home(key, mapping[key], home)
-        diagnostics.add(at, message, of_key=True, allowed=sorted(allowed), suggestion=close, corrected=moved)
+        sure = close is not None and only_near(key, [k for k in allowed if k not in mapping])
+        diagnostics.add(
+            at, message, of_key=True, allowed=sorted(allowed), suggestion=close, corrected=moved, sure=sure
+        )
         if close:
             rename_key(diagnostics.source, at, close)
         else:
@@ -192,7 +195,8 @@ def _wrong_value(diagnostics: Diagnostics, error: Violation) -> None:
     meant = diagnostics.source.name if at == ("name",) else value_meant(error, text)
     message = _not_this(text, error, at, schema) + (hint(meant) if choices else "")
     corrected = None if meant else _corrected(diagnostics.source.as_written(at), schema)
-    diagnostics.add(at, message, allowed=map(str, choices), suggestion=meant, corrected=corrected)
+    sure = surely_meant(error, text, meant)
+    diagnostics.add(at, message, allowed=map(str, choices), suggestion=meant, corrected=corrected, sure=sure)
     replace_value(diagnostics.source, at, meant, schema)
 
 

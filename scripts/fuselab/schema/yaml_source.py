@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 from yaml.cyaml import CParser  # type: ignore[attr-defined]
 
-from fuselab.schema.errors import ExperimentErrors, Problem
+from fuselab.schema.errors import ExperimentErrors, Fix, Problem
 from fuselab.schema.yaml_syntax import syntax_problems
 
 Key = tuple[str | int, ...]
@@ -291,7 +291,8 @@ def _curly(source: YamlSource, node: yaml.ScalarNode, at: Key) -> Problem | None
     quote = "'" if '"' in inside or "\\" in inside else '"'
     fixed = f"{line[: span.column - 1]}{quote}{inside}{quote}{line[span.end_column - 1 :]}"
     message = "curly quotes are letters to YAML: write straight ones"
-    return replace(source.problem(span, message, *at, value=node.value), corrected_yaml=fixed)
+    fix = Fix(span.line, span.column, str(node.value), f"{quote}{inside}{quote}")
+    return replace(source.problem(span, message, *at, value=node.value), corrected_yaml=fixed, fix=fix)
 
 
 def _glued(source: YamlSource, key: yaml.ScalarNode, value: yaml.Node) -> Problem | None:
@@ -304,7 +305,8 @@ def _glued(source: YamlSource, key: yaml.ScalarNode, value: yaml.Node) -> Proble
     end = (span.end_column or span.column) - 1
     fixed = f"{line[: span.column - 1]}{match[1]}: {match[2]}{line[end:]}"
     problem = source.problem(span, f"'{match[0]}' is one word: a space belongs behind the ':'")
-    return replace(problem, corrected_yaml=fixed)
+    fix = Fix(span.line, span.column, match[0], f"{match[1]}: {match[2]}")
+    return replace(problem, corrected_yaml=fixed, fix=fix)
 
 
 def _scalar(source: YamlSource, node: yaml.ScalarNode) -> str | int | float | bool | None:

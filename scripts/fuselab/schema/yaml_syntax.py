@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 import yaml
 
-from fuselab.schema.errors import Problem
+from fuselab.schema.errors import Fix, Problem
 
 _BEGUN_EARLIER = ("could not find expected ':'", "found unexpected end of stream")
 """Complaints of something whose beginning says more than the place where it was missed."""
+_UNSURE = ("did not find expected key", "found unexpected end of stream")
+"""Complaints whose mend is a guess: which column was meant, and where a quote ends."""
 _HINTS = {
     "mapping values are not allowed": "a text with ': ' in it needs quotes",
     "found unexpected ':'": "in [...] and {...} a text with ':' or '{' in it needs quotes",
@@ -45,9 +47,18 @@ def syntax_problems(shown: str, lines: Sequence[str], error: yaml.MarkedYAMLErro
     if "expected a single document" in what or "another document" in what:
         message = "one file holds one document: '---' may stand at its top only"
     corrected = _mended(what, lines[: line + 1], column)
+    fix = Fix(line + 1, 1, text, corrected) if corrected and not what.startswith(_UNSURE) else None
     return [
         Problem(
-            shown, line + 1, column + 1, "", text.strip(), message, corrected_yaml=corrected, written=text
+            shown,
+            line + 1,
+            column + 1,
+            "",
+            text.strip(),
+            message,
+            corrected_yaml=corrected,
+            written=text,
+            fix=fix,
         )
     ]
 
@@ -69,8 +80,9 @@ def _strange(shown: str, lines: Sequence[str]) -> list[Problem]:
             )
             fixed = fixed.rstrip() if match.re is _WIDE_COLON else fixed
             problem = Problem(
-                shown, number, at + 1, "", text.strip(), message, corrected_yaml=fixed, written=text
-            )
+                shown, number, at + 1, "", text.strip(), message, corrected_yaml=fixed, written=text,
+                fix=Fix(number, 1, text, fixed),
+            )  # fmt: skip
             found.append(problem)
     return found
 
@@ -114,7 +126,8 @@ def _tab_problem(shown: str, line: int, text: str) -> Problem:
     fixed = re.sub(r"^[ \t]+", lambda match: match[0].replace("\t", "  "), text)
     message = "a tab: YAML is indented with spaces"
     at = text.index("\t") + 1
-    return Problem(shown, line, at, "", text.strip(), message, corrected_yaml=fixed, written=text)
+    fix = Fix(line, 1, text, fixed)
+    return Problem(shown, line, at, "", text.strip(), message, corrected_yaml=fixed, written=text, fix=fix)
 
 
 def _quoted(line: str) -> str | None:
