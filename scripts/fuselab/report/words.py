@@ -138,14 +138,22 @@ def _bare(share: float, signed: bool = False, decimals: int | None = None) -> st
 
 def _span(low: float, high: float, signed: bool = False) -> str:
     """`28 to 35 %`: both ends with the same decimals, as many as it takes to tell them apart, two at most."""
-    largest = max(abs(low), abs(high))
-    decimals = 0 if largest >= 0.0995 and high - low >= 0.01 else 1 if high - low >= 0.001 else 2
+    decimals = _decimals(low, high)
     return f"{_bare(low, signed, decimals)} to {_bare(high, signed, decimals)}{NBSP}%"
 
 
+def _decimals(low: float, high: float) -> int:
+    largest = max(abs(low), abs(high))
+    return 0 if largest >= 0.0995 and high - low >= 0.01 else 1 if high - low >= 0.001 else 2
+
+
 def _times(low: float, high: float) -> str:
-    digits = next((d for d in (2, 3, 4) if number(low, d) != number(high, d)), 4)
+    digits = _digits(low, high)
     return f"{number(low, digits)} to {number(high, digits)}{NBSP}{TIMES}"
+
+
+def _digits(low: float, high: float) -> int:
+    return next((d for d in (2, 3, 4) if number(low, d) != number(high, d)), 4)
 
 
 def level(value: float) -> str:
@@ -209,7 +217,9 @@ def by_factor(ratio: float, low: float, high: float) -> bool:
 
 def change_beside(ratio: float, low: float, high: float) -> str:
     """A ratio in the form that `change_interval` gives the interval beside it."""
-    return _factor(ratio) if by_factor(ratio, low, high) else percent(ratio - 1, signed=True)
+    if by_factor(ratio, low, high):
+        return _factor(ratio, low, high)
+    return _share(ratio - 1, low - 1, high - 1, signed=True)
 
 
 def on_axis(ratio: float, ticks: Sequence[float]) -> str:
@@ -223,8 +233,16 @@ def estimate(ratio: float, low: float, high: float) -> str:
     return f"{change_beside(ratio, low, high)} ({change_interval(low, high)})"
 
 
-def _factor(ratio: float) -> str:
-    return f"{number(ratio, 2)}{NBSP}{TIMES}"
+def _factor(ratio: float, low: float, high: float) -> str:
+    """With as many digits as its interval: with fewer it may seem to lie outside."""
+    return f"{number(ratio, _digits(low, high) if low < high else 2)}{NBSP}{TIMES}"
+
+
+def _share(share: float, low: float, high: float, signed: bool = False) -> str:
+    """As `percent`, with no fewer decimals than its interval."""
+    if high - low >= 0.01 or low >= high:
+        return percent(share, signed)
+    return f"{_bare(share, signed, _decimals(low, high)).removesuffix('.0')}{NBSP}%"
 
 
 def phrase(metric: str) -> Phrase:
@@ -238,10 +256,10 @@ def magnitude(ratio: float, low: float, high: float) -> tuple[str, str]:
     Where any of it is a doubling or a halving both are factors: `3.4 ×`, `3.1 to 3.8 ×`.
     """
     if by_factor(ratio, low, high):
-        return _factor(ratio), _times(low, high)
+        return _factor(ratio, low, high), _times(low, high)
     if ratio < 1:
-        return percent(1 - ratio), _span(1 - high, 1 - low)
-    return percent(ratio - 1), _span(low - 1, high - 1)
+        return _share(1 - ratio, 1 - high, 1 - low), _span(1 - high, 1 - low)
+    return _share(ratio - 1, low - 1, high - 1), _span(low - 1, high - 1)
 
 
 def pieces(text: str) -> list[tuple[str, bool]]:

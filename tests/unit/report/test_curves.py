@@ -119,6 +119,11 @@ def test_every_point_is_in_the_table_that_a_paper_gets(one: Results) -> None:
 def test_a_figure_has_a_line_for_each_variant_and_an_interval_at_each_value(one: Results) -> None:
     by_name = {drawing.name: drawing for drawing in curves.drawings(one)}
     assert list(by_name) == ["curve-depths-levels", "curve-depths-ratios", "curve-depths-against"]
+    for drawing in (by_name["curve-depths-levels"], by_name["curve-depths-ratios"]):
+        assert drawing.alt.split(":")[0].endswith("over iodepth 1, 2, 4, 8, 16, 32, 64, 128"), (
+            "as a bundle lists it"
+        )
+        assert drawing.alt.count("over iodepth") == 1
     levels = by_name["curve-depths-levels"].data
     first = levels[levels["metric"] == "write.bw"]
     assert set(first["variant"]) == set(swept.VARIANTS)

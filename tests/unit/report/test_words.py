@@ -65,6 +65,21 @@ def test_a_decided_change_is_told_without_a_sign_and_as_a_factor_from_a_doubling
 
 
 @pytest.mark.parametrize(
+    ("ratio", "low", "high", "said"),
+    [
+        (1.126, 1.122, 1.129, f"+12.6{NB}% (+12.2 to +12.9{NB}%)"),
+        (0.874, 0.871, 0.878, f"−12.6{NB}% (−12.9 to −12.2{NB}%)"),
+        (2.067, 2.063, 2.072, f"2.07{NB}× (2.06 to 2.07{NB}×)"),
+        (0.4843, 0.4838, 0.4849, f"0.484{NB}× (0.484 to 0.485{NB}×)"),
+        (1.31, 1.28, 1.35, f"+31{NB}% (+28 to +35{NB}%)"),
+        (1.05, 1.0492, 1.0507, f"+5{NB}% (+4.9 to +5.1{NB}%)"),
+    ],
+)
+def test_an_estimate_does_not_seem_to_lie_outside_of_its_interval(ratio, low, high, said):
+    assert words.estimate(ratio, low, high) == said
+
+
+@pytest.mark.parametrize(
     ("metric", "noun", "verb"),
     [
         ("write.bw", "write bandwidth", "writes"),

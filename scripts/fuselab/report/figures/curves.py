@@ -75,7 +75,7 @@ def levels(name: str, panels: Sequence[Panel], axis: Axis, variants: Places, *, 
         axes.set_title(panel.title)
         _value_axis(axes, panel.rows)
     _legend(made, panels, variants)
-    alt = "; ".join(f"{panel.title} over {axis.label} {', '.join(axis.texts)}" for panel in panels)
+    alt = f"{_titles(panels)} over {axis.label} {', '.join(axis.texts)}"
     return Drawing(name, made, _data(panels), alt, _LEVELS)
 
 
@@ -97,7 +97,7 @@ def ratios(
         axes.yaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _, ticks=ticks: words.on_axis(y, ticks)))
     _legend(made, panels, variants)
-    alt = "; ".join(f"{panel.title} over {axis.label}" for panel in panels)
+    alt = f"{_titles(panels)} over {axis.label} {', '.join(axis.texts)}"
     return Drawing(name, made, _data(panels), alt, _RATIOS)
 
 
@@ -124,7 +124,7 @@ def against(
         axes.margins(y=_LINE + 0.05)  # a label above the highest mark stays below the title
         _labels(axes, panel.rows, variants)
     _legend(made, panels, variants)
-    alt = "; ".join(f"{panel.title} against {x_label}" for panel in panels)
+    alt = f"{_titles(panels)} against {x_label}"
     return Drawing(name, made, _data(panels), alt, _AGAINST)
 
 
@@ -247,6 +247,11 @@ def _legend(made: Figure, panels: Sequence[Panel], variants: Places) -> None:
         for name in names
     ]
     made.legend(handles=handles, loc="outside lower center", ncols=min(3, len(names)), frameon=False)
+
+
+def _titles(panels: Sequence[Panel]) -> str:
+    """In a row, for a sentence that ends with the axis they share; without the colon of `write.bw: change`."""
+    return "; ".join(panel.title.replace(": ", ", ") for panel in panels)
 
 
 def _data(panels: Sequence[Panel]) -> pd.DataFrame:

@@ -84,8 +84,8 @@ def paired(
         _marks(axes, wide[names], variants, joined=bool(joined))
     else:
         _bars(axes, spread(shown, ["variant"]).loc[names], variants)
-    labels = [short(name_of, 26 // len(names) + 4) for name_of in names]
     tilted: dict[str, Any] = {"rotation": 30, "ha": "right"} if len(names) > 4 else {}
+    labels = [short(name_of, 14 if tilted else 26 // len(names) + 4) for name_of in names]
     axes.set_xticks(range(len(names)), labels, **tilted)
     axes.set_xlim(-0.5, len(names) - 0.5)
     value_axis(axes, unit, noun)
