@@ -105,6 +105,8 @@ install_all() {
   "$uv" pip install --python .venv/bin/python --no-deps --no-build-isolation --offline --editable .
   # What shells read to complete names at Tab: in here, and nowhere else.
   .venv/bin/fuselab completion --install
+  # What editors read to complete and refuse names.
+  .venv/bin/fuselab schema --here
   fingerprint "$1" >"$stamps/$1"
   rm "$stamps/unfinished"
 }

@@ -345,7 +345,7 @@ def pair_text(question: Question, name: str, before: int, after: int) -> str:
     if not question.counted:
         judged["primary"] = [figure]
     lines = [
-        "# yaml-language-server: $schema=../../scripts/fuselab/schema/experiment.schema.json",
+        "# yaml-language-server: $schema=../../.fuselab/schema/experiment.schema.json",
         f"# Written by `fuselab bisect` of {question.experiment}, and written anew by its next call.",
         f"name: {name}",
         f"title: {flow(f'Does {figure} change with {new[:10]}, against {old[:10]}?')}",

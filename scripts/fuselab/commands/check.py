@@ -10,6 +10,7 @@ import click
 from fuselab import foreign
 from fuselab.commands import completing
 from fuselab.commands.common import fail, faults, located, print_json, repository, shorter
+from fuselab.project import project_around
 from fuselab.schema.errors import ExperimentErrors, Problem
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ def command(files: tuple[str, ...], as_json: bool, fixing: bool) -> None:
     With --fix, what can be meant in one way only is put right in the file: slips with one name near, units, tabs, a
     missing space, the shape of a value. Comments and layout stay, and what may be meant otherwise is left to you.
     """
+    from fuselab.commands.editors import write
+
     paths = [located(written) for written in files] or every_file(repository())
     wrong: dict[Problem, None] = {}
     notes: dict[Line, None] = {}
@@ -44,6 +47,8 @@ def command(files: tuple[str, ...], as_json: bool, fixing: bool) -> None:
         notes |= dict.fromkeys(lines)
         if not problems and not as_json:
             click.echo(f"{click.style('ok', fg='green')}  {shorter(path)}")
+    for root in {root for root, _ in paths if project_around(root) == root}:
+        write(root)  # for editors, which so know what was added
     for line in () if as_json else notes:
         click.echo(line)
     if as_json:

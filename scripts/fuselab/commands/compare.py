@@ -133,7 +133,7 @@ def experiment_text(
 
     variants = {_name(rev): rev for rev in pair}
     lines = [
-        "# yaml-language-server: $schema=../scripts/fuselab/schema/experiment.schema.json",
+        "# yaml-language-server: $schema=../.fuselab/schema/experiment.schema.json",
         "# Written by `fuselab compare`. Change it, and run it again with",
         f"# `fuselab run {name}`.",
         f"name: {name}",

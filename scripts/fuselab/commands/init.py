@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from fuselab.commands.common import fail, shorter
+from fuselab.commands.editors import write
 from fuselab.files import write_atomically
 from fuselab.project import CHECKOUT, FORM, SNAKEFILE, initialised
 
@@ -28,7 +29,7 @@ rule all:
 """
 _PROFILE = Path("profiles/default/config.yaml")
 _FOLDERS = ("experiments", "targets")
-_IGNORED = (b"/results/", b"/.snakemake/", b"/bundles/")
+_IGNORED = (b"/results/", b"/.snakemake/", b"/bundles/", b"/.fuselab/")
 
 
 @click.command("init")
@@ -52,6 +53,7 @@ def command(folder: Path) -> None:
             at.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(at, content)
             click.echo(f"wrote {shorter(at)}")
+    write(folder)
     where = "" if folder == Path.cwd() else f"cd {shorter(folder)}\n       "
     click.echo(
         f"next:  {where}fuselab try -- ./myfs -f {{mountpoint}}    a first target and experiment\n"

@@ -19,6 +19,7 @@ from fuselab.commands.common import fail, repository, shorter
 def command(name: str, target: str | None, stdout: bool) -> None:
     """Write experiments/NAME.yaml: a commented experiment on TARGET that runs as it is."""
     from fuselab import profilers
+    from fuselab.commands.editors import write
     from fuselab.commands.sealed import checked_name, for_editors
     from fuselab.commands.template import experiment_text
     from fuselab.schema.reading import target_names
@@ -38,4 +39,5 @@ def command(name: str, target: str | None, stdout: bool) -> None:
         fail(f"{shorter(path)} is there already")
     path.parent.mkdir(exist_ok=True)
     path.write_text(text, encoding="utf-8")
+    write(root)
     click.echo(f"wrote {shorter(path)}\nnext:  fuselab plan {name}\n       fuselab run {name}")

@@ -127,7 +127,7 @@ def _target_text(name: str, argv: tuple[str, ...], prepare: tuple[tuple[str, ...
     words = ["{binary}", *argv[1:]]
     prepared = f"\n  prepare: {flow([list(step) for step in prepare])}" if prepare else ""
     return f"""\
-# yaml-language-server: $schema=../../scripts/fuselab/schema/target.schema.json
+# yaml-language-server: $schema=../../.fuselab/schema/target.schema.json
 # Written by `fuselab try`. docs/bring-your-filesystem.md says what else can stand here.
 name: {name}
 build:
@@ -145,7 +145,7 @@ def _experiment_text(
 
     together = ", ".join(profilers.accounting_requests())
     return f"""\
-# yaml-language-server: $schema=../scripts/fuselab/schema/experiment.schema.json
+# yaml-language-server: $schema=../.fuselab/schema/experiment.schema.json
 # Written by `fuselab try`: {program} against the bare directory. Change it, and run it again with
 # `fuselab run {name}`.
 name: {name}

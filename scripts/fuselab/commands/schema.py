@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from fuselab.commands.common import repository
 from fuselab.schema import schemas
 
 
@@ -14,8 +15,16 @@ from fuselab.schema import schemas
 @click.argument("name", type=click.Choice(schemas.NAMES), required=False)
 @click.option("--docs", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
               help="Write the reference pages of all schemas into FOLDER instead.")  # fmt: skip
-def command(name: str | None, docs: Path | None) -> None:
+@click.option(
+    "--here", is_flag=True, help="Write them with this project's names to .fuselab/schema/, for editors."
+)
+def command(name: str | None, docs: Path | None, here: bool) -> None:
     """Print the JSON Schema of an experiment, a target or a service in one piece; without a name, of all three."""
+    if here:
+        from fuselab.commands.editors import write
+
+        write(repository())
+        return
     if docs is None:
         printed = schemas.bundled(name) if name else {each: schemas.bundled(each) for each in schemas.NAMES}
         click.echo(json.dumps(printed, indent=2, ensure_ascii=False))

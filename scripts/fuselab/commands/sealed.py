@@ -8,11 +8,11 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from fuselab.commands.editors import FOLDER, write
 from fuselab.errors import ScaffoldError
-from fuselab.project import find
 from fuselab.schema.schemas import schema
 
-_SCHEMAS = re.compile(r"(?<=\$schema=)(\.\./)+scripts/fuselab/schema")
+_SCHEMAS = re.compile(r"(?<=\$schema=)(\.\./)+\.fuselab/schema")
 _SEAL = re.compile(r"^# Untouched \(`fuselab \w+` may write it anew\): ([0-9a-f]{12})\n", re.MULTILINE)
 
 
@@ -37,13 +37,13 @@ def write_sealed(root: Path, written: Mapping[Path, str], verb: str) -> list[Pat
     for path, text in texts.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+    write(root)
     return list(texts)
 
 
 def for_editors(root: Path, path: Path, text: str) -> str:
     """`text`, which goes to `path` below `root`, with the place of its schema as seen from there."""
-    schemas = find(root, "scripts/fuselab/schema/experiment.schema.json").parent
-    return _SCHEMAS.sub(lambda _: os.path.relpath(schemas, (root / path).parent), text, count=1)
+    return _SCHEMAS.sub(lambda _: os.path.relpath(root / FOLDER, (root / path).parent), text, count=1)
 
 
 def _sealed(text: str, verb: str) -> str:

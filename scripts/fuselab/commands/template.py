@@ -8,7 +8,7 @@ from fuselab import profilers
 from fuselab.schema.diagnostics import flow
 from fuselab.targets.model import CargoBuild, CommandBuild, NoBuild, Target
 
-_SCHEMA = "# yaml-language-server: $schema=../scripts/fuselab/schema/experiment.schema.json"
+_SCHEMA = "# yaml-language-server: $schema=../.fuselab/schema/experiment.schema.json"
 
 
 def experiment_text(name: str, target: Target) -> str:

@@ -52,10 +52,22 @@ def add_target(project: Path, name: str) -> None:
 
 def test_it_writes_what_a_project_is_and_no_path_of_this_machine(mine: Path):
     files = {path.relative_to(mine).as_posix() for path in everything(mine)}
-    assert files == {"Snakefile", ".gitignore", "profiles/default/config.yaml"}
-    assert {path.name for path in mine.iterdir() if path.is_dir()} == {"experiments", "targets", "profiles"}
+    schemas = {f".fuselab/schema/{name}.schema.json" for name in ("experiment", "target", "service")}
+    assert files == {"Snakefile", ".gitignore", "profiles/default/config.yaml", *schemas}
+    assert {path.name for path in mine.iterdir() if path.is_dir()} == {
+        "experiments",
+        "targets",
+        "profiles",
+        ".fuselab",
+    }
     assert not any(str(CHECKOUT).encode() in content for content in everything(mine).values())
-    assert (mine / ".gitignore").read_text().splitlines() == ["*.o", "/results/", "/.snakemake/", "/bundles/"]
+    assert (mine / ".gitignore").read_text().splitlines() == [
+        "*.o",
+        "/results/",
+        "/.snakemake/",
+        "/bundles/",
+        "/.fuselab/",
+    ]
 
 
 def test_a_project_lies_around_its_folders_and_not_around_others(mine: Path, tmp_path: Path):
