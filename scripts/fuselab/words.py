@@ -7,6 +7,10 @@ from collections.abc import Callable, Mapping
 
 def duration(seconds: float) -> str:
     """`3.2 s`, `4 min 10 s`, `2 h 5 min`."""
+    if seconds < 0:
+        return f"-{duration(-seconds)}"
+    if 0 < seconds < 1e-4:
+        return f"{seconds * 1e9:.3g} ns" if seconds < 1e-6 else f"{seconds * 1e6:.3g} us"
     if 0 < seconds < 0.1:
         return f"{seconds * 1e3:.3g} ms"
     if seconds < 60:
@@ -33,6 +37,18 @@ def figure(name: str, value: object) -> str:
         "c": lambda v: f"{v:.0f} °C",
     }
     return words[unit](value) if unit in words else f"{value:.4g}"
+
+
+def with_unit(value: float, unit: str) -> str:
+    """A figure in `ns`, `us`, `ms`, `s`, `bytes`, `B`, `B/s`, `share` or any other unit, as people read it."""
+    seconds = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
+    if unit in seconds:
+        return duration(value * seconds[unit])
+    if unit in ("bytes", "B", "B/s"):
+        return f"{'-' if value < 0 else ''}{size(abs(value))}{'/s' if unit == 'B/s' else ''}"
+    if unit == "share":
+        return percent(value, 1)
+    return f"{value:,.6g}" if unit in ("1", "count") else f"{value:,.6g} {unit}"
 
 
 def grouped(said: Mapping[str, str]) -> dict[str, list[str]]:

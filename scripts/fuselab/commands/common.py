@@ -79,11 +79,15 @@ def faults(problems: Iterable[Problem]) -> str:
     return "\n\n".join(p.said(lambda text, part: click.style(text, **_COLOURS[part])) for p in problems)
 
 
+ONE_LINE = 100_000
+"""Columns: for a program that reads lines, and a person who pipes them into `less`."""
+
+
 def console() -> Console:
-    """Where tables go: as wide as the terminal, wide enough for paths where there is none. Brackets are no markup."""
+    """Where tables go: as wide as the terminal; without one a row is a line, however long. Brackets are no markup."""
     from rich.console import Console
 
-    width = None if sys.stdout.isatty() else 120
+    width = None if sys.stdout.isatty() else ONE_LINE
     return Console(highlight=False, markup=False, width=width, soft_wrap=True)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterator, Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import click
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from fuselab.workflow.estimate import Estimate, Part
 
 
+_FIGURES = 46
+"""Columns of a terminal that stand beside the name of a part."""
 MOST = 6
 """How many of a kind are told one by one; of more there is one line."""
 
@@ -49,7 +52,7 @@ def command(file: str, everything: bool, as_json: bool) -> None:
     for line in decisive(plan, found, most):
         out.print(line)
     out.print()
-    out.print(_parts(found.parts, most))
+    out.print(_parts(found.parts, most, out.width))
     for line in beside(plan, found, most):
         out.print(line)
     for note in notes:
@@ -111,14 +114,14 @@ def _findable(found: Sequence[Detectable], most: int) -> Iterator[str]:
     yield from (f"  {told(find)}" for find in (ordered[0], ordered[-1]))
 
 
-def _parts(parts: Sequence[Part], most: int) -> Table:
+def _parts(parts: Sequence[Part], most: int, width: int) -> Table:
     from rich.table import Table
 
     from fuselab.words import duration
 
     table = Table(box=None, pad_edge=False)
     for column in ("", "", "done", "each", "to go"):
-        table.add_column(column, justify="left" if not column else "right", overflow="fold")
+        table.add_column(column, justify="left" if not column else "right", no_wrap=True)
     for what, name, mine in _groups(parts, most):
         known = sorted(part.seconds_each for part in mine if part.seconds_each is not None)
         about = "" if all(part.measured for part in mine) else "~"
@@ -128,6 +131,7 @@ def _parts(parts: Sequence[Part], most: int) -> Table:
         unknown = any(part.left and part.seconds_each is None for part in mine)
         left = duration(seconds) if seconds else "" if unknown else "-"
         done = f"{sum(min(part.done, part.wanted) for part in mine)} of {sum(part.wanted for part in mine)}"
+        name = fill(name, max(20, width - _FIGURES), break_long_words=False)
         table.add_row(what, name, done, each, f"{left} + ?" if left and unknown else "?" if unknown else left)
     return table
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+from shutil import get_terminal_size
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import click
 
 from fuselab import foreign
 from fuselab.commands import completing
-from fuselab.commands.common import console, fail, located, print_json, row
+from fuselab.commands.common import ONE_LINE, console, fail, located, print_json, row
 from fuselab.schema.diagnostics import hint, near
+from fuselab.words import with_unit
 
 if TYPE_CHECKING:
     import duckdb
@@ -36,7 +41,8 @@ def command(file: str, sql: str | None, as_json: bool, as_csv: bool) -> None:
     """Answer SQL (DuckDB's) over an experiment's spans, tasks, heap, stacks and metrics.
 
     Every table has `variant` and `workload` as columns: group by them to compare. Without SQL, the tables and their
-    columns are listed; `-` reads it from standard input.
+    columns are listed; `-` reads it from standard input. Figures have their units where a column's name or a column
+    `unit` says them; --csv and --json give them as they are.
     """
     from fuselab.errors import QueryError
     from fuselab.queries.asking import connect, fault_of, run
@@ -98,20 +104,50 @@ def _tables(database: duckdb.DuckDBPyConnection, as_json: bool, as_csv: bool) ->
         return
     for name, table in TABLES.items():
         click.echo(f"{click.style(name, bold=True)}: {table.about} ({counts[name]} rows)")
-        click.echo(f"  {', '.join(table.columns)}")
+        said = ", ".join(table.columns)
+        click.echo(fill(said, get_terminal_size().columns, initial_indent="  ", subsequent_indent="  ")
+                   if sys.stdout.isatty() else f"  {said}")  # fmt: skip
 
 
 def _show(answer: Rows) -> None:
+    """As a table where a row fits the terminal, else as one line for each value: no word is broken."""
     from rich.table import Table
 
+    out = console()
+    names = [foreign.name(column) for column in answer.columns]
+    rows = [row(*_cells(answer.columns, values)) for values in answer.rows]
     table = Table(box=None, pad_edge=False)
-    for i, column in enumerate(answer.columns):
+    for i, name in enumerate(names):
         numeric = all(isinstance(values[i], int | float) for values in answer.rows)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
-    for values in answer.rows:
-        table.add_row(*row(*map(_cell, values)))
-    console().print(table)
+        table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
+    for cells in rows:
+        table.add_row(*cells)
+    if out.measure(table, options=out.options.update(max_width=ONE_LINE)).maximum <= out.width:
+        out.print(table)
+        return
+    widest = max(map(len, names))
+    for number, cells in enumerate(rows):
+        if number:
+            out.print()
+        for name, cell in zip(names, cells, strict=True):
+            out.print(f"{name:{widest}}  {cell.plain}")
 
 
-def _cell(value: object) -> object:
-    return "" if value is None else f"{value:,.6g}" if isinstance(value, float) else value
+def _cells(columns: Sequence[str], values: Sequence[object]) -> Iterator[str]:
+    """For people: with the unit of the column's name, `sum(dur_us)`, or of a column `unit` beside it."""
+    unit = str(dict(zip(columns, values, strict=True)).get("unit", ""))
+    for column, value in zip(columns, values, strict=True):
+        if value is None or isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+            yield "" if value is None else str(value)
+        elif column == "value" and unit:
+            yield with_unit(float(value), unit)
+        else:
+            found = _UNIT.search(column)
+            yield with_unit(float(value), found[1]) if found else _number(value)
+
+
+_UNIT = re.compile(r"_(ns|us|ms|s|bytes|share)\)*$")
+
+
+def _number(value: float | Decimal) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.6g}"

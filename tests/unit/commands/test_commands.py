@@ -2,7 +2,11 @@
 
 import csv
 import datetime
+import io
 import json
+import os
+import pty
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,6 +16,7 @@ from typing import Any
 import msgspec
 import pytest
 import yaml
+from rich.console import Console
 
 from fuselab import checksums, words
 from fuselab.cli import VERBS, main
@@ -678,7 +683,16 @@ class TestDoctor:
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
-    [(0.0042, "4.2 ms"), (3.2, "3.2 s"), (42, "42 s"), (250, "4 min 10 s"), (7500, "2 h 5 min")],
+    [
+        (4.2e-8, "42 ns"),
+        (4.2e-5, "42 us"),
+        (0.0042, "4.2 ms"),
+        (-0.0042, "-4.2 ms"),
+        (3.2, "3.2 s"),
+        (42, "42 s"),
+        (250, "4 min 10 s"),
+        (7500, "2 h 5 min"),
+    ],
 )
 def test_durations_as_people_say_them(seconds, said):
     assert words.duration(seconds) == said
@@ -727,3 +741,55 @@ class TestQuery:
         ]
         assert json.loads(fuselab("query", "trial", sql, "--json").output)[0]["value"] == 1234567.891
         assert fuselab("query", "trial", sql, "--json", "--csv").exit_code == 1
+
+    SQL = (
+        "select 'a::rather::long::name::of::a::function::that::nobody::wants::broken' name, 1172172171 total_ns, "
+        "2500.0 \"sum(dur_us)\", 3145728 held_bytes, 1234567 calls, 0.25 cpu_share, 98000000.0 value, 'B/s' unit"
+    )
+
+    def test_for_people_figures_have_their_units_and_a_row_of_a_pipe_is_one_line(
+        self, fuselab, repository: Path
+    ):
+        (repository / "results" / "trial").mkdir(parents=True)
+        head, line = fuselab("query", "trial", self.SQL).output.splitlines()
+        assert re.split(r"  +", head.strip())[1:3] == ["total_ns", "sum(dur_us)"]
+        assert re.split(r"  +", line.strip()) == [
+            "a::rather::long::name::of::a::function::that::nobody::wants::broken",
+            "1.17 s", "2.5 ms", "3.1 MB", "1,234,567", "25.0 %", "98.0 MB/s", "B/s",
+        ]  # fmt: skip
+        assert '"total_ns": 1172172171' in fuselab("query", "trial", self.SQL, "--json").output
+
+    def test_on_a_narrow_terminal_no_word_is_broken_and_nothing_is_coloured_that_should_not(
+        self, repository: Path
+    ):
+        (repository / "results" / "trial").mkdir(parents=True)
+        master, slave = pty.openpty()
+        argv = [sys.executable, "-c", "from fuselab.cli import main; main()", "query", "trial", self.SQL]
+        env = {**os.environ, "TERM": "xterm", "COLUMNS": "80", "NO_COLOR": "1"}
+        subprocess.run(argv, cwd=repository, stdout=slave, stderr=slave, env=env, timeout=60, check=True)
+        os.set_blocking(master, False)
+        lines = os.read(master, 65536).decode().splitlines()
+        assert not any(re.search(r"\x1b\[[0-9;]*3[0-7]m", line) for line in lines)
+        lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines]
+        for end in (master, slave):
+            os.close(end)
+        assert lines[0].split() == [
+            "name", "a::rather::long::name::of::a::function::that::nobody::wants::broken",
+        ]  # fmt: skip
+        assert lines[1] == "total_ns     1.17 s"
+        assert max(map(len, lines)) <= 80
+
+    def test_plan_breaks_names_of_builds_at_hyphens_alone(self):
+        from fuselab.commands.plan import _parts
+        from fuselab.workflow.estimate import Part
+
+        name = "demofs/worktree-jemalloc-profiling-tokio_unstable-5261e83f-bench-demofs_bench"
+        part = Part("build", name, 0, 1, 1.0, 0, True)
+        out = io.StringIO()
+        console = Console(width=80, file=out)
+        console.print(_parts([part], 6, 80))
+        said = [line for line in out.getvalue().splitlines() if line.strip()]
+        assert max(map(len, said)) <= 80
+        words = [line[len("build") : 55].split()[0] for line in said[1:]]
+        assert "".join(words) == name
+        assert all(word.endswith("-") for word in words[:-1])
