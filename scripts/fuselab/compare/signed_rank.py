@@ -26,6 +26,9 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Numbers = TypeVar("Numbers", Floats, Ints)
 
+_MANY = 50
+"""Differences beyond which ties are no longer looked at one by one: of 500 there are 125,000 shifts, each with a
+distribution of its own that takes seconds."""
 _GRID = 10**12
 """Differences are rounded to this many steps per unit, so that ties are exact: ln(3/2) is -ln(2/3)."""
 
@@ -58,6 +61,8 @@ def infer(differences: npt.ArrayLike, level: float) -> Inference:
     sums = _walsh_sums(grid[None, :])[0]
     if sums.all() and (np.diff(sums) > 0).all():
         middle, low, high, p = (float(part[0]) for part in untied_batch(grid[None, :], level))
+    elif len(grid) > _MANY:
+        middle, low, high, p = _closed(sums, len(grid), level)
     else:
         low, high, p = _invert(grid, sums, 1 - level)
         middle, low, high = float(np.median(sums)) / 2, low / 2, high / 2
@@ -83,6 +88,18 @@ def untied_batch(differences: Numbers, level: float) -> tuple[Floats, Floats, Fl
         missing = np.full(len(sums), np.nan)
         return estimate, missing, missing, p
     return estimate, sums[:, k] / 2, sums[:, total - 1 - k] / 2, p
+
+
+def _closed(sums: Ints, blocks: int, level: float) -> tuple[float, float, float, float]:
+    """Of many differences with ties: the closed interval between the Walsh averages that bound it without ties.
+
+    It holds the truth at least as often as `level` says (Noether 1967), and p keeps its rule: at most 1 - `level`
+    exactly where 0 is left out.
+    """
+    k = null.critical(blocks, 1 - level)
+    beyond = min(int((sums <= 0).sum()), int((sums >= 0).sum()))
+    p = min(1.0, 2 * float(_cdf(null.untied(blocks))[::2][min(beyond, len(sums))]))
+    return float(np.median(sums)) / 2, float(sums[k]) / 2, float(sums[len(sums) - 1 - k]) / 2, p
 
 
 def _on_grid(differences: npt.ArrayLike) -> Ints:

@@ -10,6 +10,7 @@ from fuselab.compare import null_distribution as null
 from fuselab.compare.signed_rank import (
     Floats,
     Inference,
+    _closed,
     _invert,
     _on_grid,
     _walsh_sums,
@@ -192,3 +193,26 @@ def test_intervals_of_rounded_values_cover_at_least_their_level(step):
     covered = np.mean([low <= 0 <= high for low, high in map(ends, found)])
     # 0.95 is the promise; 2.5 standard errors of 1,000 samples are 0.017.
     assert covered > 0.933
+
+
+def test_of_many_differences_ties_make_it_no_bolder():
+    """The short way, which is taken beyond `_MANY`, against the long one."""
+    random = np.random.default_rng(5)
+    for centre in (0.0, 0.3, 0.6):
+        grid = _on_grid(np.round(random.normal(centre, 1, 30), 1))
+        sums = _walsh_sums(grid[None, :])[0]
+        low, high, p = _invert(grid, sums, 0.05)
+        _, closed_low, closed_high, closed_p = _closed(sums, len(grid), 0.95)
+        assert 2 * closed_low <= low <= high <= 2 * closed_high
+        assert closed_p >= p - 1e-12
+        assert (closed_p <= 0.05) == (closed_low > 0 or closed_high < 0)
+
+
+@pytest.mark.timeout(120)
+def test_hundreds_of_differences_with_ties_are_judged_at_all():
+    """Of 300 there are 45,000 shifts, each of which took half a second."""
+    found = infer(np.round(np.random.default_rng(6).normal(1, 1, 300), 1), 0.95)
+    assert found.low is not None
+    assert found.high is not None
+    assert 0.8 < found.low < found.estimate < found.high < 1.2
+    assert found.p < 1e-12
