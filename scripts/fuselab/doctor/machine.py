@@ -100,11 +100,11 @@ def recording() -> Iterator[Line]:
 
 
 def _perf_fails(event: str) -> str | None:
-    """What perf says when it cannot record `event`; None if it can."""
+    """What perf says when it cannot record `event` in the kernel; None if it can."""
     level = Path("/proc/sys/kernel/perf_event_paranoid")
     paranoid = level.read_text().strip() if level.exists() else "?"
     with tempfile.TemporaryDirectory() as folder:
-        said = _fails(["perf", "record", "-q", "-e", event, "-o", f"{folder}/perf.data", "--", "true"])
+        said = _fails(["perf", "record", "-q", "-e", f"{event}:k", "-o", f"{folder}/perf.data", "--", "true"])
     return said and f"{said} (perf_event_paranoid is {paranoid})"
 
 
@@ -129,7 +129,8 @@ def _fails(argv: list[str]) -> str | None:
         return str(error)
     if child.returncode == 0:
         return None
-    lines = [line.strip() for line in said.decode(errors="replace").splitlines() if line.strip()]
+    lines = [line.strip() for line in said.decode(errors="replace").splitlines()]
+    lines = [line for line in lines if line and line != "Error:"]
     return lines[0] if lines else exit_words(child.returncode)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from fuselab.analysis.perf.complaints import NOT_THE_KERNEL, PERMIT_KERNEL
 from fuselab.profilers.base import (
     EVERYTHING,
     AccountParts,
@@ -23,6 +24,8 @@ from fuselab.profilers.perf_record import oncpu_record_argv
 from fuselab.profilers.perf_session import PERF, recorded, recording
 from fuselab.programs import tool
 
+_USER_ALONE = f"Only the program's own part is here: {NOT_THE_KERNEL} ({PERMIT_KERNEL}, or run as root)."
+
 
 class PerfOnCpu(Profiler):
     """Samples of CPU time."""
@@ -38,8 +41,8 @@ class PerfOnCpu(Profiler):
     kernel_event = PerfEvent(
         "cpu-clock",
         can="perf can sample where CPU time goes",
-        cannot="cannot sample",
-        mend="sudo sysctl kernel.perf_event_paranoid=1",
+        cannot="cannot sample what the kernel does for a program",
+        mend=PERMIT_KERNEL,
     )
     shows = Sight(on_cpu="yes", fuse="in part")
     account = AccountParts(on_cpu="folded.txt")
@@ -64,6 +67,7 @@ class PerfOnCpu(Profiler):
         }
         notes = (
             *interpreter_notes(capture.binary, data, capture.run.family or None),
+            *(() if on.in_kernel else (_USER_ALONE,)),
             *on.quality.limits(),
         )
         return Reading(

@@ -4,6 +4,9 @@ They are part of what a capture is made by, so they lie beside the profilers and
 
 perf runs without a hardware PMU too: on-CPU samples ask for the software clock by name, because `cycles` silently
 becomes `cpu-clock` on such machines and two variants must not be sampled by different clocks. Its period is in ns.
+
+Tracepoints are asked for in the kernel (`k`). Without it perf asks for them in the program where this user may not look
+into the kernel, is permitted that, and records none: they happen in the kernel alone.
 """
 
 from __future__ import annotations
@@ -62,7 +65,7 @@ def offcpu_record_argv(perf: str, whom: Watched, output: Path) -> list[str]:
     The stack comes from the scheduler's tracepoint, the durations from context switch records: nothing is
     sampled. Without `--control` and `--delay`, as above.
     """
-    events = ["-e", "sched:sched_switch/call-graph=fp/"]
+    events = ["-e", "sched:sched_switch/call-graph=fp/k"]
     if _copies_stacks():
         # The same switch once more, as a software event: this one copies the top of the stack.
         events += ["-e", f"context-switches/{_COPY}=1024/", *_REGISTERS]
@@ -72,9 +75,9 @@ def offcpu_record_argv(perf: str, whom: Watched, output: Path) -> list[str]:
 
 def syscalls_record_argv(perf: str, whom: Watched, output: Path) -> list[str]:
     """`perf record` of every system call of some processes: its beginning with the stack, and its end."""
-    events = ["-e", f"raw_syscalls:{ENTER}/call-graph=fp/", "-e", f"raw_syscalls:{EXIT}"]
+    events = ["-e", f"raw_syscalls:{ENTER}/call-graph=fp/k", "-e", f"raw_syscalls:{EXIT}:k"]
     if _copies_stacks():
-        events += ["-e", f"raw_syscalls:{ENTER}/{_COPY}=1024/", *_REGISTERS]
+        events += ["-e", f"raw_syscalls:{ENTER}/{_COPY}=1024/k", *_REGISTERS]
     return [*_record(perf, whom, output, events), "-c", "1", "-m", "2M"]
 
 
@@ -84,13 +87,13 @@ _BARE = ("-c", "1", "-m", "2M", "--no-buildid", "--no-buildid-cache", "--no-bpf-
 
 def syscalls_count_argv(perf: str, whom: Watched, output: Path) -> list[str]:
     """`perf record` of the beginning of every system call of some processes, without stacks: to be counted by name."""
-    return [*_record(perf, whom, output, ["-e", f"raw_syscalls:{ENTER}"]), *_BARE]
+    return [*_record(perf, whom, output, ["-e", f"raw_syscalls:{ENTER}:k"]), *_BARE]
 
 
 def requests_count_argv(perf: str, output: Path, connections: Sequence[int]) -> list[str]:
     """`perf record` of every request of some FUSE connections, whoever sends it: to be counted by opcode."""
     mine = " || ".join(f"connection == {number}" for number in connections)
-    return [perf, "record", "-a", "-o", str(output), *_BARE, "-e", f"fuse:{SEND}", "--filter", mine]
+    return [perf, "record", "-a", "-o", str(output), *_BARE, "-e", f"fuse:{SEND}:k", "--filter", mine]
 
 
 def totals_count_argv(perf: str, whom: Watched, output: Path, events: Sequence[CountedEvent]) -> list[str]:
@@ -98,11 +101,16 @@ def totals_count_argv(perf: str, whom: Watched, output: Path, events: Sequence[C
     asked = [
         word
         for event in events
-        for word in ("-e", event.event, *(("--filter", event.filter) if event.filter else ()))
+        for word in ("-e", in_kernel(event.event), *(("--filter", event.filter) if event.filter else ()))
     ]
     who = ["-p", ",".join(map(str, whom.pids))] if whom.group is None else ["-a"]
     groups = [] if whom.group is None else ["-G", ",".join([whom.group] * len(events))]
     return [perf, "stat", *who, "-x", ",", "-o", str(output), *asked, *groups]
+
+
+def in_kernel(event: str) -> str:
+    """A tracepoint as perf is asked for it where only one in the kernel counts; any other event as it is."""
+    return f"{event}:k" if ":" in event else event
 
 
 def _record(perf: str, whom: Watched, output: Path, events: Sequence[str]) -> list[str]:
@@ -136,5 +144,5 @@ def _stack_top_at_clock() -> list[str]:
     handler = _CLOCK_HANDLER.search(Path("/proc/kallsyms").read_text())
     if handler is None or int(handler[1], 16) == 0:
         return []
-    event = f"timer:hrtimer_expire_entry/{_COPY}=2048/"
+    event = f"timer:hrtimer_expire_entry/{_COPY}=2048/k"
     return ["-e", event, "--filter", f"function==0x{handler[1]}", *_REGISTERS]

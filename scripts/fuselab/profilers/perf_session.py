@@ -30,6 +30,8 @@ PERMIT_ALL = (
 )
 """What lets a user without root see the scheduler."""
 _FORBIDDEN = re.compile(r"permission|not permitted|can't access|paranoid|unknown tracepoint", re.IGNORECASE)
+_LIMITED = re.compile(r"^Access to performance monitoring.* is limited\.$", re.MULTILINE)
+"""The first of many lines, the others of which explain settings."""
 _ACK_TIMEOUT_S = 20.0
 _STOP_TIMEOUT_S = 120.0
 _LAST_WORDS_S = 5.0
@@ -69,9 +71,7 @@ class PerfWindow(Window):
                 self.require_alive()
                 said = self._log.read_text(errors="replace").strip()
                 if _FORBIDDEN.search(said):
-                    telling = max((line for line in said.splitlines() if _FORBIDDEN.search(line)), key=len)
-                    why = telling.removeprefix("Error:").strip()
-                    raise CannotLookError(f"perf may not look: {why}", PERMIT_ALL)
+                    raise CannotLookError(f"perf may not look: {_telling(said)}", PERMIT_ALL)
                 code = self._child.returncode
                 how = "did not answer" if code is None else f"ended ({exit_words(code)}) instead of answering"
                 raise RigError(f"perf {how} `{word}`. It said:\n{said}")
@@ -84,6 +84,14 @@ class PerfWindow(Window):
         if code is not None and code < 0 and code != -signal.SIGINT:
             said = self._log.read_text(errors="replace").strip()
             raise RigError(f"perf was {exit_words(code)}" + (f". It said:\n{said}" if said else ""))
+
+
+def _telling(said: str) -> str:
+    """The line of perf's words that says most of what it may not."""
+    if limited := _LIMITED.search(said):
+        return limited[0]
+    longest = max((line for line in said.splitlines() if _FORBIDDEN.search(line)), key=len)
+    return longest.removeprefix("Error:").strip()
 
 
 def _end(child: subprocess.Popen[bytes], timeout_s: float) -> None:

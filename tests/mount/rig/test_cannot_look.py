@@ -16,8 +16,9 @@ from fuselab.files import read_json, write_json
 from fuselab.jobs.process import process
 from fuselab.measuring.attempts import failure_of
 from fuselab.records.capture import CaptureRecord
-from fuselab.records.places import ATTEMPT, CAPTURE, RUN
+from fuselab.records.places import ATTEMPT, CAPTURE, RUN, WORK
 from fuselab.records.run import RunRecord
+from fuselab.records.work import Work
 from fuselab.targets.model import ProfilerSupport
 
 pytestmark = pytest.mark.mount
@@ -153,6 +154,55 @@ def test_a_container_that_numbers_threads_by_itself(rig: Any, tmp_path: Path) ->
     assert profile.status == "unavailable"
     assert "the kernel numbers threads otherwise" in profile.notes[0]
     assert "--pid=host" in profile.fix
+
+
+USERS = ("unshare", "--user", "--map-root-user", "--mount")
+"""A container of a user's: it may read what root may, the tracefs too, and look into no kernel."""
+
+
+@pytest.fixture
+def guarded() -> None:
+    """The kernel's default."""
+    if int(Path("/proc/sys/kernel/perf_event_paranoid").read_text()) < 2:
+        pytest.skip("kernel.perf_event_paranoid lets everybody look into the kernel here")
+
+
+@pytest.mark.usefixtures("guarded")
+def test_calls_that_may_not_be_seen_are_unavailable_and_never_none(rig: Any, tmp_path: Path) -> None:
+    """perf is permitted to record them in the program, where there are none."""
+    record = without(rig, "syscalls", USERS, {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+    (tmp_path / "1").mkdir()
+    profile = shown(record, "syscalls", tmp_path / "1")
+    assert profile.status == "unavailable"
+    assert "perf may not look: Access to performance monitoring" in profile.notes[0]
+    assert "perf_event_paranoid=-1" in profile.fix
+
+
+@pytest.mark.usefixtures("guarded")
+def test_what_may_not_be_counted_is_not_counted_as_none(rig: Any) -> None:
+    request = rig.request(purpose="work", load=fio(rw="write", bs="64k", size="1m"))
+    said, _ = rig.job(request, prefix=USERS).communicate(timeout=120)
+    assert (Path(request.out) / WORK).is_file(), said
+    work = read_json(Path(request.out) / WORK, Work)
+    hidden = {"syscalls", "fuse_requests", "context_switches_voluntary", "context_switches_involuntary"}
+    assert not hidden & work.target.totals.keys()
+    assert all("perf_event_paranoid=-1" in work.unavailable[name] for name in hidden)
+    assert work.target.totals["cpu_ns"] > 0, "the rest is counted"
+
+
+@pytest.mark.usefixtures("guarded")
+def test_cpu_time_without_the_kernels_part_says_so(rig: Any) -> None:
+    request = rig.request(
+        profilers=(ProfilerSupport("perf-oncpu"),), load=fio(rw="write", bs="4k", size="32m")
+    )
+    said, _ = rig.job(request, prefix=USERS).communicate(timeout=120)
+    (out := Path(request.out)).rename(numbered := out.with_name("1"))
+    assert (numbered / RUN).is_file(), said
+    write_json(numbered / CAPTURE, CaptureRecord("ok", None))
+    profile = process("perf-oncpu", [numbered], "fio", Path("/usr/bin/bindfs"), numbered / "processed")
+    assert profile.status in ("limited", "refused")
+    assert "what the kernel did for it may not be sampled" in "".join(profile.notes)
+    assert "perf_event_paranoid=1" in "".join((*profile.notes, profile.fix or ""))
 
 
 @pytest.mark.parametrize("profiler", NEW)

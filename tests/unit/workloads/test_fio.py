@@ -336,9 +336,9 @@ def test_a_full_filesystem_is_named(output):
 @pytest.mark.parametrize("value", ["1", "0"])
 def test_io_past_the_page_cache_that_is_refused_is_said_to_be_that(tmp_path, where, value):
     """As fio 3.33 writes it of passthrough_ll, unionfs and mergerfs on ext4."""
-    job = {"jobname": "j", "error": 22, "job options": {"bs": "4k"}, "write": {"total_ios": 1}}
-    whole = {"global options": {}, "jobs": [job]}
-    (whole if where == "global options" else job)[where]["direct"] = value
+    options = {"global options": {}, "job options": {"bs": "4k"}, where: {"direct": value}}
+    job = {"jobname": "j", "error": 22, "job options": options["job options"], "write": {"total_ios": 1}}
+    whole = {"global options": options["global options"], "jobs": [job]}
     (tmp_path / "fio.json").write_text(json.dumps(whole))
     said = reason(tmp_path / "fio.json", Ended(1, False, ""))
     assert said.startswith("fio failed in j: Invalid argument (error 22)")

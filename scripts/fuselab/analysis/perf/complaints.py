@@ -7,6 +7,9 @@ from pathlib import Path
 
 from fuselab.errors import ProfileError
 
+NOT_THE_KERNEL = "what the kernel did for it may not be sampled"
+PERMIT_KERNEL = "sudo sysctl kernel.perf_event_paranoid=1"
+"""What lets a user without root sample the kernel's part of a program too."""
 _COMPLAINTS: tuple[tuple[re.Pattern[str], str, str], ...] = (
     (
         re.compile(r"perf_event_paranoid|No permission|Permission denied|Operation not permitted", re.I),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fuselab.analysis.folded import Stacks
 from fuselab.analysis.perf import script
+from fuselab.analysis.perf.complaints import NOT_THE_KERNEL, PERMIT_KERNEL
 from fuselab.analysis.perf.intervals import Key, Log, Moments
 from fuselab.analysis.perf.stacks import fold, name_stacks
 from fuselab.analysis.quality import Quality, grade
@@ -16,6 +17,8 @@ from fuselab.errors import LONGER, ProfileError
 
 CLOCKS = ("cpu-clock", "task-clock")
 """Events whose period is nanoseconds."""
+_USER_ALONE = ":u"
+"""What perf puts behind an event's name where it may not look into the kernel."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,11 @@ class OnCpu:
     quality: Quality
     moments: Moments
     """Each sample by itself."""
+
+    @property
+    def in_kernel(self) -> bool:
+        """Whether the kernel's part was sampled too."""
+        return not self.event.endswith(_USER_ALONE)
 
 
 def read_oncpu(
@@ -93,6 +101,10 @@ def _require_samples(events: Counter[str], lost: int, minimum: int) -> None:
         return
     lost_part = f", and {lost} were lost" if lost else ""
     found = "no samples" if not samples else f"only {samples} samples, too few to say anything"
+    if any(event.endswith(_USER_ALONE) for event in events):
+        raise ProfileError(
+            f"perf recorded {found}{lost_part}: {NOT_THE_KERNEL}.", f"Run as root, or: {PERMIT_KERNEL}"
+        )
     raise ProfileError(
         f"perf recorded {found}{lost_part}: the target used next to no CPU time in the measured window.",
         LONGER,
