@@ -13,9 +13,11 @@ LOCK = $(shell envs/setup/python.sh uv) pip compile --quiet --universal --python
 	lint lint-ruff lint-format lint-mypy lint-imports lint-snakefmt lint-workflow lint-rustfmt lint-clippy lint-shell
 
 help: ## list these commands
+	@sed -nE 's/^([a-z-]+):[^#]*##([0-9]) (.*)/\2  make \1|\3/p' Makefile | sort | cut -c2- | column -t -s '|'
+	@echo 'and for whoever measures more, or changes fuselab:'
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1|\2/p' Makefile | column -t -s '|'
 
-setup: ## install what a report needs: Debian packages, .venv/, cargo tools
+setup: ##3 install what a report needs: Debian packages, .venv/, cargo tools
 	@envs/setup.sh runtime
 
 setup-dev: ## the same, and what the tests and linters need (pjdfstest and fsx too)
@@ -27,10 +29,10 @@ setup-verify: ## the same as setup, and what `verify: [posix, random]` in an exp
 setup-cluster: ## the same as setup, and what submits jobs to slurm: docs/cluster.md
 	@envs/setup.sh cluster
 
-report: setup ## run the experiments named in config.yaml and write results/report.html
+report: setup ##1 run the experiments named in config.yaml and write results/report.html
 	@$(RUN) .venv/bin/snakemake --cores $(CORES) results/report.html
 
-demo: setup ## run hidden-wait and write its report, whole in one file, to docs/demo/report.html
+demo: setup ##2 run hidden-wait and write its report, whole in one file, to docs/demo/report.html
 	@$(RUN) .venv/bin/fuselab run hidden-wait
 	@$(PYTHON) -m fuselab.report.alone results/hidden-wait/report.html docs/demo/report.html
 
@@ -41,7 +43,7 @@ ONCE_MORE = { test $$? = 1 && echo 'test: once more, by themselves:' && $(PYTEST
 
 # One more worker than processors, for mounts wait more than they work; a file stays with one worker and its fixtures.
 test: TESTERS = $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) + 1 )))
-test: setup-dev ## run all tests, with real mounts and real loads (some 40 minutes)
+test: setup-dev ##4 run all tests, with real mounts and real loads (some 40 minutes)
 	@# Builds first, one after the other: tests side by side would wait for each other's.
 	@$(RUN) .venv/bin/snakemake --cores $(CORES) --quiet all --until build -- results/tour/report.html results/quickstart/report.html
 	@$(PYTEST) -m 'not alone' --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder || $(ONCE_MORE)
@@ -139,6 +141,6 @@ lock: setup-dev ## pin the requirements again (UPGRADE=1: to the newest versions
 	cd envs && $(LOCK) requirements-dev.in --output-file requirements-dev.txt
 	cd envs && $(LOCK) uv.in --output-file uv.txt
 
-clean: ## remove what can be made again without measuring: the environment and the tools' caches
+clean: ##5 remove what can be made again without measuring: the environment and the tools' caches
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache scripts/*.egg-info
 	find scripts tests -name __pycache__ -prune -exec rm -rf {} +

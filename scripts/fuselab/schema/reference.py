@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -26,9 +27,30 @@ def _page(name: str) -> str:
         whole["description"],
         "",
     ]
-    for section in _sections(whole, name):
-        lines += section
+    body = [line for section in _sections(whole, name) for line in section]
+    lines += [*_contents(body), "", *body]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _contents(body: list[str]) -> Iterator[str]:
+    """A line for each section with its keys, linked as GitHub calls headings: of those alike the second is `...-1`."""
+    taken: dict[str, int] = {}
+    section = ""
+    for line in body:
+        if not line.startswith(("## ", "### ")):
+            continue
+        depth, _, title = line.partition(" ")
+        slug = re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+        again = taken[slug] = taken.get(slug, -1) + 1
+        link = f"(#{slug}-{again})" if again else f"(#{slug})"
+        if depth == "##":
+            if section:
+                yield section
+            section = f"- [{title}]{link}"
+        else:
+            key = title.strip("`").rpartition(".")[2]
+            section += f"{', ' if section.count('](') > 1 else ': '}[`{key}`]{link}"
+    yield section
 
 
 def _sections(whole: Part, name: str) -> Iterator[list[str]]:
