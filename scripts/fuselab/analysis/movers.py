@@ -24,7 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fuselab import foreign
-from fuselab.analysis.folded import Folded, Share, functions
+from fuselab.analysis.folded import Folded, Share, functions, renamed
+from fuselab.analysis.symbols.short import enclosing
 
 LEVEL = 0.05
 PRIOR_DEGREES = 12.0
@@ -126,7 +127,7 @@ def _cell(value: str | float | None) -> str:
 
 def _values(captures: Sequence[Folded]) -> tuple[list[str], Array]:
     """Names worth looking at; and self and total of each in each capture, 2 x functions x captures."""
-    shares = [functions(folded) for folded in captures]
+    shares = [functions(_without_closures(folded)) for folded in captures]
     largest: dict[str, float] = {}
     for folded, found in zip(captures, shares, strict=True):
         for name, share in found.items():
@@ -137,6 +138,12 @@ def _values(captures: Sequence[Folded]) -> tuple[list[str], Array]:
     values = [[[share.self_value for share in row] for row in found_of],
               [[share.total_value for share in row] for row in found_of]]  # fmt: skip
     return names, np.array(values, dtype=float).reshape(2, len(names), len(captures))
+
+
+def _without_closures(folded: Folded) -> Folded:
+    """A function and the closures in it, which async functions are made of, as one."""
+    frames = {frame for stack in folded.stacks for frame in stack}
+    return renamed(folded, {frame: enclosing(frame) for frame in frames})
 
 
 def _means(values: Array, split: int) -> tuple[Array, Array]:

@@ -20,12 +20,12 @@ def packed(path: Path, unit: str, programs: Collection[str]) -> str:
     `programs`: what the programs looked at are called, which tells own functions from others. Raises ValueError for
     what is no folded line.
     """
-    rows = sorted(_rows(path))
-    counts = len(rows[0][1]) if rows else 1
+    found = sorted(rows(path))
+    counts = len(found[0][1]) if found else 1
     names: dict[str, int] = {}
     columns: list[list[int]] = [[], [], *([] for _ in range(counts))]
     above: tuple[str, ...] = ()
-    for stack, values in rows:
+    for stack, values in found:
         shared = next((i for i, (a, b) in enumerate(zip(above, stack, strict=False)) if a != b), len(above))
         for depth in range(min(shared, len(stack)), len(stack)):
             for column, value in zip(
@@ -47,14 +47,15 @@ def packed(path: Path, unit: str, programs: Collection[str]) -> str:
 _COLUMNS = {1: ("depth", "name", "value"), 2: ("depth", "name", "before", "value")}
 
 
-def _rows(path: Path) -> list[tuple[tuple[str, ...], tuple[int, ...]]]:
-    rows = []
+def rows(path: Path) -> list[tuple[tuple[str, ...], tuple[int, ...]]]:
+    """The stacks of a folded file, the outermost frame first, with the values of each. Raises ValueError."""
+    found = []
     with path.open(encoding="utf-8", errors="replace") as file:
         for line in file:
             stack, *counts = _split(line.rstrip("\n"))
             if stack:
-                rows.append((tuple(stack.split(";")), tuple(round(float(count)) for count in counts)))
-    return rows
+                found.append((tuple(stack.split(";")), tuple(round(float(count)) for count in counts)))
+    return found
 
 
 def _split(line: str) -> list[str]:

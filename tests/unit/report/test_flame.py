@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fuselab.analysis.symbols.short import KERNEL, OWN, Owners, label
+from fuselab.analysis.symbols.short import KERNEL, OWN, Owners, enclosing, label
 from fuselab.report.flame import packed
 
 
@@ -74,6 +74,30 @@ def test_own_functions_are_told_from_a_runtime_s_and_a_library_s() -> None:
     }
     owners = Owners(names, {"demofs"})
     assert {name: owners.of(name) for name in names} == names
+
+
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        ("demofs::fs::Fs::write::{{closure}}::{{closure}}", "demofs::fs::Fs::write"),
+        ("demofs::fs::Fs::write::{closure#0}", "demofs::fs::Fs::write"),
+        ("store::Chunks::at_fault(long)::{lambda()#1}::operator()() const", "store::Chunks::at_fault(long)"),
+        ("main.(*chunks).atFault.func1.2", "main.(*chunks).atFault"),
+        ("demofs::fs::{{closure}}::inner", "demofs::fs::{{closure}}::inner"),
+        ("main.func1x", "main.func1x"),
+        ("{{closure}}", "{{closure}}"),
+    ],
+)
+def test_a_closure_belongs_to_its_function(name: str, function: str) -> None:
+    assert enclosing(name) == function
+
+
+def test_libraries_of_other_languages_are_not_own() -> None:
+    names = ("usleep", "pthread_mutex_lock", "operator new(unsigned long)", "time.Sleep", "os.(*File).Write")
+    owners = Owners((*names, "<*const T>::read", "main.work"), {"server"})
+    assert [owners.of(name) for name in names] == ["C"] * len(names)
+    assert owners.of("<*const T>::read") == "core"
+    assert owners.of("main.work") == OWN
 
 
 def test_where_no_crate_is_all_is_own_that_no_runtime_has() -> None:

@@ -1,8 +1,10 @@
 """Which row of the movers a reader sees first."""
 
+from pathlib import Path
+
 import pandas as pd
 
-from fuselab.report.page.profiles import by_change
+from fuselab.report.arising import arising, by_change
 
 
 def movers(*rows: tuple[str, str, float, float]) -> pd.DataFrame:
@@ -20,6 +22,26 @@ def test_the_function_at_fault_comes_before_its_callers_and_the_runtime() -> Non
     ordered = by_change(table, frozenset({"demofs"}))
     assert list(ordered["function"])[:3] == [
         "demofs::fs::extend_file_size", "demofs::fs::write", "tokio::runtime::park",
+    ]  # fmt: skip
+
+
+def test_a_change_stands_where_it_arose_and_then_by_who_hands_it_up_the_nearest_first(tmp_path: Path) -> None:
+    stacks = tmp_path / "diff.folded"
+    stacks.write_text(
+        "main;demofs::serve;demofs::fs::write;demofs::burn::{{closure}};core::ptr::copy 10 700\n"
+        "main;demofs::serve;demofs::fs::write;demofs::burn;clock_gettime 5 300\n"
+        "main;demofs::serve;demofs::fs::write;demofs::checksum 400 420\n"
+    )
+    table = movers(
+        ("demofs::serve", "total", 0.0, 1005.0),
+        ("demofs::fs::write", "total", 0.0, 1006.0),
+        ("core::ptr::copy", "both", 690.0, 690.0),
+        ("demofs::burn", "total", 0.0, 985.0),
+        ("demofs::checksum", "self", 20.0, 20.0),
+    )
+    ordered = by_change(table, {"demofs"}, arising(stacks, {"demofs"}))
+    assert list(ordered["function"]) == [
+        "demofs::burn", "demofs::fs::write", "demofs::serve", "demofs::checksum", "core::ptr::copy",
     ]  # fmt: skip
 
 

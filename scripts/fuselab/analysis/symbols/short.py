@@ -22,14 +22,17 @@ _CLOSURE = re.compile(r"\{.*\}")
 _CRATE = re.compile(r"(?<![\w:])([a-z_]\w*)::")
 _RUNTIME = {
     "std", "core", "alloc", "test", "backtrace", "tokio", "tokio_util", "mio", "futures", "futures_core",
-    "futures_util", "futures_channel",
+    "futures_util", "futures_channel", "__gnu_cxx", "__cxxabiv1",
 }  # fmt: skip
 """Crates that are nobody's program."""
 _C_RUNTIME = re.compile(
     r"_start|_*(?:libc_)?start_(?:main|call_main|thread|thread_2)|_*clone3?|_+(?:GI_+)?(?:libc_)?\w+|p(?:read|write)v?64|"
-    r"mem(?:cpy|move|set|cmp)\w*|malloc|free|calloc|realloc|epoll_wait|syscall|nanosleep|(?:runtime|internal|syscall|reflect|sync)[./].*"
+    r"mem(?:cpy|move|set|cmp)\w*|malloc|free|calloc|realloc|epoll_wait|syscall|u?sleep|nanosleep|clock_\w+|pthread_\w+|"
+    r"sem_(?:timed)?wait|aligned_alloc|posix_memalign|operator (?:new|delete).*|"
+    r"(?:runtime|internal|syscall|reflect|sync)[./].*|"
+    r"(?:time|os|io|bufio|bytes|strings|fmt|net|context|encoding|math|sort|hash|crypto|compress)(?:/\w+)*\.(?:\(\*|[A-Z]).*"
 )
-"""What libc and Go's runtime put below a program or above it."""
+"""What libc, C++ and Go's runtime and library put below a program or above it."""
 
 
 def label(name: str) -> str:
@@ -41,6 +44,17 @@ def label(name: str) -> str:
         bare = as_cast(bare[1:end])[0].lstrip("&*").removeprefix("mut ") + bare[end + 1 :]
     words = [word for word in without_generics(bare).split("::") if word and not _CLOSURE.fullmatch(word)]
     return "::".join(words[-2:]) or name
+
+
+_LAST_CLOSURES = re.compile(
+    r"(?:::\{\{?(?!lambda)[^{}]*\}?\}(?:#\d+)?)+$|::\{lambda\(.*\)#\d+\}(?:::operator\(\).*)?$|(?<=\w)\.(?:func|gowrap)\d+(?:\.\d+)*$"
+)
+"""Rust's closures and async blocks, C++'s lambdas, Go's functions without a name."""
+
+
+def enclosing(name: str) -> str:
+    """The function whose closure, async block or lambda `name` is; any other name as it is."""
+    return _LAST_CLOSURES.sub("", name) or name
 
 
 def crate(name: str) -> str:
@@ -70,4 +84,6 @@ class Owners:
         if found := crate(name):
             theirs = found not in self._own if self._own else found in _RUNTIME
             return found if theirs else OWN
+        if name.startswith("<") and ">::" in name:
+            return "core"  # a method of a type that no crate has: `<*const T>::read`, `<[T]>::iter`
         return "C" if self._in_rust or _C_RUNTIME.fullmatch(name) else OWN

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from fuselab.analysis.movers import CANNOT_TELL
-from fuselab.analysis.symbols.short import OWN, Owners
 from fuselab.profilers import REGISTRY as REGISTERED
 from fuselab.records.places import DIFF_FOLDED, FLAMEGRAPH, FOLDED, TABLE
 from fuselab.records.plan import Contrast, ProfilerPlan
 from fuselab.records.profile import Profile
 from fuselab.report import tables, words
+from fuselab.report.arising import arising, by_change
 from fuselab.report.context import (
     Fact,
     Picture,
@@ -273,7 +272,7 @@ def difference(
         _flame(programs, carrier, diff.picture, stacks, plan.unit, f"{plan.title}: {label}", seen)
     )
     movers = (
-        [_movers(carrier, f"{key}-movers", plan.unit, diff.movers, contrast, programs)]
+        [_movers(carrier, f"{key}-movers", plan.unit, diff, contrast, programs)]
         if diff.movers.is_file()
         else []
     )
@@ -288,35 +287,18 @@ def difference(
     )
 
 
-def by_change(movers: pd.DataFrame, programs: frozenset[str]) -> pd.DataFrame:
-    """What moved first, own functions before others, the largest change of self and total together first: a caller
-    that passes a change on has it in its total alone. Without a word where no row can be told from noise.
-
-    `programs`: what the programs looked at are called.
-    """
-    names = movers["function"].astype(str)
-    owners = Owners(names, programs)
-    changes = [name for name in ("difference_self", "difference_total") if name in movers]
-    ranks = pd.DataFrame(
-        {
-            "still": movers["moved"].isin(["no", CANNOT_TELL]),
-            "others": names.map(lambda name: owners.of(name) != OWN),
-            "change": -movers[changes].abs().sum(axis="columns"),
-        }
-    )
-    ordered = movers.loc[ranks.sort_values(["still", "others", "change"], kind="stable").index]
-    return ordered.drop(columns="moved") if (ordered["moved"] == CANNOT_TELL).all() else ordered
-
-
 def _movers(
-    carrier: Carrier, key: str, unit: str, path: Path, contrast: Contrast, programs: frozenset[str]
+    carrier: Carrier, key: str, unit: str, diff: Diff, contrast: Contrast, programs: frozenset[str]
 ) -> Table:
     """movers.csv. Its column `unit` says what the figures are in, which may be per operation or per byte."""
-    frame, total = tables.read_head(path, _DATA_ROWS)
-    links = carrier.table(frame, key, total, path)
-    frame = by_change(frame, programs)
+    frame, total = tables.read_head(diff.movers, _DATA_ROWS)
+    links = carrier.table(frame, key, total, diff.movers)
+    frame = by_change(frame, programs, arising(diff.folder / DIFF_FOLDED, programs))
     units = list(frame["unit"].unique()) if "unit" in frame else []
     said = str(units[0]) if len(units) == 1 else unit
     shown = frame[[name for name in _MOVER_COLUMNS if name in frame]].dropna(axis="columns", how="all")
-    caption = f"What moved from `{contrast.baseline}` to `{contrast.variant}`, in {said}."
+    caption = (
+        f"What moved from `{contrast.baseline}` to `{contrast.variant}`, in {said}. Own functions come first, of these "
+        "that in which most of it arose, with what it calls of libraries and the kernel."
+    )
     return tables.from_frame(key, caption, shown.head(TABLE_ROWS), links, total, said)
