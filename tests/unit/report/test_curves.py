@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from tests.unit.report import swept
 
@@ -17,7 +18,8 @@ from fuselab.records.verified import Verified
 from fuselab.report import counts
 from fuselab.report.context import CurveView
 from fuselab.report.embed import Carrier
-from fuselab.report.figures.curves import Axis
+from fuselab.report.figures.curves import Axis, Panel, against, levels
+from fuselab.report.figures.drawing import inline
 from fuselab.report.inputs import ReportInputs, find
 from fuselab.report.page import curve_words, curves, provenance, verdict_table, verdicts
 from fuselab.report.page.distributions import block_drawings
@@ -143,6 +145,38 @@ def test_labels_of_throughput_against_latency_lie_over_no_other_and_not_in_the_t
         for pair in combinations([*labels, axes.title.get_window_extent()], 2)
         if pair[0].overlaps(pair[1])
     ]
+
+
+def test_a_label_of_an_axis_is_not_rounded_with_the_places_of_marks(one: Results) -> None:
+    rows = pd.DataFrame(
+        {"variant": ["old", "old"], "text": ["1", "2"], "throughput": [5.0, 9.0], "estimate": [0.004, 0.009]}
+    )
+    drawing = against("small", [Panel("Latency", rows)], {"old": 0}, "rate", width_in=4)
+    text = inline(drawing, "key")
+    assert re.search(r">\s*0\.005\s*<", text)
+    assert not re.search(r'="[^"]*\d\.\d{3,}', text)
+
+
+def test_a_metric_that_only_some_values_have_is_drawn_over_the_whole_axis(one: Results) -> None:
+    rows = pd.DataFrame(
+        {"variant": ["old"], "value": [4.0], "text": ["4"], "estimate": [7.0], "low": [6.0], "high": [8.0]}
+    )
+    axis = Axis("iodepth", (1.0, 4.0, 16.0), ("1", "4", "16"))
+    (axes,) = levels("some", [Panel("p99", rows)], axis, {"old": 0}, width_in=4).figure.axes
+    low, high = axes.get_xlim()
+    assert low < 1 < 16 < high
+
+
+def test_a_limit_of_which_nothing_is_known_at_the_first_value_is_not_said_to_be_missed(
+    tmp_path: Path,
+) -> None:
+    results = Results(swept.make(tmp_path, blocks=3))
+    (view,) = curves.curves(results)
+    said = [line for line in view.sentences if "4.00" in line]
+    assert len(said) == len(swept.VARIANTS)
+    for variant, line in zip(swept.VARIANTS, said, strict=True):
+        assert line.startswith(f"Up to which value `{variant}` keeps p99 write latency within")
+        assert "is not known: at iodepth 1 it cannot be told" in line
 
 
 @pytest.mark.slow

@@ -207,3 +207,9 @@ def test_a_failed_variant_shows_the_last_lines_of_its_log(awkward: ReportInputs)
     views, _ = verdicts.verdict_views(Results(awkward))
     (failed,) = [view for view in views if view.kind == "failed"]
     assert "ERROR demofs::chunks: chunk 2 is short" in failed.log
+
+
+def test_of_two_notes_of_which_one_goes_on_with_more_that_one_is_said() -> None:
+    busy, corrected = "the machine was quiet for none of the blocks", "the interval leaves out 0 by itself"
+    notes = [busy, f"{busy}; {corrected}", busy, "not shown: too few"]
+    assert verdicts.longest_notes(notes) == [f"{busy}; {corrected}", "not shown: too few"]

@@ -181,13 +181,17 @@ def _lines(axes: Axes, panel: Panel, axis: Axis, variants: Places) -> None:
         for x, y, filled in zip(rows["x"].tolist(), rows["estimate"].tolist(), decided, strict=True):
             face = colour if filled else palette.PAPER.light
             axes.plot([x], [y], markers(variants)[name], ms=5.2, mfc=face, mec=colour, mew=1.2)
-    axes.set(xlabel=axis.label, ylabel="")
+    # The whole axis, also where some values have no mark.
+    ends = axis.shifted(min(axis.values), -_MARGIN), axis.shifted(max(axis.values), _MARGIN)
+    axes.set(xlabel=axis.label, ylabel="", xlim=ends)
     axes.xaxis.set_major_locator(FixedLocator(list(_told(axis))))
     axes.xaxis.set_minor_locator(NullLocator())
     told = _told(axis)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: told.get(x, "")))
 
 
+_MARGIN = 0.06
+"""On both sides of the values, as a share of the axis."""
 _ROOM = 0.085
 """Between two labels, as a share of the axis."""
 

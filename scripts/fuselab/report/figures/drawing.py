@@ -86,6 +86,7 @@ def inline(drawing: Drawing, key: str) -> str:
     for metadata in root.findall(f"{{{SVG}}}metadata"):
         root.remove(metadata)
     _prefix_ids(root, key)
+    _shorten_numbers(root)
     width, height = (float(root.attrib[side].removesuffix("pt")) * 96 / 72 for side in ("width", "height"))
     for side in ("width", "height"):
         del root.attrib[side]
@@ -99,10 +100,19 @@ def inline(drawing: Drawing, key: str) -> str:
     text = re.sub(r"<defs>\s*<style[^>]*>.*?</style>\s*</defs>", "", text, flags=re.DOTALL)
     text = re.sub(r"font-family: [^;\"]*;?", "", text)
     text = re.sub(r"font: ([\d.]+px) [^;\"]*;?", r"font-size: \1;", text)
-    text = re.sub(r"(-?\d+\.\d{2})\d+", r"\1", text)
     for colour in palette.ALL:
         text = text.replace(colour.light, f"var(--{colour.variable})")
     return re.sub(r"\s*\n\s*", " ", text)
+
+
+def _shorten_numbers(root: ET.Element) -> None:
+    """Places to a hundredth of a point, for a smaller page. What is text stays as it is: a label `0.005` too."""
+    for element in root.iter():
+        for attribute, value in element.attrib.items():
+            element.attrib[attribute] = _LONG_NUMBER.sub(r"\1", value)
+
+
+_LONG_NUMBER = re.compile(r"(-?\d+\.\d{2})\d+")
 
 
 def _prefix_ids(root: ET.Element, key: str) -> None:

@@ -80,7 +80,7 @@ def _limit(curve: Curve, each: Slice, variant: str, metric: str, limit: float) -
     """Up to which value `variant` keeps to it: there and at all before."""
     unit, better = quantity(metric).unit, quantity(metric).better
     said = f"{words.phrase(metric).noun} {'within' if better == 'lower' else 'above'} {words.quantity(limit, unit)}"
-    last, stopped = "", ""
+    last, stopped, unknown = "", "", False
     for workload, at in zip(each.points, each.at, strict=True):
         level = curve.level_of(workload.name, variant, metric)
         state = curve_findings.kept(level, limit, better)
@@ -89,10 +89,13 @@ def _limit(curve: Curve, each: Slice, variant: str, metric: str, limit: float) -
             stopped = f"at {where} it reaches {words.percent(short)} of what is asked"
             break
         if state != "kept" or level is None:
-            why = "it does not" if state == "broken" else "it cannot be told" + _hidden(curve, level)
+            unknown = state != "broken"
+            why = "it cannot be told" + _hidden(curve, level) if unknown else "it does not"
             stopped = f"at {where} {why}{_interval(level, unit)}"
             break
         last = f"`{variant}` keeps {said}{each.text} up to {where}{_interval(level, unit)}"
+    if not last and unknown:
+        return f"Up to which value `{variant}` keeps {said}{each.text} is not known: {stopped}."
     if not last:
         return f"`{variant}` keeps {said}{each.text} at no value that was measured: {stopped}."
     return f"{last}; {stopped}." if stopped else f"{last}, the last that was measured."

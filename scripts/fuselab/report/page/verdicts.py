@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -173,7 +173,7 @@ def _view(results: Results, contrast: Contrast, workload: str) -> VerdictView | 
     clauses = beside.found(results, first)
     short = control or first.word == "failed" or len(plan.contrasts) * len(plan.judged) > MANY
     counted = "" if short else f"{counts.of_row(results, first)}{_control_said(results, first)}"
-    notes = dict.fromkeys(row.note for row in rows if row.note and row.word != "failed")
+    notes = longest_notes(row.note for row in rows if row.note and row.word != "failed")
     return VerdictView(
         kind=kind,
         mark=mark,
@@ -194,6 +194,12 @@ def _view(results: Results, contrast: Contrast, workload: str) -> VerdictView | 
         interval=words.change_interval(*first.interval[1:]) if first.has_interval else "",
         noun=_noun(first),
     )
+
+
+def longest_notes(notes: Iterable[str]) -> list[str]:
+    """Each once, and none that another begins with: that one says it too."""
+    every = dict.fromkeys(notes)
+    return [note for note in every if not any(other.startswith(f"{note}; ") for other in every)]
 
 
 def _unexplained(results: Results, row: Comparison) -> str:
