@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fuselab.building.source import WORKTREE, git
 from fuselab.errors import BisectError
-from fuselab.experiment.resolve import revision_of, revisions_of
+from fuselab.experiment.resolve import revision_of, revisions_of, shallow
 from fuselab.schema.diagnostics import hint, near
 from fuselab.targets.model import CargoBuild, CommandBuild, Target
 
@@ -50,14 +50,16 @@ def _commit(target: Target, rev: str, option: str) -> str:
     if found := revision_of(target, rev):
         return found
     known = revisions_of(target)
-    raise BisectError(
-        f"{option}: no revision '{rev}' in the source of '{target.name}'{hint(near(rev, known))}"
-    )
+    source = target.build.source if isinstance(target.build, CargoBuild | CommandBuild) else None
+    why = f"{hint(near(rev, known))}{shallow(source) if source else ''}"
+    raise BisectError(f"{option}: no revision '{rev}' in the source of '{target.name}'{why}")
 
 
 def _common(source: Path, first: str, last: str) -> str:
     base = (git(source, "merge-base", first, last) or "").strip()
-    return f"they part at {base[:10]}, which may be --good" if base else "they have no commit in common"
+    if not base:
+        return f"they have no commit in common{shallow(source)}"
+    return f"they part at {base[:10]}, which may be --good"
 
 
 def _refuse_uncommitted(source: Path, bad: str) -> None:

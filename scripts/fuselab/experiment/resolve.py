@@ -164,7 +164,7 @@ def _revision(diagnostics: Diagnostics, draft: Draft, target: Target) -> str:
         diagnostics.add(at, f"the source of '{target.name}' is not in git: {source}")
         return rev
     close = near(rev, known)
-    message = f"no revision '{rev}' in the source of '{target.name}'{hint(close)}"
+    message = f"no revision '{rev}' in the source of '{target.name}'{hint(close)}{shallow(source)}"
     diagnostics.add(at, message, allowed=[WORKTREE, *known[:20], "any commit"], suggestion=close)
     return rev
 
@@ -188,6 +188,13 @@ def revisions_of(target: Target) -> list[str]:
     """Branches and tags of the source of `target`, the newest first."""
     source = _source(target)
     return (_revisions(source) if source else None) or []
+
+
+def shallow(source: Path) -> str:
+    """What to add where a commit is missing: that the checkout was cloned without its history, and the mend."""
+    if (git(source, "rev-parse", "--is-shallow-repository") or "").strip() != "true":
+        return ""
+    return f"; this is a shallow clone, which lacks earlier commits and tags: git -C {source} fetch --unshallow --tags"
 
 
 def contains(target: Target, commit: str, earlier: str) -> bool:

@@ -70,7 +70,7 @@ def nearest(kind: str, text: str) -> str | None:
     meant = match[1].replace(",", ".") + units[word]
     if kind.startswith("whole ") and "." in meant:
         return whole(kind.rpartition(" ")[2], meant)
-    return None if kind == "share" and fraction(meant) >= 1 else meant
+    return None if kind == "share" and not 0 < fraction(meant) < 1 else meant
 
 
 _AMOUNT = re.compile(r"(.*?)([0-9]+(?:\.[0-9]+)?) ?([A-Za-zµ%]*)(?:/s)?")

@@ -318,6 +318,12 @@ class TestRevisions:
             read("target: demo\nvariants: {a: {}, b: {rev: v1.00}}\n")
         assert "main" in caught.value.problems[0].allowed
 
+    def test_of_a_shallow_clone_that_is_said_with_the_mend(self, read, commits, repository):
+        source = repository / "targets" / "demo"
+        (source / ".git" / "shallow").write_text(f"{commits[1]}\n")
+        with pytest.raises(ExperimentErrors, match=r"a shallow clone, .* fetch --unshallow --tags"):
+            read("target: demo\nvariants: {a: {}, b: {rev: main~1}}\n")
+
     def test_a_matrix_names_its_variants_by_revision(self, read, commits):
         loaded = read(
             "target: demo\nmatrix: {along: rev, axes: {backend: [sqlite, etcd], rev: [v1.0, main]}}\n"
