@@ -105,6 +105,13 @@ def test_the_methods_claim_no_fresh_data_for_what_lies_outside_the_runs(standard
     assert "Not so the data of" in methods(marked)
 
 
+def test_the_methods_name_the_version_of_a_program_that_was_installed(standard: ReportInputs):
+    results = Results(standard)
+    build, *others = results.builds
+    results.builds = (replace(build, version="bindfs 1.14.7", revision=None), *others)
+    assert "Programs: bindfs 1.14.7" in methods(results)
+
+
 def test_every_flamegraph_is_there_to_click_to_print_and_to_draw_again(files):
     names = {
         name.rsplit(".", 1)[0] for name in files if name.startswith("flamegraphs/") and name.endswith(".svg")

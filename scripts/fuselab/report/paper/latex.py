@@ -65,9 +65,9 @@ LONGEST = 40
 """Rows up to which a table floats on one page."""
 WIDEST = 100
 """Characters up to which a row is made to fit the width of a page; of a wider one the page is turned."""
-_TURNED = 130
+_TURNED = 122
 """Characters in small type that fit beside each other on a page that is turned."""
-_SENTENCES = 3
+_SENTENCES = 5
 """How many times as wide a column of sentences may stay as others when they wrap."""
 _BETWEEN = 2
 """Characters between two columns."""
@@ -82,8 +82,8 @@ def latex(table: Table) -> str:
     next."""
     wide = _is_wide(table)
     columns = _turned(table) if wide else [_layout(column) for column in table.columns]
-    head = _row([column.label for column in table.columns])
-    rows = [_row([cell.text for cell in row]) for row in table.rows]
+    head = _row([column.label for column in table.columns], wide)
+    rows = [_row([cell.text for cell in row], wide) for row in table.rows]
     caption = rf"\caption{{{escaped(table.caption)}}}" + rf"\label{{tab:{table.key}}}"
     if wide:
         lines = [r"\begin{landscape}", *_long("scriptsize", columns, caption, head, rows), r"\end{landscape}"]
@@ -99,8 +99,9 @@ def latex(table: Table) -> str:
     return "\n".join([*lines, ""])
 
 
-def _row(texts: Sequence[str]) -> str:
-    return " & ".join(map(escaped, texts)) + r" \\"
+def _row(texts: Sequence[str], wraps: bool) -> str:
+    row = " & ".join(map(escaped, texts)) + r" \\"
+    return _IN_NAMES.sub(r"\1\\allowbreak{}", row) if wraps else row
 
 
 def _long(size: str, columns: Sequence[str], caption: str, head: str, rows: Sequence[str]) -> list[str]:
@@ -143,12 +144,14 @@ def _turned(table: Table) -> list[str]:
 
     fits = (each for cap in range(max(longest), 0, -1) if sum(each := widths(cap)) <= _TURNED)
     shared = next(fits, None) or widths(0)
-    scale = 1 / max(sum(shared), _TURNED)
+    scale = 0.998 / max(sum(shared), _TURNED)  # shares are rounded
     return [_wrapped(column, width * scale) for column, width in zip(table.columns, shared, strict=True)]
 
 
-_WORD = re.compile(r"(?<=-)|[ \n]")
-"""Where LaTeX breaks a line."""
+_IN_NAMES = re.compile(r"(?<=[a-z])(\.|\\_|/)(?=[a-z])")
+"""Where a name such as `metadata.stat.rate` may be broken, and no number."""
+_WORD = re.compile(r"(?<=-)|(?<=[a-z][._/])(?=[a-z])|[ \n]")
+"""Where a line is broken, in the text before it is escaped."""
 
 
 def _wrapped(column: Column, share: float) -> str:

@@ -67,7 +67,9 @@ def _built(results: Results) -> str:
         for build in results.builds
         if build.revision
     ]
-    programs = [f"{name} {version}" for name, version in programs_of(results).items() if name != "toolchain"]
+    installed = [build.version for build in results.builds if build.version and not build.revision]
+    others = [f"{name} {version}" for name, version in programs_of(results).items() if name != "toolchain"]
+    programs = list(dict.fromkeys((*installed, *others)))
     compilers = list(dict.fromkeys(build.toolchain for build in results.builds if build.toolchain))
     said = (
         f"Builds: {words.listing(built)}{f', by {words.listing(compilers)}' if compilers else ''}. "
