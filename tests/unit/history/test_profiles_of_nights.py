@@ -17,7 +17,7 @@ from fuselab.checksums import fault
 from fuselab.files import write_json
 from fuselab.history.nights import keep
 from fuselab.history.page import history_page, write_history
-from fuselab.history.profiles import draw, keep_profiles
+from fuselab.history.profiles import Moved, draw, keep_profiles
 from fuselab.records.places import FLAMEGRAPH, FOLDED, MOVERS, TABLE, Home
 from fuselab.records.profile import Profile
 
@@ -107,10 +107,13 @@ def test_the_page_carries_the_difference_and_links_what_lies_beside_it(home: Hom
 def test_of_two_metrics_that_changed_with_one_night_it_is_drawn_once(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drawn = []
-    monkeypatch.setattr(
-        "fuselab.history.page.draw", lambda each, home: drawn.append(each) or draw(each, home)
-    )
+    drawn: list[Moved] = []
+
+    def drawing(each: Moved, home: Home) -> Path:
+        drawn.append(each)
+        return draw(each, home)
+
+    monkeypatch.setattr("fuselab.history.page.draw", drawing)
     both = tuple(
         replace(each, summary=replace(each.summary, comparisons=(row, replace(row, metric="write.iops"))))
         for each in NIGHTS
