@@ -59,6 +59,13 @@ def check_sense(diagnostics: Diagnostics, place_of: PlaceOf, options: Options) -
     if size and "%" not in options["size"] and all(block and block > size for block in blocks):
         message = f"a block of {options['bs']} does not fit into a size of {options['size']}, and fio refuses that when"
         diagnostics.add(place_of("bs"), f"{message} it runs: make 'size' larger, or 'bs' smaller")
+    if "%" in options.get("size", "") and not {"filesize", "filename"} & {*options}:
+        message = f"{options['size']} of a file that this job makes itself, which fio refuses when it runs"
+        diagnostics.add(place_of("size"), f"{message}: write a size, say 64m, or name a 'filesize' beside it")
+    for name in ("rate", "rate_iops"):
+        if options.get(name, "").startswith("-"):
+            message = f"a rate of {options[name]}, at which fio never begins: write more than 0, or leave it out"
+            diagnostics.add(place_of(name), message)
     both = _MIXED.get(mode(options))
     for name in ("rwmixread", "rwmixwrite"):
         if name in options and both:
