@@ -197,9 +197,7 @@ def _moved(own: Sequence[float], total: Sequence[float], critical: float) -> str
 
 
 def _note(rows: Sequence[Mover], repeated: bool, per_operation: bool) -> str:
-    scale = (
-        "Values are per I/O operation of each side's own load." if per_operation else "Values are not scaled."
-    )
+    scale = "Values are per operation of each side's own load." if per_operation else "Values are not scaled."
     if not repeated:
         return (
             f"One capture a side cannot tell movers from noise: ask for `captures: 3`. {scale} "

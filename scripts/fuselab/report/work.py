@@ -12,7 +12,7 @@ from fuselab.report import words
 from fuselab.report.clause import Clause
 from fuselab.report.context import Link
 from fuselab.report.reading import Results
-from fuselab.workloads import quantity
+from fuselab.workloads import REGISTRY, quantity
 from fuselab.workloads.counters import PER_OP
 
 SECTION = "#work"
@@ -106,6 +106,7 @@ def span(row: Comparison | SummaryRow) -> str:
 
 
 def operation(results: Results, workload: str) -> str:
-    """What the load does, where it does one thing: a `write`."""
+    """What the load does, where it does one thing: a `write`; of a bench an `iteration`."""
     sides = {quantity(row.metric).side for row in results.comparisons if row.workload == workload} - {""}
-    return sides.pop() if len(sides) == 1 else "operation"
+    kinds = {REGISTRY[w.kind].operation for w in results.plan.workloads if workload in (w.name, w.judged_as)}
+    return next((found.pop() for found in (sides, kinds) if len(found) == 1), "operation")

@@ -143,6 +143,8 @@ class WorkloadKind(ABC):
     needs_mount: bool = True
     looks_at: Looked = "mount"
     """What it gives a profiler to look at, unless its settings say otherwise (`looked_at`)."""
+    operation: str = "operation"
+    """What each of those is called that its `traffic` counts."""
     programs: tuple[str, ...] = ()
     """What must be installed; looked for before anything is started."""
 

@@ -216,3 +216,13 @@ def test_which_work_it_was_and_what_was_not_counted_is_said_with_the_reason(stan
         "Not counted of `seq-write`: `instructions` and `cache_misses`: no PMU.",
         "Not counted of `seq-write` in 1 of 2 runs: `syscalls`: perf lost 3 records.",
     )
+
+
+def test_what_a_bench_does_is_an_iteration(standard: ReportInputs) -> None:
+    results = Results(standard)
+    (load,) = results.plan.workloads
+    assert work.operation(results, load.name) == "write"
+    results.comparisons = ()
+    assert work.operation(results, load.name) == "operation"
+    results.plan = replace(results.plan, workloads=(replace(load, kind="criterion"),))
+    assert work.operation(results, load.name) == "iteration"

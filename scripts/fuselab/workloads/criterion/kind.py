@@ -49,6 +49,7 @@ class Criterion(WorkloadKind):
     """The one that is known before the bench has run: what decides unless the experiment says otherwise."""
     needs_mount = False
     looks_at = "program"
+    operation = "iteration"
 
     def read(self, diagnostics: Diagnostics, at: Key, name: str, part: Mapping[str, Any]) -> Settings:
         args = diagnostics.source.words((*at, "args"), part.get("args", ()))
