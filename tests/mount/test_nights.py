@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import signal
 import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from fuselab.checksums import fault
+from fuselab.records.places import BLOCK, Home
+
 from .conftest import Workspace
+from .processes import eventually, naming
 
 pytestmark = [pytest.mark.mount, pytest.mark.slow]
 
@@ -75,6 +84,14 @@ def commit(source: Path, options: str) -> None:
     )
 
 
+def set_the_clock_back(root: Path) -> None:
+    """All that was made so far is of the day after tomorrow."""
+    later = time.time() + 2 * 86_400
+    for folder in ("results", ".snakemake"):
+        for path in [root / folder, *(root / folder).rglob("*")]:
+            os.utime(path, (later, later), follow_symlinks=False)
+
+
 def git(folder: Path, *argv: str) -> str:
     return subprocess.run(
         ["git", "-C", str(folder), *argv], check=True, capture_output=True, text=True
@@ -126,6 +143,67 @@ def test_the_verb_for_cron_measures_a_night_and_says_what_changed(
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert [row["night"] for row in rows(nights)] == [*NIGHTS, "2026-03-03"]
     assert "night of 2026-03-03" in (nights / "logs/night-2026-03-03.log").read_text()
+
+
+def test_a_night_goes_on_wherever_it_is_killed(nights: Path, shared_workspace: Workspace) -> None:
+    """All of it at once, while it measures, judges and keeps, with a clock that is set back in between; in the end it
+    is kept once, as it was measured."""
+    home, night = Home(nights), "2026-03-04"
+    before = {*nights.glob(f"blocks/seq/*/001/{BLOCK}")}
+
+    def block() -> Path | None:
+        return next(iter({*nights.glob(f"blocks/seq/*/001/{BLOCK}")} - before), None)
+
+    judged = date_of(home.comparisons)
+    moments: dict[str, Callable[[], bool]] = {
+        "it measures": lambda: any((shared_workspace.root / "results/state").glob("fuselab-*/data/*")),
+        "its block is there": lambda: block() is not None,
+        "it was judged": lambda: date_of(home.comparisons) not in (judged, 0),
+        "it is kept": lambda: home.night(night).folder.exists(),
+    }
+    measured = []
+    for what, is_so in moments.items():
+        kill_when(shared_workspace, night, what, is_so)
+        measured += [path.stat().st_ino for path in [block()] if path]
+        if len(measured) == 1:
+            set_the_clock_back(shared_workspace.root)
+            judged = date_of(home.comparisons)
+    done = subprocess.run(
+        night_call(night), cwd=shared_workspace.root, env=shared_workspace.env, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    last = block()
+    assert last is not None
+    assert {*measured} == {last.stat().st_ino}, "what was whole was not measured again"
+    assert fault(home.night(night).folder) is None
+    assert [row["night"] for row in rows(nights)].count(night) == 1
+
+
+def date_of(path: Path) -> int:
+    """In ns; 0 where there is none."""
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
+def night_call(night: str) -> list[str]:
+    return [".venv/bin/fuselab", "night", "nights", "--date", night]
+
+
+def kill_when(workspace: Workspace, night: str, what: str, is_so: Callable[[], bool]) -> None:
+    """Start a night, and end it with all of its processes by SIGKILL as soon as something is so."""
+    child = subprocess.Popen(
+        night_call(night), cwd=workspace.root, env=workspace.env, stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    try:
+        while not is_so():
+            assert child.poll() is None, f"the night ended before {what}"
+            time.sleep(0.005)
+    finally:
+        for process in [child.pid, *(each.pid for each in naming(workspace.root))]:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        child.wait()
+    eventually(lambda: not naming(workspace.root), "processes of a killed night are left")
 
 
 @pytest.mark.usefixtures("nights")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import datetime
 import sys
 from collections.abc import Iterator
@@ -43,7 +44,7 @@ def command(experiment: str, date: str | None) -> None:
     night = _date(date)
     home = Results(root).experiment(loaded.experiment.name)
     with _alone(home):
-        if not (home.night(night).summary.is_file() and home.history_page.is_file()):
+        if not _is_shown(home, night):
             _measure(root, home, night)
             notify(loaded.experiment.notify, home.night(night).summary, root)
         tonight, before = _kept(home, night)
@@ -131,6 +132,14 @@ def _measure(root: Path, home: Home, night: str) -> None:
         return
     last = log.read_text(errors="replace").rstrip().splitlines()[-_LAST_LINES:]
     fail("\n".join([f"the night of {night} could not be measured; the end of {log}:", *last]), _COULD_NOT)
+
+
+def _is_shown(home: Home, night: str) -> bool:
+    """Whether the night is kept, and the page of all nights has it: whoever was killed in between goes on with that."""
+    if not all(path.is_file() for path in (home.night(night).summary, home.history_page, home.history_table)):
+        return False
+    with home.history_table.open(newline="") as file:
+        return any(row.get("night") == night for row in csv.DictReader(file))
 
 
 def _kept(home: Home, night: str) -> tuple[Summary, Summary | None]:

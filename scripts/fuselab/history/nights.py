@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from fuselab.checksums import write_sums
 from fuselab.records.places import Home
 from fuselab.records.plan import PlanFile
 from fuselab.records.summary import Summary
@@ -22,17 +20,6 @@ class Night:
     night: str
     plan: PlanFile
     summary: Summary
-
-
-def keep(files: Sequence[Path], out: Path) -> None:
-    """Copy what is small of an experiment as it is now to the folder `out`, and sum all that is kept there.
-
-    Every figure of every run is in metrics.csv: what is said of a night can be judged anew when its blocks have gone.
-    """
-    out.mkdir(parents=True, exist_ok=True)
-    for path in files:
-        shutil.copyfile(path, out / path.name)
-    write_sums(out)  # whole from here on, whenever the job is killed: that night will not come again
 
 
 def read_nights(folders: Iterable[Path]) -> tuple[tuple[Night, ...], tuple[str, ...]]:

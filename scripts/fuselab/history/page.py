@@ -72,8 +72,9 @@ class HistoryPage:
 def write_history(nights: tuple[Night, ...], faults: tuple[str, ...], page: Path, csv: Path) -> None:
     """Write both files, and beside them the differences between nights. `nights` are those of one experiment, at least
     one, the oldest first; they lie in `history/` beside the page."""
-    write_rows(csv, HistoryRow, [row for series in all_series(nights) for row in rows(series)])
     write_atomically(page, rendered("history.html.j2", page=history_page(nights, faults, page)))
+    # Last: a night that is in it is on the page.
+    write_rows(csv, HistoryRow, [row for series in all_series(nights) for row in rows(series)])
 
 
 def history_page(

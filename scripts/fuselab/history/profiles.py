@@ -1,43 +1,22 @@
-"""The profiles of a night in compact form, and what moved from one night to another.
-
-Kept are `profile.json`, the folded stacks and the table of each profiler: what was captured has gone by the time that a
-change of level is known, and the difference of two nights can still be drawn.
-"""
+"""What moved from one night to another, drawn from what is kept of both."""
 
 from __future__ import annotations
 
 import gzip
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
-from fuselab.files import write_json
+from fuselab.history.keeping import FOLDED_FILES, PACKED
 from fuselab.history.nights import Night
 from fuselab.history.series import Change
 from fuselab.profilers.difference import diff
-from fuselab.records.places import PROFILE, TABLE, Home
-from fuselab.records.profile import read_profile
+from fuselab.records.places import PROFILE, Home
 
 Moved = tuple[str, str, str, str, str]
 """Variant, load, profiler, and the nights before and after: what one difference is of."""
-_FOLDED = "folded*.txt"
-_PACKED = ".gz"
-
-
-def keep_profiles(processed: Iterable[Path], home: Home, night: Home) -> None:
-    """Copy what is compact of the `processed` folders of `home`, each to the same place in that of its `night`."""
-    for folder in processed:
-        out = night.folder / folder.relative_to(home.folder)
-        out.mkdir(parents=True, exist_ok=True)
-        for path in folder.glob(_FOLDED):
-            (out / (path.name + _PACKED)).write_bytes(gzip.compress(path.read_bytes(), mtime=0))
-        if (folder / TABLE).is_file():
-            shutil.copyfile(folder / TABLE, out / TABLE)
-        # Last, because it stands for all. Other pictures and tables are not kept: it names none.
-        write_json(out / PROFILE, replace(read_profile(folder), pictures={}, units={}, tables={}))
 
 
 def moved(night: Night, home: Home, variant: str, load: str, change: Change) -> Iterator[Moved]:
@@ -72,7 +51,7 @@ def _unpacked(
         before, after = (Home(Path(name)).processed(night, workload, profiler) for night in nights)
         for night, out in zip(nights, (before, after), strict=True):
             kept = home.night(night).processed(variant, workload, profiler)
-            shutil.copytree(kept, out, ignore=shutil.ignore_patterns(_FOLDED + _PACKED))
-            for path in kept.glob(_FOLDED + _PACKED):
-                (out / path.name.removesuffix(_PACKED)).write_bytes(gzip.decompress(path.read_bytes()))
+            shutil.copytree(kept, out, ignore=shutil.ignore_patterns(FOLDED_FILES + PACKED))
+            for path in kept.glob(FOLDED_FILES + PACKED):
+                (out / path.name.removesuffix(PACKED)).write_bytes(gzip.decompress(path.read_bytes()))
         yield before, after

@@ -82,6 +82,10 @@ class Home:
         """What is kept of a night (`YYYY-MM-DD`): files of the same names."""
         return Home(self.history / night)
 
+    def unfinished_night(self, night: str) -> Path:
+        """Where a night is put together before it is kept."""
+        return self.history / f".{night}.half"
+
     def night_log(self, night: str) -> Path:
         """What `fuselab night` was told while it measured."""
         return self.folder / "logs" / f"night-{night}.log"

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from fuselab.compare.schedule import NIGHT
 from fuselab.experiment.plan import Plan
 from fuselab.measuring.anew import ANEW
 from fuselab.records import places
@@ -101,6 +102,9 @@ def _left_over(
                 continue  # the next call puts back what is good in it
             if path.is_dir() and all(_NUMBER.fullmatch(entry) for entry in os.listdir(path)):
                 yield path, "an attempt that failed, or was killed"
+        for path in _own(root, home.unfinished_night(NIGHT)):
+            if path.is_dir():
+                yield path, "a night that was killed while it was kept"
         for path in _own(root, home.held("*") / "*"):
             if _HELD.fullmatch(path.name):
                 yield path, "a mount that was held by hand"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,7 +18,10 @@ from fuselab.checksums import SUMS
 from fuselab.files import closing
 from fuselab.locks import holders, open_lock, share_lock, try_lock
 from fuselab.records.places import Results
+from fuselab.workflow.cluster_jobs import end_jobs_of_the_dead
 
+_SKEW_NS, _STEP_NS = 1_000_000_000, 1_000
+"""By how much another machine's clock may be ahead; what lies between dates that are made up."""
 _SCRIPT = re.compile(r"tmp[a-z0-9_]{8}\.[a-z_]+\.py")
 
 
@@ -44,9 +48,11 @@ def clear_up(root: Path) -> Guard:
     if first:
         for lock in (folder / "locks").glob("*"):
             lock.unlink(missing_ok=True)
+        end_jobs_of_the_dead(root)
         _keep_what_is_whole(root, folder / "incomplete")
         _remove_what_is_half(root, folder / "incomplete")
         _remove_scripts(folder / "scripts")
+        _bring_back_from_the_future(root, folder / "incomplete")
     else:
         exceptions.LockException = _busy(guard)
     share_lock(guard)
@@ -125,6 +131,30 @@ def _remove_scripts(folder: Path) -> None:
     for path in folder.glob("*.py"):
         if _SCRIPT.fullmatch(path.name) and path.is_file() and not path.is_symlink():
             path.unlink(missing_ok=True)
+
+
+def _bring_back_from_the_future(root: Path, marks: Path) -> None:
+    """Date what was made before the clock was set back as of now, in the order that it has.
+
+    Snakemake fails each job whose output is older than an input, also where the input's date decides nothing.
+    Every job that ends leaves its date in the folder of marks, so that only a clock that went back is paid for.
+    """
+    now = time.time_ns()
+    if not marks.is_dir() or marks.stat().st_mtime_ns <= now + _SKEW_NS:
+        return
+    ahead = {path: date for path in _made(Results(root)) if (date := path.lstat().st_mtime_ns) > now}
+    rank = {date: place for place, date in enumerate(sorted({*ahead.values()}, reverse=True))}
+    for path, date in ahead.items():
+        then = now - rank[date] * _STEP_NS
+        os.utime(path, ns=(then, then), follow_symlinks=False)
+    os.utime(marks)
+
+
+def _made(results: Results) -> Iterator[Path]:
+    """All files and folders but the state of runs, where something may be mounted by hand."""
+    for folder, below, names in os.walk(results.folder):
+        below[:] = [name for name in below if Path(folder, name) != results.state]
+        yield from (Path(folder, name) for name in (*names, *below))
 
 
 def _files(folder: Path) -> list[Path]:

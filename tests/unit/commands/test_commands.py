@@ -477,6 +477,12 @@ class TestClean:
             assert nights["2026-03-03"].is_dir()
         assert not nights["2026-03-02"].exists(), "it was neither kept nor begun last"
 
+    def test_what_a_night_left_that_was_killed_while_it_was_kept_goes(self, fuselab, nights: dict[str, Path]):
+        half = nights["home"] / "history/.2026-03-02.half"
+        half.mkdir()
+        assert "a night that was killed while it was kept" in fuselab("clean", "--yes").output
+        assert not half.exists()
+
     @pytest.mark.parametrize("damage", ["metrics.csv", "plan.json"])
     def test_where_what_was_kept_is_damaged_the_measurements_stay(
         self, fuselab, nights: dict[str, Path], damage: str

@@ -7,8 +7,10 @@ import pytest
 
 from fuselab.files import write_json
 from fuselab.locks import open_lock, try_lock
+from fuselab.records.history import HistoryRow
 from fuselab.records.places import Results
 from fuselab.records.summary import Summary, SummaryRow
+from fuselab.records.table import write_rows
 
 FIRST, SECOND = "2026-03-01", "2026-03-02"
 
@@ -19,6 +21,28 @@ def summary(verdict: str, alarms: tuple[str, ...] = ()) -> Summary:
         f"`new` is {verdict}.",
     )  # fmt: skip
     return Summary("trial", "", "", "", (), 0.05, 12, 0, alarms, (row,))
+
+
+def row_of(night: str) -> HistoryRow:
+    return HistoryRow(
+        night,
+        "w",
+        "old",
+        "new",
+        "write.bw",
+        "higher",
+        0.9,
+        0.88,
+        0.92,
+        "slower",
+        "",
+        False,
+        "",
+        1,
+        1,
+        0.9,
+        False,
+    )
 
 
 @pytest.fixture
@@ -41,6 +65,7 @@ def measured(home, monkeypatch: pytest.MonkeyPatch):
         home.night(night).folder.mkdir(parents=True, exist_ok=True)
         write_json(home.night(night).summary, found[night])
         home.history_page.touch()
+        write_rows(home.history_table, HistoryRow, [row_of(kept) for kept in sorted(found) if kept <= night])
         return 0
 
     monkeypatch.setattr("fuselab.commands.night.make", make)
@@ -85,6 +110,17 @@ def test_a_night_that_is_kept_is_not_measured_again(fuselab, measured):
     once, twice = (fuselab("night", "trial", "--date", FIRST) for _ in range(2))
     assert (once.exit_code, once.output) == (twice.exit_code, twice.output)
     assert measured[1] == [FIRST]
+
+
+def test_a_night_that_was_killed_before_the_page_had_it_is_put_there(fuselab, measured, home):
+    for night in (FIRST, SECOND):
+        measured[0][night] = summary("slower")
+        assert fuselab("night", "trial", "--date", night).exit_code == 2
+    write_rows(home.history_table, HistoryRow, [row_of(FIRST)])
+    assert fuselab("night", "trial", "--date", FIRST).exit_code == 2
+    assert measured[1] == [FIRST, SECOND]
+    assert fuselab("night", "trial", "--date", SECOND).exit_code == 2
+    assert measured[1] == [FIRST, SECOND, SECOND]
 
 
 def test_what_could_not_run_ends_with_the_last_words(fuselab, measured):

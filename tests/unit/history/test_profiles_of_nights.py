@@ -15,9 +15,9 @@ from tests.unit.report.fixture import PROFILERS
 from fuselab.analysis.folded import Folded, write_folded
 from fuselab.checksums import fault
 from fuselab.files import write_json
-from fuselab.history.nights import keep
+from fuselab.history.keeping import keep
 from fuselab.history.page import history_page, write_history
-from fuselab.history.profiles import Moved, draw, keep_profiles
+from fuselab.history.profiles import Moved, draw
 from fuselab.records.places import FLAMEGRAPH, FOLDED, MOVERS, TABLE, Home
 from fuselab.records.profile import Profile
 
@@ -56,10 +56,9 @@ def processed(home: Home, stacks: dict[tuple[str, ...], int], status: str = "ok"
 
 
 def kept(home: Home, night: str, stacks: dict[tuple[str, ...], int], status: str = "ok") -> Path:
-    out = home.night(night)
-    keep_profiles([processed(home, stacks, status)], home, out)
-    keep([], out.folder)
-    return out.folder
+    shutil.rmtree(home.night(night).folder, ignore_errors=True)
+    keep([], [processed(home, stacks, status)], home, night)
+    return home.night(night).folder
 
 
 @pytest.fixture
@@ -77,6 +76,21 @@ def test_stacks_and_the_table_are_kept_and_no_picture(home: Home) -> None:
     there = {path.name for path in night.processed(HEAD, "seq", LOOKED.name).iterdir()}
     assert there == {"profile.json", "folded.txt.gz", "folded.1.txt.gz", TABLE}
     assert fault(night.folder) is None, "they are summed with the rest of the night"
+
+
+def test_a_night_is_there_whole_or_not_at_all(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed at its last step it is not there; what was left is no night, and the next try keeps it."""
+
+    def killed(folder: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fuselab.history.keeping.write_sums", killed)
+    with pytest.raises(KeyboardInterrupt):
+        kept(home, "2026-03-22", STACKS)
+    monkeypatch.undo()
+    assert sorted(path.name for path in home.history.glob("[0-9]*")) == [BEFORE, AFTER]
+    assert fault(kept(home, "2026-03-22", STACKS)) is None
+    assert not list(home.history.glob(".*"))
 
 
 def test_what_moved_at_a_change_is_drawn_from_what_was_kept(home: Home) -> None:
@@ -109,11 +123,11 @@ def test_of_two_metrics_that_changed_with_one_night_it_is_drawn_once(
 ) -> None:
     drawn: list[Moved] = []
 
-    def drawing(each: Moved, home: Home) -> Path:
+    def counting(each: Moved, home: Home) -> Path:
         drawn.append(each)
         return draw(each, home)
 
-    monkeypatch.setattr("fuselab.history.page.draw", drawing)
+    monkeypatch.setattr("fuselab.history.page.draw", counting)
     both = tuple(
         replace(each, summary=replace(each.summary, comparisons=(row, replace(row, metric="write.iops"))))
         for each in NIGHTS

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import os
+import time
 from base64 import urlsafe_b64encode
 from pathlib import Path
 
@@ -108,3 +110,44 @@ def test_scripts_of_killed_jobs_are_gone_and_nothing_else_is(tmp_path: Path) -> 
     clear_up(tmp_path).close()
     assert sorted(scripts.iterdir()) == [scripts / "mine.py", link]
     assert (tmp_path / "mine.py").exists()
+
+
+def dated(path: Path, seconds_ahead: float) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    then = time.time() + seconds_ahead
+    os.utime(path, (then, then))
+    return path
+
+
+def test_what_was_made_before_the_clock_was_set_back_is_no_longer_of_the_future(tmp_path: Path) -> None:
+    """Snakemake fails a job whose output is older than its inputs. The order is kept, which is all that dates tell."""
+    results = tmp_path / "results/e"
+    earlier = dated(results / "plan.json", -60)
+    ahead = [
+        dated(results / name, 7_200 + i) for i, name in enumerate(("a/run.json", "a/SHA256SUMS", "b.csv"))
+    ]
+    alike = dated(results / "a/fio.json", 0)
+    os.utime(alike, ns=(ahead[0].stat().st_mtime_ns,) * 2)
+    os.utime(results / "a", (time.time() + 7_300,) * 2)
+    before = earlier.stat().st_mtime_ns
+    dated(tmp_path / ".snakemake/incomplete/mark", 7_210).unlink()
+    os.utime(tmp_path / ".snakemake/incomplete", (time.time() + 7_210,) * 2)
+
+    clear_up(tmp_path).close()
+
+    dates = [path.stat().st_mtime_ns for path in (earlier, *ahead)]
+    assert dates == sorted({*dates})
+    assert dates[0] == before
+    assert dates[-1] <= time.time_ns()
+    assert alike.stat().st_mtime_ns == ahead[0].stat().st_mtime_ns
+    assert dates[-1] < (results / "a").stat().st_mtime_ns <= time.time_ns()
+
+
+def test_while_the_clock_goes_on_nothing_is_dated_anew(tmp_path: Path) -> None:
+    """A file that a user has dated into the future is his own affair."""
+    (tmp_path / ".snakemake/incomplete").mkdir(parents=True)
+    odd = dated(tmp_path / "results/e/metrics.csv", 7_200)
+    before = odd.stat().st_mtime_ns
+    clear_up(tmp_path).close()
+    assert odd.stat().st_mtime_ns == before
