@@ -46,13 +46,13 @@ def clear_up(root: Path) -> Guard:
     folder, guard = root / ".snakemake", _open_guard(root)
     first = try_lock(guard)
     if first:
+        _bring_back_from_the_future(root, folder)  # while the dates that Snakemake has left tell
         for lock in (folder / "locks").glob("*"):
             lock.unlink(missing_ok=True)
         end_jobs_of_the_dead(root)
         _keep_what_is_whole(root, folder / "incomplete")
         _remove_what_is_half(root, folder / "incomplete")
         _remove_scripts(folder / "scripts")
-        _bring_back_from_the_future(root, folder / "incomplete")
     else:
         exceptions.LockException = _busy(guard)
     share_lock(guard)
@@ -133,21 +133,22 @@ def _remove_scripts(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _bring_back_from_the_future(root: Path, marks: Path) -> None:
+def _bring_back_from_the_future(root: Path, own: Path) -> None:
     """Date what was made before the clock was set back as of now, in the order that it has.
 
     Snakemake fails each job whose output is older than an input, also where the input's date decides nothing.
-    Every job that ends leaves its date in the folder of marks, so that only a clock that went back is paid for.
+    Whatever it begins and ends leaves a date in its `own` folder, so that only a clock that went back is paid for.
     """
     now = time.time_ns()
-    if not marks.is_dir() or marks.stat().st_mtime_ns <= now + _SKEW_NS:
+    if not (left := [path for path in own.iterdir() if path.lstat().st_mtime_ns > now + _SKEW_NS]):
         return
     ahead = {path: date for path in _made(Results(root)) if (date := path.lstat().st_mtime_ns) > now}
     rank = {date: place for place, date in enumerate(sorted({*ahead.values()}, reverse=True))}
     for path, date in ahead.items():
         then = now - rank[date] * _STEP_NS
         os.utime(path, ns=(then, then), follow_symlinks=False)
-    os.utime(marks)
+    for path in left:
+        os.utime(path, ns=(now, now), follow_symlinks=False)
 
 
 def _made(results: Results) -> Iterator[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import attrgetter
 
 import pandas as pd
 
@@ -39,7 +40,8 @@ def distributions(results: Results) -> tuple[FigureGroup, ...]:
 def block_drawings(results: Results) -> Iterator[Drawn]:
     """Each primary metric under each workload: paired by block, and in order of time. Of a curve the geometric mean
     over its points, which is what is judged."""
-    plan, measured = results.plan, pd.DataFrame(results.samples, columns=list(_SAMPLE))
+    plan = results.plan
+    measured = pd.DataFrame(list(map(attrgetter(*_SAMPLE), results.samples)), columns=list(_SAMPLE))
     if measured.empty:
         return
     table = with_curves(measured, plan.points)
