@@ -8,14 +8,14 @@ LOCK = $(shell envs/setup/python.sh uv) pip compile --quiet --universal --python
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev setup-verify setup-cluster report demo test test-fast test-faults bench bench-overhead bench-perf bench-spans bench-heap bench-capture \
+.PHONY: help setup setup-dev setup-verify setup-s3 setup-cluster report demo test test-fast test-faults bench bench-overhead bench-perf bench-spans bench-heap bench-capture \
 	bench-requests bench-flames bench-scale bench-method bench-counters bench-bisect lock clean \
 	lint lint-ruff lint-format lint-mypy lint-imports lint-snakefmt lint-workflow lint-rustfmt lint-clippy lint-shell
 
 help: ## list these commands
-	@sed -nE 's/^([a-z-]+):[^#]*##([0-9]) (.*)/\2  make \1|\3/p' Makefile | sort | cut -c2- | column -t -s '|'
+	@sed -nE 's/^([a-z0-9-]+):[^#]*##([0-9]) (.*)/\2  make \1|\3/p' Makefile | sort | cut -c2- | column -t -s '|'
 	@echo 'and for whoever measures more, or changes fuselab:'
-	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1|\2/p' Makefile | column -t -s '|'
+	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/  make \1|\2/p' Makefile | column -t -s '|'
 
 setup: ##3 install what a report needs: Debian packages, .venv/, cargo tools
 	@envs/setup.sh runtime
@@ -25,6 +25,9 @@ setup-dev: ## the same, and what the tests and linters need (pjdfstest and fsx t
 
 setup-verify: ## the same as setup, and what `verify: [posix, random]` in an experiment asks for: pjdfstest and fsx
 	@envs/setup.sh verify
+
+setup-s3: ## the same as setup, and the S3 server of services/s3.yaml (s3s-fs, which takes some minutes to compile)
+	@envs/setup.sh s3
 
 setup-cluster: ## the same as setup, and what submits jobs to slurm: docs/cluster.md
 	@envs/setup.sh cluster

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # setup.sh [runtime|dev]: Debian packages, the Python environment in .venv/, and the pinned cargo tools in .venv/bin/.
 # setup.sh cluster: runtime, and what submits jobs to slurm.
+# setup.sh s3: runtime, and the server of services/s3.yaml.
 # setup.sh verify: runtime, and the programs that only `verify:` in an experiment asks for; dev has them for the tests.
 #
 # Each step first looks whether there is anything to do, so a second call costs well under a second. Steps that do not
@@ -11,7 +12,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/caller.sh"
 cd "$checkout"
 level=${1:-runtime} more=
-case $level in verify) level=runtime more=verify ;; dev) more=verify ;; esac
+case $level in verify | s3) more=$level level=runtime ;; dev) more=verify ;; esac
 steps=$checkout/envs/setup
 logs=$checkout/results/logs
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The cargo tools of envs/cargo-tools.txt: built once per machine in the cache, copied into .venv/bin/. With a second word,
-# those of another list: `verify` is envs/cargo-tools-verify.txt.
+# those of another list: `verify` is envs/cargo-tools-verify.txt, `s3` envs/cargo-tools-s3.txt.
 #   cargo-tools.sh todo        says "cargo-tools" if a program or its version is not as listed, else nothing
 #   cargo-tools.sh has-cargo   fails, saying what to do, if something has to be built and there is no Rust toolchain for it
 #   cargo-tools.sh build       builds what the cache does not hold yet (needs cargo and a C linker)

@@ -1,4 +1,4 @@
-"""How a program is found, and which Debian package brings it."""
+"""How a program is found, and what installs it: a Debian package, or a target of our Makefile."""
 
 from __future__ import annotations
 
@@ -28,6 +28,10 @@ _PACKAGES = {
     "unshare": "util-linux",
 }
 """Of programs that are not called as their package is."""
+_OURS = {"s3s-fs": "make setup-s3", "fuselab-relay": "make setup"}
+"""Programs that make installs beside our Python, where the PATH of a run does not lead, and how."""
+RELAY = "fuselab-relay"
+"""What stands between a target and a service that is some way off."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +54,14 @@ def package(program: str, of: str = "") -> str:
     return _PACKAGES.get(name) or _PACKAGES.get(of, name)
 
 
+def made_by(program: str) -> str:
+    """The target of our Makefile that installs it; "" if none does."""
+    return _OURS.get(program, "")
+
+
 def apt_install(program: str, of: str = "") -> str:
-    """The command that installs it."""
-    return f"sudo apt-get install {package(program, of)}"
+    """The command that installs it: apt's, unless make does."""
+    return made_by(program) or f"sudo apt-get install {package(program, of)}"
 
 
 def tool(name: str) -> str:
@@ -98,6 +107,8 @@ def installed(name: str) -> bool:
 
 
 def _found(name: str, path: str | None) -> str | None:
+    if name in _OURS:
+        return tool_path(name)
     return max(glob.glob(name), key=_natural, default=None) if "*" in name else shutil.which(name, path=path)
 
 

@@ -13,7 +13,7 @@ from fuselab.experiment.log_filters import replaced_in
 from fuselab.experiment.looking import looking_at_targets
 from fuselab.experiment.model import Experiment
 from fuselab.experiment.needs import Need, needs_of
-from fuselab.programs import installed
+from fuselab.programs import installed, made_by
 from fuselab.targets.model import CargoBuild, CommandBuild, Target
 
 
@@ -115,6 +115,8 @@ def _missing(need: Need) -> str:
         case "verifies":
             return f"`{need.program}` is not installed here, and variants are verified by it: {need.mend}"
     where = "is not there" if "/" in need.program else "is not on PATH here"
+    if made := made_by(need.program):
+        return f"`{need.program}` is not installed here, and the machine that measures needs it: {made}"
     return f"`{need.program}` {where}: the machine that measures needs it"
 
 

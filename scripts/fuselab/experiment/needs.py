@@ -10,7 +10,7 @@ from typing import Literal
 from fuselab import profilers
 from fuselab.building.build import missing
 from fuselab.experiment.loading import Loaded
-from fuselab.programs import apt_install, installed, tool_path
+from fuselab.programs import RELAY, apt_install, installed, tool_path
 from fuselab.targets.model import CargoBuild, CommandBuild, CounterSource, Installed, Target
 from fuselab.workloads.verifying import VERIFIERS
 
@@ -38,6 +38,8 @@ def needs_of(loaded: Loaded) -> Iterator[Need]:
         argvs = (service.argv, *service.prepare, service.ready_argv)
         yield from _called(f"service {name}", (argv[0] for argv in argvs if argv), service=name)
         yield from _counting(f"service {name}", loaded.counters.get(name, ()))
+    if any(variant.network for variant in loaded.experiment.variants):
+        yield Need("network", RELAY, "called", installed(RELAY), apt_install(RELAY))
     for workload in loaded.experiment.workloads:
         of, kind = f"load {workload.name}", workload.behaviour
         steps = [argv[0] for argv in workload.prepare if argv]

@@ -86,10 +86,9 @@ def make_plan(loaded: Loaded) -> Plan:
 
 def _counters(loaded: Loaded, variant: Variant) -> CounterSources:
     target = loaded.targets[variant.target]
-    services = target.backends[variant.backend].services
-    return CounterSources(
-        target.counters, tuple((role, loaded.counters.get(name, ())) for role, name in services)
-    )
+    backend = target.backends[variant.backend]
+    services = tuple((role, loaded.counters.get(name, ())) for role, name in backend.services)
+    return CounterSources((*target.counters, *backend.counters), services)
 
 
 def _costs(

@@ -11,13 +11,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from fuselab.programs import tool
+from fuselab.programs import RELAY, tool
 from fuselab.rig.service import answers, wait_ready
 from fuselab.system.log import Log
 from fuselab.system.process import Process, running
 from fuselab.targets.model import Link, Service, service_name
 
-TOOL = "fuselab-relay"
 _HERE = "127.0.0.1"
 _READY_S = 10.0
 _TRIPS = 31
@@ -59,7 +58,7 @@ def relayed(
         port, through = _free_ports(2)
         routes = [f"{port}={service.port}", f"{through}={echo.getsockname()[1]}"]
         numbers = (link.delay_s * 1e6, link.jitter_s * 1e6, link.rate_bits_s / 8, seed)
-        argv = [tool(TOOL), *(str(round(number)) for number in numbers), *routes]
+        argv = [tool(RELAY), *(str(round(number)) for number in numbers), *routes]
         log = stack.enter_context(Log(out / f"{service_name(role)}.relay.log"))
         name = f"relay to {service.name}"
         process = stack.enter_context(running(name, argv, env=env, cwd=out, log=log))

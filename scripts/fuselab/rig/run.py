@@ -17,7 +17,7 @@ from types import FrameType
 
 from fuselab.errors import RigError
 from fuselab.files import closing, read_json, write_json
-from fuselab.programs import package, program, tool_path
+from fuselab.programs import RELAY, apt_install, package, program, tool_path
 from fuselab.records.request import REQUEST, RunRequest
 from fuselab.records.run import RunRecord, outcome_of
 from fuselab.rig import state
@@ -104,6 +104,8 @@ def check(request: RunRequest) -> None:
         raise RigError(f"the program of target {config.target} {why}")
     for _, service in config.services:
         require_program(service, env)
+    if config.links and tool_path(RELAY) is None:
+        raise RigError(f"`network` needs {RELAY}, which is not installed: {apt_install(RELAY)}")
     if config.argv and kind.needs_mount:
         _require_fuse()
     out = Path(request.out)

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from fuselab.errors import RigError, TargetError
-from fuselab.programs import program
+from fuselab.programs import apt_install, program
 from fuselab.system.log import Log
 from fuselab.system.namespaces import all_accounts_mapped
 from fuselab.system.process import Process, pause_s, run, running, signal_of
@@ -126,7 +126,8 @@ def require_program(service: Service, env: Mapping[str, str]) -> None:
     try:
         program(service.argv[0], env)
     except RigError:
+        called = service.argv[0]
         raise RigError(
-            f"the service {service.name} needs the program `{service.argv[0]}`, which is not installed: "
-            f"services/{service.name}.yaml names its package"
+            f"the service {service.name} needs the program `{called}`, which is not installed: "
+            f"{apt_install(called, of=service.name)} (services/{service.name}.yaml says more)"
         ) from None

@@ -125,6 +125,8 @@ def _backend(diagnostics: Diagnostics, name: str, part: Mapping[str, Any]) -> Ba
             message = "one service, or several: `service` and `services` exclude each other"
             diagnostics.add(("backends", name, "service"), message, of_key=True)
         given_here["services"] = ((ONLY, str(part["service"])),)
+    at: Key = ("backends", name)
+    given_here["counters"] = read_counters(diagnostics, part, placeholders.of_backend_counters(part), at)
     return Backend(name, **given_here)
 
 

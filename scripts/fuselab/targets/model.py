@@ -118,6 +118,8 @@ class Backend:
     env: tuple[tuple[str, str], ...] = ()
     persists: bool = True
     """Data survives a remount within one run."""
+    counters: tuple[CounterSource, ...] = ()
+    """What the target counts with this one alone."""
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,11 @@ def of_counters(data: Mapping[str, Any]) -> frozenset[str]:
     return (_ANY | _ports(data)) - {"capture"}
 
 
+def of_backend_counters(backend: Mapping[str, Any]) -> frozenset[str]:
+    """The same, of one backend alone."""
+    return (_ANY | _ports_of(backend)) - {"capture"}
+
+
 def _ports(data: Mapping[str, Any]) -> frozenset[str]:
     """Of all that every backend of a target has: what holds for one alone stands in its own `argv` and `env`."""
     backends = data.get("backends", {}).values()

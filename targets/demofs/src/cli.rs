@@ -40,6 +40,11 @@ pub struct Mount {
     #[arg(long, value_name = "URLS", value_delimiter = ',', default_value = "http://127.0.0.1:2379")]
     pub meta_etcd_urls: Vec<String>,
 
+    /// Keep data in this bucket of S3 (the folder is a cache then), for the account of AWS_ACCESS_KEY_ID and
+    /// AWS_SECRET_ACCESS_KEY.
+    #[arg(long, value_name = "http://HOST:PORT/BUCKET")]
+    pub data_s3: Option<String>,
+
     /// Let other users in, as root always does; without root, fuse.conf must say user_allow_other.
     #[arg(long)]
     pub allow_other: bool,

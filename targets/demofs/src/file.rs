@@ -104,14 +104,14 @@ impl Files {
     pub async fn truncate(&self, ino: u64, size: u64) -> io::Result<()> {
         let now = now_ns();
         self.open.take_mtime(ino);
-        let mut kept = size;
+        let mut before = 0;
         let resize = |inode: &mut Inode| {
-            kept = kept.min(inode.size);
+            before = inode.size;
             inode.size = size;
             (inode.mtime_ns, inode.ctime_ns) = (now, now);
         };
         self.tree.update(ino, resize).await?;
-        self.chunks.truncate(ino, kept).await
+        self.chunks.truncate(ino, size.min(before), before).await
     }
 
     /// The attributes, with the time of a write that the store does not know yet.
@@ -140,9 +140,10 @@ impl Files {
         opened
     }
 
-    /// Stores what is noted in memory only.
+    /// Stores what is noted in memory only, and what belongs into a bucket.
     #[instrument(level = "trace", skip(self))]
     pub async fn flush(&self, ino: u64) -> io::Result<()> {
+        self.chunks.upload(ino, self.faults.plan().more_puts.unwrap_or(0)).await?;
         let Some(mtime_ns) = self.open.take_mtime(ino) else { return Ok(()) };
         let touch = |inode: &mut Inode| (inode.mtime_ns, inode.ctime_ns) = (mtime_ns, mtime_ns);
         self.tree.update(ino, touch).await.map(drop)
@@ -159,8 +160,11 @@ impl Files {
     /// Gives back a handle; with the last one, a file without a name is gone for good.
     pub async fn release(&self, ino: u64) -> io::Result<()> {
         self.flush(ino).await?;
-        if self.open.close(ino) && self.tree.stat(ino).await?.nlink == 0 {
-            self.purge(ino).await?;
+        if self.open.close(ino) {
+            let inode = self.tree.stat(ino).await?;
+            if inode.nlink == 0 {
+                self.purge(&inode).await?;
+            }
         }
         Ok(())
     }
@@ -168,7 +172,7 @@ impl Files {
     /// To be called when a file has lost a name.
     pub async fn unlinked(&self, inode: &Inode) -> io::Result<()> {
         if inode.nlink == 0 && !self.open.is_open(inode.ino) {
-            self.purge(inode.ino).await?;
+            self.purge(inode).await?;
         }
         Ok(())
     }
@@ -176,22 +180,22 @@ impl Files {
     /// Drops what a crash has left open and without a name.
     pub async fn purge_orphans(&self) -> io::Result<()> {
         for ino in self.tree.orphans().await? {
-            self.purge(ino).await?;
+            self.purge(&self.tree.stat(ino).await?).await?;
         }
         Ok(())
     }
 
     /// Stores everything before the process ends.
     pub async fn shut_down(&self) -> io::Result<()> {
-        for ino in self.open.all() {
+        for ino in self.open.all().into_iter().chain(self.chunks.unsaved()) {
             self.flush(ino).await?;
         }
         self.tree.sync().await
     }
 
-    async fn purge(&self, ino: u64) -> io::Result<()> {
-        self.chunks.remove(ino).await?;
-        self.tree.forget(ino).await
+    async fn purge(&self, inode: &Inode) -> io::Result<()> {
+        self.chunks.remove(inode.ino, inode.size).await?;
+        self.tree.forget(inode.ino).await
     }
 }
 

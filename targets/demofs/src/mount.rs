@@ -14,6 +14,7 @@ use tokio::process::Command;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{sleep, timeout};
 
+use crate::bucket::Bucket;
 use crate::chunks::Chunks;
 use crate::cli;
 use crate::file::Files;
@@ -47,7 +48,14 @@ async fn serve(arguments: &cli::Mount) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot open the {:?} metadata store", arguments.meta_backend))?;
     let tree = Arc::new(Tree::open(store).await?);
-    let chunks = Chunks::open(&state.folder.join("chunks"))?;
+    let chunks = match &arguments.data_s3 {
+        Some(url) => {
+            let bucket = Bucket::open(url, &state.folder.join("s3"))
+                .with_context(|| format!("cannot use the bucket {url}"))?;
+            Chunks::cached(&state.folder.join("cache"), Some(bucket))?
+        }
+        None => Chunks::open(&state.folder.join("chunks"))?,
+    };
     let files = Arc::new(Files::new(Arc::clone(&tree), chunks, Arc::clone(&faults)));
     files.purge_orphans().await?;
 

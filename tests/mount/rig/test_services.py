@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from fuselab.files import read_json
+from fuselab.programs import tool_path
 from fuselab.records.places import WORK
 from fuselab.records.request import Load
 from fuselab.records.work import Work
@@ -80,6 +81,34 @@ def test_redis_answers(rig, checkout):
     record, out = rig.run(service=load_service("redis", checkout), load=command("python3", "-c", talk))
     assert record.status == "ok", record.reason
     assert ":0" in (out / "command.log").read_text()
+
+
+def test_every_run_has_a_bucket_and_an_account_of_its_own(rig, checkout, monkeypatch):
+    if tool_path("s3s-fs") is None:
+        pytest.skip("type `make setup-s3` first")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "not-for-a-run")
+    asked = (
+        ("GET", "fuselab-secret"),
+        ("PUT", "fuselab-secret", "hello"),
+        ("GET", "fuselab-secret"),
+        ("GET", "not-for-a-run"),
+    )
+    program = checkout / "tests" / "programs" / "s3.py"
+    words = tuple(f"python3 {program} {method} 8014 /data/7/0 {' '.join(rest)}" for method, *rest in asked)
+    for _ in range(2):
+        record, out = rig.run(
+            service=load_service("s3", checkout), load=command("sh", "-c", f"env; {'; '.join(words)}")
+        )
+        assert record.status == "ok", record.reason
+        said = (out / "command.log").read_text()
+        assert "AWS_" not in said, "what the caller's shell holds does not get in"
+        statuses = [line.split()[0] for line in said.splitlines() if line[:3].isdigit()]
+        assert statuses == ["404", "200", "200", "403"], (
+            "nothing of the run before; who signs with another secret is refused"
+        )
+        assert "200 hello" in said
+        assert record.exit_codes["service"] == 0
 
 
 PING = """

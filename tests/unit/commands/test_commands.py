@@ -158,6 +158,19 @@ class TestMissingPrograms:
             in said
         )
 
+    @pytest.mark.parametrize("verb", ["check", "plan", "doctor"])
+    def test_what_makes_a_service_distant_is_looked_for_with_its_mend(
+        self, fuselab, repository: Path, verb, monkeypatch
+    ):
+        monkeypatch.setattr("fuselab.programs.tool_path", lambda _: None)
+        (repository / "experiments" / "far.yaml").write_text(
+            "name: far\ntarget: demo\nbackend: etcd\nvariants: {near: {}, far: {network: {delay: 1ms}}}\n"
+            "workloads: {w: {fio: {rw: write, size: 4m}}}\n"
+        )
+        said = " ".join(fuselab(verb, "far").output.split())
+        assert "`fuselab-relay`" in said
+        assert "make setup" in said
+
     @pytest.mark.parametrize(("blocks", "told"), [("1", True), ("5", True), ("6", False), ("auto", False)])
     def test_so_few_blocks_that_no_clock_can_decide_are_one(self, fuselab, repository: Path, blocks, told):
         path = repository / "experiments/trial.yaml"

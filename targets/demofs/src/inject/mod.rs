@@ -28,6 +28,7 @@ pub struct Plan {
     pub fail_after: Option<u64>,
     pub corrupt: Option<u64>,
     pub crash_after: Option<u64>,
+    pub more_puts: Option<u64>,
     pub log_bytes_per_s: Option<u64>,
     pub start_delay: Option<Duration>,
     pub never_ready: bool,
@@ -117,6 +118,13 @@ pub const KNOBS: &[Knob] = &[
     ),
     knob!("corrupt", "1", "every Nth read returns one wrong byte", corrupt, parse::positive),
     knob!("crash-after", "100", "writes that succeed before the process aborts", crash_after, parse::count),
+    knob!(
+        "more-puts",
+        "1",
+        "PUTs of a file's last chunk more, on each upload to S3",
+        more_puts,
+        parse::count
+    ),
     knob!("log", "30MB/s", "bytes written to standard error, a second", log_bytes_per_s, parse::rate),
     knob!("start-delay", "2s", "wait before mounting", start_delay, parse::duration),
     knob!("never-ready", "never mounts", never_ready),
