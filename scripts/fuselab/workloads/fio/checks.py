@@ -64,7 +64,9 @@ def check_sense(diagnostics: Diagnostics, place_of: PlaceOf, options: Options) -
         diagnostics.add(place_of("size"), f"{message}: write a size, say 64m, or name a 'filesize' beside it")
     for name in ("rate", "rate_iops"):
         if options.get(name, "").startswith("-"):
-            message = f"a rate of {options[name]}, at which fio never begins: write more than 0, or leave it out"
+            message = (
+                f"a rate of {options[name]}, at which fio never begins: write more than 0, or leave it out"
+            )
             diagnostics.add(place_of(name), message)
     both = _MIXED.get(mode(options))
     for name in ("rwmixread", "rwmixwrite"):
