@@ -91,3 +91,38 @@ def test_nodes_measure_a_block_each_and_an_ended_job_costs_that_block_alone(
     assert set.union(*hosts.values()) <= set(NODES)
     for node in NODES:
         assert cluster.left_on(node) == LEFT
+
+
+def test_jobs_of_a_snakemake_that_was_killed_are_cancelled_by_the_next_call(
+    workspace: Workspace, cluster: Slurm
+):
+    workspace.experiment(
+        "tiny", EXPERIMENT.format(state=cluster.disk / "state").replace("blocks: 2", "blocks: 1")
+    )
+    workspace.make("--until", "verify", "--", REPORT)
+    argv = [".venv/bin/snakemake", "--workflow-profile", "profiles/slurm", "--slurm-status-command", "squeue"]
+    argv += ["--seconds-between-status-checks", "1", "--slurm-init-seconds-before-status-checks", "1", REPORT]
+    env = {**workspace.env, **cluster.env}
+    child = subprocess.Popen(
+        argv, cwd=workspace.root, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        eventually(
+            lambda: any(cluster.conf.parent.glob("node-*/state/fuselab-*/data/*")), "nothing is measured", 300
+        )
+    finally:
+        child.kill()
+        child.wait()
+    left = cluster.ask("squeue", "--noheader", "--states=running", "--format=%i").split()
+    assert left, "its jobs go on"
+    cluster.ask("scontrol", "suspend", ",".join(left))  # so that none ends before the next call sees it
+    done = subprocess.run(
+        argv, cwd=workspace.root, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, check=False, timeout=400,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert f"of a snakemake that was killed here, and cancels them: {', '.join(left)}" in done.stdout
+    assert (workspace.root / REPORT).is_file()
+    for node in NODES:
+        assert cluster.left_on(node) in ([], LEFT)
