@@ -12,7 +12,7 @@ from tests.browser.conftest import SIZES, Opened, Site
 
 pytestmark = pytest.mark.slow
 SHAPES = ("hidden-wait", "awkward", "bare", "wide")
-SERIOUS = ("serious", "critical")
+GRAVE = ("moderate", "serious", "critical")
 
 
 def profiler(page: Page, title: str) -> Locator:
@@ -28,7 +28,7 @@ def flamegraph(panel: Locator) -> Locator:
 
 def grave(violations: list[dict[str, Any]]) -> list[str]:
     """What axe found and a reader would stumble over."""
-    return [f"{v['id']}: {v['nodes'][0]['html'][:200]}" for v in violations if v["impact"] in SERIOUS]
+    return [f"{v['id']}: {v['nodes'][0]['html'][:200]}" for v in violations if v["impact"] in GRAVE]
 
 
 @pytest.mark.parametrize("opened", ["desktop", "phone", "desktop dark"], indirect=True)
@@ -282,7 +282,7 @@ def test_the_data_of_a_figure_can_be_saved_from_the_file_alone(opened: Opened, s
 
 @pytest.mark.parametrize("opened", ["desktop", "desktop dark", "phone"], indirect=True)
 @pytest.mark.parametrize("name", ["hidden-wait", "awkward", "overview", "reproduced", "history"])
-def test_axe_finds_nothing_serious(opened: Opened, site: Site, name: str):
+def test_axe_finds_nothing_moderate(opened: Opened, site: Site, name: str):
     beside = {"overview": site.overview, "reproduced": site.reproduced, "history": site.history}
     path = beside[name]() if name in beside else site.report(name)
     page = opened.show(path).page
@@ -291,7 +291,7 @@ def test_axe_finds_nothing_serious(opened: Opened, site: Site, name: str):
     assert grave(Axe().run(page, options={"iframes": False}).response["violations"]) == []
 
 
-def test_axe_finds_nothing_serious_in_a_drawn_flamegraph(opened: Opened, site: Site):
+def test_axe_finds_nothing_moderate_in_a_drawn_flamegraph(opened: Opened, site: Site):
     page = opened.show(site.report()).page
     flamegraph(profiler(page, "On CPU (perf)").get_by_role("tabpanel"))
     assert grave(Axe().run(page, ".picture").response["violations"]) == []
