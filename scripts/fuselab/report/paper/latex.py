@@ -82,8 +82,8 @@ def latex(table: Table) -> str:
     next."""
     wide = _is_wide(table)
     columns = _turned(table) if wide else [_layout(column) for column in table.columns]
-    head = _row([column.label for column in table.columns], wide)
-    rows = [_row([cell.text for cell in row], wide) for row in table.rows]
+    head = _row([column.label for column in table.columns])
+    rows = [_row([cell.text for cell in row]) for row in table.rows]
     caption = rf"\caption{{{escaped(table.caption)}}}" + rf"\label{{tab:{table.key}}}"
     if wide:
         lines = [r"\begin{landscape}", *_long("scriptsize", columns, caption, head, rows), r"\end{landscape}"]
@@ -99,9 +99,8 @@ def latex(table: Table) -> str:
     return "\n".join([*lines, ""])
 
 
-def _row(texts: Sequence[str], wraps: bool) -> str:
-    row = " & ".join(map(escaped, texts)) + r" \\"
-    return _IN_NAMES.sub(r"\1\\allowbreak{}", row) if wraps else row
+def _row(texts: Sequence[str]) -> str:
+    return _IN_NAMES.sub(r"\1\\allowbreak{}", " & ".join(map(escaped, texts))) + r" \\"
 
 
 def _long(size: str, columns: Sequence[str], caption: str, head: str, rows: Sequence[str]) -> list[str]:
@@ -148,9 +147,9 @@ def _turned(table: Table) -> list[str]:
     return [_wrapped(column, width * scale) for column, width in zip(table.columns, shared, strict=True)]
 
 
-_IN_NAMES = re.compile(r"(?<=[a-z])(\.|\\_|/)(?=[a-z])")
+_IN_NAMES = re.compile(r"((?<=[A-Za-z])(?:\.|\\_|=|,)(?=[A-Za-z])|(?<=[a-z])/(?=[a-z]))")
 """Where a name such as `metadata.stat.rate` may be broken, and no number."""
-_WORD = re.compile(r"(?<=-)|(?<=[a-z][._/])(?=[a-z])|[ \n]")
+_WORD = re.compile(r"(?<=-)|(?<=[A-Za-z][._=,])(?=[A-Za-z])|(?<=[a-z]/)(?=[a-z])|[ \n]")
 """Where a line is broken, in the text before it is escaped."""
 
 
