@@ -9,6 +9,8 @@
  *   cpu-us=N          every write uses N us of CPU, by the thread's own clock, in use_cpu
  *   lock-us=N         every write waits for one lock in wait_for_lock, and keeps it for N us, asleep in keep_lock
  *   later-us=N        every write is put aside by the thread that read it, and done and answered by another one N us later
+ *   behind-us=N       every write is answered at once, and a thread of its own uses N us of CPU for it whenever it can, in
+ *                     work_behind, as write-back and uploads do
  *   large-kib=N       writes of less than N KiB are spared by sleep-us and later-us
  *   hold-mib=N        the server allocates N MiB once, in hold_memory, and keeps them
  *   workers=N         N processes are forked before the first request; they inherit /dev/fuse, and each write is handed to one
@@ -68,11 +70,11 @@ static struct {
     {"detached", 0},  {"fail-every", 0},    {"corrupt-every", 0}, {"hang-at", 0},  {"hang-reads", 0}, {"die-at", 0}, {"lose-root", 0},
     {"more-pwrites", 0}, {"sync-every", 0}, {"tell", 0},
     {"create-us", 0}, {"getattr-us", 0}, {"cpu-us", 0}, {"lock-us", 0}, {"max-background", 0}, {"splice", 0},
-    {"later-us", 0}, {"large-kib", 0}, {"upload-us", 0},
+    {"later-us", 0}, {"large-kib", 0}, {"upload-us", 0}, {"behind-us", 0},
 };
 enum {
     BURN, SLEEP, HOLD, COUNT, WORKER_BURN, WORKER_HOLD, DETACHED, FAIL, CORRUPT, HANG, HANG_READS, DIE, LOSE, MORE, SYNC, TELL,
-    CREATE, GETATTR, CPU, LOCK, BACKGROUND, SPLICE, LATER, LARGE, UPLOAD,
+    CREATE, GETATTR, CPU, LOCK, BACKGROUND, SPLICE, LATER, LARGE, UPLOAD, BEHIND,
 };
 #define KNOB(which) (knobs[which].value)
 
@@ -109,6 +111,28 @@ APART void use_cpu(long us) {
     while (now_ns(CLOCK_THREAD_CPUTIME_ID) < begun + us * 1000) {
     }
     took(&cpu_ns, CLOCK_THREAD_CPUTIME_ID, begun);
+}
+
+static long owed;
+static pthread_mutex_t owing = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t owes = PTHREAD_COND_INITIALIZER;
+
+static void owe(void) {
+    pthread_mutex_lock(&owing);
+    owed++;
+    pthread_cond_signal(&owes);
+    pthread_mutex_unlock(&owing);
+}
+
+APART void *work_behind(void *unused) {
+    for (;;) {
+        pthread_mutex_lock(&owing);
+        while (!owed) pthread_cond_wait(&owes, &owing);
+        owed--;
+        pthread_mutex_unlock(&owing);
+        use_cpu(KNOB(BEHIND));
+    }
+    return unused;
 }
 
 APART void wait_asleep(long us) {
@@ -251,6 +275,7 @@ static int fs_write(const char *path, const char *from, size_t size, off_t offse
     if (KNOB(FAIL) && number % KNOB(FAIL) == 0) return -EIO;
     if (KNOB(BURN)) burn_cpu(KNOB(BURN));
     if (KNOB(CPU)) use_cpu(KNOB(CPU));
+    if (KNOB(BEHIND)) owe();
     if (KNOB(SLEEP) && large(size)) wait_asleep(KNOB(SLEEP));
     if (KNOB(LOCK)) wait_for_lock(), keep_lock(KNOB(LOCK));
     if (KNOB(COUNT)) hand_over(number);
@@ -459,6 +484,8 @@ int main(int count, char **words) {
     fuse_set_signal_handlers(fuse_get_session(fuse));
     if (KNOB(HOLD)) hold_memory(KNOB(HOLD));
     start_workers();
+    pthread_t behind;
+    if (KNOB(BEHIND)) pthread_create(&behind, NULL, work_behind, NULL);
     if (KNOB(TELL)) tell();
     if (getenv("PLAINFS_TRACE") && (trace = fopen(getenv("PLAINFS_TRACE"), "w"))) fprintf(trace, "[\n");
     int status = loop(fuse, options.singlethread);

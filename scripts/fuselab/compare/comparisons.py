@@ -15,6 +15,7 @@ import pandas as pd
 
 from fuselab.compare import counting, guards
 from fuselab.compare.attrition import NOTHING_LOST, Attrition
+from fuselab.compare.carry_over import carry_over
 from fuselab.compare.caveats import Shortfalls, caveats, closed_loop_caveat, overload, shortfalls, tail_reason
 from fuselab.compare.curves import losses, with_curves
 from fuselab.compare.multiple_testing import Claim, benjamini_hochberg, differs, judge_family, verdict
@@ -161,7 +162,12 @@ def _compared(
         # A verdict from the blocks that are left would be one on the survivors.
         lost = f"one side has no value in {len(unexplained)} of {len(values)} blocks"
         row = row.settled(INCONCLUSIVE, lost)
-    said = caveats(runs, pair, design, attrition)
+    said = list(caveats(runs, pair, design, attrition))
+    if carried := carry_over(before, after):
+        if carried.hides(ratio):
+            row = row.settled(INCONCLUSIVE, f"{carried.words}: `design: blocks` measures that")
+        else:
+            said.append(f"{carried.words}, which is less than the difference")
     return row.noted(*said, *overload(row.metric, row.workload, pair, short))
 
 

@@ -7,6 +7,7 @@ depend on the block's number, never on how many blocks there will be, so that an
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Sequence
 
 from fuselab.records.comparison import INCONCLUSIVE
@@ -45,13 +46,26 @@ def block_order(variants: Sequence[str], block: int, seed: int) -> tuple[str, ..
     if block < 1:
         raise ValueError(f"blocks are numbered from 1, got {block}")
     count = len(variants)
-    squares = -(-_SMALLEST_GROUP // count) if count > 1 else 1
+    squares = _squares(count)
     group, row = divmod(block - 1, squares * count)
     place = sorted(range(squares * count), key=lambda r: _digest(seed, "row", group, r))[row]
     square, shift = divmod(place, count)
     names = sorted(variants, key=lambda name: _digest(seed, "name", group, square, name))
     shifts = sorted(range(count), key=lambda column: _digest(seed, "column", group, square, column))
     return tuple(names[(column + shift) % count] for column in shifts)
+
+
+def turns(variants: Sequence[str], slices: float, seed: int) -> tuple[tuple[str, ...], ...]:
+    """Rounds of turns, `slices` or a few more: each in an order of its own, over which positions balance as those of
+    blocks do, so that whoever comes first (the disk has rested) is every variant equally often."""
+    group = _squares(len(variants)) * len(variants)
+    count = group * max(1, math.ceil(round(slices / group, 6)))
+    return tuple(block_order(variants, number, seed) for number in range(1, count + 1))
+
+
+def _squares(variants: int) -> int:
+    """Latin squares in a group of consecutive blocks."""
+    return -(-_SMALLEST_GROUP // variants) if variants > 1 else 1
 
 
 def randseed(seed: int, workload: str, block: int) -> int:

@@ -22,12 +22,16 @@ TARGET_METRICS = tuple(quantity.name for quantity in TARGET)
 
 def metric_names(workload: Workload) -> tuple[str, ...]:
     """Metrics that `workload` yields, the most telling first."""
-    return tuple(workload.behaviour.metric_names(workload.settings))
+    kind = workload.behaviour
+    names = kind.metric_names if workload.slice_s is None else kind.turn_metrics
+    return tuple(names(workload.settings))
 
 
 def yields(workload: Workload, metric: str) -> bool:
     """Whether runs of `workload` will have `metric`."""
     kind = workload.behaviour
+    if workload.slice_s is not None:
+        return metric in metric_names(workload)
     return kind.needs_mount if metric in TARGET_METRICS else kind.yields(workload.settings, metric)
 
 
@@ -41,12 +45,15 @@ def check_metrics(diagnostics: Diagnostics, data: Mapping[str, Any], loads: tupl
     """Primary metrics that no workload yields, or that stand there twice."""
     if len(loads) < len(data.get("workloads", {"": None})):
         return  # one of them could not be read: who knows what it would yield
-    known = [*dict.fromkeys(name for workload in loads for name in metric_names(workload)), *TARGET_METRICS]
+    of_target = [name for name in TARGET_METRICS if any(yields(workload, name) for workload in loads)]
+    known = [*dict.fromkeys(name for workload in loads for name in metric_names(workload)), *of_target]
     primary = data.get("compare", {}).get("primary", ())
     for i, name in enumerate(primary):
         at: Key = ("compare", "primary", i)
         if not any(yields(workload, name) for workload in loads):
-            diagnostics.unknown(at, "metric", known, why=" (no workload here yields it)")
+            turns = any(workload.slice_s is not None for workload in loads)
+            why = " (no workload here yields it%s)" % (" where loads take turns" if turns else "")
+            diagnostics.unknown(at, "metric", known, why=why)
         elif name in primary[:i]:
             diagnostics.add(at, f"the metric '{name}' is in the list already")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fuselab import project
-from fuselab.experiment import checks, sweep_checks, sweeps
+from fuselab.experiment import checks, sweep_checks, sweeps, turns
 from fuselab.experiment.contrasts import check_compared, read_contrasts
 from fuselab.experiment.guards import read_accepted, read_guards
 from fuselab.experiment.loads import read_workloads
@@ -76,6 +76,7 @@ def load_experiment(path: Path, repository: Path) -> Loaded:
     compare = _compare(data, checks.default_primary(workloads))
     mounts = data.get("mounts", 1)
     checks.check_workloads(diagnostics, workloads, variants, targets.by_name, mounts)
+    turns.check(diagnostics, data, workloads, variants)
     sweep_checks.check(diagnostics, swept, workloads, variants, targets.by_name)
     checks.check_own_options(diagnostics, drafts, variants, workloads)
     check_load(diagnostics, ("workloads",), data.get("workloads"), mounts)

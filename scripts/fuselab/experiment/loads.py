@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from fuselab.experiment import turns
 from fuselab.experiment.model import Workload
 from fuselab.records.plan import Point
 from fuselab.schema.argvs import check_argvs
@@ -19,12 +20,12 @@ def read_workloads(
     diagnostics: Diagnostics, data: Mapping[str, Any], points: Mapping[str, Point]
 ) -> tuple[Workload, ...]:
     """All loads in order. One without a kind (a diagnostic already) is left out."""
-    loads = []
+    loads, slice_s = [], turns.slice_of(diagnostics, data)
     for name, part in data.get("workloads", {}).items():
         kind = next((kind for kind in REGISTRY if kind in part), None)
         if kind is not None:
             load = _workload(diagnostics, ("workloads", name), name, kind, part)
-            loads.append(replace(load, point=points.get(name)))
+            loads.append(replace(load, point=points.get(name), slice_s=slice_s))
     return tuple(loads)
 
 

@@ -69,6 +69,8 @@ class Workload:
     timeout_s: float = 600.0
     point: Point | None = None
     """What it is a point of, if it was written with a `sweep`."""
+    slice_s: float | None = None
+    """How long each turn is, if it takes turns with those of other variants."""
 
     @property
     def captured(self) -> bool:

@@ -111,7 +111,9 @@ class Plan:
         """Spec of the blocks of `workload`: every variant's mount, the load, the seed, the rig."""
         names = [variant.name for variant in self.experiment.variants]
         mounts = [self.mount(name, NONE, workload) for name in names]
-        return self._spec(mounts, workload, self.loads[workload], names)
+        spec = self._spec(mounts, workload, self.loads[workload], names)
+        slice_s = self.experiment.workload(workload).slice_s
+        return spec if slice_s is None else _short([spec, "slices", slice_s])
 
     def setting_of(self, variant: str) -> str:
         """Hash of how `variant` is mounted in timed runs, but for the program that is mounted."""

@@ -64,6 +64,10 @@ class BlockTask:
     code: str = ""
     counters: dict[str, CounterSources] = field(default_factory=dict)
     """By the name of the run's folder: what its programs count themselves, and where that is read."""
+    rounds: tuple[tuple[str, ...], ...] = ()
+    """The order of the turns that the loads take, all mounted at once; none: one run follows the other."""
+    slice_s: float = 0.0
+    """Length of a turn."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,20 @@ def run(
     repeat: int | None = None,
     counters: CounterSources = CounterSources(),  # noqa: B008  frozen
 ) -> RunRecord:
+    return execute(requested(purpose, task, config, load, out, block, repeat, counters))
+
+
+def requested(
+    purpose: Purpose,
+    task: VerifyTask | BlockTask | CaptureTask,
+    config: MountConfig,
+    load: Load,
+    out: Path,
+    block: int | None = None,
+    repeat: int | None = None,
+    counters: CounterSources = CounterSources(),  # noqa: B008  frozen
+) -> RunRequest:
+    """What one run is asked, in its new folder `out`."""
     out.mkdir(parents=True)
     request = RunRequest(
         purpose=purpose,
@@ -104,7 +122,7 @@ def run(
     )
     if NO_PATIENCE in os.environ:
         request = replace(request, gate_limit_s=_NO_GATE_S)
-    return execute(request)
+    return request
 
 
 def failure_of(record: RunRecord) -> Failure:

@@ -15,7 +15,7 @@ from fuselab.measuring.attempts import (
     before,
     failure_of,
     new_attempt,
-    run,
+    requested,
     say,
     settle,
 )
@@ -31,8 +31,13 @@ from fuselab.records.block import (
     standing,
 )
 from fuselab.records.places import BLOCK, numbered
+from fuselab.records.request import RunRequest
 from fuselab.records.run import RunRecord
+from fuselab.records.slices import SLICES, Slice
+from fuselab.records.table import write_rows
 from fuselab.records.verified import Verified, read_verified
+from fuselab.rig.run import execute
+from fuselab.rig.turns import take_turns
 from fuselab.targets.model import CounterSources
 
 QUIET_ATTEMPTS = 2
@@ -73,13 +78,15 @@ class Block:
             anew.done(kept)
             settle(kept, BLOCK, self._record(self._old.noisy), self._out)
             return
+        once = self._in_turns if self._task.rounds else self._once
         while True:
             attempt = self._attempt()
             busy = sum(void.cause == "environment" for void in self._voided)
-            void, noisy = self._once(attempt, keep_noisy=busy >= _patience(self._out))
-            if void is None:
+            voids, noisy = once(attempt, keep_noisy=busy >= _patience(self._out))
+            for void in voids:
+                self._note(void)
+            if not voids:
                 break
-            self._note(void)
         settle(attempt, BLOCK, self._record(noisy), self._out)
 
     def _kept(self) -> Path | None:
@@ -107,29 +114,48 @@ class Block:
     def _order(self) -> list[str]:
         return needed(self._task.order, self._task.pairs, self._lost)
 
-    def _once(self, attempt: Path, keep_noisy: bool) -> tuple[Void | None, bool]:
-        """One attempt of a block: what voided it, None if its runs count; and whether any was noisy."""
+    def _once(self, attempt: Path, keep_noisy: bool) -> tuple[list[Void], bool]:
+        """One attempt of a block: what voided it, nothing if its runs count; and whether any was noisy."""
         noisy = False
         for name in self._order():
             if name not in self._order():  # lost since: whoever is compared with the one that failed
                 continue
             record = self._run(name, attempt)
             if record.status == "void" and not keep_noisy:
-                return Void(self._attempts, name, "environment", record.reason or ""), True
+                return [Void(self._attempts, name, "environment", record.reason or "")], True
             noisy |= record.status == "void"
-        return None, noisy
+        return [], noisy
+
+    def _in_turns(self, attempt: Path, keep_noisy: bool) -> tuple[list[Void], bool]:
+        """The same, with all runs at once and loads that take turns. If one fails, nothing of the attempt counts."""
+        names = self._order()
+        if not names:
+            return [], False
+        requests = {name: self._request(name, attempt / name) for name in names}
+        rounds = [[name for name in order if name in requests] for order in self._task.rounds]
+        taken = take_turns(requests, rounds, self._task.slice_s)
+        failed = {name: failure_of(r) for name, r in taken.records.items() if r.status == "failed"}
+        for name, failure in failed.items():
+            so_far = (*standing(self._earlier, name).failures, *failures_of(name, self._voided), failure)
+            if not again(so_far):
+                self._lost[name] = failure.reason
+        if failed:
+            return [
+                Void(self._attempts, name, "target", f.reason, f.fault) for name, f in failed.items()
+            ], False
+        write_rows(attempt / SLICES, Slice, taken.slices)
+        void = [(name, record.reason) for name, record in taken.records.items() if record.status == "void"]
+        if taken.noise is not None:
+            void.append((names[0], taken.noise))
+        if void and not keep_noisy:
+            return [Void(self._attempts, void[0][0], "environment", void[0][1] or "")], True
+        return [], bool(void)
 
     def _run(self, name: str, attempt: Path) -> RunRecord:
         """A run, and again as long as it fails and there is use in that. What failed lies beside the attempt."""
-        task = self._task
-        load = replace(task.own_loads.get(name, task.load), randseed=task.randseed)
-        # Only timed runs count as part of a block for whoever reads run.json: cost runs may carry a profiler.
-        number = int(self._out.name)
-        counted = {"block": number} if task.purpose == "timed" else {"repeat": number}
-        asked = task.counters.get(name, CounterSources())
         while True:
             folder = attempt / name
-            record = run(task.purpose, task, task.mounts[name], load, folder, **counted, counters=asked)
+            record = execute(self._request(name, folder))
             if record.status != "failed":
                 return record
             os.rename(folder, self._attempt() / name)
@@ -138,6 +164,15 @@ class Block:
             if not again((*standing(self._earlier, name).failures, *failures_of(name, self._voided))):
                 self._lost[name] = failure.reason
                 return record
+
+    def _request(self, name: str, folder: Path) -> RunRequest:
+        task = self._task
+        load = replace(task.own_loads.get(name, task.load), randseed=task.randseed)
+        # Only timed runs count as part of a block for whoever reads run.json: cost runs may carry a profiler.
+        number = int(self._out.name)
+        counted = {"block": number} if task.purpose == "timed" else {"repeat": number}
+        asked = task.counters.get(name, CounterSources())
+        return requested(task.purpose, task, task.mounts[name], load, folder, **counted, counters=asked)
 
     def _attempt(self) -> Path:
         self._attempts += 1

@@ -29,3 +29,10 @@ class Sample:
     """1: the block was kept although the machine was never quiet."""
     busy_start: int = 0
     """1: the run waited for a quiet machine in vain."""
+    carried: float | None = None
+    """Of a run that took turns: CPU seconds of target and services in the slices of others, for each second that its
+    load had."""
+    disk_per_s: float | None = None
+    """Of a run that took turns: bytes read from disk, or made dirty, by the same in each second that the load had."""
+    io_pressure: float | None = None
+    """Of a run that took turns: share of the time in which somebody on the machine waited for a disk."""

@@ -107,6 +107,8 @@ class WorkloadPlan:
     work: str = ""
     """How what is counted differs from what is timed, `256 I/Os of 128k instead of 3 s`; or why it is not counted."""
     point: Point | None = None
+    slice_s: float | None = None
+    """Length of the turns that the loads of a block take; None where its runs follow each other."""
 
     @property
     def judged_as(self) -> str:

@@ -142,3 +142,6 @@ class RunRequest:
     """How long a run waits for a quiet machine before it starts anyway, and says so."""
     counters: CounterSources = field(default_factory=CounterSources)
     """What target and services count themselves, read around the load; of work runs alone."""
+    load_group: str = ""
+    """Of a run whose load takes turns with those of others: the control group that stops and continues it. Whoever
+    conducts them looks how quiet the machine is, and ends the load."""

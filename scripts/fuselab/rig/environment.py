@@ -53,24 +53,26 @@ class Gate:
     dirty_bytes: int | None
 
 
-def sample(proc: int) -> Sample:
-    """`proc`: descriptor of the machine's /proc."""
+def sample(proc: int, first: int | None = None) -> Sample:
+    """`proc`: descriptor of the machine's /proc. `first`: whose family is the rig; by default our own namespace."""
     memory = procfs.memory_bytes()
     return Sample(
         at_s=time.monotonic(),
         psi_us={kind: procfs.pressure_us(kind) for kind in ("cpu", "io", "memory")},
         cpu=procfs.cpu_times(proc),
-        others=_others(proc),
+        others=_others(proc, first),
         dirty_bytes=memory.get("Dirty"),
         writeback_bytes=memory.get("Writeback"),
     )
 
 
-def _others(proc: int) -> dict[int, procfs.ProcessTimes]:
-    """User processes outside the rig: all but the kernel's threads, and the family of our namespace's first process."""
+def _others(proc: int, first: int | None = None) -> dict[int, procfs.ProcessTimes]:
+    """User processes outside the rig: all but the kernel's threads, and the family of `first`, or of our namespace's
+    first process."""
     table = procfs.processes(proc)
-    ourselves = int(os.readlink("self", dir_fd=proc))
-    first = table[ourselves].parent if os.getpid() != 1 else ourselves
+    if first is None:
+        ourselves = int(os.readlink("self", dir_fd=proc))
+        first = table[ourselves].parent if os.getpid() != 1 else ourselves
     ours = procfs.descendants(table, first)
     return {pid: process for pid, process in table.items() if pid not in ours and not process.kernel_thread}
 

@@ -68,6 +68,9 @@ def _measured(at: Session, work: Doing) -> LoadResult:
     place, recorder, family = at.place, at.place.recorder, at.place.looked_at
     with ExitStack() as stack:
         windows = _attached(at, stack)
+        if place.turns is not None:
+            with recorder.phase("prepare"):
+                place.turns.await_first()
         before = environment.sample(place.proc)
         _keep_modules(at, windows)
         for window in windows.values():
@@ -96,7 +99,8 @@ def _measured(at: Session, work: Doing) -> LoadResult:
         _keep_modules(at, windows)
         after = environment.sample(place.proc)
     recorder.environment = environment.environment(before, after, place.state.path, recorder.gate)
-    recorder.noise = disturbed or environment.noise(before, after)
+    # Of those that take turns, each would count the others.
+    recorder.noise = disturbed or (environment.noise(before, after) if place.turns is None else None)
     return result
 
 

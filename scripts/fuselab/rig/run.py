@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -34,6 +35,7 @@ from fuselab.workloads.verifying import VERIFIERS
 
 _MARGIN_S = 300.0
 """Beyond the sum of a run's own limits, before the whole of it is killed: hashing, profilers' files, slow disks."""
+_STEP_S = 0.2
 _TEARDOWN_S = 30.0
 """How long a run that was asked to end may take until it is killed."""
 
@@ -44,6 +46,62 @@ def execute(request: RunRequest) -> RunRecord:
     `run.json` (or `attempt.json`, if it failed) in `request.out` says the same. Raises RigError if this machine
     cannot make the run; KeyboardInterrupt or SystemExit after a signal, once everything is taken down.
     """
+    with signalled() as signals, started(request) as run:
+        signals.follow(run)
+        run.wait(signals)
+    signals.raise_if_any()
+    return run.outcome()
+
+
+@dataclass
+class Started:
+    """A run that goes on in a process and namespaces of its own."""
+
+    request: RunRequest
+    process: subprocess.Popen[bytes]
+    group: Group | None
+    """Of the target's processes."""
+    _control: socket.socket
+    _said: str = ""
+    _in_time: bool = True
+
+    def ask_to_end(self) -> None:
+        with suppress(OSError):
+            self._control.send(b"T")
+
+    def ended(self, within_s: float) -> bool:
+        """Whether it has ended, or does before the time is over."""
+        with closing(os.pidfd_open(self.process.pid)) as descriptor:
+            return bool(select.select([descriptor], [], [], within_s)[0])
+
+    def wait(self, signals: Signals) -> None:
+        """Until it has ended; it is killed when its own limits are over, or after a signal that it does not follow."""
+        deadline = time.monotonic() + limit_s(self.request)
+        while not self.ended(_STEP_S):
+            if signals.caught:
+                deadline = min(deadline, time.monotonic() + _TEARDOWN_S)
+            if time.monotonic() > deadline or len(signals.caught) > 2:
+                self.process.kill()
+                self._in_time = False
+                break
+        self.process.wait()
+
+    def over(self) -> None:
+        """Its namespaces are gone: read what it said, and remove what one that was killed has left."""
+        self._said = hidden_of(self.request.mount).text(_all(self._control))
+        if self.process.returncode != 0:
+            with suppress(OSError):  # refused, or gone: nothing of ours is there
+                state.sweep(Path(self.request.state_root))
+            tracing.sweep()
+
+    def outcome(self) -> RunRecord:
+        """Its record. Raises RigError if it has left none."""
+        return _outcome(self.request, self.process.returncode, self._said, self._in_time)
+
+
+@contextmanager
+def started(request: RunRequest) -> Iterator[Started]:
+    """Start a run; at the end of the block all of it is gone. Raises RigError for what the machine lacks."""
     check(request)
     out = Path(request.out)
     write_json(out / REQUEST, request)
@@ -51,30 +109,19 @@ def execute(request: RunRequest) -> RunRecord:
     with ours, theirs, closing(procfs.open_proc()) as proc, new_group() as group:
         argv = _init_argv(out / REQUEST, theirs.fileno(), proc, group)
         # A session of its own: Ctrl-C reaches the run by us alone, and so in order.
-        with (
-            _passing_on(ours) as caught,
-            contained(
-                argv,
-                mounts=True,
-                network=request.mount.network,
-                stdout=2,
-                stderr=2,
-                pass_fds=(theirs.fileno(), proc),
-                start_new_session=True,
-            ) as child,
-        ):
+        with contained(
+            argv,
+            mounts=True,
+            network=request.mount.network,
+            stdout=2,
+            stderr=2,
+            pass_fds=(theirs.fileno(), proc),
+            start_new_session=True,
+        ) as child:
             theirs.close()
-            in_time = _wait(child, request, caught)
-        said = hidden_of(request.mount).text(_all(ours))
-    if child.returncode != 0:
-        with suppress(OSError):  # refused, or gone: nothing of ours is there
-            state.sweep(Path(request.state_root))
-        tracing.sweep()
-    if caught:
-        if caught[0] == signal.SIGINT:
-            raise KeyboardInterrupt
-        raise SystemExit(128 + caught[0])
-    return _outcome(request, child.returncode, said, in_time)
+            run = Started(request, child, group, ours)
+            yield run
+        run.over()
 
 
 def _init_argv(request: Path, control: int, proc: int, group: Group | None) -> list[str]:
@@ -137,36 +184,39 @@ def limit_s(request: RunRequest) -> float:
     return total + 2 * (config.mounts * (config.ready_timeout_s + 4 * config.stop.timeout_s) + load.timeout_s)
 
 
-def _wait(child: subprocess.Popen[bytes], request: RunRequest, caught: list[int]) -> bool:
-    """Until the child has ended, or its time is over: False then."""
-    deadline = time.monotonic() + limit_s(request)
-    with closing(os.pidfd_open(child.pid)) as descriptor:
-        while not select.select([descriptor], [], [], 0.2)[0]:
-            if caught:
-                deadline = min(deadline, time.monotonic() + _TEARDOWN_S)
-            if time.monotonic() > deadline or len(caught) > 2:
-                child.kill()
-                child.wait()
-                return False
-    child.wait()
-    return True
+class Signals:
+    """SIGINT and SIGTERM, as they come: each asks the runs that follow to end."""
+
+    def __init__(self) -> None:
+        self.caught: list[int] = []
+        self._runs: list[Started] = []
+
+    def follow(self, run: Started) -> None:
+        self._runs.append(run)
+        for _ in self.caught:
+            run.ask_to_end()
+
+    def note(self, number: int, _: FrameType | None) -> None:
+        self.caught.append(number)
+        for run in self._runs:
+            run.ask_to_end()
+
+    def raise_if_any(self) -> None:
+        if self.caught:
+            if self.caught[0] == signal.SIGINT:
+                raise KeyboardInterrupt
+            raise SystemExit(128 + self.caught[0])
 
 
 @contextmanager
-def _passing_on(control: socket.socket) -> Iterator[list[int]]:
-    """SIGINT and SIGTERM ask the run to end, and are noted; a third one will not be patient."""
-    caught: list[int] = []
+def signalled() -> Iterator[Signals]:
+    """SIGINT and SIGTERM ask runs to end, and are noted; a third one will not be patient."""
+    signals = Signals()
     if threading.current_thread() is not threading.main_thread():
-        yield caught
+        yield signals
         return
-
-    def handle(number: int, _: FrameType | None) -> None:
-        caught.append(number)
-        with suppress(OSError):
-            control.send(b"T")
-
-    with handled((signal.SIGINT, signal.SIGTERM), handle):
-        yield caught
+    with handled((signal.SIGINT, signal.SIGTERM), signals.note):
+        yield signals
 
 
 def _outcome(request: RunRequest, code: int, said: str, in_time: bool) -> RunRecord:

@@ -17,6 +17,7 @@ from fuselab.rig.family import Family
 from fuselab.rig.mount import MountedTarget, mounted
 from fuselab.rig.recorder import Recorder, binary_path
 from fuselab.rig.state import State
+from fuselab.system.cgroup import Group
 from fuselab.system.log import Log
 from fuselab.system.mountinfo import mount_of
 from fuselab.system.process import Process, ended_words, running
@@ -51,6 +52,8 @@ class Place:
     """What stands between services that are some way off and the target."""
     command: Family | None = None
     """Those of the load, where profilers look at them and not at the target."""
+    turns: Turns | None = None
+    """Of a load that takes turns."""
 
     @property
     def request(self) -> RunRequest:
@@ -113,6 +116,26 @@ class LookedAtLoad:
             self.place.recorder.pids.setdefault("target", pids[0])
         else:  # its children come and go between any two looks: a list of some would leave the others out
             self.place.recorder.pids[COMMAND] = pids[0]
+
+
+@dataclass(frozen=True)
+class Turns:
+    """A load that is stopped and continued from outside, as a member of a control group."""
+
+    group: Group
+
+    def await_first(self) -> None:
+        """Sleep until the first turn: whoever joins a frozen group stops, and is seen there."""
+        with self.starting():
+            pass
+
+    @contextmanager
+    def starting(self) -> Iterator[None]:
+        with self.group.joined():
+            yield
+
+    def add(self, *pids: int) -> None:
+        """The group knows its members."""
 
 
 @dataclass(frozen=True)
@@ -214,7 +237,8 @@ def _context(place: Place, targets: Sequence[MountedTarget]) -> LoadContext:
         binary=place.binary,
         env=env if place.command is None else {**env, **place.profilers_env()},
         ramp=recorder.request.purpose in COMPARED,
-        looked_at=None if looked_at(load) == "mount" else LookedAtLoad(place),
+        looked_at=place.turns or (None if looked_at(load) == "mount" else LookedAtLoad(place)),
+        turns=place.turns is not None,
         argv=tuple(word for profiler, _ in profilers_of(place) for word in profiler.bench_argv),
     )
 

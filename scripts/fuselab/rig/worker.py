@@ -27,7 +27,7 @@ from fuselab.rig.load import do_load, make_cold, prepare
 from fuselab.rig.recorder import Recorder
 from fuselab.rig.relay import Relay, relayed
 from fuselab.rig.service import serving
-from fuselab.rig.session import Place, profilers_of, session
+from fuselab.rig.session import Place, Turns, profilers_of, session
 from fuselab.rig.state import free_bytes, state_folder
 from fuselab.system import kernel, tracefs, tracing
 from fuselab.system.cgroup import Group, new_group
@@ -130,7 +130,7 @@ def _run(
     root = Path(request.state_root)
     with ExitStack() as stack:
         state = stack.enter_context(state_folder(root, Path(request.repository).resolve()))
-        if request.purpose in GATED:
+        if request.purpose in GATED and not request.load_group:
             with recorder.phase("gate"):
                 recorder.gate = environment.gate(state.path, started_s, pressure, request.gate_limit_s)
             if not recorder.gate.passed and request.gate_limit_s > 0:
@@ -163,7 +163,8 @@ def _run(
                     values[port_name(role)] = str(relay.port)
                     relays[role] = relay
         ways = tuple(relay.process for relay in relays.values())
-        place = Place(recorder, state, out, env, values, proc, family, servers, served, ways, command)
+        turns = Turns(Group(Path(request.load_group), "")) if request.load_group else None
+        place = Place(recorder, state, out, env, values, proc, family, servers, served, ways, command, turns)
         try:
             with recorder.phase("setup"):
                 _set_up(place)

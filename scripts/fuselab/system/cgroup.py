@@ -25,6 +25,7 @@ _MARK = "trusted.fuselab"
 """The extended attribute that a group of ours carries once it is locked: what has it and no lock is of a killed run."""
 _OWN = Path("/proc/self/cgroup")
 _EMPTY_WAIT_S = 2.0
+_FREEZE = "cgroup.freeze"
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,20 @@ class Group:
             yield
         finally:
             _move_to(self.path.parent)
+
+    @property
+    def can_freeze(self) -> bool:
+        """Whether its members can be stopped and continued together (since Linux 5.2)."""
+        return (self.path / _FREEZE).is_file()
+
+    @property
+    def frozen(self) -> bool:
+        """Whether all members have stopped: it takes each until it is back from the system call that it is in."""
+        return "frozen 1" in (self.path / "cgroup.events").read_text().splitlines()
+
+    def freeze(self, on: bool) -> None:
+        """Stop all members, and whoever joins, or continue them. It is no signal: nobody sees it in their state."""
+        (self.path / _FREEZE).write_text(str(int(on)))
 
     def pids(self) -> set[int]:
         """Of the members that live, as this pid namespace numbers them."""

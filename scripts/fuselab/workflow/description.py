@@ -76,6 +76,7 @@ def _workload(plan: Plan, workload: Workload) -> WorkloadPlan:
         work_spec=plan.work_spec(name) if name in work.workloads else "",
         work=work.words.get(name) or work.left_out.get(name, ""),
         point=workload.point,
+        slice_s=workload.slice_s,
     )
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from fuselab.building.request import BuildRequest
 from fuselab.code import measuring_code
-from fuselab.compare.schedule import block_order, point_seed, randseed
+from fuselab.compare.schedule import block_order, point_seed, randseed, turns
 from fuselab.experiment.design import design_of
 from fuselab.experiment.plan import NONE, Plan
 from fuselab.measuring.attempts import BlockTask, CaptureTask, VerifyTask
@@ -74,6 +74,7 @@ class Parameters:
         return replace(
             self.block(workload, number),
             purpose="work",
+            rounds=(),
             load=self.plan.work_load(workload),
             own_loads=self.plan.own_work_loads(workload),
             randseed=randseed(self.plan.experiment.seed, workload, 0),
@@ -90,18 +91,23 @@ class Parameters:
         own: dict[str, Load],
         pairs: tuple[Pair, ...],
     ) -> BlockTask:
-        seed = self.plan.experiment.seed
+        seed, asked = self.plan.experiment.seed, self.plan.experiment.workload(workload)
+        loads_seed = randseed(seed, workload, int(number))
+        slice_s = asked.slice_s if purpose == "timed" else None
+        seconds = asked.behaviour.turn_seconds(asked.settings) or 0.0
         return BlockTask(
             experiment=self.plan.experiment.name,
             purpose=purpose,
             mounts=mounts,
             order=tuple(block_order(list(mounts), int(number), self._order_seed(workload))),
             load=self.plan.loads[workload],
-            randseed=randseed(seed, workload, int(number)),
+            randseed=loads_seed,
             state=self.plan.experiment.state,
             own_loads=own,
             pairs=pairs,
             code=measuring_code(purpose),
+            rounds=turns(list(mounts), seconds / slice_s, loads_seed) if slice_s else (),
+            slice_s=slice_s or 0.0,
         )
 
     def _order_seed(self, workload: str) -> int:

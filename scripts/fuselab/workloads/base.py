@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from fuselab.records.request import Load
+from fuselab.records.slices import Turns
 from fuselab.targets.model import SCRATCH, Target, mountpoint_name
 from fuselab.workloads.metric import Metric, Quantity
 
@@ -64,6 +65,9 @@ class LoadContext:
     """Of a load that is itself profiled: its program belongs there, and what only runs it does not."""
     argv: Sequence[str] = ()
     """What the profilers of this run add to the command line of a bench."""
+    turns: bool = False
+    """Whether the load takes turns with others: it is stopped and continued from outside, goes on for as long as it is
+    let, and ends well by SIGINT."""
 
     @property
     def values(self) -> Mapping[str, str]:
@@ -234,6 +238,21 @@ class WorkloadKind(ABC):
         """
         return Fixed(settings, None) if self.seconds(settings) is None else None
 
+    def no_turns(self, settings: Settings) -> tuple[str, str] | None:
+        """Why the load cannot be stopped and continued while others run, and what to do; None if it can."""
+        return (
+            f"a {self.name} load times itself",
+            "measure it in an experiment of its own, with `design: blocks`",
+        )
+
+    def turn_seconds(self, settings: Settings) -> float | None:
+        """How long all turns of the load are together."""
+        return self.seconds(settings)
+
+    def turn_metrics(self, settings: Settings) -> Sequence[str]:
+        """Of `metric_names`, those that it yields where it takes turns."""
+        return []
+
     def render(self, settings: Settings) -> str | None:
         """The job file, or None where the kind has none. Deterministic: it is part of the spec."""
         return None
@@ -249,6 +268,10 @@ class WorkloadKind(ABC):
     @abstractmethod
     def metrics(self, run: Path) -> Sequence[Metric]:
         """The load's own metrics."""
+
+    def in_turns(self, run: Path, turns: Turns) -> Sequence[Metric]:
+        """The load's metrics where it took turns with others: `turns` is what was seen of it in its own slices."""
+        return []
 
     def after_drain(self, run: Path, drain_s: float) -> Sequence[Metric]:
         """Metrics that count the time until all that was written had drained."""

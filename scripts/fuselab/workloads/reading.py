@@ -10,6 +10,7 @@ from pathlib import Path
 from fuselab import workloads
 from fuselab.files import read_json
 from fuselab.records.run import RunRecord, outcome_of
+from fuselab.records.slices import Turns
 from fuselab.workloads.base import Traffic
 from fuselab.workloads.metric import Metric
 
@@ -33,6 +34,11 @@ def metrics(kind: str, run: Path, drain_s: float) -> list[Metric]:
     """The load's figures; none of a run that says that they cannot be read."""
     module = workloads.REGISTRY[kind]
     return [] if _unread(run) else [*module.metrics(run), *module.after_drain(run, drain_s)]
+
+
+def in_turns(kind: str, run: Path, turns: Turns) -> list[Metric]:
+    """The load's figures where it took turns with others."""
+    return [] if _unread(run) else [*workloads.REGISTRY[kind].in_turns(run, turns)]
 
 
 def traffic(kind: str, run: Path) -> Traffic:

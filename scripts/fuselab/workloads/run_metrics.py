@@ -14,16 +14,21 @@ from fuselab.records.block import BlockRecord, read_block
 from fuselab.records.metrics import Sample
 from fuselab.records.places import RUN, WORK
 from fuselab.records.run import RunRecord, outcome_of
+from fuselab.records.slices import SLICES, Slice, Turns, added_up
+from fuselab.records.table import read_rows
 from fuselab.records.work import Work
 from fuselab.workloads import reading, work_metrics
 from fuselab.workloads.metric import CPU, PEAK_MEMORY, Metric
 
 
-def rows(run: Path, record: RunRecord, kind: str) -> list[Metric]:
-    """Metrics of the finished run in the folder `run`; `kind` is that of its workload.
+def rows(run: Path, record: RunRecord, kind: str, turns: Turns | None = None) -> list[Metric]:
+    """Metrics of the finished run in the folder `run`; `kind` is that of its workload, `turns` what it did if it took
+    turns with others.
 
     Raises ValueError or OSError if the load left no figures.
     """
+    if turns is not None:
+        return reading.in_turns(kind, run, turns)
     drain_s = record.phases.drain_s if record.phases else 0.0
     return [*reading.metrics(kind, run, drain_s), *_target(record)]
 
@@ -83,7 +88,8 @@ def _runs(folder: Path, block: BlockRecord) -> list[Path]:
 def _of_run(block: BlockRecord, run: Path, counted: list[Metric] | None, kind: str) -> Iterator[Sample]:
     record = read_json(outcome_of(run) or run / RUN, RunRecord)
     gate = record.environment.gate if record.environment else {}
-    for m in rows(run, record, kind) if counted is None else counted:
+    turns = _turns(run)
+    for m in rows(run, record, kind, turns) if counted is None else counted:
         yield Sample(
             experiment=record.experiment,
             workload=block.workload,
@@ -97,4 +103,19 @@ def _of_run(block: BlockRecord, run: Path, counted: list[Metric] | None, kind: s
             slope=m.slope,
             noisy=int(block.noisy),
             busy_start=int(not gate.get("passed", True)),
+            carried=None if turns is None else turns.carried,
+            disk_per_s=None if turns is None else turns.disk_per_s,
+            io_pressure=None if turns is None else _io_pressure(record),
         )
+
+
+def _io_pressure(record: RunRecord) -> float | None:
+    if record.environment is None or record.environment.psi_io_us is None or record.load_window_s is None:
+        return None
+    start, end = record.load_window_s
+    return record.environment.psi_io_us / 1e6 / (end - start)
+
+
+def _turns(run: Path) -> Turns | None:
+    path = run.parent / SLICES
+    return added_up(read_rows(path, Slice), run.name) if path.is_file() else None

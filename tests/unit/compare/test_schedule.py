@@ -14,6 +14,7 @@ from fuselab.compare.schedule import (
     looks_of,
     minimum_blocks,
     randseed,
+    turns,
 )
 from fuselab.compare.signed_rank import Floats, untied_batch
 
@@ -121,3 +122,14 @@ def test_light_code_stays_light():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("names", [("a", "b"), ("a", "b", "c"), ("a", "b", "c", "d", "e")])
+def test_in_turns_every_variant_comes_as_often_at_every_place(names):
+    rounds = turns(names, 25, seed=3)
+    assert 25 <= len(rounds) <= 30
+    for place in range(len(names)):
+        counts = {name: sum(order[place] == name for order in rounds) for name in names}
+        assert len(set(counts.values())) == 1, counts
+    assert turns(names, 25, seed=3) == rounds
+    assert turns(names, 25, seed=4) != rounds

@@ -120,7 +120,12 @@ MODELS = [
     ("experiment", "", Experiment, {"path", "variants", "contrasts", "compare", "workloads", "night"}),
     ("experiment", "variants.<name>", Variant, {"name", "profile", "follows"}),
     ("experiment", "compare", Compare, set()),
-    ("experiment", "workloads.<name>", Workload, {"name", "kind", "settings", "timeout_s", "point"}),
+    (
+        "experiment",
+        "workloads.<name>",
+        Workload,
+        {"name", "kind", "settings", "timeout_s", "point", "slice_s"},
+    ),
     ("target", "build.cargo", CargoBuild, {"kind"}),
     ("target", "stop", Stopping, {"timeout_s"}),
     ("target", "backends.<name>", Backend, {"name"}),

@@ -13,7 +13,7 @@ from fuselab.report.context import FigureGroup
 from fuselab.report.embed import view
 from fuselab.report.figures import base, runs
 from fuselab.report.figures.drawing import Drawing
-from fuselab.report.page import inside_runs
+from fuselab.report.page import inside_runs, turns
 from fuselab.report.reading import Results
 
 _THROUGHPUT = (
@@ -70,8 +70,10 @@ def run_drawings(results: Results) -> Iterator[Drawn]:
     """Latency by percentile and throughput over time, for loads that left them; not at each point of a curve."""
     variants = base.places(results.plan.names())
     for workload in (workload for workload in results.plan.workloads if workload.point is None):
-        timed = [run for run in results.runs if run.record.workload == workload.name]
-        drawn = []
+        timed = [] if workload.slice_s else [r for r in results.runs if r.record.workload == workload.name]
+        drawn: list[Drawing] = []
+        if workload.slice_s is not None:
+            drawn += turns.drawings(results, workload, variants)
         for direction, curves in _by_direction(inside_runs.latency_curves(timed)):
             name = words.slug("latency", workload.name, direction)
             drawn.append(runs.percentiles(name, curves, variants, words.capital(direction)))

@@ -51,13 +51,19 @@ _READING = (
         "block",
         "one timed run of every variant, next to each other in time, in random order. Timed runs carry no profiler.",
     ),
+    (
+        "slice",
+        "all variants of a block are mounted at once, and their loads take turns: one turn is a slice. What a variant "
+        "did in its own slices is its one figure of the block.",
+    ),
     ("control", "a variant identical to the baseline. Whatever is found between the two is noise."),
 )
 
 
 def reading(plan: PlanFile) -> tuple[Fact, ...]:
     """How to read the page: its words and what they mean."""
-    return tuple(Fact(word, meaning) for word, meaning in _READING if word != "control" or plan.controls)
+    said = {"control": bool(plan.controls), "slice": any(w.slice_s is not None for w in plan.workloads)}
+    return tuple(Fact(word, meaning) for word, meaning in _READING if said.get(word, True))
 
 
 def primary_table(results: Results) -> Table | None:

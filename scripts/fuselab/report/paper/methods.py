@@ -116,10 +116,17 @@ def _run(results: Results) -> list[str]:
         )
         said.append(f"{who} first wrote data with checksums and read it back in an untimed run; {outcome}")
     caches = words.listing(list(dict.fromkeys(workload.cache for workload in plan.workloads)))
+    turns = sorted({w.slice_s for w in plan.workloads if w.slice_s is not None})
+    lengths = words.listing([f"{slice_s * 1000:g} ms" for slice_s in turns])
+    together = (
+        f"all mounted at once, with loads that took turns of {lengths},"
+        if turns
+        else "next to each other in time,"
+    )
     said.append(
-        "Timed runs carried no profiler. They were made in blocks: one run of every variant, next to each other in "
-        f"time, in balanced random order (seed {plan.seed}) and with the same random seed of the load; each run began "
-        f"from a fresh backend, fresh data and a fresh mount, with {caches} caches."
+        f"Timed runs carried no profiler. They were made in blocks: one run of every variant, {together} in "
+        f"balanced random order (seed {plan.seed}) and with the same random seed of the load; each run began from a "
+        f"fresh backend, fresh data and a fresh mount, with {caches} caches."
     )
     stale = dict.fromkeys(run.record.variant for run in results.runs if NOT_FRESH in run.record.marks)
     if stale:

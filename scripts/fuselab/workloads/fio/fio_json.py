@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fuselab.records.slices import Turns
 from fuselab.workloads.base import LoadResult, Traffic
 from fuselab.workloads.fio import timing
 from fuselab.workloads.fio.logs import DIRECTIONS
@@ -45,6 +46,7 @@ QUANTITIES = {
     for noun, verb in (("write", "writes"), ("read", "reads"), ("trim", "trims"))
     for quantity in _quantities(noun, verb)
 }
+_BEGIN = '{\n  "fio version"'
 _SIDES = ("read", "write", "trim", "mixed")
 _INTERRUPTED = 128
 _BAD_CHECKSUM = errno.EILSEQ
@@ -93,9 +95,9 @@ def _complete(data: Mapping[str, Any], job: Mapping[str, Any]) -> dict[str, str]
 
 
 def load(path: Path) -> dict[str, Any]:
-    """fio writes its complaints before the JSON, into the same file."""
+    """fio writes its complaints before the JSON, into the same file, not all with an end of line."""
     text = path.read_text(errors="replace")
-    start = 0 if text.startswith("{") else text.find("\n{") + 1
+    start = max(text.find(_BEGIN), 0) or (0 if text.startswith("{") else text.find("\n{") + 1)
     if not text[start:].startswith("{"):
         raise ValueError(f"fio wrote no JSON to {path.name}: {text.strip()[-500:]}")
     data: dict[str, Any] = json.loads(text[start:], strict=False)  # fio writes control characters as they are
@@ -233,9 +235,26 @@ def _mean_ns(groups: Sequence[Group]) -> float:
     return sum(group.lat_mean_ns * group.operations for group in groups) / _moved(groups)[0]
 
 
-def result(output: Path, ended: Ended, timeout_s: float | None = None) -> LoadResult:
-    """Whether fio did what it was asked to. Its exit code is the number of failed jobs, 128 after SIGINT."""
+def in_turns(directions: Mapping[str, Sequence[Group]], turns: Turns) -> list[Metric]:
+    """Bandwidth, and operations per second: both of the load's own slices of time."""
+    moved = {"read": turns.read_bytes, "write": turns.written_bytes}
+    found = []
+    for direction, groups in directions.items():
+        operations, size = _moved(groups)
+        bandwidth = moved[direction] / turns.seconds
+        found.append(QUANTITIES[f"{direction}.bw"].of(bandwidth))
+        found.append(QUANTITIES[f"{direction}.iops"].of(bandwidth * operations / size))
+    return found
+
+
+def result(output: Path, ended: Ended, timeout_s: float | None = None, by_signal: bool = False) -> LoadResult:
+    """Whether fio did what it was asked to. Its exit code is the number of failed jobs, 128 after SIGINT, which ends it
+    well if that is how it is to end (`by_signal`)."""
     code, said = ended.exit_code, ended.words(timeout_s)
+    if by_signal and code == 0:
+        return LoadResult(1, f"fio ended before its turns were over: {said}")
+    if by_signal and code == _INTERRUPTED:
+        code = 0
     if code == _INTERRUPTED and not ended.timed_out:
         return LoadResult(code, f"fio was interrupted: {said}")
     if ended.timed_out or code < 0:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fuselab.records.request import Load
+from fuselab.records.slices import Turns
 from fuselab.workloads.base import (
     CheckContext,
     LoadContext,
@@ -100,14 +101,30 @@ class Fio(WorkloadKind):
         return name in ("iodepth", "numjobs", "rate", "rate_iops")
 
     def run(self, load: Load, context: LoadContext) -> LoadResult:
-        settings = load.settings if context.ramp else timing.overlaid(load.settings, {"ramp_time": "0"})
+        settings = load.settings
+        if context.turns:
+            settings = timing.overlaid(settings, timing.IN_TURNS)
+        elif not context.ramp:
+            settings = timing.overlaid(settings, {"ramp_time": "0"})
         job = context.out / "load.fio"
         job.write_text(rendering.rendered(settings))
         ended = rendering.run_fio(job, OUTPUT, load.randseed, load.timeout_s, context)
-        return fio_json.result(context.out / OUTPUT, ended, load.timeout_s)
+        return fio_json.result(context.out / OUTPUT, ended, load.timeout_s, by_signal=context.turns)
 
     def metrics(self, run: Path) -> Sequence[Metric]:
         return fio_json.metrics(fio_json.read(run / OUTPUT), logs.slopes(run / _BANDWIDTH_LOG))
+
+    def no_turns(self, settings: Settings) -> tuple[str, str] | None:
+        return timing.no_turns(timing.complete_jobs(settings))
+
+    def turn_seconds(self, settings: Settings) -> float | None:
+        return self.seconds(timing.overlaid(settings, {"ramp_time": "0"}))
+
+    def turn_metrics(self, settings: Settings) -> Sequence[str]:
+        return [name for name in self.metric_names(settings) if name.partition(".")[2] in timing.TURN_METRICS]
+
+    def in_turns(self, run: Path, turns: Turns) -> Sequence[Metric]:
+        return fio_json.in_turns(fio_json.read(run / OUTPUT), turns)
 
     def after_drain(self, run: Path, drain_s: float) -> Sequence[Metric]:
         return fio_json.drained(fio_json.read(run / OUTPUT), drain_s)

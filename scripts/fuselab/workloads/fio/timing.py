@@ -21,6 +21,13 @@ _LOG_STEP_S = (0.05, 1.0)
 _ASYNCHRONOUS = ("libaio", "io_uring", "posixaio")
 _OF_NAMES = frozenset(f"{what}{how}" for what in ("file", "dir") for how in ("create", "stat", "delete"))
 """Engines that make, look up and delete files or folders."""
+IN_TURNS: Options = {"runtime": "1d", "ramp_time": "0", "time_based": "1"}
+"""Of a load that is ended from outside when its turns are over."""
+TURN_METRICS = ("bw", "iops")
+_COUNTED_ENGINES = (None, "psync", "sync", "vsync", "pvsync", "pvsync2")
+"""What moves bytes by system calls that the kernel counts for a process: it counts none of asynchronous engines and of
+mapped memory."""
+_PACED = ("rate", "rate_iops", "rate_min", "rate_iops_min", "thinktime", "stonewall", "thread", "verify")
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -71,6 +78,24 @@ def log_step_ms(jobs: Iterable[Options]) -> int:
     shortest = min((runtime for runtime in runtimes if runtime), default=_LOG_STEPS * _LOG_STEP_S[1])
     low, high = _LOG_STEP_S
     return round(1000 * min(max(shortest / _LOG_STEPS, low), high))
+
+
+def no_turns(jobs: Mapping[str, Options]) -> tuple[str, str] | None:
+    """(why complete `jobs` cannot take turns with others, what to do)."""
+    for options in jobs.values():
+        engine = options.get("ioengine")
+        if engine not in _COUNTED_ENGINES:
+            return (
+                f"the kernel does not count what a process moves by `ioengine: {engine}`",
+                "use `psync`, with `numjobs` for several at once",
+            )
+        if "runtime" not in options or options.get("time_based") in ("0", "false"):
+            return "it ends with its size", "give it a `runtime`"
+        if paced := next((name for name in _PACED if options.get(name, "0") not in ("0", "")), None):
+            return f"`{paced}` goes by a time that does not stop with the load", f"leave out `{paced}`"
+        if not moves_data(options):
+            return f"`ioengine: {engine}` moves no data", "use `psync`"
+    return None
 
 
 def in_stages(jobs: Iterable[Options]) -> float | None:
