@@ -11,7 +11,9 @@ def block(rng: np.random.Generator, mounts_sd: float, rounds: int = 200) -> tupl
     shift = rng.normal(0, mounts_sd)
     speed = {"old": 1e8, "new": 1e8 * np.exp(shift)}
     return tuple(
-        Slice(2 * n + k, n, name, 0.0, 0.1, name, 0, int(0.1 * speed[name] * np.exp(rng.normal(0, 0.1))), 0.0, 0)
+        Slice(
+            2 * n + k, n, name, 0.0, 0.1, name, 0, int(0.1 * speed[name] * np.exp(rng.normal(0, 0.1))), 0.0, 0
+        )
         for n in range(rounds)
         for k, name in enumerate(speed)
     )
