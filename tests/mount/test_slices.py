@@ -74,7 +74,6 @@ def test_what_each_did_in_its_own_slices_decides(workspace: Workspace, plainfs: 
         metrics = {row["metric"] for row in csv.DictReader(file)}
     assert metrics == {"write.bw", "write.iops"}
     page = (workspace.root / "results/turns/report.html").read_text()
-    assert "loads that took turns of 25 ms" in page
     assert "Throughput by slice" in page
 
 
