@@ -82,17 +82,9 @@ class CaptureTask:
     """The folder of the timed blocks of the same load, as far as it is there: who never completed one is known."""
 
 
-def run(
-    purpose: Purpose,
-    task: VerifyTask | BlockTask | CaptureTask,
-    config: MountConfig,
-    load: Load,
-    out: Path,
-    block: int | None = None,
-    repeat: int | None = None,
-    counters: CounterSources = CounterSources(),  # noqa: B008  frozen
-) -> RunRecord:
-    return execute(requested(purpose, task, config, load, out, block, repeat, counters))
+def run(request: RunRequest) -> RunRecord:
+    """The one place where measuring starts a run by itself."""
+    return execute(request)
 
 
 def requested(

@@ -32,7 +32,7 @@ from fuselab.records.block import (
     standing,
 )
 from fuselab.records.places import BLOCK, numbered
-from fuselab.records.request import Load, MountConfig, Purpose
+from fuselab.records.request import RunRequest
 from fuselab.records.run import RunRecord
 from fuselab.records.slices import SLICES, Slice
 from fuselab.records.table import write_rows
@@ -42,7 +42,6 @@ from fuselab.targets.model import CounterSources
 
 QUIET_ATTEMPTS = 2
 """How often a block waits for a quiet machine; the next attempt is kept, and marked, however noisy it was."""
-_Asked = tuple[Purpose, BlockTask, MountConfig, Load, Path, int | None, int | None, CounterSources]
 
 
 def time_block(task: BlockTask, verified: Sequence[Path], out: Path) -> None:
@@ -132,7 +131,7 @@ class Block:
         names = self._order()
         if not names:
             return [], False
-        requests = {name: requested(*self._asked(name, attempt / name)) for name in names}
+        requests = {name: self._request(name, attempt / name) for name in names}
         rounds = [[name for name in order if name in requests] for order in self._task.rounds]
         taken = take_turns(requests, rounds, self._task.slice_s)
         failed = {name: failure_of(r) for name, r in taken.records.items() if r.status == "failed"}
@@ -156,7 +155,7 @@ class Block:
         """A run, and again as long as it fails and there is use in that. What failed lies beside the attempt."""
         while True:
             folder = attempt / name
-            record = run(*self._asked(name, folder))
+            record = run(self._request(name, folder))
             if record.status != "failed":
                 return record
             os.rename(folder, self._attempt() / name)
@@ -166,14 +165,14 @@ class Block:
                 self._lost[name] = failure.reason
                 return record
 
-    def _asked(self, name: str, folder: Path) -> _Asked:
+    def _request(self, name: str, folder: Path) -> RunRequest:
         task = self._task
         load = replace(task.own_loads.get(name, task.load), randseed=task.randseed)
         # Only timed runs count as part of a block for whoever reads run.json: cost runs may carry a profiler.
         number = int(self._out.name)
-        block, repeat = (number, None) if task.purpose == "timed" else (None, number)
-        counters = task.counters.get(name, CounterSources())
-        return task.purpose, task, task.mounts[name], load, folder, block, repeat, counters
+        counted = {"block": number} if task.purpose == "timed" else {"repeat": number}
+        asked = task.counters.get(name, CounterSources())
+        return requested(task.purpose, task, task.mounts[name], load, folder, **counted, counters=asked)
 
     def _attempt(self) -> Path:
         self._attempts += 1

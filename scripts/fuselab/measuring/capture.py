@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from fuselab.measuring.attempts import CaptureTask, failure_of, new_attempt, run, say, settle
+from fuselab.measuring.attempts import CaptureTask, failure_of, new_attempt, requested, run, say, settle
 from fuselab.measuring.retries import again, given_up
 from fuselab.records.block import blocks_in, standing
 from fuselab.records.capture import CaptureRecord
@@ -33,7 +33,7 @@ def capture(task: CaptureTask, verified: Sequence[Path], out: Path) -> None:
         load = replace(task.load, randseed=task.randseed)
         failures: list[Failure] = []
         while True:
-            record = run("capture", task, config, load, folder, repeat=int(out.name))
+            record = run(requested("capture", task, config, load, folder, repeat=int(out.name)))
             if record.status != "failed":
                 break
             failures.append(failure_of(record))

@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import Literal
 
 from fuselab.errors import JobError
-from fuselab.measuring.attempts import VerifyTask, before, failure_of, new_attempt, run, say, settle
+from fuselab.measuring.attempts import (
+    VerifyTask,
+    before,
+    failure_of,
+    new_attempt,
+    requested,
+    run,
+    say,
+    settle,
+)
 from fuselab.measuring.retries import passed, verified_enough
 from fuselab.records.failures import Failure
 from fuselab.records.places import VERIFY
@@ -30,7 +39,7 @@ def verify(task: VerifyTask, out: Path) -> None:
     while not (tries and verified_enough(tries, failures)):
         tries += 1
         attempt = new_attempt(task.experiment, "verify", config.variant, out.name)
-        record = run("verify", task, config, load, attempt / "run")
+        record = run(requested("verify", task, config, load, attempt / "run"))
         if record.status == "failed":
             failures.append(failure_of(record))
             say(f"verifying run {tries} of {config.variant} failed: {record.reason}")

@@ -21,13 +21,12 @@ from fuselab.workloads import reading, work_metrics
 from fuselab.workloads.metric import CPU, PEAK_MEMORY, Metric
 
 
-def rows(run: Path, record: RunRecord, kind: str, turns: Turns | None = None) -> list[Metric]:
-    """Metrics of the finished run in the folder `run`; `kind` is that of its workload, `turns` what it did if it took
-    turns with others.
+def rows(run: Path, record: RunRecord, kind: str) -> list[Metric]:
+    """Metrics of the finished run in the folder `run`; `kind` is that of its workload.
 
     Raises ValueError or OSError if the load left no figures.
     """
-    if turns is not None:
+    if (turns := _turns(run)) is not None:
         return reading.in_turns(kind, run, turns)
     drain_s = record.phases.drain_s if record.phases else 0.0
     return [*reading.metrics(kind, run, drain_s), *_target(record)]
@@ -89,7 +88,7 @@ def _of_run(block: BlockRecord, run: Path, counted: list[Metric] | None, kind: s
     record = read_json(outcome_of(run) or run / RUN, RunRecord)
     gate = record.environment.gate if record.environment else {}
     turns = _turns(run)
-    for m in rows(run, record, kind, turns) if counted is None else counted:
+    for m in rows(run, record, kind) if counted is None else counted:
         yield Sample(
             experiment=record.experiment,
             workload=block.workload,
@@ -117,5 +116,6 @@ def _io_pressure(record: RunRecord) -> float | None:
 
 
 def _turns(run: Path) -> Turns | None:
+    """What it did in its slices; None if its load took no turns with others."""
     path = run.parent / SLICES
     return added_up(read_rows(path, Slice), run.name) if path.is_file() else None
