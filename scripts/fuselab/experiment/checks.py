@@ -169,7 +169,7 @@ def check_workloads(
             for name, variant in variants.items()
         }
         at: Key = ("workloads", workload.name, workload.kind)
-        context = CheckContext(targets, mounts, by_variant)
+        context = CheckContext(targets, workload.mounts(mounts), by_variant)
         workload.behaviour.check(diagnostics, at, workload.settings, context)
 
 

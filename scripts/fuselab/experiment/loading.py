@@ -79,7 +79,9 @@ def load_experiment(path: Path, repository: Path) -> Loaded:
     turns.check(diagnostics, data, workloads, variants)
     sweep_checks.check(diagnostics, swept, workloads, variants, targets.by_name)
     checks.check_own_options(diagnostics, drafts, variants, workloads)
-    check_load(diagnostics, ("workloads",), data.get("workloads"), mounts)
+    for name, part in data.get("workloads", {}).items():
+        here = swept.points[name].mounts if name in swept.points else None
+        check_load(diagnostics, ("workloads", name), part, here or mounts)
     checks.check_metrics(diagnostics, data, workloads)
     profilers = checks.read_profilers(diagnostics, data, workloads, targets.by_name)
     checks.check_queries(diagnostics, data)

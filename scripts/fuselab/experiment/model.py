@@ -107,6 +107,10 @@ class Workload:
         """As it is timed."""
         return replace(self, settings=self.behaviour.unobserved(self.settings))
 
+    def mounts(self, otherwise: int) -> int:
+        """How many mounts a run has under this load; `otherwise` where it does not say."""
+        return (self.point and self.point.mounts) or otherwise
+
     def mounting(self, variant: Variant) -> Variant:
         """`variant` as it is mounted under this load."""
         if self.point is None:

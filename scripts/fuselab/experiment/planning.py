@@ -52,8 +52,10 @@ def make_plan(loaded: Loaded) -> Plan:
                 own = build and workload.behaviour.build(workload.settings, build)
                 if own is None and not workload.remounts:
                     continue
-                here = workload.mounting(variant)
-                run = mount_config(experiment, here, target, loaded.services, supports, build)
+                here, count = workload.mounting(variant), workload.mounts(experiment.mounts)
+                run = mount_config(
+                    replace(experiment, mounts=count), here, target, loaded.services, supports, build
+                )
                 if own is not None:
                     builds[own.folder] = own
                     run = replace(run, build=own.folder, binary=own.path())

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from fuselab.experiment.checks import metric_names, yields
 from fuselab.experiment.model import Variant, Workload
 from fuselab.experiment.resolve import check_option, whose_options
-from fuselab.experiment.sweeps import OF_MOUNTS, Axis, Sweeps
+from fuselab.experiment.sweeps import MOUNTS, OF_MOUNTS, Axis, Sweeps
 from fuselab.schema.diagnostics import Diagnostics
 from fuselab.targets.model import Target
 from fuselab.workloads import REGISTRY
@@ -33,6 +33,8 @@ def check(
                         place, "metric", known, of_key=True, why=" (the load does not yield it)"
                     )
             _check_own(diagnostics, axis, variants)
+            if axis.path == (MOUNTS,):
+                _check_mounts(diagnostics, axis, points)
             if axis.path[0] == "options":
                 _check_options(diagnostics, axis, targets)
             for kind in kinds:
@@ -48,6 +50,13 @@ def _check_own(diagnostics: Diagnostics, axis: Axis, variants: Mapping[str, Vari
                 f"the variant '{variant.name}' sets '{axis.path[-1]}' itself: leave it out there, or here"
             )
             diagnostics.add((*axis.at, "over"), message)
+
+
+def _check_mounts(diagnostics: Diagnostics, axis: Axis, points: Sequence[Workload]) -> None:
+    """A load that names no mount but the first leaves the others idle: more of them would change nothing."""
+    if points and not any(load.behaviour.uses_mounts(load.settings) for load in points):
+        mend = "write 'directory: \"{mountpoints}\"' and 'numjobs' into its fio job, which shares them out"
+        diagnostics.add((*axis.at, "over"), f"the load uses the first mount alone: {mend}")
 
 
 def _check_options(diagnostics: Diagnostics, axis: Axis, targets: Mapping[str, Target]) -> None:

@@ -21,6 +21,9 @@ from fuselab.workloads import REGISTRY, quantity
 
 OF_MOUNTS = ("options", "env")
 """What of a variant may be swept, beside the load's own keys."""
+MOUNTS = "mounts"
+"""How many mounts a run has may be swept, too."""
+MOST_MOUNTS = 64
 _LONGEST_NAME = 64
 _MOST_POINTS = 64
 
@@ -44,7 +47,7 @@ class Axis:
 
     @property
     def of_mounts(self) -> bool:
-        return self.path[0] in OF_MOUNTS
+        return self.path[0] in (*OF_MOUNTS, MOUNTS)
 
 
 @dataclass
@@ -117,7 +120,9 @@ def _axis(
         if twin is not None:
             same = "is on the axis already" if twin.text == text else f"is the same as '{twin.text}'"
             diagnostics.add((*at, "values", i), f"'{text}' {same}: keep one of them")
-        if number is None and kind is None:
+        if path == (MOUNTS,) and not (text.isdigit() and 1 <= int(text) <= MOST_MOUNTS):
+            diagnostics.add((*at, "values", i), f"'{text}' is no number of mounts: from 1 to {MOST_MOUNTS}")
+        elif number is None and kind is None:
             message = f"'{text}' is no number with a unit that is known, and an axis has an order"
             diagnostics.add(
                 (*at, "values", i), message, allowed=("k", "m", "g", "t", "us", "ms", "s", "h", "%")
@@ -165,6 +170,8 @@ def _captured(
 
 def _is_there(diagnostics: Diagnostics, at: Key, path: tuple[str, ...], part: Mapping[str, Any]) -> bool:
     """Whether the load has a place for what is swept: all but the last of its keys, and of a list the last too."""
+    if path == (MOUNTS,):
+        return True
     if path[0] in OF_MOUNTS:
         if len(path) > 2:
             diagnostics.add(
@@ -194,7 +201,7 @@ def _step(inner: Any, step: str) -> str | int | None:
 def _keys(part: Mapping[str, Any]) -> list[str]:
     """All that can be named in a load."""
     kinds = {key: value for key, value in part.items() if key in REGISTRY}
-    return [*_leaves(kinds, ()), "options.NAME", "env.NAME"]
+    return [*_leaves(kinds, ()), "options.NAME", "env.NAME", MOUNTS]
 
 
 def _leaves(value: Any, above: tuple[str, ...]) -> Iterator[str]:
@@ -225,12 +232,13 @@ def _points(diagnostics: Diagnostics, name: str, axes: Sequence[Axis]) -> Iterat
 def _point(name: str, axes: Sequence[Axis], at: tuple[Coordinate, ...]) -> Point:
     given: dict[str, dict[str, str]] = {"options": {}, "env": {}}
     for axis, one in zip(axes, at, strict=True):
-        if axis.of_mounts:
+        if axis.path[0] in OF_MOUNTS:
             given[axis.path[0]][axis.path[1]] = one.text
     asked = [(axis.captured, one.text) for axis, one in zip(axes, at, strict=True) if axis.captured]
     captured = bool(asked) and all(text in there for there, text in asked)
     limit = {metric: value for axis in axes for metric, value in axis.limit.items()}
-    return Point(name, at, **given, captured=captured, limit=limit)
+    mounts = next((int(one.value) for one in at if one.over == MOUNTS), None)
+    return Point(name, at, **given, mounts=mounts, captured=captured, limit=limit)
 
 
 def _slug(text: str) -> str:

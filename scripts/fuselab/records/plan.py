@@ -81,6 +81,8 @@ class Point:
     options: Mapping[str, str] = field(default_factory=dict)
     """Mount options that every variant has here beside its own."""
     env: Mapping[str, str] = field(default_factory=dict)
+    mounts: int | None = None
+    """How many mounts a run has here, if that is swept."""
     captured: bool = False
     """Whether profilers look at it."""
     limit: Mapping[str, float] = field(default_factory=dict)
@@ -89,7 +91,7 @@ class Point:
     @property
     def remounts(self) -> bool:
         """Whether variants are mounted otherwise here."""
-        return bool(self.options or self.env)
+        return bool(self.options or self.env or self.mounts)
 
 
 @dataclass(frozen=True)

@@ -301,6 +301,10 @@ SCRATCH = "scratch"
 """The placeholder of a load for a folder outside the mounts, on disk, that is gone after the run."""
 
 
+MOUNTPOINTS = "{mountpoints}"
+"""Of a fio job's `directory`: all mounts of the run, which fio shares out among the clones of the job."""
+
+
 def mountpoint_name(number: int) -> str:
     """The placeholder of a load for the mount `number` of its run: `mountpoint`, `mountpoint2`, ..."""
     return "mountpoint" if number == 1 else f"mountpoint{number}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from fuselab.schema.diagnostics import Diagnostics, flow, hint, near
 from fuselab.schema.yaml_source import Key
-from fuselab.targets.model import ONLY, SCRATCH, mountpoint_name, port_name
+from fuselab.targets.model import MOUNTPOINTS, ONLY, SCRATCH, mountpoint_name, port_name
 
 _WORD = re.compile(r"(?<!\$)\{([A-Za-z_-]+[0-9]*(?:\.[A-Za-z_-]+)?)\}")
 _ANY = frozenset({"binary", "mountpoint", "state", "capture"})
@@ -73,6 +73,8 @@ def check_load(diagnostics: Diagnostics, at: Key, value: Any, mounts: int) -> No
     """A command, steps, or the options of fio jobs: these know the run's mounts, and may hold any other braces."""
     known = frozenset({SCRATCH, *(mountpoint_name(number) for number in range(1, mounts + 1))})
     for place, text in _leaves(at, value):
+        if place[-1] == "directory" and text == MOUNTPOINTS:
+            continue
         for number in re.findall(r"(?<!\$)\{mountpoint([0-9]+)\}", text):
             if f"mountpoint{number}" not in known:
                 diagnostics.add(place, no_such_mount(number, mounts))

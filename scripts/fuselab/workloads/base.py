@@ -238,6 +238,10 @@ class WorkloadKind(ABC):
         """
         return Fixed(settings, None) if self.seconds(settings) is None else None
 
+    def uses_mounts(self, settings: Settings) -> bool:
+        """Whether it uses as many mounts as there are."""
+        return False
+
     def no_turns(self, settings: Settings) -> tuple[str, str] | None:
         """Why the load cannot be stopped and continued while others run, and what to do; None if it can."""
         return (

@@ -14,6 +14,7 @@ from fuselab.records.request import NOT_FRESH, CommandLine, Load
 from fuselab.records.run import RunRecord
 from fuselab.rig.state import state_folder
 from fuselab.targets.model import ProfilerSupport, Stopping
+from fuselab.workloads.fio import fio_json
 from fuselab.workloads.metric import Metric
 from fuselab.workloads.run_metrics import rows
 
@@ -306,3 +307,17 @@ def test_other_peoples_folders_in_the_state_folder_and_a_living_runs_stay(rig):
         rig.run()
         assert alive.data.is_dir()
     assert set(os.listdir(rig.root / "state")) == {".lock", "dead0000"}
+
+
+def test_all_mounts_are_shared_out_among_the_clones_of_a_job(rig, plainfs):
+    good, bad = (
+        (str(plainfs), "{state}", *words, "-f", "{mountpoint}") for words in ((), ("--fail-every=1",))
+    )
+    load = fio(rw="write", bs="4k", size="64k", numjobs="2", directory="{mountpoints}")
+    record, out = rig.run(argv=good, others=CommandLine(good, ()), mounts=2, load=load)
+    assert record.status == "ok"
+    assert fio_json.traffic(fio_json.read(out / "fio.json")).bytes == 2 * (64 << 10)
+    record, _ = rig.run(argv=good, others=CommandLine(bad, ()), mounts=2, load=load)
+    assert record.status == "failed", "the second clone writes to the second mount"
+    assert "Input/output error" in str(record.reason)
+    assert rig.run(argv=good, load=load)[0].status == "ok", "one mount takes both"

@@ -69,6 +69,21 @@ def test_a_mount_option_and_a_variable_change_the_mount_and_not_the_load(read: R
     assert len({plan.loads[name].settings["jobs"][name]["bs"] for name in plan.loads}) == 1
 
 
+def test_swept_mounts_are_as_many_as_the_point_says(read: Read) -> None:
+    load = 'rw: write, bs: 4k, size: 64m, numjobs: 4, directory: "{mountpoints}"'
+    plan = plan_of(read, "{over: mounts, values: [4, 1, 2]}", load)
+    assert list(plan.loads) == ["c-mounts-1", "c-mounts-2", "c-mounts-4"]
+    assert [plan.mount("new", NONE, name).mounts for name in plan.loads] == [1, 2, 4]
+    assert [plan.mount("new", NONE, name).others is None for name in plan.loads] == [True, False, False]
+    assert len({plan.timed_spec(name) for name in plan.loads}) == 3
+    assert {job.rpartition("directory=")[2].partition("\n")[0] for job in plan.jobs.values()} == {
+        "${FUSELAB_DIRECTORIES}"
+    }
+    assert [run.workloads for run in plan.verifying if run.variant == "new"] == [
+        (name,) for name in plan.loads
+    ], "each is verified as it is mounted"
+
+
 def test_each_mount_that_a_sweep_makes_is_verified_once(read: Read) -> None:
     plan = plan_of(read, "[{over: options.cache, values: [8m, 64m]}, {over: fio.bs, values: [4k, 64k]}]")
     runs = [run for run in plan.verifying if run.variant == "new"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fuselab.records.request import Load
 from fuselab.records.slices import Turns
+from fuselab.targets.model import MOUNTPOINTS
 from fuselab.workloads.base import (
     CheckContext,
     LoadContext,
@@ -113,6 +114,9 @@ class Fio(WorkloadKind):
 
     def metrics(self, run: Path) -> Sequence[Metric]:
         return fio_json.metrics(fio_json.read(run / OUTPUT), logs.slopes(run / _BANDWIDTH_LOG))
+
+    def uses_mounts(self, settings: Settings) -> bool:
+        return any(MOUNTPOINTS in job.get("directory", "") for job in timing.complete_jobs(settings).values())
 
     def no_turns(self, settings: Settings) -> tuple[str, str] | None:
         return timing.no_turns(timing.complete_jobs(settings))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from fuselab.targets.model import MOUNTPOINTS
 from fuselab.workloads.base import LoadContext, Settings
 from fuselab.workloads.fio import timing
 from fuselab.workloads.fio.parse_only import job_text
@@ -13,6 +14,7 @@ from fuselab.workloads.fio.timing import Options
 from fuselab.workloads.running import Ended, finish
 
 _DIRECTORY = "FUSELAB_DIRECTORY"
+_DIRECTORIES = "FUSELAB_DIRECTORIES"
 _RANDSEED = "FUSELAB_RANDSEED"
 DIRECTORY: Options = {"directory": f"${{{_DIRECTORY}}}"}
 _BASE: Options = {
@@ -48,6 +50,7 @@ def rendered(settings: Settings) -> str:
 def run_fio(job: Path, output: str, randseed: int, timeout_s: float, context: LoadContext) -> Ended:
     """fio with the job file `job`, its JSON in the file `output` of the run folder."""
     env = {_RANDSEED: str(randseed)}
+    env[_DIRECTORIES] = ":".join(map(str, context.directories))  # no path of a run has a colon
     for number, directory in enumerate(context.directories, 1):
         env[_variable(number)] = str(directory)
     argv = ["fio", "--output-format=json", f"--output={output}", "--eta=never", str(job)]
@@ -63,5 +66,6 @@ def _placed(job: Options) -> Options:
     """`directory: {mountpoint2}` as a variable, for a job file says the same wherever the mount is."""
     if "directory" not in job:
         return job
-    text = _MOUNTPOINT.sub(lambda match: f"${{{_variable(int(match[1] or 1))}}}", job["directory"])
+    text = job["directory"].replace(MOUNTPOINTS, f"${{{_DIRECTORIES}}}")
+    text = _MOUNTPOINT.sub(lambda match: f"${{{_variable(int(match[1] or 1))}}}", text)
     return {**job, "directory": text}

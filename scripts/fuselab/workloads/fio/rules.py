@@ -45,7 +45,7 @@ _FOREIGN = frozenset(
 )  # fmt: skip
 """Engines that reach over the network or to devices, run programs, or do nothing at all. fio may look for one of
 another name in its own folder: what is no plain word may be a library anywhere."""
-_MOUNT = re.compile(r"\{mountpoint[0-9]*\}(/.*)?")
+_MOUNT = re.compile(r"\{mountpoints\}|\{mountpoint[0-9]*\}(/.*)?")
 """What `directory` may be: a mount of this run, or a folder in it."""
 _PARTS = re.compile(r"\$(?:jobname|jobnum|filenum|clientuid)\b")
 PLAIN = "a job's name has letters, digits, spaces and _ . - in it"
@@ -104,7 +104,8 @@ def _one_of(*values: str) -> Callable[[str], bool]:
 
 _ENGINE = "a load does its I/O on files of the mount: sync, psync, libaio, io_uring and mmap do"
 _DIRECTORY = (
-    "a job runs in the mount: write {mountpoint}/sub for a folder in it, {mountpoint2} for the second mount"
+    "a job runs in the mount: write {mountpoint}/sub for a folder in it, {mountpoint2} for the second mount, "
+    "{mountpoints} for all"
 )
 _FILES = "a job's files are in its 'directory': name them without a folder outside"
 _LISTED = "fuselab shows 50, 99 and 99.9: have them in the list, or leave it out"
