@@ -42,8 +42,8 @@ def home(tmp_path: Path, golden: Path) -> Path:
     with (tmp_path / "results" / "metrics.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(columns(Sample))
-        writer.writerow(["e", "w", 1, "old", "write.bw", "B/s", 1e6, "higher", "", 0, 0, 0])
-        writer.writerow(["e", "w", 1, "new", "write.bw", "B/s", 2e6, "higher", "", 0, 0, 0])
+        writer.writerow(["e", "w", 1, "old", "write.bw", "B/s", 1e6, "higher", "", 0, 0, 0, "", "", ""])
+        writer.writerow(["e", "w", 1, "new", "write.bw", "B/s", 2e6, "higher", "", 0, 0, 0, "", "", ""])
     return tmp_path / "results"
 
 
