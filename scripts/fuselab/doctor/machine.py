@@ -104,7 +104,10 @@ def _perf_fails(event: str) -> str | None:
     level = Path("/proc/sys/kernel/perf_event_paranoid")
     paranoid = level.read_text().strip() if level.exists() else "?"
     with tempfile.TemporaryDirectory() as folder:
-        said = _fails(["perf", "record", "-q", "-e", f"{event}:k", "-o", f"{folder}/perf.data", "--", "true"])
+        # Without a HOME, perf would make its cache of build ids in the folder that we were called in.
+        bare = ("--no-buildid", "--no-buildid-cache")
+        what = ("-e", f"{event}:k", "-o", f"{folder}/perf.data")
+        said = _fails(["perf", "record", "-q", *bare, *what, "--", "true"])
     return said and f"{said} (perf_event_paranoid is {paranoid})"
 
 
