@@ -43,7 +43,7 @@ variants:
   queueing: {{options: {{inject: lock=20ms}}}}
   keeping: {{options: {{inject: "heap=64MiB,tasks={TASKS},self-wakes={SELF_WAKES}"}}}}
 workloads:
-  one: {{fio: {{rw: write, bs: 64k, size: 16m, runtime: 2s}}}}
+  one: {{fio: {{rw: write, bs: 64k, size: 16m, runtime: 4s}}}}
   four: {{fio: {{rw: write, bs: 64k, size: 4m, runtime: 2s, numjobs: {JOBS}}}}}
 blocks: 1
 profilers: [[trace-chrome, trace-flame, fuse-requests, perf-offcpu], tokio-console, jemalloc-heap, perf-oncpu]
