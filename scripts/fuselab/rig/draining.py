@@ -145,7 +145,7 @@ class _Quiet(_Sign):
         more = 0
         for pid in set[int]().union(*(family.pids() for family in self._families)):
             with suppress(OSError):  # ended
-                bytes_now = procfs.written_bytes(pid)
+                bytes_now = procfs.io(pid)["wchar"]
                 more += bytes_now - self._seen.get(pid, bytes_now if not self._began else 0)
                 self._seen[pid] = bytes_now
         self._began = True

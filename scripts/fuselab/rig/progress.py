@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from fuselab.rig.mount import MountedTarget
 from fuselab.system import kernel, procfs
@@ -111,8 +110,8 @@ def _at_work(pids: set[int]) -> bool:
 
 def _moved_bytes(pid: int) -> int:
     with suppress(OSError, ValueError):
-        fields = dict(line.split(": ") for line in Path(f"/proc/{pid}/io").read_text().splitlines())
-        return int(fields["rchar"]) + int(fields["wchar"])
+        moved = procfs.io(pid)
+        return moved["rchar"] + moved["wchar"]
     return 0
 
 

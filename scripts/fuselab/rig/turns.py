@@ -120,7 +120,7 @@ class _Side:
         """Until all is mounted: the run has joined the group of its load, and stops there."""
         deadline = time.monotonic() + limit_s(self.run.request)
         while not self.load.pids():
-            self._require(signals, deadline)
+            self.require(signals, deadline)
             time.sleep(_POLL_S)
         self._waiting = frozenset(self.load.pids())
         beside = procfs.family(self.run.process.pid) - self._waiting
@@ -132,7 +132,7 @@ class _Side:
         deadline = time.monotonic() + _BEGIN_S
         self.load.freeze(False)
         while not self._has_begun() and time.monotonic() < deadline:
-            self._require(signals)
+            self.require(signals)
             time.sleep(_POLL_S)
         self.stop(signals)
 
@@ -146,7 +146,7 @@ class _Side:
         """Until every process of the load has stopped: one that waits for an answer does so when it is there."""
         self.load.freeze(True)
         while not self.load.frozen:
-            self._require(signals)
+            self.require(signals)
             time.sleep(_FREEZE_POLL_S)
 
     def end(self, by: int, signals: Signals) -> None:
@@ -178,7 +178,7 @@ class _Side:
         group = self.run.group.pids() if self.run.group is not None else set()
         return sum(_disk_bytes(pid) for pid in (*group, *self._services))
 
-    def _require(self, signals: Signals, deadline: float | None = None) -> None:
+    def require(self, signals: Signals, deadline: float | None = None) -> None:
         if signals.caught or self.run.ended(0) or (deadline is not None and time.monotonic() > deadline):
             raise _EndedError
 
@@ -199,7 +199,7 @@ def _turns(
             seconds, after = time.monotonic() - at_s, side.moved()
             side.stop(signals)
             for name, each in sides.items():
-                each._require(signals)
+                each.require(signals)
                 now = (each.cpu_s(), each.disk_bytes())
                 own = name == whose
                 yield Slice(
@@ -225,8 +225,8 @@ def _sample(proc: int) -> environment.Sample:
 def _moved(pid: int) -> tuple[int, int]:
     """(read, written) by system calls, page cache included (`rchar` and `wchar` of proc_pid_io(5))."""
     with suppress(OSError, ValueError):
-        fields = dict(line.split(": ") for line in Path(f"/proc/{pid}/io").read_text().splitlines())
-        return int(fields["rchar"]), int(fields["wchar"])
+        moved = procfs.io(pid)
+        return moved["rchar"], moved["wchar"]
     return 0, 0
 
 

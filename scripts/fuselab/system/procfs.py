@@ -188,15 +188,16 @@ class Doings:
 def doings(pid: int) -> Doings:
     """Raises OSError if the process is gone, or is not ours to look at."""
     fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-    io = dict(line.split(": ") for line in Path(f"/proc/{pid}/io").read_text().splitlines())
-    written = int(io["write_bytes"]) - int(io["cancelled_write_bytes"])
-    return Doings(sum(map(int, fields[7:11])), int(io["read_bytes"]), written)
+    moved = io(pid)
+    written = moved["write_bytes"] - moved["cancelled_write_bytes"]
+    return Doings(sum(map(int, fields[7:11])), moved["read_bytes"], written)
 
 
-def written_bytes(pid: int) -> int:
-    """All that it has handed to write(2) and the like so far, to whatever. Raises OSError as `doings`."""
-    io = dict(line.split(": ") for line in Path(f"/proc/{pid}/io").read_text().splitlines())
-    return int(io["wchar"])
+def io(pid: int) -> dict[str, int]:
+    """proc_pid_io(5): `rchar` and `wchar` are what it has read and written by system calls, to whatever. Raises OSError
+    if the process is gone, or is not ours to look at."""
+    lines = Path(f"/proc/{pid}/io").read_text().splitlines()
+    return {name: int(number) for name, number in (line.split(": ") for line in lines)}
 
 
 def cpu_model() -> str | None:
