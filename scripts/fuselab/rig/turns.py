@@ -78,7 +78,7 @@ def take_turns(requests: Mapping[str, RunRequest], rounds: Sequence[Sequence[str
         except _EndedError:
             failed = True
         for side in sides.values():
-            side.end(by=signal.SIGTERM if failed else signal.SIGINT, signals=signals)
+            side.end(signals, well=not failed)
     signals.raise_if_any()
     if failed and not any(side.by_itself for side in sides.values()):
         raise RigError(f"the runs of {', '.join(sides)} could not take turns: none was ready in its time")
@@ -149,17 +149,16 @@ class _Side:
             self.require(signals)
             time.sleep(_FREEZE_POLL_S)
 
-    def end(self, by: int, signals: Signals) -> None:
-        """Let the load end, and the run with it."""
-        self.by_itself = self.run.ended(0)
-        if by == signal.SIGTERM and not self.by_itself:
+    def end(self, signals: Signals, well: bool) -> None:
+        """Let the load end, and the run with it; or end the run, if not `well`."""
+        self.by_itself = well or self.run.ended(0)
+        if not self.by_itself:
             self.run.ask_to_end()
-        for pid in sorted(self.load.pids())[:1] if by == signal.SIGINT else ():
+        for pid in sorted(self.load.pids())[:1] if well else ():
             with suppress(ProcessLookupError):
-                os.kill(pid, by)
+                os.kill(pid, signal.SIGINT)
         self.load.freeze(False)
         self.run.wait(signals)
-        self.by_itself = self.by_itself or by == signal.SIGINT
 
     def moved(self) -> tuple[int, int]:
         """Bytes read and written by the load until now: by processes that live, and as last seen of others."""
