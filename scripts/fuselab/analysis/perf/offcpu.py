@@ -8,6 +8,9 @@ to do is *idle*, and kept apart (`idle`).
 What cannot be known: a thread that is off the CPU when perf begins to record stacks has left none. Its wait up to its
 first return is counted in `before_window_ns`; one that never returns in the window is among `silent_threads`. perf
 tells of switches from its own start to its own end, on a busy machine seconds before the window and behind it.
+
+A thread whose parent took its exit status before it left the CPU for the last time has no number any more, and the
+kernel writes -1: nobody waits in what follows.
 """
 
 from __future__ import annotations
@@ -193,12 +196,12 @@ def read_offcpu(
     symbols = symbols or Symbols()
     ledger, lost = _Ledger(window_ns[0] if window_ns else None), 0
     for header, stack in script.read_script(script.offcpu_script_argv(perf_program, data), data, symbols):
-        within = window_ns is None or header.time_ns <= window_ns[1]
+        counts = header.tid >= 0 and (window_ns is None or header.time_ns <= window_ns[1])
         if header.is_sample:
-            if within:
+            if counts:
                 ledger.sample(header, stack)
         elif match := _SWITCH.match(header.rest):
-            if within:
+            if counts:
                 ledger.switch(header, match[1])
         elif match := _COMM.search(header.rest):
             if pids is None or int(match[1]) in pids or int(match[2]) in ledger.threads:

@@ -98,6 +98,21 @@ def test_switches_without_a_sample_are_time_without_a_stack(
     assert time_in(off.blocked, "[no stack]") == off.without_stack_ns
 
 
+def test_a_thread_that_the_kernel_gives_no_number_any_more_waits_for_nothing(
+    golden: Path, monkeypatch: pytest.MonkeyPatch, symbols: Symbols
+) -> None:
+    """Its parent took the exit status before its last switch, as perf wrote it of a dd that a shell waited for."""
+    place = golden / "perf" / "offcpu.txt"
+    text = place.read_text()
+    gone = ":-1    -1/-1     3083.524184400: PERF_RECORD_SWITCH_CPU_WIDE OUT          next pid/tid:     0/0"
+    monkeypatch.setattr(script, "run", lambda argv: iter([text]))
+    before = read_offcpu("perf", place, symbols, (0, 3_100_000_000_000))
+    monkeypatch.setattr(script, "run", lambda argv: iter([f"{gone}\n{text}"]))
+    after = read_offcpu("perf", place, symbols, (0, 3_100_000_000_000))
+    assert after.blocked == before.blocked
+    assert (after.open_ns, after.threads, after.switches) == (before.open_ns, before.threads, before.switches)
+
+
 def test_no_switches_are_refused(oncpu_data: Path, symbols: Symbols) -> None:
     with pytest.raises(ProfileError, match="0 scheduler switches"):
         read_offcpu("perf", oncpu_data, symbols)
