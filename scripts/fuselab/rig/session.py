@@ -28,6 +28,9 @@ from fuselab.workloads.base import LoadContext
 if TYPE_CHECKING:
     from fuselab.profilers.base import Profiler
 
+_LOOK_S = 0.25
+"""How often it is asked whose turn it is."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -137,6 +140,16 @@ class Turns:
     def add(self, *pids: int) -> None:
         """The group knows its members."""
 
+    def wait(self, process: Process, timeout_s: float) -> bool:
+        """Whether it has ended within `timeout_s` of its own turns, looked at now and then. One that hangs cannot be
+        stopped, and so is never seen to wait for its turn."""
+        while not process.wait(min(_LOOK_S, timeout_s)):
+            if not self.group.frozen:
+                timeout_s -= _LOOK_S
+            if timeout_s <= 0:
+                return False
+        return True
+
 
 @dataclass(frozen=True)
 class Session:
@@ -238,7 +251,7 @@ def _context(place: Place, targets: Sequence[MountedTarget]) -> LoadContext:
         env=env if place.command is None else {**env, **place.profilers_env()},
         ramp=recorder.request.purpose in COMPARED,
         looked_at=place.turns or (None if looked_at(load) == "mount" else LookedAtLoad(place)),
-        turns=place.turns is not None,
+        turns=place.turns,
         argv=tuple(word for profiler, _ in profilers_of(place) for word in profiler.bench_argv),
     )
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # the rig reads and builds nothing
     from fuselab.building.request import BuildRequest
     from fuselab.schema.diagnostics import Diagnostics
     from fuselab.schema.yaml_source import Key
+    from fuselab.system.process import Process
 
 Looked = Literal["mount", "program", "command"]
 """What a load gives to look at: the filesystem that serves it, a program of its own in place of a mount (a bench), or
@@ -41,6 +42,13 @@ class LookedAt(Protocol):
 
     def add(self, *pids: int) -> None:
         """These are."""
+
+
+class TakesTurns(LookedAt, Protocol):
+    """The processes of a load that is stopped and continued from outside."""
+
+    def wait(self, process: Process, timeout_s: float) -> bool:
+        """As that of `process`; the time in which others have their turn does not count."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +73,8 @@ class LoadContext:
     """Of a load that is itself profiled: its program belongs there, and what only runs it does not."""
     argv: Sequence[str] = ()
     """What the profilers of this run add to the command line of a bench."""
-    turns: bool = False
-    """Whether the load takes turns with others: it is stopped and continued from outside, goes on for as long as it is
+    turns: TakesTurns | None = None
+    """Of a load that takes turns with others: it is stopped and continued from outside, goes on for as long as it is
     let, and ends well by SIGINT."""
 
     @property

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from fuselab.system.log import Log
@@ -51,7 +52,7 @@ def finish(
     output: str | None = None,
 ) -> Ended:
     """Run `argv`; what it writes goes to the file `log` of the run folder, or its standard output to the file `output`
-    there. After `timeout_s`: SIGINT, then SIGKILL.
+    there. After `timeout_s`, of its own turns if it takes any: SIGINT, then SIGKILL.
 
     Raises ProgramError if the program cannot be started.
     """
@@ -66,7 +67,8 @@ def finish(
             with context.looked_at.starting():  # we, who wait for it, are not looked at
                 process = stack.enter_context(program)
             context.looked_at.add(process.pid)
-        timed_out = not process.wait(timeout_s)
+        waits = process.wait if context.turns is None else partial(context.turns.wait, process)
+        timed_out = not waits(timeout_s)
         stopped = process.stopped
         if timed_out:
             process.stop(signal.SIGINT, _ASKED_TO_END_S)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,11 @@ LOAD = Load(
 SLICE_S = 0.025
 
 
-def take(rig: Rig, load: Load = LOAD, **argvs: tuple[str, ...]) -> tuple[Taken, dict[str, RunRequest]]:
+def take(
+    rig: Rig, load: Load = LOAD, rounds: int = 8, **argvs: tuple[str, ...]
+) -> tuple[Taken, dict[str, RunRequest]]:
     requests = {name: rig.request(argv=argv, load=load, purpose="timed") for name, argv in argvs.items()}
-    return take_turns(requests, turns(list(requests), 8, seed=1), SLICE_S), requests
+    return take_turns(requests, turns(list(requests), rounds, seed=1), SLICE_S), requests
 
 
 def plain(plainfs: Path, *words: str) -> tuple[str, ...]:
@@ -74,6 +77,21 @@ def test_who_fails_is_named_and_the_others_are_ended(rig, plainfs, words, said):
 def test_who_does_not_mount_is_named_and_whoever_waits_is_ended(rig, plainfs):
     taken, _ = take(rig, a=plain(plainfs), b=("/bin/false",))
     assert {name: record.status for name, record in taken.records.items()} == {"b": "failed"}
+
+
+def test_the_time_of_others_is_none_of_a_loads_own(rig, plainfs):
+    """Each waits longer than its `timeout` for the other two."""
+    argvs = dict.fromkeys("abc", plain(plainfs))
+    taken, _ = take(rig, replace(LOAD, timeout_s=3), rounds=48, **argvs)
+    assert taken.slices[-1].at_s > 3
+    assert {record.status for record in taken.records.values()} == {"ok"}
+
+
+def test_whose_own_turns_take_longer_fails(rig, plainfs):
+    taken, _ = take(rig, replace(LOAD, timeout_s=1), rounds=400, a=plain(plainfs), b=plain(plainfs))
+    reasons = {record.reason for record in taken.records.values() if record.status == "failed"}
+    assert reasons
+    assert all("did not end within 1 s" in str(reason) for reason in reasons)
 
 
 def test_reads_count_as_writes_do(rig, plainfs):

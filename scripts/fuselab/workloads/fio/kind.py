@@ -110,7 +110,9 @@ class Fio(WorkloadKind):
         job = context.out / "load.fio"
         job.write_text(rendering.rendered(settings))
         ended = rendering.run_fio(job, OUTPUT, load.randseed, load.timeout_s, context)
-        return fio_json.result(context.out / OUTPUT, ended, load.timeout_s, by_signal=context.turns)
+        return fio_json.result(
+            context.out / OUTPUT, ended, load.timeout_s, by_signal=context.turns is not None
+        )
 
     def metrics(self, run: Path) -> Sequence[Metric]:
         return fio_json.metrics(fio_json.read(run / OUTPUT), logs.slopes(run / _BANDWIDTH_LOG))
