@@ -76,7 +76,10 @@ def profilers(ctx: click.Context) -> Iterable[str]:
 
 @_offering
 def backends(ctx: click.Context) -> Iterable[str]:
-    return list(_read(find(repository(), f"targets/{ctx.params['target']}/target.yaml"))["backends"])
+    from fuselab.targets.model import pair_names
+
+    said = _read(find(repository(), f"targets/{ctx.params['target']}/target.yaml"))
+    return [*said.get("backends", ()), *pair_names(said)]
 
 
 @_offering

@@ -14,6 +14,7 @@ from fuselab.schema import schemas
 from fuselab.schema.errors import ExperimentErrors
 from fuselab.schema.reading import service_names, target_names
 from fuselab.schema.yaml_source import read_yaml
+from fuselab.targets.model import STORES, pair_names
 
 FOLDER = Path(".fuselab/schema")
 """Below a project: made by `make setup` and `fuselab init`, and anew by `check`, `new`, `try` and `compare`."""
@@ -42,7 +43,10 @@ def names(root: Path) -> dict[str, Sequence[str]]:
         "targets": target_names(root),
         "services": service_names(root),
         "profilers": sorted(profilers.REGISTRY),
-        "backends": _keys(targets, "backends"),
+        "backends": sorted(
+            {*_keys(targets, "backends"), *(name for each in targets for name in pair_names(each))}
+        ),
+        **{store: _keys(targets, store) for store in STORES},
         "options": _keys(targets, "options"),
     }
 
@@ -57,8 +61,8 @@ def with_names(part: Any, known: Mapping[str, Sequence[str]]) -> Any:
     choices = list(known.get(str(made.get(_NAMES)), ()))
     if choices and made.get("type") == "object":
         made["propertyNames"] = {"enum": choices}
-    elif choices and "array" in made["type"]:
-        made["anyOf"] = [{"enum": choices}, {"type": "array"}]
+    elif choices and not isinstance(made["type"], str):
+        made["anyOf"] = [{"enum": choices}, {"type": [kind for kind in made["type"] if kind != "string"]}]
     elif choices:
         made["enum"] = choices
     return made

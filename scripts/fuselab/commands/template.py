@@ -6,7 +6,8 @@ import re
 
 from fuselab import profilers
 from fuselab.schema.diagnostics import flow
-from fuselab.targets.model import CargoBuild, CommandBuild, NoBuild, Target
+from fuselab.targets.loading import NO_BACKEND
+from fuselab.targets.model import CargoBuild, CommandBuild, NoBuild, Target, pair_names
 
 _SCHEMA = "# yaml-language-server: $schema=../.fuselab/schema/experiment.schema.json"
 
@@ -41,10 +42,12 @@ def experiment_text(name: str, target: Target) -> str:
 
 def _target(target: Target) -> list[str]:
     lines = [f"target: {target.name}" + (f" # {target.title}" if target.title else "")]
-    names = list(target.backends)
-    if names != ["none"]:
-        others = f" # or {', '.join(names[1:])}" if names[1:] else ""
-        lines.append(f"backend: {names[0]}{others}")
+    first, *others = target.backends
+    if first != NO_BACKEND:
+        named = [name for name in others if name not in pair_names(target.stores)]
+        apart = [f"{store}: {'|'.join(names)}" for store, names in target.stores.items()]
+        also = [*named, *([f"{{{', '.join(apart)}}}"] if apart else [])]
+        lines.append(f"backend: {first}" + (f" # or {', '.join(also)}" if also else ""))
     return lines
 
 
@@ -91,7 +94,11 @@ def _variants(target: Target) -> list[str]:
         value = _sample(option.description)
         lines.append(f"  # with-{name}: {{options: {{{name}: {value}}}}}{about}")
     for other in list(target.backends)[1:]:
-        lines.append(f"  # on-{other}: {{backend: {other}}}")
+        if other not in pair_names(target.stores):
+            lines.append(f"  # on-{other}: {{backend: {other}}}")
+    for store, names in target.stores.items():
+        apart = [name for name in names[1:] if name not in target.backends]
+        lines += [f"  # {store}-on-{name}: {{backend: {{{store}: {name}}}}}" for name in apart]
     if not isinstance(target.build, NoBuild):
         if not target.mount.read_only:  # the bare disk would not have what `prepare` has made
             lines.append("  # disk: {target: directory} # the bare disk, as the floor")

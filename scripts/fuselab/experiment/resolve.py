@@ -18,7 +18,7 @@ from fuselab.schema.errors import ExperimentErrors
 from fuselab.schema.reading import target_names
 from fuselab.schema.yaml_source import Key
 from fuselab.targets.loading import load_target
-from fuselab.targets.model import CargoBuild, CommandBuild, Target
+from fuselab.targets.model import CargoBuild, CommandBuild, Target, pair_name
 
 _CARGO_ONLY = {"features": "cargo features", "rustflags": "compiler flags", "profile": "cargo profiles"}
 
@@ -109,12 +109,31 @@ def _frozen(value: Any) -> Any:
 
 def _backend(diagnostics: Diagnostics, draft: Draft, target: Target) -> str:
     default = next(iter(target.backends))
-    name = str(draft.values.get("backend", default))
+    asked = draft.values.get("backend", default)
+    if isinstance(asked, Mapping):
+        return _pair(diagnostics, draft, target, asked) or default
+    name = str(asked)
     if name in target.backends:
         return name
     at = draft.place("backend")
     diagnostics.unknown(at, "backend", target.backends, why=f" of '{target.name}'", name=name)
     return default
+
+
+def _pair(diagnostics: Diagnostics, draft: Draft, target: Target, asked: Mapping[str, str]) -> str | None:
+    """The name of the backend that has the stores `asked`; None, with a diagnostic, where there is none."""
+    if not target.stores:
+        message = f"'{target.name}' takes no `meta` and `data` apart: name one of its backends"
+        diagnostics.add(draft.place("backend"), message, of_key=True, allowed=target.backends)
+        return None
+    taken = []
+    for store, names in target.stores.items():
+        taken.append(str(asked.get(store, names[0])))
+        if taken[-1] not in names:
+            at = draft.place("backend", store)
+            diagnostics.unknown(at, f"`{store}`", names, why=f" of '{target.name}'", name=taken[-1])
+            return None
+    return pair_name(*taken)
 
 
 def _check_options(diagnostics: Diagnostics, draft: Draft, target: Target) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from fuselab.experiment.model import Variant
 from fuselab.schema.diagnostics import Diagnostics
 from fuselab.schema.yaml_source import Key
+from fuselab.targets.model import STORES
 
 INHERITED = ("target", "backend", "rev", "features", "rustflags", "profile", "options", "env")
 CONTROL = "control"
@@ -34,7 +35,8 @@ class Draft:
         return self.places.get(key, self.at)
 
     def absorb(self, diagnostics: Diagnostics, part: Mapping[str, Any], at: Key) -> None:
-        """Take over `part`, which stands at `at`. Options and environment are added to, the rest replaced."""
+        """Take over `part`, which stands at `at`. Options, environment and the two stores of a pair are added to, the
+        rest replaced."""
         for key, value in part.items():
             if key in _MAPS:
                 for name, inner in value.items():
@@ -43,6 +45,10 @@ class Draft:
                         text = str(int(inner))
                     self.values.setdefault(key, {})[name] = text
                     self.places[key, name] = (*at, key, name)
+            elif key == "backend" and isinstance(value, dict):
+                before = self.values.get(key)
+                self.values[key] = {**(before if isinstance(before, dict) else {}), **value}
+                self.places |= {(key, name): (*at, key, name) for name in value}
             else:
                 self.values[key] = value
             self.places[key,] = (*at, key)
@@ -112,25 +118,37 @@ def _choices(axis: str, values: Any) -> Iterator[tuple[str, str, Mapping[str, An
         for i, value in enumerate(values):
             label = re.sub(r"[^A-Za-z0-9_.]+", "-", str(value)).strip("-.") or "x"
             # The value itself stands in the list, one level above where a key would.
-            yield axis, label, {axis: value}, (*at, i)
+            yield axis, label, _stands_for(axis, value), (*at, i)
     else:
         for label, part in values.items():
             yield axis, label, part, (*at, label)
 
 
+def _stands_for(axis: str, value: Any) -> dict[str, Any]:
+    """The part of a variant that one value of a list stands for."""
+    return {"backend": {axis: value}} if axis in STORES else {axis: value}
+
+
 def _refuse_shared_keys(diagnostics: Diagnostics, axes: Mapping[str, Any]) -> None:
     owner: dict[str, str] = {}
     for axis, values in axes.items():
-        parts = [{axis: None}] if isinstance(values, list) else values.values()
+        parts = [_stands_for(axis, None)] if isinstance(values, list) else values.values()
         for key in sorted({key for part in parts for key in _paths(part)}):
-            if owner.setdefault(key, axis) != axis:
-                message = f"the axes '{owner[key]}' and '{axis}' both set '{key}'"
+            other = next((of for known, of in owner.items() if of != axis and _overlap(key, known)), None)
+            owner.setdefault(key, axis)
+            if other is not None:
+                message = f"the axes '{other}' and '{axis}' both set '{key}'"
                 diagnostics.add(("matrix", "axes", axis), message, of_key=True)
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether two paths are the same, or one is a part of the other: `backend` is all of `backend.meta`."""
+    return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
 
 
 def _paths(part: Mapping[str, Any]) -> Iterator[str]:
     for key, value in part.items():
-        if key in _MAPS and isinstance(value, dict):
+        if key in (*_MAPS, "backend") and isinstance(value, dict):
             yield from (f"{key}.{name}" for name in value)
         else:
             yield key

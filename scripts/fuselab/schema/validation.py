@@ -108,7 +108,7 @@ def _put_below(diagnostics: Diagnostics, name: str, error: Violation) -> None:
     strays = [
         key
         for key in mapping
-        if key not in here and not near(key, list(here)) and "" not in homes(name).get(key, ())
+        if key not in here and not near(key, list(here)) and not {"", *here} & {*homes(name).get(key, ())}
     ]
     if strays:
         corrected = _at_home(below, {key: mapping[key] for key in strays}, "")

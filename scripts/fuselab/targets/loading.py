@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from fuselab.targets import placeholders
 from fuselab.targets.counters import read_counters
 from fuselab.targets.model import (
     ONLY,
+    STORES,
     Backend,
     Build,
     CargoBuild,
@@ -36,6 +38,7 @@ from fuselab.targets.model import (
     Stopping,
     Target,
 )
+from fuselab.targets.pairs import pairs
 from fuselab.targets.services import load_service
 
 NO_BACKEND = "none"
@@ -57,8 +60,8 @@ def load_target(name: str, repository: Path, profilers: Collection[str] | None =
         for each in target.profilers:
             if each not in profilers:
                 diagnostics.unknown(("profilers", each), "profiler", profilers, of_key=True)
-    for backend in target.backends.values():
-        _check_services(diagnostics, backend, repository)
+    for services in _services(data):
+        _check_services(diagnostics, services, repository)
     diagnostics.raise_if_any()
     return target
 
@@ -66,7 +69,8 @@ def load_target(name: str, repository: Path, profilers: Collection[str] | None =
 def _target(diagnostics: Diagnostics, path: Path, data: Mapping[str, Any]) -> Target:
     read = partial(given, diagnostics.source)
     mount, supports = data.get("mount", {}), data.get("profilers", {})
-    backends, options = data.get("backends", {}), data.get("options", {})
+    options = data.get("options", {})
+    stores, backends = _backends(diagnostics, data)
     return Target(
         name=path.parent.name,
         path=path,
@@ -77,8 +81,8 @@ def _target(diagnostics: Diagnostics, path: Path, data: Mapping[str, Any]) -> Ta
             **read(MountTemplate, mount.get("ready", {}), ("mount", "ready"), "ready_"),
         ),
         stop=Stopping(**read(Stopping, data.get("stop", {}), ("stop",))),
-        backends={name: _backend(diagnostics, name, part) for name, part in backends.items()}
-        or {NO_BACKEND: Backend(NO_BACKEND)},
+        backends=backends or {NO_BACKEND: Backend(NO_BACKEND)},
+        stores=stores,
         options={
             name: Option(name, **read(Option, part, ("options", name))) for name, part in options.items()
         },
@@ -118,23 +122,73 @@ def _drain(
     )
 
 
-def _backend(diagnostics: Diagnostics, name: str, part: Mapping[str, Any]) -> Backend:
-    given_here = given(diagnostics.source, Backend, part, ("backends", name))
+def _backends(
+    diagnostics: Diagnostics, data: Mapping[str, Any]
+) -> tuple[dict[str, tuple[str, ...]], dict[str, Backend]]:
+    """The names of its stores, where it says them in two parts, and its backends: those with a name, then the pairs."""
+    named = {
+        section: {name: _backend(diagnostics, (section, name), part) for name, part in data[section].items()}
+        for section in ("backends", *STORES)
+        if section in data
+    }
+    backends = named.pop("backends", {})
+    for store, lacks in (STORES, STORES[::-1]):
+        if store in named and lacks not in named and not diagnostics.broken((lacks,)):
+            message = f"'{store}' makes no backend without '{lacks}': where it says all, call it 'backends'"
+            diagnostics.add((store,), message, of_key=True, suggestion=None if backends else "backends")
+    if named.keys() != set(STORES):
+        return {}, backends
+    for pair in pairs(diagnostics, named):
+        if pair.name in backends:
+            section = "backends" if pair.name in data.get("backends", {}) else STORES[0]
+            message = f"two backends are called '{pair.name}', and one is a pair of `meta` and `data`: leave one out"
+            diagnostics.add(
+                (section, pair.name) if section == "backends" else (section,), message, of_key=True
+            )
+        backends.setdefault(pair.name, pair)
+    return {store: tuple(named[store]) for store in STORES}, backends
+
+
+def _backend(diagnostics: Diagnostics, at: Key, part: Mapping[str, Any]) -> Backend:
+    given_here = given(diagnostics.source, Backend, part, at)
     if "service" in part:
         if "services" in part:
             message = "one service, or several: `service` and `services` exclude each other"
-            diagnostics.add(("backends", name, "service"), message, of_key=True)
+            diagnostics.add((*at, "service"), message, of_key=True)
         given_here["services"] = ((ONLY, str(part["service"])),)
-    at: Key = ("backends", name)
-    given_here["counters"] = read_counters(diagnostics, part, placeholders.of_backend_counters(part), at)
-    return Backend(name, **given_here)
+    given_here["counters"] = read_counters(
+        diagnostics, part, placeholders.of_backend_counters(part, str(at[0])), at
+    )
+    return Backend(str(at[-1]), **given_here)
 
 
-def _check_services(diagnostics: Diagnostics, backend: Backend, repository: Path) -> None:
+_Services = list[tuple[str, str, Key]]
+"""Of one backend: what each is to it, its name, and where that stands."""
+
+
+def _services(data: Mapping[str, Any]) -> Iterator[_Services]:
+    """Of each backend, and of each pair of stores."""
+
+    def of(section: str, only: str) -> list[_Services]:
+        return [
+            [(only, part["service"], (section, name, "service"))]
+            if "service" in part
+            else [
+                (role, each, (section, name, "services", role))
+                for role, each in part.get("services", {}).items()
+            ]
+            for name, part in data.get(section, {}).items()
+        ]
+
+    yield from of("backends", ONLY)
+    for meta, of_data in product(*(of(store, store) for store in STORES)):
+        yield meta + of_data
+
+
+def _check_services(diagnostics: Diagnostics, services: _Services, repository: Path) -> None:
     """That each is there, and that no two listen on one port: they share the run's own network."""
     names, ports = service_names(repository), dict[int, str]()
-    for role, name in backend.services:
-        at = ("backends", backend.name, *(("services", role) if role else ("service",)))
+    for role, name, at in services:
         if name not in names:
             why = f": there is no services/{name}.yaml"
             diagnostics.unknown(at, "service", names, why=why)

@@ -18,8 +18,9 @@ Strings in `argv`, `env` and `files` are templates. The placeholders, filled by 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -225,7 +226,10 @@ class Target:
     mount: MountTemplate
     stop: Stopping = Stopping()
     backends: Mapping[str, Backend] = field(default_factory=dict)
-    """Always has at least one; the first is the default. A target without stores has `none`."""
+    """Always has at least one; the first is the default. A target without stores has `none`. Pairs of `stores` come
+    behind those that have a name of their own."""
+    stores: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Where it takes one of each to make a backend: the names of its `meta` and of its `data`, else nothing."""
     options: Mapping[str, Option] = field(default_factory=dict)
     profilers: Mapping[str, ProfilerSupport] = field(default_factory=dict)
     log_filter: tuple[str, str] | None = None
@@ -282,6 +286,20 @@ def is_shell(argv: Sequence[str]) -> bool:
 
 ONLY = ""
 """What the one service of a backend is to it, where it needs no other."""
+
+
+STORES = ("meta", "data")
+"""What a target may say in two parts, of which each pair is a backend; also what the service of a part is to it."""
+
+
+def pair_name(*names: str) -> str:
+    """The name of the backend that is a pair of stores: `etcd-s3`."""
+    return "-".join(names)
+
+
+def pair_names(stores: Mapping[str, Iterable[str]]) -> list[str]:
+    """Of all pairs of the names of `stores`; nothing where one of the two has none."""
+    return [pair_name(*names) for names in product(*(stores.get(store) or () for store in STORES))]
 
 
 def port_name(role: str) -> str:

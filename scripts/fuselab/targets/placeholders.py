@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import product
 from typing import Any
 
 from fuselab.schema.diagnostics import Diagnostics, flow, hint, near
 from fuselab.schema.yaml_source import Key
-from fuselab.targets.model import MOUNTPOINTS, ONLY, SCRATCH, mountpoint_name, port_name
+from fuselab.targets.model import MOUNTPOINTS, ONLY, SCRATCH, STORES, mountpoint_name, port_name
 
 _WORD = re.compile(r"(?<!\$)\{([A-Za-z_-]+[0-9]*(?:\.[A-Za-z_-]+)?)\}")
 _ANY = frozenset({"binary", "mountpoint", "state", "capture"})
@@ -28,10 +29,11 @@ def check(diagnostics: Diagnostics, data: Mapping[str, Any]) -> None:
     check_texts(diagnostics, ("mount", "prepare"), mount.get("prepare"), run | PARTS)
     for name, text in mount.get("files", {}).items():
         _slips(diagnostics, ("mount", "files", name), text, run)
-    for name, part in data.get("backends", {}).items():
-        for key in ("argv", "env"):
-            known = _ANY | _ports_of(part) | {"number"}
-            check_texts(diagnostics, ("backends", name, key), part.get(key), known)
+    for section in ("backends", *STORES):
+        for name, part in data.get(section, {}).items():
+            for key in ("argv", "env"):
+                known = of_backend_counters(part, section) | {"capture", "number"}
+                check_texts(diagnostics, (section, name, key), part.get(key), known)
     for name, part in data.get("options", {}).items():
         for key in ("argv", "env"):
             check_texts(diagnostics, ("options", name, key), part.get(key), each | {"value"})
@@ -47,15 +49,25 @@ def of_counters(data: Mapping[str, Any]) -> frozenset[str]:
     return (_ANY | _ports(data)) - {"capture"}
 
 
-def of_backend_counters(backend: Mapping[str, Any]) -> frozenset[str]:
-    """The same, of one backend alone."""
-    return (_ANY | _ports_of(backend)) - {"capture"}
+def of_backend_counters(part: Mapping[str, Any], section: str = "backends") -> frozenset[str]:
+    """The same, of one backend alone; of a pair's store, which speaks of its own services alone, by its `section`."""
+    none = section in STORES and "service" not in part and "services" not in part
+    return (_ANY | (frozenset() if none else _ports_of(part))) - {"capture"}
 
 
 def _ports(data: Mapping[str, Any]) -> frozenset[str]:
     """Of all that every backend of a target has: what holds for one alone stands in its own `argv` and `env`."""
-    backends = data.get("backends", {}).values()
-    return frozenset.intersection(*(_ports_of(part) for part in backends)) if backends else frozenset({_PORT})
+    backends = [_ports_of(part) for part in data.get("backends", {}).values()]
+    parts = ([_roles_of(store, part) for part in data.get(store, {}).values()] for store in STORES)
+    backends += (
+        frozenset(port_name(role) for role in {*meta, *of_data}) for meta, of_data in product(*parts)
+    )
+    return frozenset.intersection(*backends) if backends else frozenset({_PORT})
+
+
+def _roles_of(store: str, part: Mapping[str, Any]) -> Iterable[str]:
+    """What the services of one of a pair of stores are to the pair."""
+    return part.get("services", ()) or ([store] if "service" in part else [])
 
 
 def _ports_of(backend: Mapping[str, Any]) -> frozenset[str]:
@@ -141,7 +153,8 @@ def _report(diagnostics: Diagnostics, at: Key, text: str, word: str, known: froz
 def _unreachable(diagnostics: Diagnostics, data: Mapping[str, Any]) -> None:
     """Arguments that no `{backend}`, `{options}` or `{profiler}` in the mount's argv ever takes in."""
     argv = data.get("mount", {}).get("argv", ())
-    for key, part in (("backends", "backend"), ("options", "options"), ("profilers", "profiler")):
+    backends = ((section, "backend") for section in ("backends", *STORES))
+    for key, part in (*backends, ("options", "options"), ("profilers", "profiler")):
         if f"{{{part}}}" in argv or diagnostics.broken_below(("mount", "argv")):
             continue
         for name, inner in data.get(key, {}).items():
@@ -156,7 +169,7 @@ def _nowhere(diagnostics: Diagnostics, data: Mapping[str, Any]) -> None:
     if not argv or diagnostics.broken_below(("mount",)):
         return
     said = [data["mount"].get(key) for key in ("argv", "env", "files")]
-    said += [data.get(key) for key in ("backends", "options", "profilers")]
+    said += [data.get(key) for key in ("backends", *STORES, "options", "profilers")]
     if any("mountpoint" in _WORD.findall(text) for part in said for _, text in _leaves((), part)):
         return
     words = [diagnostics.source.texts.get(("mount", "argv", i), str(word)) for i, word in enumerate(argv)]

@@ -93,3 +93,13 @@ def test_a_folder_that_cannot_be_written_is_left(world: Path):
     (world / FOLDER.parent).write_text("in the way")
     write(world)
     assert (world / FOLDER.parent).read_text() == "in the way"
+
+
+def test_a_pair_of_stores_is_marked_by_its_parts(world: Path):
+    file = world / "experiments" / "mine.yaml"
+    file.write_text(
+        "name: mine\ntarget: paired\nbackend: {meta: etcd, data: memory}\n"
+        "variants: {a: {}, b: {backend: etcd-disk}, c: {backend: {data: tape}}, d: {backend: etcd-tape}}\n"
+        "workloads: {w: {fio: {rw: read, size: 1m}}}\n"
+    )
+    assert refused(world, file) == ["variants.c.backend.data", "variants.d.backend"]

@@ -69,7 +69,7 @@ def test_the_stores_of_the_page_are_in_one_run_in_the_order_that_is_said(reposit
     path.write_text("name: myfs\nbuild: {installed: {binary: squashfuse}}\n" + words + example("stores"))
     experiment = repository / "experiments" / "stores.yaml"
     experiment.write_text(
-        "name: stores\ntarget: myfs\nvariants: {a: {}, b: {env: {A: b}}}\n"
+        "name: stores\ntarget: myfs\nvariants: {a: {backend: {meta: redis, data: minio}}, b: {}}\n"
         "workloads: {w: {command: {argv: ['true']}}}\n"
     )
     mount = make_plan(load_experiment(experiment, repository)).mounts["a", "none"]

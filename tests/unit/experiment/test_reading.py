@@ -9,6 +9,7 @@ from fuselab.experiment.loading import Loaded, load_experiment
 from fuselab.experiment.model import Variant
 from fuselab.records.plan import Contrast
 from fuselab.schema.errors import ExperimentErrors
+from fuselab.targets.model import Backend, Link
 
 
 def names(loaded: Loaded) -> list[str]:
@@ -349,3 +350,57 @@ def test_the_experiments_of_this_repository_can_be_read(checkout: Path, monkeypa
     assert {"quickstart", "etcd"} <= {path.stem for path in paths}
     for path in paths:
         assert load_experiment(path, checkout).experiment.name == path.stem
+
+
+def test_a_backend_is_a_store_for_metadata_and_one_for_data(read):
+    loaded = read("""
+        target: paired
+        backend: {meta: etcd}
+        variants:
+          first: {}
+          named: {backend: sqlite-disk}
+          quick: {backend: {data: memory}}
+        """)
+    assert [v.backend for v in loaded.experiment.variants] == ["etcd-disk", "sqlite-disk", "etcd-memory"]
+    backends = loaded.targets["paired"].backends
+    assert list(backends) == ["sqlite-disk", "sqlite-memory", "etcd-disk", "etcd-memory"]
+    assert backends["etcd-memory"] == Backend(
+        "etcd-memory",
+        services=(("meta", "etcd"),),
+        argv=("--meta", "http://127.0.0.1:{meta.port}", "--data", "memory"),
+        persists=False,
+    )
+    assert set(loaded.services) == {"etcd"}
+
+
+def test_a_matrix_spreads_both_stores_without_a_name_for_each_pair(read):
+    loaded = read("""
+        target: paired
+        matrix:
+          along: data
+          axes: {meta: [etcd, sqlite], data: [disk, memory]}
+        """)
+    assert {v.name: v.backend for v in loaded.experiment.variants} == {
+        name: name for name in ("etcd-disk", "etcd-memory", "sqlite-disk", "sqlite-memory")
+    }
+    assert contrasts(loaded) == [("etcd-disk", "etcd-memory"), ("sqlite-disk", "sqlite-memory")]
+
+
+def test_one_axis_of_a_matrix_leaves_the_other_store_as_the_experiment_says(read):
+    loaded = read("""
+        target: paired
+        backend: {data: memory}
+        matrix:
+          along: cpu
+          axes: {meta: [etcd, sqlite], cpu: {one: {env: {CPU: 1}}, two: {env: {CPU: 2}}}}
+        """)
+    assert [v.backend for v in loaded.experiment.variants] == ["etcd-memory"] * 2 + ["sqlite-memory"] * 2
+
+
+def test_a_pair_is_far_off_by_the_names_of_its_stores(read):
+    loaded = read("""
+        target: paired
+        backend: {meta: etcd}
+        variants: {near: {}, far: {network: {meta: {delay: 5ms}}}}
+        """)
+    assert loaded.experiment.variant("far").network == (("meta", Link(0.005)),)

@@ -129,6 +129,8 @@ MODELS = [
     ("target", "build.cargo", CargoBuild, {"kind"}),
     ("target", "stop", Stopping, {"timeout_s"}),
     ("target", "backends.<name>", Backend, {"name"}),
+    ("target", "meta.<name>", Backend, {"name"}),
+    ("target", "data.<name>", Backend, {"name"}),
     ("target", "options.<name>", Option, {"name"}),
     ("target", "profilers.<name>", ProfilerSupport, {"name"}),
 ]
