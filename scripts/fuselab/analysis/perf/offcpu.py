@@ -9,8 +9,8 @@ What cannot be known: a thread that is off the CPU when perf begins to record st
 first return is counted in `before_window_ns`; one that never returns in the window is among `silent_threads`. perf
 tells of switches from its own start to its own end, on a busy machine seconds before the window and behind it.
 
-A thread whose parent took its exit status before it left the CPU for the last time has no number any more, and the
-kernel writes -1: nobody waits in what follows.
+A thread that ends leaves the CPU once more, and mostly nothing tells of it: perf has let go of it by then, or its
+parent has taken its exit status, and the kernel writes -1 for its number. Its last moment is PERF_RECORD_EXIT.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from fuselab.errors import LONGER, ProfileError
 _STATE = re.compile(r"prev_state=([A-Za-z])")
 _COMM = re.compile(r"PERF_RECORD_COMM: .*:(\d+)/(\d+)$")
 _BORN = re.compile(r"PERF_RECORD_FORK\(\d+:(\d+)\)")
+_ENDED = re.compile(r"PERF_RECORD_EXIT\(\d+:(\d+)\)")
 _DEAD = frozenset("XZ")
 _WHY = {"R": Off.PREEMPTED, **dict.fromkeys(_DEAD, Off.ABSENT)}
 """By state; a thread in any other waits for something."""
@@ -86,6 +87,8 @@ class _Thread:
     seen: bool = False
     born_ns: int = 0
     """When it began, if that was in the window and it has not been on a CPU yet."""
+    ended_ns: int = 0
+    """Its last moment, if that is known."""
 
 
 @dataclass
@@ -119,6 +122,13 @@ class _Ledger:
             self.threads[tid].seen = True
             self.threads[tid].born_ns = time_ns
 
+    def ended(self, tid: int, time_ns: int) -> None:
+        """Whoever is known here is on no CPU from now on."""
+        if self._before_window(time_ns):
+            self.threads.pop(tid, None)
+        elif tid in self.threads:
+            self.threads[tid].ended_ns = time_ns
+
     def switch(self, header: script.Header, way: str) -> None:
         """A thread has left or entered the CPU."""
         if self._before_window(header.time_ns) and (way == "IN" or self.threads[header.tid].stack is None):
@@ -148,6 +158,8 @@ class _Ledger:
                 since_ns = max(thread.out_ns, self.start_ns or 0)
                 self.open_ns += end_ns - since_ns if thread.state not in _DEAD else 0
                 self._close(tid, thread, end_ns)
+            elif thread.out_ns is None and not thread.born_ns and 0 < thread.ended_ns < end_ns:
+                self.log.add(tid, thread.ended_ns, end_ns, Off.ABSENT)
 
     def _touch(self, header: script.Header) -> _Thread:
         self.first_ns = self.first_ns or header.time_ns
@@ -157,6 +169,8 @@ class _Ledger:
         if thread.born_ns:
             self._absent(header.tid, thread.born_ns)
             thread.born_ns = 0
+        if thread.ended_ns:
+            thread.ended_ns = header.time_ns
         return thread
 
     def _absent(self, tid: int, until_ns: int) -> int:
@@ -209,6 +223,8 @@ def read_offcpu(
         elif header.time_ns and (match := _BORN.search(header.rest)):
             # At time 0 perf lists those that are there.
             ledger.born(int(match[1]), header.time_ns)
+        elif match := _ENDED.search(header.rest):
+            ledger.ended(int(match[1]), header.time_ns)
         else:
             lost += header.lost()
     if not ledger.outs:

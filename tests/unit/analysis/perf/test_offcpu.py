@@ -134,6 +134,35 @@ def test_a_thread_that_is_born_and_never_runs_is_not_held_to_be_on_the_cpu() -> 
     assert list(zip(tid, start_ns, end_ns, why, strict=True)) == [(7, 0, 60, Off.ABSENT)]
 
 
+def test_a_thread_that_has_ended_is_not_on_the_cpu_to_the_end_of_the_window(
+    slept: Slept, symbols: Symbols
+) -> None:
+    """perf tells of no switch away: between its waits a thread is held to be on a CPU."""
+    data, (start_ns, end_ns), _ = slept
+    off = read_offcpu("perf", data, symbols, (start_ns, end_ns + 10**9))
+    window = end_ns + 10**9 - start_ns
+    away = {
+        tid: (off.waits.end_ns - off.waits.start_ns)[off.waits.tid == tid].sum() for tid in set(off.waits.tid)
+    }
+    assert len(away) == 2
+    assert all(away_ns > 0.9 * window for away_ns in away.values()), "both do next to nothing but wait"
+
+
+def test_who_ends_and_was_never_seen_to_run_is_nobody_of_ours() -> None:
+    ledger = offcpu._Ledger(start_ns=0)
+    ledger.born(99, 50)
+    ledger.ended(99, 60)
+    ledger.ended(98, 60)
+    switched(ledger, (70, "IN"))
+    ledger.ended(7, 80)
+    ledger.finish(100)
+    tid, start_ns, end_ns, why, _ = ledger.log.columns(4)
+    assert list(zip(tid, start_ns, end_ns, why, strict=True)) == [
+        (7, 0, 70, Off.ABSENT),
+        (7, 80, 100, Off.ABSENT),
+    ]
+
+
 SLEEP = RawStack("7f00 nanosleep (libc.so.6)")
 
 
