@@ -133,6 +133,19 @@ def test_the_sentence_ends_with_blocks_voided_attempts_and_what_the_control_says
     assert plain(views[0].said).endswith(said)
 
 
+@pytest.mark.parametrize(("low", "high", "far"), [(0.90, 1.08, True), (0.80, 1.08, False), (1.0, 1.0, True)])
+def test_an_inconclusive_control_is_put_into_proportion(
+    results: Results, low: float, high: float, far: bool
+) -> None:
+    """A difference of 0.4 to 0.6 is far from what the control leaves open up to the cube root of 0.6, 0.84."""
+    row = replace(ROW, verdict="slower", ratio=0.5, ratio_low=0.4, ratio_high=0.6)
+    control = replace(ROW, verdict="inconclusive", ratio=1.0, ratio_low=low, ratio_high=high)
+    said = ", and the difference is far larger" if far else ""
+    assert verdicts._in_proportion(row, [control]) == said
+    assert not verdicts._in_proportion(replace(row, verdict="inconclusive"), [control])
+    assert not verdicts._in_proportion(row, [replace(control, verdict="no difference shown")])
+
+
 def test_a_difference_that_nothing_explains_says_so_where_there_was_something_to_look_at(
     standard: ReportInputs,
 ):

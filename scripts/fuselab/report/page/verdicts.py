@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
 from fuselab.compare.aa_check import check_controls
-from fuselab.records.comparison import FASTER, SLOWER, Comparison
+from fuselab.records.comparison import FASTER, INCONCLUSIVE, SLOWER, Comparison
 from fuselab.records.plan import Contrast, PlanFile
 from fuselab.report import counts, words, work
 from fuselab.report.context import Link, VerdictView
@@ -25,6 +26,8 @@ MARKS = {
 }
 COUNTED = ("more work", "less work")
 _ENDS = ".:;, "
+FAR = 3
+"""How many times as far from no change as a control's interval reaches a difference begins that is far larger."""
 MANY = 6
 """From more verdicts than this on, each says only what differs: the figure below shows the rest."""
 
@@ -222,13 +225,29 @@ def _where(results: Results, workload: str) -> str:
 def _control_said(results: Results, row: Comparison) -> str:
     """`; control: no difference shown (−4.4 to +4.5 %)`: what was found in the same figure, and how far it scatters,
     where there is nothing to find."""
-    found = [
-        f"{r.verdict}{f' ({words.change_interval(*r.interval[1:])})' if r.has_interval else ''}"
+    controls = [
+        r
         for r in results.comparisons
         if is_control(results.plan, r)
         and (r.baseline, r.workload, r.metric) == (row.baseline, row.workload, row.metric)
     ]
-    return f"; control: {words.listing(list(dict.fromkeys(found)))}" if found else ""
+    found = dict.fromkeys(
+        f"{r.verdict}{f' ({words.change_interval(*r.interval[1:])})' if r.has_interval else ''}"
+        for r in controls
+    )
+    return f"; control: {words.listing(list(found))}{_in_proportion(row, controls)}" if found else ""
+
+
+def _in_proportion(row: Comparison, controls: Sequence[Comparison]) -> str:
+    """What an inconclusive control means for a difference that was found: little, if that is far larger."""
+    ends = [end for r in controls if r.word == INCONCLUSIVE and r.has_interval for end in r.interval[1:]]
+    if row.word not in (FASTER, SLOWER) or not ends:
+        return ""
+    noise, difference = (
+        max(abs(math.log(end)) for end in ends),
+        min(abs(math.log(end)) for end in row.interval[1:]),
+    )
+    return ", and the difference is far larger" if difference >= FAR * noise else ""
 
 
 def sentence(row: Comparison, threshold: float) -> str:
