@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import signal
 from collections import Counter
@@ -75,6 +76,19 @@ def test_what_each_did_in_its_own_slices_decides(workspace: Workspace, plainfs: 
     assert metrics == {"write.bw", "write.iops"}
     page = (workspace.root / "results/turns/report.html").read_text()
     assert "Throughput by slice" in page
+
+
+def test_looks_stop_as_soon_as_turns_have_decided(workspace: Workspace, plainfs: Path) -> None:
+    prepare(workspace, plainfs)
+    text = EXPERIMENT.replace("blocks: 7", "blocks: auto").replace("  behind: {options: {behind: 300}}\n", "")
+    workspace.experiment("looked", text.replace("400ms", "200ms"))
+    workspace.make("results/looked/comparisons.csv")
+    looks = {
+        path.stem: json.loads(path.read_text()) for path in workspace.root.glob("results/looked/looks/w/*/*")
+    }
+    assert {name: look["next"] for name, look in looks.items()} == {"012": None}
+    row = workspace.comparisons("looked")["slower", "write.bw"]
+    assert (row["verdict"], row["blocks"], row["level"]) == ("slower", "12", "0.978")
 
 
 def test_killed_in_the_middle_nothing_stays_and_the_next_call_goes_on(

@@ -17,6 +17,7 @@ from fuselab.commands.common import console, load, print_json
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from fuselab.experiment.model import Experiment
     from fuselab.experiment.plan import Plan
     from fuselab.workflow.detectable import Detectable
     from fuselab.workflow.estimate import Estimate, Part
@@ -82,16 +83,32 @@ def decisive(plan: Plan, found: Estimate, most: int) -> Iterator[str]:
         yield f"Compares nothing: {alone}. It is looked at by {_counted(len(e.profilers), 'profiler')}."
         return
     blocks = "up to 32 blocks" if e.blocks == "auto" else _counted(e.blocks, "block")
+    within = "" if e.budget_s is None else f" (`budget` of {duration(e.budget_s)})"
     yield (
         f"Compares {_counted(len(pairs), 'contrast')} under {_counted(len(design.judged), 'load')}, "
-        f"by {_named(e.compare.primary, most)}, in {blocks} each."
+        f"by {_named(e.compare.primary, most)}, in {blocks} each{within}."
     )
+    yield _turns(e)
     if too_few := [line.text for line in too_few_blocks(e)]:
         yield f"Compares nothing for sure: blocks: {too_few[0]}."
         return
     if e.blocks == "auto":
         yield "Blocks are looked at after 12, 20 and 32, and may stop at the first that decides."
     yield from _findable(found.findable, most)
+
+
+def _turns(e: Experiment) -> str:
+    """Which design it is, and why."""
+    from fuselab.experiment.turns import refusal
+
+    if slice_s := e.workloads[0].slice_s:
+        length = f"{1000 * slice_s:g} ms"
+        return f"Loads take turns of {length} (`design: slices`): what is slow about the machine lies on both sides."
+    refused = ((w.name, found[0]) for w in e.workloads if (found := refusal(w, e.variants)))
+    name, why = next(refused, ("", ""))
+    if name:
+        return f"Runs follow each other (`design: blocks`): {name} cannot take turns, for {why}."
+    return "Runs follow each other (`design: blocks`, the default). All loads could take turns: `design: slices`."
 
 
 def _findable(found: Sequence[Detectable], most: int) -> Iterator[str]:

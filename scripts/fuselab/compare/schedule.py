@@ -58,9 +58,14 @@ def block_order(variants: Sequence[str], block: int, seed: int) -> tuple[str, ..
 def turns(variants: Sequence[str], slices: float, seed: int) -> tuple[tuple[str, ...], ...]:
     """Rounds of turns, `slices` or a few more: each in an order of its own, over which positions balance as those of
     blocks do, so that whoever comes first (the disk has rested) is every variant equally often."""
-    group = _squares(len(variants)) * len(variants)
-    count = group * max(1, math.ceil(round(slices / group, 6)))
+    count = rounds(len(variants), slices)
     return tuple(block_order(variants, number, seed) for number in range(1, count + 1))
+
+
+def rounds(variants: int, slices: float) -> int:
+    """How many rounds of turns so many variants have: `slices` or a few more, in whole groups."""
+    group = _squares(variants) * variants
+    return group * max(1, math.ceil(round(slices / group, 6)))
 
 
 def _squares(variants: int) -> int:

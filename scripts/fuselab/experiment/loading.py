@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fuselab import project
-from fuselab.experiment import checks, sweep_checks, sweeps, turns
+from fuselab.experiment import budget, checks, sweep_checks, sweeps, turns
 from fuselab.experiment.contrasts import check_compared, read_contrasts
 from fuselab.experiment.guards import read_accepted, read_guards
 from fuselab.experiment.loads import read_workloads
@@ -77,6 +77,7 @@ def load_experiment(path: Path, repository: Path) -> Loaded:
     mounts = data.get("mounts", 1)
     checks.check_workloads(diagnostics, workloads, variants, targets.by_name, mounts)
     turns.check(diagnostics, data, workloads, variants)
+    within = budget.blocks_of(diagnostics, data, workloads, variants)
     sweep_checks.check(diagnostics, swept, workloads, variants, targets.by_name)
     checks.check_own_options(diagnostics, drafts, variants, workloads)
     for name, part in data.get("workloads", {}).items():
@@ -95,6 +96,8 @@ def load_experiment(path: Path, repository: Path) -> Loaded:
     diagnostics.raise_if_any()
     if any(quantity(guard.metric).counted for guard in guards):
         data.setdefault("work", True)
+    if within is not None:
+        data["blocks"] = within
     experiment = Experiment(
         name=path.stem,
         path=path,
@@ -109,6 +112,7 @@ def load_experiment(path: Path, repository: Path) -> Loaded:
         guard=guards,
         accept=accepted,
         notify=tuple(map(str, data.get("notify", ()))),
+        budget_s=None if within is None else units.seconds(data["budget"]),
         **{key: data[key] for key in _PLAIN if key in data},
     )
     return Loaded(experiment, targets.by_name, services, counters)

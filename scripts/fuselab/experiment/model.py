@@ -174,6 +174,8 @@ class Experiment:
     contrasts: tuple[Contrast, ...]
     compare: Compare
     blocks: Blocks = 12
+    budget_s: float | None = None
+    """How long the loads of one workload may run in all, where `blocks` follows from that."""
     captures: int = 1
     profilers: tuple[tuple[str, ...], ...] = ()
     """Profilers that stand in one inner tuple share one capture."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fuselab.experiment.model import Variant, Workload
@@ -44,9 +44,7 @@ def check(
         at = ("workloads", workload.name, workload.kind)
         if workload.slice_s is None or diagnostics.broken_below(at):
             continue
-        loads = [workload, *(workload.for_variant(variant) for variant in variants.values())]
-        found = (load.behaviour.no_turns(load.settings) for load in loads)
-        if refused := next(filter(None, found), None):
+        if refused := refusal(workload, variants.values()):
             why, mend = refused
             diagnostics.add(
                 at, f"'{workload.name}' cannot take turns ('design: slices'): {why}; {mend}", of_key=True
@@ -59,3 +57,9 @@ def check(
                 f"{FEWEST_ROUNDS} of them at least"
             )
             diagnostics.add(at, message, of_key=True)
+
+
+def refusal(workload: Workload, variants: Iterable[Variant]) -> tuple[str, str] | None:
+    """(why `workload` cannot take turns with others, what to do); None if it can."""
+    loads = [workload, *(workload.for_variant(variant) for variant in variants)]
+    return next(filter(None, (load.behaviour.no_turns(load.settings) for load in loads)), None)

@@ -306,6 +306,36 @@ class TestPlan:
         assert len(fuselab("plan", "trial", "--all").output.splitlines()) > 360
 
     @pytest.mark.parametrize(
+        ("design", "blocks"),
+        [
+            ("", 8),  # of 2 variants, 3 s and a ramp of 0.3 s each
+            ("design: slices\n", 9),  # 32 rounds of 2 x 100 ms, as whole groups of them
+            ("design: slices\nslice: 300ms\n", 8),  # 12 rounds
+        ],
+    )
+    def test_a_budget_of_load_says_how_many_blocks_there_are(self, fuselab, repository, design, blocks):
+        said = self.said(fuselab, repository, f"{design}budget: 58s\n", "runtime: 3s")
+        assert f"in {blocks} blocks each (`budget` of 58 s)." in said
+
+    @pytest.mark.parametrize(
+        ("text", "load", "words"),
+        [
+            ("design: slices\n", "runtime: 3s", "Loads take turns of 100 ms (`design: slices`)"),
+            ("", "runtime: 3s", "All loads could take turns: `design: slices`."),
+            ("", "runtime: 3s, rate: 1m", "w cannot take turns, for `rate` goes by a time that"),
+        ],
+    )
+    def test_which_design_it_is_and_why(self, fuselab, repository, text, load, words):
+        assert words in self.said(fuselab, repository, text, load)
+
+    def said(self, fuselab, repository: Path, text: str, load: str) -> str:
+        (repository / "experiments" / "trial.yaml").write_text(
+            "name: trial\ntarget: demo\nvariants: {old: {}, new: {env: {A: b}}}\n"
+            f"{text}workloads: {{w: {{fio: {{rw: write, bs: 4k, size: 1m, {load}}}}}}}\n"
+        )
+        return " ".join(fuselab("plan", "trial").output.split())
+
+    @pytest.mark.parametrize(
         ("text", "why"),
         [
             ("variants: {old: {}}\nprofilers: [perf-oncpu]\n", "Compares nothing: there is one variant."),

@@ -117,7 +117,12 @@ def plain(value: Any) -> Any:
 
 
 MODELS = [
-    ("experiment", "", Experiment, {"path", "variants", "contrasts", "compare", "workloads", "night"}),
+    (
+        "experiment",
+        "",
+        Experiment,
+        {"path", "variants", "contrasts", "compare", "workloads", "night", "budget_s"},
+    ),
     ("experiment", "variants.<name>", Variant, {"name", "profile", "follows"}),
     ("experiment", "compare", Compare, set()),
     (
