@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -23,7 +23,7 @@ from fuselab.analysis.counters import chosen, difference, parse
 from fuselab.errors import FuselabError
 from fuselab.programs import program
 from fuselab.rig.session import Place, Session
-from fuselab.targets.model import CounterSource, fill, port_name
+from fuselab.targets.model import MOST_MEMBERS, CounterSource, fill, port_name
 
 LIMIT_S = 10.0
 """How long one place may take to answer."""
@@ -71,9 +71,30 @@ def read(at: Session) -> Readings:
     target = {**place.values, "mountpoint": str(at.context.directory), "binary": str(place.binary)}
     services = {}
     for role, sources in asked.services:
-        values = {"port": place.values[port_name(role)], "state": str(place.state.service(role))}
-        services[role] = tuple(answer(place, source, values) for source in sources)
+        numbers = (number for number in range(1, MOST_MEMBERS + 1) if port_name(role, number) in place.values)
+        members = [
+            {
+                "port": place.values[port_name(role, number)],
+                "member": str(number),
+                "state": str(place.state.service(role)),
+            }
+            for number in numbers
+        ]
+        services[role] = tuple(
+            _together(answer(place, source, values) for values in members) for source in sources
+        )
     return Readings(tuple(answer(place, source, target) for source in settled.target), services)
+
+
+def _together(answers: Iterable[Answer]) -> Answer:
+    """What the members of one service said, added up; all must have said something."""
+    first, *others = answers
+    for other in others:
+        names = first.counters.keys() | other.counters.keys()
+        added = {name: first.counters.get(name, 0) + other.counters.get(name, 0) for name in names}
+        reason = first.reason or other.reason
+        first = replace(first, counters={} if reason else added, reason=reason, said=first.said + other.said)
+    return first
 
 
 def between(before: tuple[Answer, ...], after: tuple[Answer, ...]) -> Tally:

@@ -16,7 +16,7 @@ from fuselab.errors import FuselabError, TargetError
 from fuselab.records.run import BYTES, Drained
 from fuselab.rig import counters
 from fuselab.rig.session import Session
-from fuselab.rig.watchdog import blamed
+from fuselab.rig.watchdog import blamed, gone
 from fuselab.system import procfs
 from fuselab.system.process import pause_s
 from fuselab.targets.model import Drain, fill
@@ -75,7 +75,7 @@ def _wait(at: Session, sign: _Sign, limit_s: float) -> float:
     started = time.monotonic()
     deadline = started + limit_s
     while on_its_way := sign.look():
-        if not all(process.running for process in at.serving):
+        if gone(at.serving):
             raise TargetError(on_its_way)
         if time.monotonic() >= deadline:
             raise TargetError(f"it had not drained within {limit_s:g} s: {on_its_way}")

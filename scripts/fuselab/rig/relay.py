@@ -26,9 +26,9 @@ _LONGEST_S = 5.0
 
 @dataclass(frozen=True)
 class Relay:
-    """A relay that runs. `port` is where the service is, seen from the target."""
+    """A relay that runs. `ports` are where the service's members are, seen from the target."""
 
-    port: int
+    ports: tuple[int, ...]
     process: Process
     _echo: int
     """A port behind which what is sent comes back, by the same way."""
@@ -55,15 +55,16 @@ def relayed(
     with ExitStack() as stack:
         echo = stack.enter_context(socket.create_server((_HERE, 0)))
         threading.Thread(target=_answer, args=(echo,), name="echo", daemon=True).start()
-        port, through = _free_ports(2)
-        routes = [f"{port}={service.port}", f"{through}={echo.getsockname()[1]}"]
+        *ports, through = _free_ports(service.members + 1)
+        ways = {**dict(zip(ports, service.ports, strict=True)), through: echo.getsockname()[1]}
+        routes = [f"{port}={behind}" for port, behind in ways.items()]
         numbers = (link.delay_s * 1e6, link.jitter_s * 1e6, link.rate_bits_s / 8, seed)
         argv = [tool(RELAY), *(str(round(number)) for number in numbers), *routes]
         log = stack.enter_context(Log(out / f"{service_name(role)}.relay.log"))
         name = f"relay to {service.name}"
         process = stack.enter_context(running(name, argv, env=env, cwd=out, log=log))
         wait_ready(process, "relay", lambda: answers(through), _READY_S)
-        yield Relay(port, process, through)
+        yield Relay(tuple(ports), process, through)
 
 
 def _free_ports(number: int) -> list[int]:

@@ -7,7 +7,8 @@ import pwd
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -24,50 +25,81 @@ _CONNECT_S = 1.0
 @contextmanager
 def serving(
     service: Service, folder: Path, out: Path, env: Mapping[str, str], role: str = ONLY
-) -> Iterator[Process]:
-    """Run `service` on the new `folder`; its log goes to `out`, named by its `role`. Ready when the block begins.
+) -> Iterator[tuple[Process, ...]]:
+    """Run `service` on the new `folder`, each of its members; logs go to `out`, named by its `role`. All are ready when
+    the block begins.
 
-    Raises RigError, with its last log lines, if its port is taken, it ends, or it is not ready in time.
+    Raises RigError, with its last log lines, if a port is taken, one ends, or is not ready in time.
     """
-    called, file = f"{service.name} ({role})" if role else service.name, service_name(role)
+    called = f"{service.name} ({role})" if role else service.name
     folder.mkdir()
-    if answers(service.port):
+    for port in filter(answers, service.ports):
         raise RigError(
-            f"port {service.port}, which {service.name} needs, is in use by another program: stop that one, "
+            f"port {port}, which {service.name} needs, is in use by another program: stop that one, "
             "or leave out `network: host`"
         )
-    values = {"state": str(folder), "port": str(service.port)}
-    env = dict(env) | {name: fill(text, values) for name, text in service.env}
     account = _account(service.user, folder)
-    run_here = partial(run, env=env, cwd=folder)
+    of_all = _Member(service, 1, folder, env)
     for step in service.prepare:
-        argv, timeout_s = _command(account, step, values, env), service.ready_timeout_s * 3
+        argv, timeout_s = _command(account, step, of_all.values, of_all.env), service.ready_timeout_s * 3
+        log = out / f"{service_name(role)}.prepare.log"
         try:
-            run_here(service.name, argv, log=out / f"{file}.prepare.log", timeout_s=timeout_s)
+            run(service.name, argv, env=of_all.env, cwd=folder, log=log, timeout_s=timeout_s)
         except TargetError as error:
             raise RigError(f"the service {called} could not be prepared: {error}") from error
 
-    def ready() -> bool:
-        if not answers(service.port):
+    with ExitStack() as stack:
+        members: list[tuple[_Member, Process]] = []
+        for number in range(1, service.members + 1):
+            member = _Member(service, number, folder, env)
+            log_of = stack.enter_context(Log(out / f"{service_name(role, number)}.log"))
+            argv = _command(account, service.argv, member.values, member.env)
+            name = called if service.members == 1 else f"member {number} of {called}"
+            process = stack.enter_context(running(name, argv, env=member.env, cwd=folder, log=log_of))
+            members.append((member, process))
+        processes = tuple(process for _, process in members)
+        for member, process in members:
+            log = folder.parent / "scratch" / f"ready.{service_name(role, member.number)}.log"
+            wait_ready(process, "service", partial(member.is_ready, log, processes), service.ready_timeout_s)
+        for process in processes:
+            stack.callback(process.stop, signal_of(service.stop_signal), service.stop_timeout_s)
+        yield processes
+
+
+@dataclass(frozen=True)
+class _Member:
+    """One process of a service, or its only one."""
+
+    service: Service
+    number: int
+    folder: Path
+    _env: Mapping[str, str]
+
+    @property
+    def port(self) -> int:
+        return self.service.ports[self.number - 1]
+
+    @property
+    def values(self) -> dict[str, str]:
+        """Of the placeholders."""
+        return {"state": str(self.folder), "port": str(self.port), "member": str(self.number)}
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {**self._env, **{name: fill(text, self.values) for name, text in self.service.env}}
+
+    def is_ready(self, log: Path, members: Sequence[Process]) -> bool:
+        """Raises RigError if one of `members` has ended: it may be what this one waits for."""
+        for process in members:
+            _require_running(process, "service")
+        if not answers(self.port):
             return False
-        scratch = folder.parent / "scratch"
-        argv = [fill(word, values) for word in service.ready_argv]
+        argv = [fill(word, self.values) for word in self.service.ready_argv]
         with suppress(TargetError):
             if argv:
-                run_here("ready", argv, log=scratch / f"ready.{file}.log", timeout_s=_CONNECT_S * 5)
+                run("ready", argv, env=self.env, cwd=self.folder, log=log, timeout_s=_CONNECT_S * 5)
             return True
         return False
-
-    argv = _command(account, service.argv, values, env)
-    with (
-        Log(out / f"{file}.log") as log,
-        running(called, argv, env=env, cwd=folder, log=log) as process,
-    ):
-        wait_ready(process, "service", ready, service.ready_timeout_s)
-        try:
-            yield process
-        finally:
-            process.stop(signal_of(service.stop_signal), service.stop_timeout_s)
 
 
 def wait_ready(process: Process, called: str, ready: Callable[[], bool], limit_s: float) -> None:
@@ -75,11 +107,16 @@ def wait_ready(process: Process, called: str, ready: Callable[[], bool], limit_s
     started = time.monotonic()
     deadline = started + limit_s
     while not ready():
-        if process.wait(pause_s(started, deadline)):
-            process.log.close()
-            raise RigError(f"the {called} ended before it was ready: {process.described()}")
+        process.wait(pause_s(started, deadline))
+        _require_running(process, called)
         if time.monotonic() >= deadline:
             raise RigError(f"the {called} was not ready within {limit_s:g} s: {process.described()}")
+
+
+def _require_running(process: Process, called: str) -> None:
+    if process.wait(0):
+        process.log.close()
+        raise RigError(f"the {called} ended before it was ready: {process.described()}")
 
 
 def _command(

@@ -32,6 +32,10 @@ _LOOK_S = 0.25
 """How often it is asked whose turn it is."""
 
 
+Standing = tuple[Process, ...]
+"""What a load stands on: one process, or the members of one service."""
+
+
 @dataclass(frozen=True)
 class Place:
     """Where the sessions of one run happen."""
@@ -47,7 +51,7 @@ class Place:
     """Descriptor of the machine's /proc."""
     family: Family
     """The processes of the target."""
-    serving: Mapping[str, Process] = field(default_factory=dict)
+    serving: Mapping[str, Standing] = field(default_factory=dict)
     """The servers of the run's services, by what each is to the backend, in the order in which they were started."""
     served: Mapping[str, Family] = field(default_factory=dict)
     """All processes of each."""
@@ -160,9 +164,10 @@ class Session:
     context: LoadContext
 
     @property
-    def serving(self) -> tuple[Process, ...]:
+    def serving(self) -> tuple[Standing, ...]:
         """What the load stands on, the lowest first."""
-        return (*self.place.serving.values(), *self.place.relays, *self.processes)
+        alone = (*self.place.relays, *self.processes)
+        return (*self.place.serving.values(), *((process,) for process in alone))
 
     @property
     def processes(self) -> tuple[Process, ...]:

@@ -16,7 +16,7 @@ from fuselab.files import write_json
 from fuselab.rig import hang
 from fuselab.rig.disturbance import STEP_S, Disturbance
 from fuselab.rig.progress import Progress
-from fuselab.rig.session import Session
+from fuselab.rig.session import Session, Standing
 from fuselab.system import kernel, procfs
 from fuselab.system.process import Process
 
@@ -25,8 +25,8 @@ _GRACE_S = 1.0
 
 
 @contextmanager
-def blamed(serving: Sequence[Process], doing: str, targets: Sequence[Process] = ()) -> Iterator[None]:
-    """Raise TargetError at the end of the block if one of `serving` has ended: the first, with its last words.
+def blamed(serving: Sequence[Standing], doing: str, targets: Sequence[Process] = ()) -> Iterator[None]:
+    """Raise TargetError at the end of the block if one of `serving` is gone: the first to end, with its last words.
 
     Whatever the block raised about it is part of that. `serving` has causes before effects: a service before targets.
     If all of them live, the last words of `targets` are added to a failure: only they know why they refused.
@@ -37,23 +37,26 @@ def blamed(serving: Sequence[Process], doing: str, targets: Sequence[Process] = 
     except HungError:  # what it did to the target may have ended that
         raise
     except TargetError as error:
-        if not _gone(serving):
+        if not gone(serving):
             if isinstance(error, CannotLookError):
                 raise
-            raise type(error)(f"{error}{_last_words(targets)}") from error
+            raise type(error)(f"{error}{_last_words(targets)}{_lost(serving)}") from error
         said = f"\n{error}" if str(error) else ""
     except RigError:  # a profiler that lost its target complains first
-        if not _gone(serving):
+        if not gone(serving):
             raise
-    if gone := _gone(serving):
-        gone[0].wait(0)
+    if ended := gone(serving):
+        ended[0].wait(0)
         # It was waited for when it was mounted, but not for ever.
         hint = (
             ". If it goes into the background, give it its foreground option"
-            if gone[0].exit_code == 0
+            if ended[0].exit_code == 0
             else ""
         )
-        raise TargetError(f"died during the {doing}{hint}: {gone[0].described()}{said}")
+        others = "".join(
+            f"\n{process.described()}" for process in _of_one(serving, ended[0]) if process in ended[1:]
+        )
+        raise TargetError(f"died during the {doing}{hint}: {ended[0].described()}{others}{said}")
 
 
 class Watchdog:
@@ -72,17 +75,22 @@ class Watchdog:
         """Look every `STEP_S` until the block is `over`, which `wake` tells too, or nothing is left to look at."""
         serving = self._at.serving
         poller = select.poll()
-        for descriptor in (wake, *(process.pidfd for process in serving)):
+        for descriptor in (wake, *(process.pidfd for each in serving for process in each)):
             poller.register(descriptor, select.POLLIN)
-        while not poller.poll(STEP_S * 1000):
+        while wake not in (ended := [descriptor for descriptor, _ in poller.poll(STEP_S * 1000)]):
+            if gone(serving):
+                break
+            for descriptor in ended:  # a member that the others do without
+                poller.unregister(descriptor)
             with suppress(OSError):  # what is looked at has ended: the next poll says so
-                if self._look():
+                if not ended and self._look():
                     return
-        gone = _gone(serving)
-        if gone and not over.wait(_GRACE_S):
+        first = next(iter(gone(serving)), None)
+        if first and not over.wait(_GRACE_S):
             self.killed = True
             # A target that waits for its store would hold whoever waits for the target.
-            above = [process.pid for process in serving[serving.index(gone[0]) + 1 :] if process.running]
+            upwards = serving[serving.index(_of_one(serving, first)) + 1 :]
+            above = [process.pid for each in upwards for process in each if process.running]
             started = procfs.family(os.getpid()) - self._before
             _kill(started.union(*map(procfs.family, above)))
 
@@ -104,7 +112,8 @@ class Watchdog:
 
     def _service(self, table: Mapping[int, procfs.ProcessTimes]) -> set[int]:
         servers = self._at.place.serving.values()
-        return set().union(*(procfs.descendants(table, each.pid) for each in servers)) & table.keys()
+        pids = (process.pid for each in servers for process in each)
+        return set().union(*(procfs.descendants(table, pid) for pid in pids)) & table.keys()
 
     def _end(self, load: set[int]) -> None:
         """Free whoever waits on the mounts, and kill the load."""
@@ -139,7 +148,7 @@ def watched(at: Session) -> Iterator[Watchdog]:
         watcher.join()
         os.close(wake)
     if watchdog.hang is not None:
-        raise HungError(f"{watchdog.hang.words}{_last_words(at.processes)}")
+        raise HungError(f"{watchdog.hang.words}{_last_words(at.processes)}{_lost(at.serving)}")
 
 
 def _kill(pids: set[int]) -> None:
@@ -148,8 +157,27 @@ def _kill(pids: set[int]) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def _gone(serving: Sequence[Process]) -> list[Process]:
-    return [process for process in serving if not process.running]
+def gone(serving: Sequence[Standing]) -> list[Process]:
+    """Those that have ended of each of `serving` that is not there any more: a service is as long as most of it is."""
+    found = ([process for process in each if not process.running] for each in serving)
+    return [
+        process
+        for each, ended in zip(serving, found, strict=True)
+        if 2 * len(ended) >= len(each)
+        for process in ended
+    ]
+
+
+def _of_one(serving: Sequence[Standing], process: Process) -> Standing:
+    return next(each for each in serving if process in each)
+
+
+def _lost(serving: Sequence[Standing]) -> str:
+    """The members that have ended, for a failure that may come of it."""
+    ended = [process for each in serving for process in each if not process.running]
+    for process in ended:
+        process.wait(0)
+    return "".join(f"\nIt had ended before: {process.described()}" for process in ended)
 
 
 def _last_words(targets: Sequence[Process]) -> str:

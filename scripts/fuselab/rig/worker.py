@@ -27,11 +27,11 @@ from fuselab.rig.load import do_load, make_cold, prepare
 from fuselab.rig.recorder import Recorder
 from fuselab.rig.relay import Relay, relayed
 from fuselab.rig.service import serving
-from fuselab.rig.session import Place, Turns, profilers_of, session
+from fuselab.rig.session import Place, Standing, Turns, profilers_of, session
 from fuselab.rig.state import free_bytes, state_folder
 from fuselab.system import kernel, tracefs, tracing
 from fuselab.system.cgroup import Group, new_group
-from fuselab.system.process import Process, plain_env, step
+from fuselab.system.process import exit_words, plain_env, step
 from fuselab.targets.model import fill, is_shell, port_name, service_name
 from fuselab.workloads import REGISTRY, looked_at, reading
 from fuselab.workloads.base import LoadContext, LoadResult
@@ -141,7 +141,7 @@ def _run(
             command = None
             if looked_at(request.load) == "command":
                 command = Served(stack.enter_context(new_group()) if family.group is not None else None)
-            servers: dict[str, Process] = {}
+            servers: dict[str, Standing] = {}
             served: dict[str, Family] = {}
             relays: dict[str, Relay] = {}
             links = dict(request.mount.links)
@@ -151,17 +151,17 @@ def _run(
                     stack.enter_context(new_group()) if request.purpose in COUNTED else None
                 )
                 with served[role].starting():
-                    server = stack.enter_context(serving(service, state.service(role), out, env, role))
-                served[role].add(server.pid)
-                servers[role] = server
-                recorder.pids[service_name(role)] = server.pid
-                values[port_name(role)] = str(service.port)
+                    servers[role] = stack.enter_context(serving(service, state.service(role), out, env, role))
+                ports = service.ports
                 if role in links:
                     seed = request.load.randseed
                     relay = stack.enter_context(relayed(links[role], service, role, seed, out, env))
                     recorder.round_trips_s[service_name(role)] = (relay.round_trip_s(),)
-                    values[port_name(role)] = str(relay.port)
-                    relays[role] = relay
+                    relays[role], ports = relay, relay.ports
+                for number, server in enumerate(servers[role], 1):
+                    served[role].add(server.pid)
+                    recorder.pids[service_name(role, number)] = server.pid
+                    values[port_name(role, number)] = str(ports[number - 1])
         ways = tuple(relay.process for relay in relays.values())
         turns = Turns(Group(Path(request.load_group), "")) if request.load_group else None
         place = Place(recorder, state, out, env, values, proc, family, servers, served, ways, command, turns)
@@ -176,14 +176,20 @@ def _run(
                         f"the disk below {folder} is full, and so the run failed: {error}"
                     ) from error
             raise
+        for server in (server for members in servers.values() for server in members if server.wait(0)):
+            how = "" if server.exit_code is None else f" ({exit_words(server.exit_code)})"
+            recorder.mark(
+                f"{server.name} ended while the run went on{how}: the others of its service did without"
+            )
         with recorder.phase("teardown"):
             for role, relay in relays.items():
                 with suppress(OSError):  # it has ended since
                     recorder.round_trips_s[service_name(role)] += (relay.round_trip_s(),)
             stack.close()
-        for role, server in servers.items():
-            if server.exit_code is not None:
-                recorder.exit_codes[service_name(role)] = server.exit_code
+        for role, members in servers.items():
+            for number, server in enumerate(members, 1):
+                if server.exit_code is not None:
+                    recorder.exit_codes[service_name(role, number)] = server.exit_code
 
 
 def _set_up(place: Place) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -35,10 +35,12 @@ from fuselab.targets.model import (
     NoBuild,
     Option,
     ProfilerSupport,
+    Service,
     Stopping,
     Target,
 )
 from fuselab.targets.pairs import pairs
+from fuselab.targets.placeholders import Members
 from fuselab.targets.services import load_service
 
 NO_BACKEND = "none"
@@ -54,23 +56,29 @@ def load_target(name: str, repository: Path, profilers: Collection[str] | None =
     diagnostics = Diagnostics(read_source(path, repository, "target", name, target_names(repository)))
     data = check_schema(diagnostics, "target")
     check_name(diagnostics, data, name, "folder")
-    target = _target(diagnostics, path, data)
-    _check(diagnostics, target, data)
+    service = cache(partial(_service, repository))
+
+    def members(name: str) -> int:
+        found = service(name)
+        return found.members if found else 1
+
+    target = _target(diagnostics, path, data, members)
+    _check(diagnostics, target, data, members)
     if profilers is not None:
         for each in target.profilers:
             if each not in profilers:
                 diagnostics.unknown(("profilers", each), "profiler", profilers, of_key=True)
     for services in _services(data):
-        _check_services(diagnostics, services, repository)
+        _check_services(diagnostics, services, service_names(repository), service)
     diagnostics.raise_if_any()
     return target
 
 
-def _target(diagnostics: Diagnostics, path: Path, data: Mapping[str, Any]) -> Target:
+def _target(diagnostics: Diagnostics, path: Path, data: Mapping[str, Any], members: Members) -> Target:
     read = partial(given, diagnostics.source)
     mount, supports = data.get("mount", {}), data.get("profilers", {})
     options = data.get("options", {})
-    stores, backends = _backends(diagnostics, data)
+    stores, backends = _backends(diagnostics, data, members)
     return Target(
         name=path.parent.name,
         path=path,
@@ -94,14 +102,14 @@ def _target(diagnostics: Diagnostics, path: Path, data: Mapping[str, Any]) -> Ta
             for name, part in supports.items()
         },
         log_filter=_log_filter(diagnostics, data, ()),
-        counters=(counters := read_counters(diagnostics, data, placeholders.of_counters(data))),
+        counters=(counters := read_counters(diagnostics, data, placeholders.of_counters(data, members))),
         known_failures=tuple(data.get("known_failures", ())),
-        drain=_drain(diagnostics, data, counters),
+        drain=_drain(diagnostics, data, counters, members),
     )
 
 
 def _drain(
-    diagnostics: Diagnostics, data: Mapping[str, Any], counters: tuple[CounterSource, ...]
+    diagnostics: Diagnostics, data: Mapping[str, Any], counters: tuple[CounterSource, ...], members: Members
 ) -> Drain | None:
     part = data.get("drain")
     if not part or diagnostics.broken_below(("drain",)):
@@ -114,7 +122,8 @@ def _drain(
     if "quiet" in part and units.seconds(part["quiet"]) >= units.seconds(part.get("limit", "60s")):
         message = "nothing is quiet for so long before the limit ends: a longer 'limit', or a shorter 'quiet'"
         diagnostics.add(("drain", "quiet"), message)
-    placeholders.check_texts(diagnostics, ("drain", "argv"), part.get("argv"), placeholders.of_counters(data))
+    known = placeholders.of_counters(data, members)
+    placeholders.check_texts(diagnostics, ("drain", "argv"), part.get("argv"), known)
     check_argv(diagnostics, ("drain", "argv"), part.get("argv"))
     return Drain(
         **given(diagnostics.source, Drain, part, ("drain",)),
@@ -123,11 +132,14 @@ def _drain(
 
 
 def _backends(
-    diagnostics: Diagnostics, data: Mapping[str, Any]
+    diagnostics: Diagnostics, data: Mapping[str, Any], members: Members
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, Backend]]:
     """The names of its stores, where it says them in two parts, and its backends: those with a name, then the pairs."""
     named = {
-        section: {name: _backend(diagnostics, (section, name), part) for name, part in data[section].items()}
+        section: {
+            name: _backend(diagnostics, (section, name), part, members)
+            for name, part in data[section].items()
+        }
         for section in ("backends", *STORES)
         if section in data
     }
@@ -149,7 +161,7 @@ def _backends(
     return {store: tuple(named[store]) for store in STORES}, backends
 
 
-def _backend(diagnostics: Diagnostics, at: Key, part: Mapping[str, Any]) -> Backend:
+def _backend(diagnostics: Diagnostics, at: Key, part: Mapping[str, Any], members: Members) -> Backend:
     given_here = given(diagnostics.source, Backend, part, at)
     if "service" in part:
         if "services" in part:
@@ -157,7 +169,7 @@ def _backend(diagnostics: Diagnostics, at: Key, part: Mapping[str, Any]) -> Back
             diagnostics.add((*at, "service"), message, of_key=True)
         given_here["services"] = ((ONLY, str(part["service"])),)
     given_here["counters"] = read_counters(
-        diagnostics, part, placeholders.of_backend_counters(part, str(at[0])), at
+        diagnostics, part, placeholders.of_backend_counters(part, members, str(at[0])), at
     )
     return Backend(str(at[-1]), **given_here)
 
@@ -185,16 +197,28 @@ def _services(data: Mapping[str, Any]) -> Iterator[_Services]:
         yield meta + of_data
 
 
-def _check_services(diagnostics: Diagnostics, services: _Services, repository: Path) -> None:
+def _service(repository: Path, name: str) -> Service | None:
+    """None where it is not there or cannot be read, which is said elsewhere."""
+    with suppress(ExperimentErrors):
+        return load_service(name, repository)
+    return None
+
+
+def _check_services(
+    diagnostics: Diagnostics,
+    services: _Services,
+    names: Collection[str],
+    service: Callable[[str], Service | None],
+) -> None:
     """That each is there, and that no two listen on one port: they share the run's own network."""
-    names, ports = service_names(repository), dict[int, str]()
+    ports = dict[int, str]()
     for role, name, at in services:
         if name not in names:
             why = f": there is no services/{name}.yaml"
             diagnostics.unknown(at, "service", names, why=why)
             continue
-        with suppress(ExperimentErrors):  # said where the service itself is read
-            port = load_service(name, repository).port
+        found = service(name)
+        for port in found.ports if found else ():
             if (other := ports.setdefault(port, role)) != role:
                 diagnostics.add(
                     at,
@@ -232,7 +256,7 @@ def _source(path: Path, part: Mapping[str, Any]) -> Path | None:
     return None if variable else path.parent.resolve()
 
 
-def _check(diagnostics: Diagnostics, target: Target, data: Mapping[str, Any]) -> None:
+def _check(diagnostics: Diagnostics, target: Target, data: Mapping[str, Any], members: Members) -> None:
     if target.mount.argv and isinstance(target.build, NoBuild) and not diagnostics.broken(("build",)):
         diagnostics.add(("mount",), "a mount needs a program: 'build' says none", of_key=True)
     if not target.mount.argv and not isinstance(target.build, NoBuild) and "mount" not in data:
@@ -243,7 +267,7 @@ def _check(diagnostics: Diagnostics, target: Target, data: Mapping[str, Any]) ->
         if str(word).partition("=")[0] == "--target-dir":
             message = "'--target-dir' cannot stand here: fuselab chooses where cargo works; leave it out"
             diagnostics.add(("build", "cargo", "args", i), message)
-    placeholders.check(diagnostics, data)
+    placeholders.check(diagnostics, data, members)
     mount, command = data.get("mount", {}), data.get("build", {}).get("command", {})
     check_argv(diagnostics, ("mount", "argv"), mount.get("argv"))
     check_argvs(diagnostics, ("mount", "prepare"), mount.get("prepare"))

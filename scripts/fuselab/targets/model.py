@@ -9,8 +9,9 @@ Strings in `argv`, `env` and `files` are templates. The placeholders, filled by 
 | `{number}` | which of the run's mounts it is: 1, and with several mounts 2 and so on |
 | `{state}` | the run's own empty folder on disk: data, sqlite files, caches, rendered config files |
 | `{capture}` | where a profiler's files belong |
-| `{port}` | the service's port, inside the rig's own network |
+| `{port}` | the service's port, inside the rig's own network; `{port2}` that of the second of its members |
 | `{meta.port}` | of a backend with several services, the port of the one that is its `meta` |
+| `{member}` | in a service's own file: which of its members it is: 1, 2 and so on |
 | `{value}` | the value of a mount option |
 | `{backend}`, `{options}`, `{profiler}` | alone in an argument: replaced by the arguments of that part, none or many |
 """
@@ -25,7 +26,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-_PLACEHOLDER = re.compile(r"(?<!\$)\{([a-z_]+[0-9]*(?:\.port)?)\}")
+_PLACEHOLDER = re.compile(r"(?<!\$)\{([a-z_]+[0-9]*(?:\.port[0-9]*)?)\}")
 
 StopFirst = Literal["unmount", "signal"]
 CounterFormat = Literal["prometheus", "json", "lines", "redis"]
@@ -277,11 +278,22 @@ class Service:
     stop_timeout_s: float = 10.0
     user: str | None = None
     """An account to run as, for servers that refuse root (postgres)."""
+    members: int = 1
+    """How many processes it is, each with the same `argv`: it is there as long as more than half of them are."""
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """Of each member, one behind the other."""
+        return tuple(range(self.port, self.port + self.members))
 
 
 def is_shell(argv: Sequence[str]) -> bool:
     """Whether a command line is a text for a shell: `sh -c ...`."""
     return len(argv) > 1 and argv[1].startswith("-") and "c" in argv[1] and Path(argv[0]).name in _SHELLS
+
+
+MOST_MEMBERS = 9
+"""Of a service: `{member}` is one digit, so that ports can be written with it."""
 
 
 ONLY = ""
@@ -302,14 +314,16 @@ def pair_names(stores: Mapping[str, Iterable[str]]) -> list[str]:
     return [pair_name(*names) for names in product(*(stores.get(store) or () for store in STORES))]
 
 
-def port_name(role: str) -> str:
-    """The placeholder of a service's port, by what it is to its backend: `port`, or `meta.port`."""
-    return f"{role}.port" if role else "port"
+def port_name(role: str, member: int = 1) -> str:
+    """The placeholder of a service's port, by what it is to its backend: `port`, or `meta.port`; `port2` of the second
+    of several members."""
+    return (f"{role}.port" if role else "port") + (str(member) if member > 1 else "")
 
 
-def service_name(role: str) -> str:
-    """How what belongs to a service is called, by what it is to its backend: `service`, or `service.meta`."""
-    return f"service.{role}" if role else "service"
+def service_name(role: str, member: int = 1) -> str:
+    """How what belongs to a service is called, by what it is to its backend: `service`, or `service.meta`; `service-2`
+    what belongs to the second of several members alone."""
+    return (f"service.{role}" if role else "service") + (f"-{member}" if member > 1 else "")
 
 
 _SHELLS = ("sh", "bash", "dash", "ash", "ksh", "zsh")

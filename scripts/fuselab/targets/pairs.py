@@ -11,7 +11,16 @@ from itertools import product
 
 from fuselab.schema.diagnostics import Diagnostics
 from fuselab.schema.yaml_source import Key
-from fuselab.targets.model import ONLY, STORES, Backend, CounterSource, fill, pair_name, port_name
+from fuselab.targets.model import (
+    MOST_MEMBERS,
+    ONLY,
+    STORES,
+    Backend,
+    CounterSource,
+    fill,
+    pair_name,
+    port_name,
+)
 
 
 def pairs(diagnostics: Diagnostics, stores: Mapping[str, Mapping[str, Backend]]) -> Iterator[Backend]:
@@ -33,7 +42,8 @@ def _named(store: str, backend: Backend) -> Backend:
     """One of a pair, its only service called by what it is to the pair, and so is its `{port}`."""
     if dict(backend.services).keys() != {ONLY}:
         return backend
-    values = {port_name(ONLY): f"{{{port_name(store)}}}"}
+    numbers = range(1, MOST_MEMBERS + 1)
+    values = {port_name(ONLY, number): f"{{{port_name(store, number)}}}" for number in numbers}
 
     def named(words: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(fill(word, values) for word in words)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from typing import Any
 
@@ -11,18 +11,22 @@ from fuselab.schema.diagnostics import Diagnostics, flow, hint, near
 from fuselab.schema.yaml_source import Key
 from fuselab.targets.model import MOUNTPOINTS, ONLY, SCRATCH, STORES, mountpoint_name, port_name
 
-_WORD = re.compile(r"(?<!\$)\{([A-Za-z_-]+[0-9]*(?:\.[A-Za-z_-]+)?)\}")
+_WORD = re.compile(r"(?<!\$)\{([A-Za-z_-]+[0-9]*(?:\.[A-Za-z_-]+[0-9]*)?)\}")
 _ANY = frozenset({"binary", "mountpoint", "state", "capture"})
 _PORT = port_name(ONLY)
 RUN = _ANY | {_PORT}
 PARTS = frozenset({"backend", "options", "profiler"})
-SERVICE = frozenset({"state", _PORT})
+SERVICE = frozenset({"state", "member", _PORT})
 
 
-def check(diagnostics: Diagnostics, data: Mapping[str, Any]) -> None:
+Members = Callable[[str], int]
+"""How many members a service has, by its name."""
+
+
+def check(diagnostics: Diagnostics, data: Mapping[str, Any], members: Members) -> None:
     """Of a target: its mount, backends, options and profilers."""
     mount = data.get("mount", {})
-    run = _ANY | _ports(data)
+    run = _ANY | _ports(data, members)
     each = run | {"number"}
     check_texts(diagnostics, ("mount", "argv"), mount.get("argv"), each | PARTS)
     check_texts(diagnostics, ("mount", "env"), mount.get("env"), each)
@@ -32,7 +36,7 @@ def check(diagnostics: Diagnostics, data: Mapping[str, Any]) -> None:
     for section in ("backends", *STORES):
         for name, part in data.get(section, {}).items():
             for key in ("argv", "env"):
-                known = of_backend_counters(part, section) | {"capture", "number"}
+                known = of_backend_counters(part, members, section) | {"capture", "number"}
                 check_texts(diagnostics, (section, name, key), part.get(key), known)
     for name, part in data.get("options", {}).items():
         for key in ("argv", "env"):
@@ -44,40 +48,43 @@ def check(diagnostics: Diagnostics, data: Mapping[str, Any]) -> None:
     _nowhere(diagnostics, data)
 
 
-def of_counters(data: Mapping[str, Any]) -> frozenset[str]:
+def of_counters(data: Mapping[str, Any], members: Members) -> frozenset[str]:
     """What the places know at which a target counts."""
-    return (_ANY | _ports(data)) - {"capture"}
+    return (_ANY | _ports(data, members)) - {"capture"}
 
 
-def of_backend_counters(part: Mapping[str, Any], section: str = "backends") -> frozenset[str]:
+def of_backend_counters(part: Mapping[str, Any], members: Members, section: str) -> frozenset[str]:
     """The same, of one backend alone; of a pair's store, which speaks of its own services alone, by its `section`."""
-    none = section in STORES and "service" not in part and "services" not in part
-    return (_ANY | (frozenset() if none else _ports_of(part))) - {"capture"}
+    ports = _ports_of(ONLY, part, members) or (frozenset() if section in STORES else frozenset({_PORT}))
+    return (_ANY | ports) - {"capture"}
 
 
-def _ports(data: Mapping[str, Any]) -> frozenset[str]:
+def _ports(data: Mapping[str, Any], members: Members) -> frozenset[str]:
     """Of all that every backend of a target has: what holds for one alone stands in its own `argv` and `env`."""
-    backends = [_ports_of(part) for part in data.get("backends", {}).values()]
-    parts = ([_roles_of(store, part) for part in data.get(store, {}).values()] for store in STORES)
-    backends += (
-        frozenset(port_name(role) for role in {*meta, *of_data}) for meta, of_data in product(*parts)
-    )
+
+    def of(section: str, only: str) -> list[frozenset[str]]:
+        return [_ports_of(only, part, members) for part in data.get(section, {}).values()]
+
+    # Without a service, {port} is nothing.
+    backends = [found or frozenset({_PORT}) for found in of("backends", ONLY)]
+    backends += [meta | of_data for meta, of_data in product(*(of(store, store) for store in STORES))]
     return frozenset.intersection(*backends) if backends else frozenset({_PORT})
 
 
-def _roles_of(store: str, part: Mapping[str, Any]) -> Iterable[str]:
-    """What the services of one of a pair of stores are to the pair."""
-    return part.get("services", ()) or ([store] if "service" in part else [])
-
-
-def _ports_of(backend: Mapping[str, Any]) -> frozenset[str]:
-    """Of a backend: without a service, `{port}` is nothing."""
-    return frozenset(port_name(role) for role in backend.get("services", {})) or frozenset({_PORT})
+def _ports_of(only: str, part: Mapping[str, Any], members: Members) -> frozenset[str]:
+    """Of the services of a backend, or of one of a pair of stores; `only` is what a single one is called."""
+    services = part.get("services") or ({only: part["service"]} if "service" in part else {})
+    return frozenset(
+        port_name(role, number)
+        for role, name in services.items()
+        for number in range(1, members(str(name)) + 1)
+    )
 
 
 def check_service(diagnostics: Diagnostics, data: Mapping[str, Any]) -> None:
     for key in ("argv", "env", "prepare"):
-        check_texts(diagnostics, (key,), data.get(key), SERVICE)
+        known = SERVICE - {"member"} if key == "prepare" else SERVICE
+        check_texts(diagnostics, (key,), data.get(key), known)
     check_texts(diagnostics, ("ready", "argv"), data.get("ready", {}).get("argv"), SERVICE)
 
 
@@ -145,7 +152,7 @@ def _report(diagnostics: Diagnostics, at: Key, text: str, word: str, known: froz
         corrected = line.replace(f"{{{word}}}", suggestion)
     allowed = [f"{{{name}}}" for name in sorted(known)]
     message = f"unknown placeholder '{{{word}}}'{hint(suggestion)}"
-    if word.rpartition(".")[2] == _PORT:
+    if word.rpartition(".")[2].rstrip("0123456789") == _PORT:
         message = f"not every backend that this is for has '{{{word}}}'{hint(suggestion)}"
     diagnostics.add(at, message, allowed=allowed, suggestion=suggestion, corrected=corrected)
 

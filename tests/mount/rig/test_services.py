@@ -15,7 +15,7 @@ from fuselab.programs import tool_path
 from fuselab.records.places import WORK
 from fuselab.records.request import Load
 from fuselab.records.work import Work
-from fuselab.targets.model import CounterSources, Link, Service
+from fuselab.targets.model import ONLY, CounterSources, Link, Service
 from fuselab.targets.services import load_service, read_service
 from fuselab.workloads.work_metrics import metrics
 
@@ -109,6 +109,89 @@ def test_every_run_has_a_bucket_and_an_account_of_its_own(rig, checkout, monkeyp
         )
         assert "200 hello" in said
         assert record.exit_codes["service"] == 0
+
+
+CLUSTER = """
+import json, os, signal, sys, time, urllib.error, urllib.request
+def ask(port, path, **body):
+    asked = urllib.request.Request(f"http://127.0.0.1:{port}/v3/kv/{path}", json.dumps(body).encode())
+    while True:
+        try:
+            with urllib.request.urlopen(asked) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:  # the leader was killed, and the next is not elected
+            if error.code != 503: raise
+            time.sleep(0.1)
+def kill(member):
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        if f"--name=member{member}" in open(f"/proc/{pid}/cmdline").read().split("\\0"):
+            os.kill(int(pid), signal.SIGKILL)
+for member in sys.argv[1:]:
+    kill(int(member))
+if len(sys.argv) > 2:
+    time.sleep(60)
+for _ in range(3):
+    ask(2379, "put", key="YQ==", value="YQ==")
+print("keys", ask(2379 if sys.argv[1:] else 2381, "range", key="YQ==")["count"])
+"""
+"""Kills the members that are named, puts something into the first, as long as that takes, and reads it of the last."""
+
+
+@pytest.fixture
+def cluster(checkout: Path) -> Service:
+    if not (shutil.which("etcd") and shutil.which("etcdctl")):
+        pytest.skip("etcd is not installed")
+    return load_service("etcd-3", checkout)
+
+
+def test_three_members_are_one_service(rig, checkout, cluster):
+    counters = CounterSources(services=((ONLY, read_service("etcd-3", checkout)[1]),))
+    record, out = rig.run(
+        purpose="work", service=cluster, load=command("python3", "-c", CLUSTER), counters=counters
+    )
+    assert record.status == "ok", record.reason
+    assert "keys 1" in (out / "command.log").read_text(), "what one was given another has"
+    members = ("service", "service-2", "service-3")
+    assert len({record.pids[name] for name in members}) == 3
+    assert {record.exit_codes[name] for name in members} <= {0, -15}
+    assert all((out / f"{name}.log").exists() for name in members)
+    assert not [mark for mark in record.marks if "member" in mark]
+    figures = {metric.name: metric.value for metric in metrics(read_json(out / WORK, Work))}
+    counted = {name: figures[f"work.service.counter.{name}"] for name in ("requests.Put", "mvcc.put")}
+    assert counted == {"requests.Put": 3, "mvcc.put": 9}, "asked of one, done by each"
+    assert figures["work.service.peak_memory_bytes"] > 3 * 10e6
+
+
+def test_a_cluster_goes_on_without_one_of_three_and_says_so(rig, cluster):
+    record, out = rig.run(service=cluster, load=command("python3", "-c", CLUSTER, "3"))
+    assert record.status == "ok", record.reason
+    assert "keys 1" in (out / "command.log").read_text()
+    [mark] = [mark for mark in record.marks if "member" in mark]
+    assert "member 3 of etcd-3 ended while the run went on (killed by SIGKILL)" in mark
+    assert record.exit_codes["service-3"] == -9
+
+
+def test_without_two_of_three_the_run_has_failed_and_names_both(rig, cluster):
+    record, _ = rig.run(service=cluster, load=command("python3", "-c", CLUSTER, "2", "3"))
+    assert record.status == "failed"
+    assert "died during the load: member 2 of etcd-3 (killed by SIGKILL)" in (record.reason or "")
+    assert "\nmember 3 of etcd-3 (killed by SIGKILL)" in (record.reason or "")
+
+
+def test_a_cluster_is_some_way_off_as_a_whole(rig, cluster, tmp_path):
+    told = tmp_path / "told"
+    ports = ("{port}", "{port2}", "{port3}")
+    ask = 'for p in $1 $2 $3; do etcdctl --endpoints=127.0.0.1:$p put k v; done > "$0" 2>&1; echo $1 $2 $3 >> "$0"'
+    record, _ = rig.run(
+        service=cluster,
+        links=((ONLY, Link(0.002)),),
+        prepare=(("sh", "-c", ask, str(told), *ports),),
+        load=command("true"),
+    )
+    assert record.status == "ok", record.reason
+    *said, used = told.read_text().splitlines()
+    assert said == ["OK"] * 3
+    assert not {"2379", "2380", "2381"} & set(used.split()), "a relay stands before each"
 
 
 PING = """

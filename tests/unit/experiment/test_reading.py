@@ -9,6 +9,7 @@ from fuselab.experiment.loading import Loaded, load_experiment
 from fuselab.experiment.model import Variant
 from fuselab.records.plan import Contrast
 from fuselab.schema.errors import ExperimentErrors
+from fuselab.targets.loading import load_target
 from fuselab.targets.model import Backend, Link
 
 
@@ -404,3 +405,20 @@ def test_a_pair_is_far_off_by_the_names_of_its_stores(read):
         variants: {near: {}, far: {network: {meta: {delay: 5ms}}}}
         """)
     assert loaded.experiment.variant("far").network == (("meta", Link(0.005)),)
+
+
+def test_of_a_service_with_members_each_has_a_port_by_its_number(repository: Path):
+    (repository / "services" / "trio.yaml").write_text(
+        "name: trio\nport: 7000\nmembers: 3\nargv: [serve, --number, '{member}', --port, '{port}']\n"
+    )
+    path = repository / "targets" / "paired" / "target.yaml"
+    trio = "\n  trio: {service: trio, argv: [--meta, '{port}+{port2}+{port3}']}\ndata:"
+    path.write_text(path.read_text().replace("\ndata:", trio))
+    target = load_target("paired", repository)
+    assert target.backends["trio-disk"].argv[1] == "{meta.port}+{meta.port2}+{meta.port3}"
+    path.write_text(path.read_text().replace("{port3}", "{port4}"))
+    with pytest.raises(ExperimentErrors) as raised:
+        load_target("paired", repository)
+    [problem] = raised.value.problems
+    assert problem.message.startswith("not every backend that this is for has '{port4}'")
+    assert "{port3}" in problem.allowed

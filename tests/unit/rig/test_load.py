@@ -128,6 +128,6 @@ def test_a_profiler_that_lost_its_target_does_not_hide_who_died(session, recorde
 
     recorders["two"].on_close = RigError("perf did not answer")
     place = session.place
-    object.__setattr__(place, "serving", {ONLY: Dead()})
+    object.__setattr__(place, "serving", {ONLY: (Dead(),)})
     with pytest.raises(TargetError, match="died during the load: store"):
         do_load(session, lambda context: LoadResult(0))
