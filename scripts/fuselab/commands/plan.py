@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from fuselab.experiment.model import Experiment
     from fuselab.experiment.plan import Plan
+    from fuselab.workflow.beside import Beside
     from fuselab.workflow.detectable import Detectable
     from fuselab.workflow.estimate import Estimate, Part
 
@@ -180,6 +181,8 @@ def beside(plan: Plan, found: Estimate, most: int) -> Iterator[str]:
     for why, variants in impossible.items():
         yield f"not possible: {_named(variants, most)}, {why}"
     yield ""
+    for each in found.beside:
+        yield _beside(each, most)
     for words, loads in grouped(plan.work.words).items():
         yield f"Counted of {_named(loads, most)}: {words or 'the load as it is timed'}."
     for why, loads in grouped(plan.work.left_out).items():
@@ -190,6 +193,24 @@ def beside(plan: Plan, found: Estimate, most: int) -> Iterator[str]:
         yield from (f"  {leftover.path}" for leftover in found.stale[:most])
         if len(found.stale) > most:
             yield f"  and {len(found.stale) - most} more"
+
+
+def _beside(found: Beside, most: int) -> str:
+    """`Each run of far starts and stops etcd: about 1 s, 36 s of what is to go.`"""
+    from fuselab.words import duration
+
+    does = {
+        "services": f"starts and stops {found.name}",
+        "ways": f"measures round trips ({found.name})",
+        "drain": f"waits until it has drained ({found.name})",
+    }[found.what]
+    head = f"Each run of {_named(found.variants, most)} {does}"
+    if found.run_s is None:
+        limit = f", at most {duration(found.limit_s)} each" if found.limit_s else ""
+        return f"{head}: how long that takes no run here tells yet{limit}."
+    about = f"{duration(found.run_s)} here" if found.measured else f"about {duration(found.run_s)}"
+    left = f", {duration(found.all_s)} of what is to go" if found.all_s else ""
+    return f"{head}: {about}{left}."
 
 
 def _named(names: Sequence[str], most: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from fuselab.experiment.beside import beside_s
 from fuselab.experiment.model import Experiment, Workload
 from fuselab.records.request import MountConfig
 from fuselab.targets.model import CounterSources
@@ -15,8 +16,8 @@ WORK_BLOCKS = 8
 LIMIT_S = 60.0
 """Of all loads without a sweep together, and of each sweep. What takes longer is counted only where the experiment says
 so; but the ends of a sweep are: what changes along an axis shows there, and its timed runs take longer still."""
-_OVERHEAD_S, _SERVICE_S = 1.0, 1.0
-"""Of a run beyond its load: mount, perf, unmount; and more for each service that starts and stops."""
+_OVERHEAD_S = 1.0
+"""Of a run beyond its load and what stands beside it: mount, perf, unmount."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,8 @@ def fixed_work(
     in_mounts = {w.name: w for w in experiment.workloads if w.behaviour.needs_mount}
     found = {name: w.behaviour.fixed(w.settings) for name, w in in_mounts.items()}
     fixed = {name: fixed for name, fixed in found.items() if fixed is not None}
-    beside_s = _beside_s(mounts, counters)
-    seconds = {name: each.seconds and each.seconds + beside_s for name, each in fixed.items()}
+    more_s = _beside_s(mounts, counters)
+    seconds = {name: each.seconds and each.seconds + more_s for name, each in fixed.items()}
     left_out = {name: "it has no end but that of its time" for name in in_mounts if name not in fixed}
     left_out |= _the_same(experiment, [in_mounts[name] for name in fixed])
     if not experiment.work:
@@ -69,7 +70,7 @@ def for_variant(workload: Workload, own: Workload) -> Workload:
 
 def _beside_s(mounts: Mapping[str, MountConfig], counters: Mapping[str, CounterSources]) -> float:
     """How long a run takes beyond its load: mean over the variants."""
-    served_s = sum(_SERVICE_S * len(mount.services) for mount in mounts.values())
+    served_s = sum(beside_s(mount) for mount in mounts.values())
     settled_s = sum(2 * of.settle_s for of in counters.values())  # before the load and after it
     return _OVERHEAD_S + (served_s + settled_s) / len(mounts)
 

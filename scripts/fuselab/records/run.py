@@ -83,6 +83,9 @@ class TargetUse:
     log_kept_bytes: int
 
 
+TRIPS, LONGEST_TRIPS_S = 31, 5.0
+"""Round trips to a service that is some way off, of which a median is taken, and what they may take beyond the first:
+where one takes a second, there are five of them."""
 BYTES = "bytes"
 """The sign of a store that was quiet."""
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fuselab.programs import RELAY, tool
+from fuselab.records.run import LONGEST_TRIPS_S, TRIPS
 from fuselab.rig.service import answers, wait_ready
 from fuselab.system.log import Log
 from fuselab.system.process import Process, running
@@ -19,9 +20,6 @@ from fuselab.targets.model import Link, Service, service_name
 
 _HERE = "127.0.0.1"
 _READY_S = 10.0
-_TRIPS = 31
-_LONGEST_S = 5.0
-"""What measuring may take beyond the first trip: where one takes a second, there are five of them."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +33,10 @@ class Relay:
 
     def round_trip_s(self) -> float:
         """Median of some round trips of one byte. Raises OSError where it has ended."""
-        took, end = list[float](), time.monotonic() + _LONGEST_S
+        took, end = list[float](), time.monotonic() + LONGEST_TRIPS_S
         with socket.create_connection((_HERE, self._echo)) as connection:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            while len(took) < _TRIPS and (not took or time.monotonic() < end):
+            while len(took) < TRIPS and (not took or time.monotonic() < end):
                 sent = time.perf_counter()
                 connection.sendall(b"?")
                 if not connection.recv(1):

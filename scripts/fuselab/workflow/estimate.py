@@ -7,31 +7,32 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import astuple, dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 from fuselab.compare.schedule import LOOKS
+from fuselab.experiment.beside import beside_s
 from fuselab.experiment.fixed_work import WORK_BLOCKS
 from fuselab.experiment.model import Workload
-from fuselab.experiment.plan import Plan
+from fuselab.experiment.plan import NONE, Plan
 from fuselab.files import read_json
 from fuselab.records import places
 from fuselab.records.look import Look
 from fuselab.records.places import Results
-from fuselab.records.run import RunRecord
+from fuselab.records.request import MountConfig
+from fuselab.workflow.beside import Beside, found_beside, newest
 from fuselab.workflow.cleanup import Leftover, size_bytes, stale
 from fuselab.workflow.detectable import Detectable, detectable
 from fuselab.workflow.layout import COST_BLOCKS, Layout
 from fuselab.workloads.verifying import VERIFIERS
 
 _OVERHEAD_S = 2.0
-"""Of a run beyond its load, where none has been measured: gate, mount, unmount, teardown."""
+"""Of a run beyond its load and what stands beside it, where none has been measured: gate, mount, unmount, teardown."""
 _RUNS = f"*/*/{places.RUN}"
-_SAMPLE = 24
-"""How many of the newest runs of one kind are looked at for their times."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class Part:
     """Whether the time is that of runs made here, or a guess from the load's settings."""
     stops_early: bool = False
     """Whether a look may say that fewer are enough: `wanted` are then those of the last look."""
+    variants: tuple[str, ...] = ()
+    """Of the runs in each of them."""
 
     @property
     def left(self) -> int:
@@ -60,6 +63,8 @@ class Estimate:
     parts: tuple[Part, ...]
     stale: tuple[Leftover, ...]
     findable: tuple[Detectable, ...]
+    beside: tuple[Beside, ...] = ()
+    """What services, ways to them and drains take of it."""
 
     @property
     def seconds(self) -> float:
@@ -76,9 +81,24 @@ class Estimate:
 
 def estimate(plan: Plan, root: Path) -> Estimate:
     """Of one experiment, from its plan and what lies below `root/results`."""
+    parts = parts_of(plan, root)
     return Estimate(
-        plan.experiment.name, parts_of(plan, root), tuple(stale(plan, root)), tuple(detectable(plan, root))
+        plan.experiment.name,
+        parts,
+        tuple(stale(plan, root)),
+        tuple(detectable(plan, root)),
+        tuple(found_beside(plan, root, partial(_runs_left, plan, parts))),
     )
+
+
+def _runs_left(plan: Plan, parts: tuple[Part, ...], variants: Collection[str]) -> int:
+    """How many runs of `variants` are still to be made, one after the other: those that take turns are so at once."""
+    left = 0
+    for part in parts:
+        theirs = sum(variant in variants for variant in part.variants)
+        at_once = part.what == "blocks" and plan.experiment.workload(part.name).slice_s
+        left += part.left * (min(theirs, 1) if at_once else theirs)
+    return left
 
 
 def parts_of(plan: Plan, root: Path) -> tuple[Part, ...]:
@@ -118,11 +138,14 @@ def _verifies(plan: Plan, root: Path) -> Iterator[Part]:
     for name in dict.fromkeys(run.variant for run in plan.verifying):
         paths = [root / path for path in Layout(plan).verified(name)]
         done = sum(path.is_dir() for path in paths)
-        yield Part("verify", name, done, len(paths), seconds or guess, 0, seconds is not None)
+        each = seconds or guess + beside_s(plan.mounts[name, NONE])
+        yield Part("verify", name, done, len(paths), each, 0, seconds is not None, variants=(name,))
 
 
 def _blocks(plan: Plan, root: Path) -> Iterator[Part]:
     e = plan.experiment
+    names = tuple(v.name for v in e.variants)
+    mounts = [plan.mounts[name, NONE] for name in names]
     for workload in e.workloads:
         home = Results(root).experiment(e.name).blocks(workload.name, plan.timed_spec(workload.name))
         decided = _decided(plan, workload.name, root) if e.blocks == "auto" else e.blocks
@@ -135,13 +158,13 @@ def _blocks(plan: Plan, root: Path) -> Iterator[Part]:
             workload.name,
             done,
             decided or LOOKS[-1],
-            _load_seconds(workload),
+            _load_seconds(workload, mounts),
             each,
             runs,
             home.glob("*"),
             100_000 * runs,
         )
-        yield replace(part, stops_early=decided is None)
+        yield replace(part, stops_early=decided is None, variants=names)
 
 
 def _decided(plan: Plan, workload: str, root: Path) -> int | None:
@@ -160,9 +183,9 @@ def _captures(plan: Plan, root: Path) -> Iterator[Part]:
         each = _mean_seconds(mine.parent.glob(_RUNS))
         done = len(list(mine.glob(f"*/{places.CAPTURE}")))
         workload, name = plan.experiment.workload(c.workload), f"{c.variant}, {c.workload}: {c.profiler}"
-        yield _part(
-            "captures", name, done, c.repeats, _load_seconds(workload), each, 1, mine.parent.glob("*/*")
-        )
+        guess = _load_seconds(workload, [plan.mounts[c.variant, NONE]])
+        part = _part("captures", name, done, c.repeats, guess, each, 1, mine.parent.glob("*/*"))
+        yield replace(part, variants=(c.variant,))
 
 
 def _cost_blocks(plan: Plan, root: Path) -> Iterator[Part]:
@@ -171,10 +194,9 @@ def _cost_blocks(plan: Plan, root: Path) -> Iterator[Part]:
         home, workload = root / folder, plan.experiment.workload(name)
         each = _mean_seconds(home.glob(_RUNS))
         done = len(list(home.glob(f"*/{places.BLOCK}")))
-        runs = len(plan.cost_mounts)
-        yield _part(
-            "cost blocks", name, done, COST_BLOCKS, _load_seconds(workload), each, runs, home.glob("*")
-        )
+        runs, guess = len(plan.cost_mounts), _load_seconds(workload, list(plan.cost_mounts.values()))
+        part = _part("cost blocks", name, done, COST_BLOCKS, guess, each, runs, home.glob("*"))
+        yield replace(part, variants=(plan.experiment.baseline.name,) * runs)
 
 
 def _work_blocks(plan: Plan, root: Path) -> Iterator[Part]:
@@ -184,7 +206,8 @@ def _work_blocks(plan: Plan, root: Path) -> Iterator[Part]:
         each = _mean_seconds(home.glob(f"*/*/{places.WORK_RUN}"))
         done = len(list(home.glob(f"*/{places.BLOCK}")))
         runs, guess = len(plan.experiment.variants), plan.work.run_seconds[name]
-        yield _part("work blocks", name, done, WORK_BLOCKS, guess, each, runs, home.glob("*"), 50_000 * runs)
+        part = _part("work blocks", name, done, WORK_BLOCKS, guess, each, runs, home.glob("*"), 50_000 * runs)
+        yield replace(part, variants=tuple(v.name for v in plan.experiment.variants))
 
 
 def _part(
@@ -216,13 +239,11 @@ def _size_near(path: Path) -> int | None:
 
 def _mean_seconds(records: Iterator[Path]) -> float | None:
     """Mean of all phases together over the newest runs."""
-    newest = sorted(records, key=lambda path: path.stat().st_mtime, reverse=True)[:_SAMPLE]
-    runs = [read_json(path, RunRecord) for path in newest]
-    seconds = [sum(astuple(run.phases)) for run in runs if run.phases]
+    seconds = [sum(astuple(run.phases)) for run in newest(records) if run.phases]
     return mean(seconds) if seconds else None
 
 
-def _load_seconds(workload: Workload) -> float | None:
-    """From the load's own settings; None where only a run can tell."""
+def _load_seconds(workload: Workload, mounts: Sequence[MountConfig]) -> float | None:
+    """From the load's settings and what stands beside it in `mounts`, on average; None where only a run can tell."""
     seconds = workload.behaviour.seconds(workload.settings)
-    return None if seconds is None else seconds + _OVERHEAD_S
+    return None if seconds is None else seconds + _OVERHEAD_S + mean(map(beside_s, mounts))

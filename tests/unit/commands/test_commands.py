@@ -274,6 +274,69 @@ class TestPlan:
         assert not blocks["measured"]
         assert blocks["seconds_each"] > 3 * 3
 
+    def test_what_services_ways_and_drains_take_is_said_by_variant(self, fuselab, repository: Path):
+        target = repository / "targets" / "demo" / "target.yaml"
+        target.write_text(f"{target.read_text()}drain: {{quiet: 2s, limit: 90s}}\n")
+        written = repository / "experiments" / "trial.yaml"
+        written.write_text(
+            "name: trial\ntarget: demo\nbackend: etcd\nblocks: 12\nwork: false\n"
+            "variants: {near: {}, far: {network: {delay: 5ms}}, disk: {backend: sqlite}}\n"
+            "workloads: {w: {fio: {rw: write, bs: 4k, size: 1m, runtime: 3s}}}\n"
+        )
+
+        def said() -> list[str]:
+            return [line for line in fuselab("plan", "trial").output.splitlines() if "Each run" in line]
+
+        # Of each variant 12 blocks and a verifying run are to be made.
+        assert said() == [
+            "Each run of near, far starts and stops etcd: about 1 s, 26 s of what is to go.",
+            "Each run of far measures round trips (5 ms each way): about 0.62 s, 8.06 s of what is to go.",
+            "Each run of near, far, disk waits until it has drained (store quiet for 2 s, within 90 s): about 2 s, "
+            "1 min 18 s of what is to go.",
+        ]
+        guessed = json.loads(fuselab("plan", "trial", "--json").output)["forecast"]
+        [blocks] = [part for part in guessed["parts"] if part["what"] == "blocks"]
+        assert blocks["seconds_each"] == pytest.approx(3 * (3.3 + 2) + 2 * 1 + 0.62 + 3 * 2)
+
+        plan = make_plan(load_experiment(written, repository))
+        block = repository / "results/trial/blocks/w" / plan.timed_spec("w") / "001"
+        put(block / "block.json", {})
+        for variant, setup_s, drain_s in (("near", 0.5, 2.5), ("far", 0.5 + 0.62, 2.5), ("disk", 0.01, 4.0)):
+            phases = Phases(0, setup_s, 0.02, 0, 3.0, drain_s, 0.01, 0)
+            trips = {"service": (0.010, 0.010)} if variant == "far" else {}
+            put(block / variant / "run.json", record(variant=variant, phases=phases, round_trips_s=trips))
+        assert said() == [
+            "Each run of near, far starts and stops etcd: 0.5 s here, 12 s of what is to go.",
+            "Each run of far measures round trips (5 ms each way): 0.62 s here, 7.44 s of what is to go.",
+            "Each run of near, far, disk waits until it has drained (store quiet for 2 s, within 90 s): 3 s here, "
+            "1 min 48 s of what is to go.",
+        ]
+
+    def test_how_long_a_counter_takes_to_come_down_only_a_run_can_tell(self, fuselab, repository: Path):
+        target = repository / "targets" / "demo" / "target.yaml"
+        counting = "counters: [{file: '{state}/up', format: lines}]\ndrain: {counter: uploads, limit: 2m}\n"
+        target.write_text(f"{target.read_text()}{counting}")
+        lines = fuselab("plan", "trial").output.splitlines()
+        [said] = [line for line in lines if "Each run" in line]
+        assert said.endswith(
+            "waits until it has drained (counter uploads at 0, within 120 s): how long that takes no run here tells "
+            "yet, at most 2 min 0 s each."
+        )
+
+    def test_services_of_variants_that_take_turns_start_at_once(self, fuselab, repository: Path):
+        (repository / "experiments" / "trial.yaml").write_text(
+            "name: trial\ntarget: demo\nbackend: etcd\nblocks: 12\nwork: false\ndesign: slices\n"
+            "variants: {old: {}, new: {options: {cache: 1}}}\n"
+            "workloads: {w: {fio: {rw: write, bs: 4k, size: 1m, runtime: 3s}}}\n"
+        )
+        [said] = [line for line in fuselab("plan", "trial").output.splitlines() if "Each run" in line]
+        assert said.endswith("starts and stops etcd: about 1 s, 14 s of what is to go."), (
+            "12 blocks, 2 verifying runs"
+        )
+
+    def test_what_has_no_store_says_nothing_of_one(self, fuselab):
+        assert "Each run of" not in fuselab("plan", "trial").output
+
     def test_which_points_of_a_long_sweep_are_counted_and_why_the_others_are_not(
         self, fuselab, repository: Path
     ):
