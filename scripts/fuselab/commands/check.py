@@ -89,7 +89,7 @@ def look_at(path: Path, root: Path | None = None) -> tuple[tuple[Problem, ...], 
     `target.yaml` is a target, a file below `services/` a service, any other an experiment.
     """
     from fuselab import profilers
-    from fuselab.doctor.experiment import missing, obstacles, replaced_filters, too_few_blocks
+    from fuselab.doctor.experiment import missing, obstacles, replaced_filters, too_few_blocks, unfitting
     from fuselab.experiment.loading import load_experiment
     from fuselab.experiment.needs import needs_of, needs_of_target
     from fuselab.targets.loading import load_target
@@ -106,7 +106,7 @@ def look_at(path: Path, root: Path | None = None) -> tuple[tuple[Problem, ...], 
             return (), []
         loaded = load_experiment(path, root)
         e = loaded.experiment
-        here = [*missing(needs_of(loaded)), *obstacles(e)]
+        here = [*missing(needs_of(loaded)), *unfitting(loaded), *obstacles(e)]
         return (), [*here, *replaced_filters(loaded), *too_few_blocks(e)]
     except ExperimentErrors as errors:
         return errors.problems, []

@@ -36,7 +36,7 @@ MOST = 6
 @click.option("--json", "as_json", is_flag=True, help="Print the forecast as JSON.")
 def command(file: str, everything: bool, as_json: bool) -> None:
     """Say what an experiment has, what it still takes, and what size of change it can find. Runs nothing."""
-    from fuselab.doctor.experiment import missing, obstacles
+    from fuselab.doctor.experiment import missing, obstacles, unfitting
     from fuselab.experiment.needs import needs_of
     from fuselab.experiment.planning import make_plan
     from fuselab.workflow.estimate import estimate
@@ -44,7 +44,7 @@ def command(file: str, everything: bool, as_json: bool) -> None:
     root, loaded = load(file)
     plan = make_plan(loaded)
     found = estimate(plan, root)
-    notes = [*missing(needs_of(loaded)), *obstacles(loaded.experiment)]
+    notes = [*missing(needs_of(loaded)), *unfitting(loaded), *obstacles(loaded.experiment)]
     if as_json:
         totals = {"seconds": found.seconds, "bytes": found.bytes}
         print_json({"forecast": found, **totals, "skipped": plan.skipped, "notes": notes})

@@ -8,6 +8,7 @@ from fuselab import profilers
 from fuselab.compare.schedule import level_of, minimum_blocks
 from fuselab.doctor.base import Line, bad, note, ok
 from fuselab.doctor.tools import version_of
+from fuselab.experiment.fitting import misfits
 from fuselab.experiment.loading import Loaded
 from fuselab.experiment.log_filters import replaced_in
 from fuselab.experiment.looking import looking_at_targets
@@ -27,6 +28,7 @@ def needs(loaded: Loaded) -> Iterator[Line]:
     for target in loaded.targets.values():
         yield from _source(target)
     yield from _profilers(loaded)
+    yield from unfitting(loaded)
     yield from replaced_filters(loaded)
     yield from too_few_blocks(loaded.experiment)
     if loaded.experiment.network == "host":
@@ -80,6 +82,12 @@ def obstacles(experiment: Experiment) -> Iterator[Line]:
         event = profilers.REGISTRY[name].kernel_event
         if event and (obstacle := event.obstacle()):
             yield note(f"profiler {name}", f"unavailable on this machine: {obstacle.reason}", obstacle.mend)
+
+
+def unfitting(loaded: Loaded) -> Iterator[Line]:
+    """Revisions that a target's file is not known to fit."""
+    mend = "where it does all the same, say so in `fits`"
+    yield from (note(f"target {name}", why, mend) for name, why in misfits(loaded))
 
 
 def too_few_blocks(experiment: Experiment) -> Iterator[Line]:

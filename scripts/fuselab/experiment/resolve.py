@@ -216,6 +216,12 @@ def shallow(source: Path) -> str:
     return f"; this is a shallow clone, which lacks earlier commits and tags: git -C {source} fetch --unshallow --tags"
 
 
+def shallow_of(target: Target) -> str:
+    """The same, of the source of `target`."""
+    source = _source(target)
+    return shallow(source) if source else ""
+
+
 def contains(target: Target, commit: str, earlier: str) -> bool:
     """Whether `earlier` is an ancestor of `commit` in the source of `target`, or is it."""
     source = _source(target)

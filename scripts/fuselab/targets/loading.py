@@ -30,6 +30,7 @@ from fuselab.targets.model import (
     CommandBuild,
     CounterSource,
     Drain,
+    Fits,
     Installed,
     MountTemplate,
     NoBuild,
@@ -105,6 +106,7 @@ def _target(diagnostics: Diagnostics, path: Path, data: Mapping[str, Any], membe
         counters=(counters := read_counters(diagnostics, data, placeholders.of_counters(data, members))),
         known_failures=tuple(data.get("known_failures", ())),
         drain=_drain(diagnostics, data, counters, members),
+        fits=Fits(**read(Fits, data["fits"], ("fits",))) if data.get("fits") else None,
     )
 
 
@@ -263,6 +265,9 @@ def _check(diagnostics: Diagnostics, target: Target, data: Mapping[str, Any], me
         example = 'mount:\n  argv: ["{binary}", "{mountpoint}"]'
         message = "the key 'mount' is missing: a target with a program says how it is mounted"
         diagnostics.add(("mount",), message, of_key=True, corrected=example)
+    if "fits" in data and not isinstance(target.build, CargoBuild | CommandBuild):
+        message = "nothing is built from a source here, whose revisions 'fits' could tell apart"
+        diagnostics.add(("fits",), message, of_key=True)
     for i, word in enumerate(data.get("build", {}).get("cargo", {}).get("args", ())):
         if str(word).partition("=")[0] == "--target-dir":
             message = "'--target-dir' cannot stand here: fuselab chooses where cargo works; leave it out"

@@ -219,6 +219,23 @@ class CounterSources:
 
 
 @dataclass(frozen=True)
+class Fits:
+    """The revisions of the source that a target's file is known to fit, both ends included; "" is open."""
+
+    since: str = ""
+    until: str = ""
+
+    @property
+    def words(self) -> str:
+        """`2c5f8e4ac and later`, `v0.1 to v0.3`."""
+        if self.since == self.until:
+            return f"{self.since} alone"
+        if not self.until:
+            return f"{self.since} and later"
+        return f"{self.since} to {self.until}" if self.since else f"what came until {self.until}"
+
+
+@dataclass(frozen=True)
 class Target:
     name: str
     path: Path
@@ -239,6 +256,8 @@ class Target:
     """Patterns of what it is known to fail when it is verified."""
     drain: Drain | None = None
     """None: it has drained when its unmount returns."""
+    fits: Fits | None = None
+    """None: nothing is said of it."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from fuselab.experiment.fitting import misfits
 from fuselab.experiment.loading import Loaded, load_experiment
 from fuselab.experiment.model import Variant
 from fuselab.records.plan import Contrast
@@ -332,6 +333,33 @@ class TestRevisions:
         )
         assert names(loaded) == ["sqlite-v1.0", "sqlite-main", "etcd-v1.0", "etcd-main"]
         assert loaded.experiment.variant("etcd-main").rev == commits[1]
+
+    @pytest.mark.parametrize(
+        ("fits", "known"),
+        [
+            ("{since: v1.0}", ["old", "new", "here"]),
+            ("{until: main}", ["old", "new", "here"]),
+            ("{since: main, until: main}", ["new", "here"]),
+            ("{until: v1.0}", ["old"]),
+        ],
+    )
+    def test_what_a_target_is_known_to_fit_lies_between_both_ends(
+        self, read, commits, repository: Path, fits: str, known: list[str]
+    ):
+        target = repository / "targets" / "demo" / "target.yaml"
+        target.write_text(f"{target.read_text()}fits: {fits}\n")
+        loaded = read("target: demo\nvariants: {old: {rev: v1.0}, new: {rev: main}, here: {}}\n")
+        said = list(misfits(loaded))
+        assert [why.partition(":")[0] for _, why in said] == [
+            v.name for v in loaded.experiment.variants if v.name not in known
+        ]
+        assert all("is known to fit" in why for _, why in said)
+
+    def test_an_end_that_the_source_lacks_is_said(self, read, commits, repository: Path):
+        target = repository / "targets" / "demo" / "target.yaml"
+        target.write_text(f"{target.read_text()}fits: {{since: v0.9}}\n")
+        [(name, why)] = misfits(read("target: demo\nvariants: {a: {}}\nprofilers: [perf-oncpu]\n"))
+        assert (name, why) == ("demo", "a: `fits` names v0.9, which the source does not have")
 
     def test_a_source_without_git_says_so(self, read, repository: Path, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(repository.parent))

@@ -15,6 +15,7 @@ from fuselab.schema.reference import pages
 from fuselab.targets.model import (
     Backend,
     CargoBuild,
+    Fits,
     MountTemplate,
     Option,
     ProfilerSupport,
@@ -134,6 +135,7 @@ MODELS = [
     ("target", "build.cargo", CargoBuild, {"kind"}),
     ("target", "stop", Stopping, {"timeout_s"}),
     ("target", "backends.<name>", Backend, {"name"}),
+    ("target", "fits", Fits, set()),
     ("target", "meta.<name>", Backend, {"name"}),
     ("target", "data.<name>", Backend, {"name"}),
     ("target", "options.<name>", Option, {"name"}),
