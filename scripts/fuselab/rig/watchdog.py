@@ -69,7 +69,8 @@ class Watchdog:
         self.disturbance = Disturbance()
         self._at = at
         self._before = procfs.family(os.getpid())
-        self._progress = Progress(at.targets, at.place.request.mount.hang_s)
+        further = sum(len(members) - 1 for members in at.place.serving.values())
+        self._progress = Progress(at.targets, at.place.request.mount.hang_s, further)
 
     def watch(self, wake: int, over: threading.Event) -> None:
         """Look every `STEP_S` until the block is `over`, which `wake` tells too, or nothing is left to look at."""

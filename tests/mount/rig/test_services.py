@@ -15,7 +15,7 @@ from fuselab.programs import tool_path
 from fuselab.records.places import WORK
 from fuselab.records.request import Load
 from fuselab.records.work import Work
-from fuselab.targets.model import ONLY, CounterSources, Link, Service
+from fuselab.targets.model import ONLY, CounterSources, Link, Service, Stopping
 from fuselab.targets.services import load_service, read_service
 from fuselab.workloads.work_metrics import metrics
 
@@ -176,6 +176,19 @@ def test_without_two_of_three_the_run_has_failed_and_names_both(rig, cluster):
     assert record.status == "failed"
     assert "died during the load: member 2 of etcd-3 (killed by SIGKILL)" in (record.reason or "")
     assert "\nmember 3 of etcd-3 (killed by SIGKILL)" in (record.reason or "")
+
+
+def test_what_an_idle_cluster_says_to_itself_hides_no_hang(rig, cluster):
+    line = 'bindfs -f "$0" "$1" & sleep 3; kill -STOP $!; wait'
+    record, _ = rig.run(
+        service=cluster,
+        argv=("sh", "-c", line, "{state}", "{mountpoint}"),
+        load=fio(rw="write", size="1m", runtime="60s"),
+        hang_s=4.0,
+        stop=Stopping("unmount", "TERM", 2.0),
+    )
+    assert (record.reason or "").startswith("hung: no progress for"), record.reason
+    assert "bindfs is stopped" in (record.reason or "")
 
 
 def test_a_cluster_is_some_way_off_as_a_whole(rig, cluster, tmp_path):
