@@ -10,7 +10,7 @@ def duration(seconds: float) -> str:
     if seconds < 0:
         return f"-{duration(-seconds)}"
     if 0 < seconds < 1e-4:
-        return f"{seconds * 1e9:.3g} ns" if seconds < 1e-6 else f"{seconds * 1e6:.3g} us"
+        return f"{seconds * 1e9:.3g} ns" if seconds < 1e-6 else f"{seconds * 1e6:.3g} µs"
     if 0 < seconds < 0.1:
         return f"{seconds * 1e3:.3g} ms"
     if seconds < 60:

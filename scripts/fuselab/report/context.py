@@ -45,6 +45,8 @@ class Cell:
     strong: bool = False
     stack: tuple[str, ...] = ()
     """Frames, the innermost first, of which `text` names a few: unfolded on demand."""
+    whole: str = ""
+    """What `text` is only the beginning of: unfolded on demand."""
 
 
 @dataclass(frozen=True)

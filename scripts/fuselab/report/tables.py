@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 MOST_ROWS = 200
 _LONG_TEXT = 45
 _FRAMES_SHOWN = 3
+_WORDS_SHOWN = 24
+"""Characters of a note."""
 _UNITS = {"ns": "ns", "us": "us", "ms": "ms", "s": "s", "bytes": "bytes", "hz": "Hz"}
 _UNITS |= {"share": "share", "error": "share", "percent": "%"}
 _IN_PROFILE_UNIT = ("self", "total")
@@ -86,6 +89,12 @@ def from_cells(
     """Of rows with the same columns, of which there is one at least."""
     columns = tuple(Column(name, name in numeric) for name in rows[0])
     return Table(key, caption, columns, tuple(tuple(row.values()) for row in rows))
+
+
+def folded(text: str) -> Cell:
+    """A sentence beside figures: its first words, the whole of it behind them."""
+    first = textwrap.shorten(text, _WORDS_SHOWN, placeholder=" …")
+    return Cell(first, whole=text) if first != text else Cell(text)
 
 
 def _stack(folded: str) -> Cell:

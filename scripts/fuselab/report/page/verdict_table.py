@@ -7,7 +7,7 @@ from functools import partial
 
 from fuselab.records.comparison import Comparison
 from fuselab.records.plan import PlanFile
-from fuselab.report import words, work
+from fuselab.report import tables, words, work
 from fuselab.report.context import Cell, Column, Fact, Link, Table
 from fuselab.report.page.verdicts import first_line, is_control, primary_rows
 from fuselab.report.reading import Results
@@ -90,7 +90,7 @@ def table(
 ) -> Table:
     """The columns `names` of comparisons."""
     columns = _COLUMNS | _OF_OTHERS
-    heads = tuple(Column(name, name in _NUMERIC, wide=name in ("note", "counter")) for name in names)
+    heads = tuple(Column(name, name in _NUMERIC, wide=name == "counter") for name in names)
     return Table(
         key, caption, heads, tuple(tuple(columns[n](plan, row) for n in names) for row in rows), links
     )
@@ -183,7 +183,7 @@ _COLUMNS: dict[str, Callable[[PlanFile, Comparison], Cell]] = {
     "family": lambda plan, row: Cell(_family(plan, row)),
     "blocks": lambda plan, row: Cell(str(row.blocks), str(row.blocks)),
     **{name.replace("_", " "): partial(_extra, name) for name in EXTRAS},
-    "note": lambda plan, row: Cell(words.percents(first_line(row.note))),
+    "note": lambda plan, row: tables.folded(words.percents(first_line(row.note))),
 }
 _OF_OTHERS: dict[str, Callable[[PlanFile, Comparison], Cell]] = {
     **{name: partial(_text, name) for name in ("profiler", "step")},

@@ -297,7 +297,7 @@ def test_a_real_run_with_both_layers_shows_its_planted_waits_and_its_work(
 
 @pytest.mark.parametrize(
     ("ns", "text"),
-    [(4_020_000_000, "4.02 s"), (4_100_000, "4.1 ms"), (310_000, "310 us"), (12, "12 ns"), (0, "0 ns")],
+    [(4_020_000_000, "4.02 s"), (4_100_000, "4.1 ms"), (310_000, "310 µs"), (12, "12 ns"), (0, "0 ns")],
 )
 def test_durations_read_well(ns: int, text: str) -> None:
     assert duration(ns) == text

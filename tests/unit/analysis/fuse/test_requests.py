@@ -193,6 +193,6 @@ def test_only_operations_that_move_data_are_said_to_be_split_or_joined():
 def test_where_one_write_is_one_request_what_lies_between_them_is_said():
     (said, _) = asked(10, 10 << 12, {WRITE: 10})
     assert said == (
-        "A write takes 6 us as the load sees it, and its WRITE is in flight for 5 us of that (means): 1 us (17%) lie "
+        "A write takes 6 µs as the load sees it, and its WRITE is in flight for 5 µs of that (means): 1 µs (17%) lie "
         "before and behind the request."
     )
