@@ -386,7 +386,7 @@ class TestPlan:
         ("design", "blocks"),
         [
             ("", 8),  # of 2 variants, 3 s and a ramp of 0.3 s each
-            ("design: slices\n", 9),  # 32 rounds of 2 x 100 ms, as whole groups of them
+            ("design: slices\nslice: 100ms\n", 9),  # 32 rounds of 2 x 100 ms, as whole groups of them
             ("design: slices\nslice: 300ms\n", 8),  # 12 rounds
         ],
     )
@@ -397,7 +397,7 @@ class TestPlan:
     @pytest.mark.parametrize(
         ("text", "load", "words"),
         [
-            ("design: slices\n", "runtime: 3s", "Loads take turns of 100 ms (`design: slices`)"),
+            ("design: slices\n", "runtime: 3s", "Loads take turns of 50 ms (`design: slices`)"),
             ("", "runtime: 3s", "All loads could take turns: `design: slices`."),
             ("", "runtime: 3s, rate: 1m", "w cannot take turns, for `rate` goes by a time that"),
         ],
