@@ -100,7 +100,9 @@ install_all() {
   mkdir -p "$stamps"
   touch "$stamps/unfinished"
   # --build-constraints: what is built from source is built by the locked backend and no other.
-  "$uv" pip install --python .venv/bin/python --require-hashes \
+  # --compile-bytecode: where the caller has Python write none, as many containers do, each call compiles all it imports
+  # anew, and a call of Snakemake takes 6.4 s to begin instead of 1.5.
+  "$uv" pip install --python .venv/bin/python --require-hashes --compile-bytecode \
     --build-constraints envs/requirements.txt --requirement "$(requirements "$1")"
   "$uv" pip install --python .venv/bin/python --no-deps --no-build-isolation --offline --editable .
   # What shells read to complete names at Tab: in here, and nowhere else.

@@ -23,9 +23,9 @@ _SMALL_BYTES = 64 << 10
 def write_sums(folder: Path) -> None:
     """Sum every file below `folder`, once it is on the disk."""
     lines = []
-    for path in sorted(_files(folder)):
-        flush(path)
-        lines.append(_line(sha256(path), str(path.relative_to(folder))))
+    for name in sorted(_names(folder), key=lambda name: name.split("/")):
+        flush(folder / name)
+        lines.append(_line(sha256(folder / name), name))
     for inner, _, _ in os.walk(folder):
         flush(Path(inner))
     lines.append(_end(len(lines)))
@@ -38,7 +38,7 @@ def fault(folder: Path) -> str | None:
     if sums is None:
         return _unreadable(folder)
     for name, digest in sums.items():
-        path = folder / name
+        path = f"{folder}/{name}"
         if not _is_file(path):
             return f"{path} is gone"
         if sha256(path) != digest:
@@ -49,21 +49,26 @@ def fault(folder: Path) -> str | None:
 def quick_fault(folder: Path) -> str | None:
     """The same where dates tell: what is newer than its sums is read, and what is small, records among it."""
     sums = _read(folder)
-    if sums is None or not all(_is_file(folder / name) for name in sums):
+    if sums is None:
         return fault(folder)
-    summed = (folder / SUMS).stat().st_mtime_ns
-    for name in sums:
-        path = folder / name
-        status = path.stat()
-        if status.st_size <= _SMALL_BYTES and sha256(path) != sums[name]:
+    summed = os.stat(folder / SUMS).st_mtime_ns
+    newer = False
+    for name, digest in sums.items():
+        path = f"{folder}/{name}"  # no Path: asked of every file of thousands of blocks
+        try:
+            status = os.lstat(path)
+        except OSError:
             return fault(folder)
-        if status.st_mtime_ns > summed:
-            found = fault(folder)
-            if found is None:  # a copy of the folder, say: its files have the dates of the copying
-                with suppress(OSError):
-                    os.utime(folder / SUMS)
-            return found
-    return None
+        if not stat.S_ISREG(status.st_mode) or (status.st_size <= _SMALL_BYTES and sha256(path) != digest):
+            return fault(folder)
+        newer = newer or status.st_mtime_ns > summed
+    if not newer:
+        return None
+    found = fault(folder)
+    if found is None:  # a copy of the folder, say: its files have the dates of the copying
+        with suppress(OSError):
+            os.utime(folder / SUMS)
+    return found
 
 
 def require_unchanged(folders: Iterable[Path]) -> None:
@@ -78,25 +83,28 @@ def require_unchanged(folders: Iterable[Path]) -> None:
             mend = f"Nothing is made from it. The next call sets {folder} aside, and makes it again."
             raise ChangedError(f"{reason}.\n{mend}")
         known = _read(folder) or {}
-        for path in sorted(_files(folder)):
-            if str(path.relative_to(folder)) not in known:
+        for name in _names(folder):
+            if name not in known:
                 raise ChangedError(
-                    f"{path} was not there when {folder} was finished, and would be read with it: move it elsewhere"
+                    f"{folder / name} was not there when {folder} was finished, and would be read with it: move it "
+                    "elsewhere"
                 )
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for inner, _, names in os.walk(folder):
+def _names(folder: Path) -> Iterator[str]:
+    """Of every file below `folder` that is summed, from there."""
+    above = len(f"{folder}/")
+    for inner, _, names in os.walk(str(folder)):
         for name in names:
-            path = Path(inner, name)
+            path = f"{inner}/{name}"
             if not name.startswith(".") and name != SUMS and _is_file(path):
-                yield path
+                yield path[above:]
 
 
-def _is_file(path: Path) -> bool:
+def _is_file(path: str) -> bool:
     """A regular file: whoever puts a link in its place has changed it."""
     try:
-        return stat.S_ISREG(path.lstat().st_mode)
+        return stat.S_ISREG(os.lstat(path).st_mode)
     except OSError:
         return False
 

@@ -17,8 +17,14 @@ from fuselab.errors import UnreadableError
 T = TypeVar("T")
 
 
-def sha256(path: Path) -> str:
-    with path.open("rb") as file:
+_SMALL_BYTES = 64 << 10
+
+
+def sha256(path: str | Path) -> str:
+    with open(path, "rb", buffering=0) as file:
+        # The buffer that file_digest makes costs more than a small file does, and there are thousands of those.
+        if os.fstat(file.fileno()).st_size <= _SMALL_BYTES:
+            return hashlib.sha256(file.read()).hexdigest()
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

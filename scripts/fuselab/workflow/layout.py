@@ -213,7 +213,7 @@ def _builds(folders: Iterable[str]) -> list[str]:
 
 def _numbered(folder: Path, count: int) -> list[str]:
     """Of measurements from 1 to `count`."""
-    return [str(folder / numbered(number)) for number in range(1, count + 1)]
+    return [f"{folder}/{numbered(number)}" for number in range(1, count + 1)]
 
 
 def _wanted(look: Path) -> int | None:

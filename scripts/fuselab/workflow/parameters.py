@@ -12,6 +12,7 @@ from fuselab.building.request import BuildRequest
 from fuselab.code import measuring_code
 from fuselab.compare.schedule import block_order, point_seed, randseed, turns
 from fuselab.experiment.design import design_of
+from fuselab.experiment.model import Workload
 from fuselab.experiment.plan import NONE, Plan
 from fuselab.measuring.attempts import BlockTask, CaptureTask, VerifyTask
 from fuselab.records.design import Pair
@@ -27,6 +28,15 @@ class _Compared(NamedTuple):
     mounts: dict[str, MountConfig]
     own: dict[str, Load]
     pairs: tuple[Pair, ...]
+
+
+class _Turn(NamedTuple):
+    """When the runs of a workload come."""
+
+    order_seed: int
+    slice_s: float | None
+    seconds: float
+    """That the load lasts, where it takes turns."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,29 +101,34 @@ class Parameters:
         own: dict[str, Load],
         pairs: tuple[Pair, ...],
     ) -> BlockTask:
-        seed, asked = self.plan.experiment.seed, self.plan.experiment.workload(workload)
-        loads_seed = randseed(seed, workload, int(number))
-        slice_s = asked.slice_s if purpose == "timed" else None
-        seconds = asked.behaviour.turn_seconds(asked.settings) or 0.0
+        loads_seed = randseed(self.plan.experiment.seed, workload, int(number))
+        turn = self._turn(workload)
+        slice_s = turn.slice_s if purpose == "timed" else None
         return BlockTask(
             experiment=self.plan.experiment.name,
             purpose=purpose,
             mounts=mounts,
-            order=tuple(block_order(list(mounts), int(number), self._order_seed(workload))),
+            order=tuple(block_order(list(mounts), int(number), turn.order_seed)),
             load=self.plan.loads[workload],
             randseed=loads_seed,
             state=self.plan.experiment.state,
             own_loads=own,
             pairs=pairs,
             code=measuring_code(purpose),
-            rounds=turns(list(mounts), seconds / slice_s, loads_seed) if slice_s else (),
+            rounds=turns(list(mounts), turn.seconds / slice_s, loads_seed) if slice_s else (),
             slice_s=slice_s or 0.0,
         )
 
-    def _order_seed(self, workload: str) -> int:
+    @cache  # noqa: B019  as above
+    def _turn(self, workload: str) -> _Turn:
+        asked = self.plan.experiment.workload(workload)
+        seconds = asked.behaviour.turn_seconds(asked.settings) or 0.0
+        return _Turn(self._order_seed(asked), asked.slice_s, seconds)
+
+    def _order_seed(self, workload: Workload) -> int:
         """The experiment's own; that of a point is its own, so that the points of a curve do not share one order."""
-        seed, point = self.plan.experiment.seed, self.plan.experiment.workload(workload).point
-        return seed if point is None else point_seed(seed, workload)
+        seed = self.plan.experiment.seed
+        return seed if workload.point is None else point_seed(seed, workload.name)
 
     def capture(self, variant: str, workload: str, profilers: str) -> CaptureTask:
         experiment = Results().experiment(self.plan.experiment.name)

@@ -3,12 +3,10 @@
 //! that leaves out `tokio` and `runtime` leaves nothing for tokio-console to show.
 
 use std::env;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::BufWriter;
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use tracing_chrome::{ChromeLayerBuilder, TraceStyle};
@@ -24,29 +22,12 @@ use super::{BENCH_CHROME, TOKIO_CONSOLE, TRACE_CHROME, TRACE_FLAME};
 const RECORD_PATH: &str = "TOKIO_CONSOLE_RECORD_PATH";
 const BIND: &str = "TOKIO_CONSOLE_BIND";
 
-/// Completes the profilers' files when it is dropped: the last thing to do before the end.
+/// Completes the files of spans when it is dropped: the last thing to do before the end. The console's recorder writes on
+/// a thread of its own that nobody can join, and what it has not written by then is lost, as it is in any program.
 #[must_use]
 pub struct Guard {
     _chrome: Option<tracing_chrome::FlushGuard>,
     _flame: Option<tracing_flame::FlushGuard<BufWriter<File>>>,
-    recording: Option<PathBuf>,
-}
-
-impl Drop for Guard {
-    /// The recorder writes behind, on a thread nobody can join: wait until it has stopped.
-    fn drop(&mut self) {
-        let Some(path) = &self.recording else { return };
-        let length = || fs::metadata(path).map_or(0, |file| file.len());
-        let (deadline, mut last) = (Instant::now() + Duration::from_secs(5), length());
-        loop {
-            thread::sleep(Duration::from_millis(100));
-            let now = length();
-            if now == last || Instant::now() > deadline {
-                return;
-            }
-            last = now;
-        }
-    }
 }
 
 /// Sets up the log and every profiler that the environment asks for.
@@ -64,8 +45,7 @@ fn start(chrome: &str, flame: Option<PathBuf>, console_wanted: bool) -> anyhow::
     let chrome = path_of(chrome).map(|path| chrome_layer(chrome, path));
     let (chrome, chrome_guard) = chrome.transpose()?.unzip();
     let (flame, flame_guard) = flame.map(flame_layer).transpose()?.unzip();
-    let recording = path_of(RECORD_PATH).filter(|_| console_wanted);
-    let console = if console_wanted { Some(console_layer(recording.as_ref())?) } else { None };
+    let console = if console_wanted { Some(console_layer()?) } else { None };
     tracing_subscriber::registry()
         .with(filter)
         .with(console)
@@ -73,7 +53,7 @@ fn start(chrome: &str, flame: Option<PathBuf>, console_wanted: bool) -> anyhow::
         .with(flame)
         .with(fmt::layer().with_ansi(false).with_writer(std::io::stderr))
         .try_init()?;
-    Ok(Guard { _chrome: chrome_guard, _flame: flame_guard, recording })
+    Ok(Guard { _chrome: chrome_guard, _flame: flame_guard })
 }
 
 fn path_of(variable: &str) -> Option<PathBuf> {
@@ -113,7 +93,7 @@ where
     Ok((layer, guard))
 }
 
-fn console_layer<S>(recording: Option<&PathBuf>) -> anyhow::Result<impl tracing_subscriber::Layer<S>>
+fn console_layer<S>() -> anyhow::Result<impl tracing_subscriber::Layer<S>>
 where
     S: tracing::Subscriber + for<'span> tracing_subscriber::registry::LookupSpan<'span>,
 {
@@ -124,7 +104,7 @@ where
         );
     }
     // console-subscriber panics at what follows, so find it out before.
-    recording.map(|path| create(RECORD_PATH, path)).transpose()?;
+    path_of(RECORD_PATH).map(|path| create(RECORD_PATH, &path)).transpose()?;
     let address = env::var(BIND).unwrap_or_else(|_| "127.0.0.1:6669".into());
     let free = TcpListener::bind(&address);
     ensure!(free.is_ok(), "{BIND}: cannot listen on {address}: {}", free.err().unwrap());
