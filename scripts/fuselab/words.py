@@ -59,6 +59,11 @@ def grouped(said: Mapping[str, str]) -> dict[str, list[str]]:
     return found
 
 
+def by_factor(ratio: float, low: float, high: float) -> bool:
+    """Whether an estimate and its interval are told as factors: where any of it is a doubling or a halving."""
+    return max(ratio, high) >= 2 or min(ratio, low) <= 0.5
+
+
 def percent(share: float, decimals: int = 0) -> str:
     """`12 %` of 0.12."""
     return f"{share * 100:.{decimals}f} %"

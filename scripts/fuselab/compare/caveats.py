@@ -17,6 +17,7 @@ from fuselab.compare.rates import fisher_p
 from fuselab.compare.schedule import level_of, minimum_blocks
 from fuselab.compare.signed_rank import NoRatioError, infer, interval
 from fuselab.records.design import Design, Pair
+from fuselab.words import by_factor
 from fuselab.workloads import quantity
 from fuselab.workloads.metric import TAIL_IOS
 
@@ -75,10 +76,10 @@ def _quiet_alone(runs: pd.DataFrame, pair: Pair, design: Design) -> Iterator[str
         quiet = interval(wide[pair[0]], wide[pair[1]], level_of(design.blocks))
         assert quiet.ratio_low is not None  # there are enough blocks for both ends
         assert quiet.ratio_high is not None
-        yield (
-            f"the {quiet.blocks} others alone give {quiet.ratio - 1:+.1%} "
-            f"({quiet.ratio_low - 1:+.1%} to {quiet.ratio_high - 1:+.1%})"
-        )
+        ratios = (quiet.ratio, quiet.ratio_low, quiet.ratio_high)
+        as_factors = by_factor(*ratios)
+        said, low, high = (f"{ratio:.2g} ×" if as_factors else f"{ratio - 1:+.1%}" for ratio in ratios)
+        yield f"the {quiet.blocks} others alone give {said} ({low} to {high})"
 
 
 Shortfalls = Mapping[tuple[str, str, str], float]

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 from fuselab import workloads
+from fuselab.words import by_factor as by_factor
 from fuselab.workloads.metric import Phrase
 
 NBSP = "\N{NO-BREAK SPACE}"
@@ -33,8 +34,6 @@ _BYTE_UNITS = {
 _RATES = {f"{name}/s": size for name, size in _BYTE_UNITS.items()}
 _SHARES = {"share": 100.0, "%": 1.0}
 _PLAIN_COUNTS = {"1", "", "count"}
-_DOUBLED = 2.0
-_HALVED = 0.5
 _SELDOM = 0.1
 _MOST_EVENTS, _MOST_OPERATIONS = 9, 10_000
 """Of a rate that is told exactly: larger numbers say less than a rounded one."""
@@ -208,11 +207,6 @@ def change(ratio: float) -> str:
 def change_interval(low: float, high: float) -> str:
     """`−35 to −28 %`, `2.7 to 3.1 ×` or `0.16 to 0.17 ×`."""
     return _times(low, high) if by_factor(low, low, high) else _span(low - 1, high - 1, signed=True)
-
-
-def by_factor(ratio: float, low: float, high: float) -> bool:
-    """Whether an estimate and its interval are told as factors: where any of it is a doubling or a halving."""
-    return max(ratio, high) >= _DOUBLED or min(ratio, low) <= _HALVED
 
 
 def change_beside(ratio: float, low: float, high: float) -> str:

@@ -29,6 +29,8 @@ class Phrase:
     verb: str | None = None
     more: str = "higher"
     less: str = "lower"
+    be: str = "is"
+    """`are` of a noun that is many."""
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,10 @@ def test_quiet_blocks_alone_are_judged_by_themselves():
     quiet = frame[frame["block"] > 4].pivot(index="block", columns="variant", values="value")
     found = interval(quiet["baseline"], quiet["waiting"], level_of(DESIGN.blocks))
     assert f"the 8 others alone give {found.ratio - 1:+.1%} (" in " ".join(said(frame))
+    frame.loc[frame["variant"] == "waiting", "value"] *= 10
+    assert "the 8 others alone give 6.9 × (6.9 × to 7 ×)" in said(frame), (
+        "seven times, in the form of the verdict"
+    )
     frame.loc[frame["block"] <= 7, "noisy"] = 1
     assert "the 5 others alone are too few for an interval" in said(frame)
 

@@ -313,7 +313,7 @@ def clause(row: Comparison, threshold: float) -> str:
                 if words.by_factor(ratio, low, high)
                 else f"{size} {spoken.more if ratio > 1 else spoken.less}"
             )
-            return f"{noun} is {more} ({_from_to(row)}{interval}{_level(row)}): {row.verdict}"
+            return f"{noun} {spoken.be} {more} ({_from_to(row)}{interval}{_level(row)}): {row.verdict}"
         case "no difference shown":
             return f"{noun}: no difference shown {_inside(row, threshold)}"
         case "failed":

@@ -34,7 +34,9 @@ def _quantities(side: str, verb: str) -> Iterator[Quantity]:
     drained = Phrase(f"drained {side} bandwidth", f"{verb}, counted until all of it has drained,")
     yield Quantity(f"{side}.bw", "B/s", "higher", Phrase(f"{side} bandwidth", verb), side)
     yield percentiles["p99"]
-    yield Quantity(f"{side}.iops", "1/s", "higher", Phrase(f"{side} operations per second", verb), side)
+    yield Quantity(
+        f"{side}.iops", "1/s", "higher", Phrase(f"{side} operations per second", verb, be="are"), side
+    )
     yield Quantity(f"{side}.lat_mean", "ns", "lower", Phrase(f"mean {side} latency"), side)
     yield percentiles["p50"]
     yield percentiles["p999"]

@@ -31,7 +31,7 @@ _NEEDS = {"create": (), UNPACK: (), "read": ("create", "write")}
 def _quantities(operation: str) -> Iterator[Quantity]:
     noun, verb = _WORDS[operation]
     name = PREFIX + operation
-    yield Quantity(f"{name}.rate", "1/s", "higher", Phrase(f"{noun} per second", verb), operation)
+    yield Quantity(f"{name}.rate", "1/s", "higher", Phrase(f"{noun} per second", verb, be="are"), operation)
     for short, percentile in () if operation == UNPACK else PERCENTILES.items():
         words = Phrase(f"{'median' if percentile == 50 else short} {operation} latency")
         yield Quantity(f"{name}.{short}", "ns", "lower", words, operation, percentile)
