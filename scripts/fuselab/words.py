@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 
 def duration(seconds: float) -> str:
@@ -62,6 +62,11 @@ def grouped(said: Mapping[str, str]) -> dict[str, list[str]]:
 def by_factor(ratio: float, low: float, high: float) -> bool:
     """Whether an estimate and its interval are told as factors: where any of it is a doubling or a halving."""
     return max(ratio, high) >= 2 or min(ratio, low) <= 0.5
+
+
+def cpus(numbers: Collection[int]) -> str:
+    """`CPU 3`, or `CPUs 0, 1`."""
+    return f"CPU{'s' if len(numbers) > 1 else ''} {', '.join(map(str, sorted(numbers)))}"
 
 
 def percent(share: float, decimals: int = 0) -> str:

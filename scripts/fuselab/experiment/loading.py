@@ -22,6 +22,7 @@ from fuselab.experiment.resolve import Targets, read_variant
 from fuselab.experiment.variants import check_twins, read_drafts
 from fuselab.queries.catalogue import Query
 from fuselab.records.plan import Contrast
+from fuselab.records.request import Cpus
 from fuselab.schema import units
 from fuselab.schema.argvs import check_argv
 from fuselab.schema.diagnostics import Diagnostics
@@ -112,6 +113,7 @@ def load_experiment(path: Path, repository: Path) -> Loaded:
         guard=guards,
         accept=accepted,
         notify=tuple(map(str, data.get("notify", ()))),
+        cpus=Cpus(**{of: tuple(numbers) for of, numbers in data.get("cpus", {}).items()}),
         budget_s=None if within is None else units.seconds(data["budget"]),
         **{key: data[key] for key in _PLAIN if key in data},
     )

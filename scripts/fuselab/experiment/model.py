@@ -16,6 +16,7 @@ from fuselab.building.source import WORKTREE
 from fuselab.queries.catalogue import Query
 from fuselab.records.design import Blocks
 from fuselab.records.plan import Contrast, Point
+from fuselab.records.request import Cpus
 from fuselab.targets.model import Link
 from fuselab.workloads.base import Looked, Settings, WorkloadKind
 from fuselab.workloads.verifying.base import DATA
@@ -194,6 +195,7 @@ class Experiment:
     """How many mounts of the same backend one run has."""
     state: str | None = None
     """Folder for the state of runs; None is `results/state`."""
+    cpus: Cpus = field(default_factory=Cpus)
     notes: str = field(default="")
     guard: tuple[GuardRule, ...] = ()
     accept: tuple[Accept, ...] = ()

@@ -49,6 +49,7 @@ def mount_config(
         pass_env=target.mount.pass_env,
         drain=target.drain,
         cache=target.mount.cache,
+        cpus=experiment.cpus,
         others=_command_line(target, variant, (), binary) if experiment.mounts > 1 else None,
     )
 

@@ -212,6 +212,8 @@ class PlanFile:
     instrumentation: str = "combined"
     cost: bool = False
     network: str = "private"
+    cpus: str = ""
+    """`target on CPU 0, load on CPU 1`; empty: nobody is kept on some."""
     mounts: int = 1
     builds: tuple[str, ...] = ()
     """`<target>/<build>` of everything that was built, below results/builds."""

@@ -16,7 +16,7 @@ from fuselab.rig.draining import drain
 from fuselab.rig.session import Place, Session, profilers_of
 from fuselab.rig.watchdog import blamed, watched
 from fuselab.system import kernel
-from fuselab.system.process import step
+from fuselab.system.process import on_cpus, step
 from fuselab.targets.model import ProfilerSupport, fill
 from fuselab.workloads.base import LoadContext, LoadResult
 
@@ -78,7 +78,7 @@ def _measured(at: Session, work: Doing) -> LoadResult:
         family.look()
         used_s, observed_s = family.cpu_s(), _cpu_s(windows)
         started, recorder.load_started_unix_s = time.monotonic(), time.time()
-        with watched(at) as watchdog:
+        with watched(at) as watchdog, on_cpus(place.request.mount.cpus.load):
             result = work(at.context)
         if watchdog.killed and result.reason is not None:
             result = LoadResult(result.exit_code, "")

@@ -20,7 +20,7 @@ from fuselab.rig.state import State
 from fuselab.system.cgroup import Group
 from fuselab.system.log import Log
 from fuselab.system.mountinfo import mount_of
-from fuselab.system.process import Process, ended_words, running
+from fuselab.system.process import Process, ended_words, on_cpus, running
 from fuselab.targets.model import ProfilerSupport, fill
 from fuselab.workloads import REGISTRY, looked_at
 from fuselab.workloads.base import LoadContext
@@ -226,7 +226,8 @@ def _mount(
         recorder.argv, recorder.env = tuple(argv), env
     started = time.monotonic()
     mountpoint.mkdir(exist_ok=True)
-    process = stack.enter_context(running(name, argv, env=env, cwd=place.state.scratch, log=log))
+    with on_cpus(config.cpus.target):
+        process = stack.enter_context(running(name, argv, env=env, cwd=place.state.scratch, log=log))
     known = {pid for target in before for pid in (target.process.pid, target.server)}
     target = stack.enter_context(mounted(process, mountpoint, config, place.env, known))
     recorder.pids[name] = target.server

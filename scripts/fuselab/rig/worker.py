@@ -31,7 +31,7 @@ from fuselab.rig.session import Place, Standing, Turns, profilers_of, session
 from fuselab.rig.state import free_bytes, state_folder
 from fuselab.system import kernel, tracefs, tracing
 from fuselab.system.cgroup import Group, new_group
-from fuselab.system.process import exit_words, plain_env, step
+from fuselab.system.process import exit_words, on_cpus, plain_env, step
 from fuselab.targets.model import fill, is_shell, port_name, service_name
 from fuselab.workloads import REGISTRY, looked_at, reading
 from fuselab.workloads.base import LoadContext, LoadResult
@@ -150,7 +150,7 @@ def _run(
                 served[role] = Served(
                     stack.enter_context(new_group()) if request.purpose in COUNTED else None
                 )
-                with served[role].starting():
+                with served[role].starting(), on_cpus(request.mount.cpus.services):
                     servers[role] = stack.enter_context(serving(service, state.service(role), out, env, role))
                 ports = service.ports
                 if role in links:

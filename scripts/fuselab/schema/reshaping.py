@@ -96,6 +96,8 @@ def _items(value: Any, text: str | None, schema: Mapping[str, Any]) -> list[Any]
     if choices := inner.get("enum"):
         meant = [near(word, choices) for word in words]
         return None if None in meant else meant
+    if inner.get("type") == "integer":
+        return [int(word) for word in words] if all(map(str.isdigit, words)) else None
     return words
 
 

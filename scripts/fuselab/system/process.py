@@ -9,15 +9,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
-from fuselab.errors import ProgramError, TargetError
+from fuselab.errors import ProgramError, RigError, TargetError
 from fuselab.programs import program
 from fuselab.system import procfs
 from fuselab.system.log import Log
+from fuselab.words import cpus
 
 STOPPED = "it is stopped, by SIGSTOP or a debugger, and does nothing until it gets SIGCONT"
 _FATAL = frozenset({signal.SIGINT, signal.SIGQUIT, signal.SIGILL, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE,
@@ -134,6 +135,27 @@ def running(
         yield process
     finally:
         process.close()
+
+
+@contextmanager
+def on_cpus(numbers: Collection[int]) -> Iterator[None]:
+    """What this thread starts in the block may run on these CPUs alone (sched_setaffinity(2)); without any, on all.
+
+    Raises RigError for a CPU that is not here, or not ours to use.
+    """
+    if not numbers:
+        yield
+        return
+    ours = os.sched_getaffinity(0)
+    if lacking := set(numbers) - ours:
+        raise RigError(
+            f"`cpus` names {cpus(lacking)}, and fuselab may use {cpus(ours)} here: name some of these"
+        )
+    os.sched_setaffinity(0, numbers)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, ours)
 
 
 def run(

@@ -50,6 +50,7 @@ def describe(plan: Plan) -> PlanFile:
         instrumentation=experiment.instrumentation,
         cost=experiment.cost,
         network=experiment.network,
+        cpus=experiment.cpus.words,
         mounts=experiment.mounts,
         builds=plan.all_builds,
         accepted=tuple(_accepted(experiment, each) for each in experiment.accept),

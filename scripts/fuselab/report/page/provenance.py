@@ -45,6 +45,7 @@ def _facts(results: Results) -> Iterable[Fact]:
         "governor": ", ".join(distinct(e.governor or "unavailable" for e in known)),
         "measured": words.period(*when(results)),
         "network": ", ".join(distinct(r.record.network for r in results.runs)) or plan.network,
+        "kept on CPUs": plan.cpus,
         "seed": str(plan.seed),
         "blocks asked for": f"{plan.blocks}{' of each workload' if len(plan.workloads) > 1 else ''}",
         "threshold": f"±{words.percent(plan.threshold)}",
