@@ -22,8 +22,8 @@ def misfits(loaded: Loaded) -> Iterator[tuple[str, str]]:
 
 def misfit(target: Target, rev: str = WORKTREE) -> str:
     """Why target.yaml is not known to fit the revision `rev` of its source; "" if it is, or says nothing of it."""
-    fits, commit = target.fits, revision_of(target, "HEAD" if rev == WORKTREE else rev)
-    if fits is None or commit is None:
+    fits = target.fits
+    if fits is None or (commit := revision_of(target, "HEAD" if rev == WORKTREE else rev)) is None:
         return ""
     since, until = (revision_of(target, bound) if bound else commit for bound in (fits.since, fits.until))
     if since is None or until is None:
