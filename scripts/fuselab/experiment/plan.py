@@ -22,6 +22,7 @@ from fuselab.profilers.base import Capability
 from fuselab.records.design import CostStep
 from fuselab.records.plan import Capture, Contrast, Verifying
 from fuselab.records.request import RIG_VERSION, Load, MountConfig
+from fuselab.records.slices import SLICES_VERSION
 from fuselab.targets.model import CounterSources
 from fuselab.workloads.verifying.base import DATA
 
@@ -113,7 +114,7 @@ class Plan:
         mounts = [self.mount(name, NONE, workload) for name in names]
         spec = self._spec(mounts, workload, self.loads[workload], names)
         slice_s = self.experiment.workload(workload).slice_s
-        return spec if slice_s is None else _short([spec, "slices", slice_s])
+        return spec if slice_s is None else _short([spec, "slices", SLICES_VERSION, slice_s])
 
     def setting_of(self, variant: str) -> str:
         """Hash of how `variant` is mounted in timed runs, but for the program that is mounted."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 SLICES = "slices.csv"
 """In the folder of the block."""
+SLICES_VERSION = 2
+"""Part of the spec of such blocks: raise it when slices are made in a way that old ones do not compare with."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,10 @@ class Slice:
     """Of its target and services, from the end of the slice before to the end of this one."""
     disk_bytes: int
     """Read from disk, and made dirty, by the same in the same time."""
+    load_cpu: int
+    """On which the threads of the load began the slice."""
+    target_cpu: int
+    """The same of target and services."""
 
     @property
     def own(self) -> bool:

@@ -21,12 +21,13 @@ from fuselab.records.request import RunRequest
 from fuselab.records.run import RunRecord
 from fuselab.records.slices import Slice
 from fuselab.rig import environment
+from fuselab.rig.placement import Seats, seated, seats
 from fuselab.rig.run import Signals, Started, limit_s, signalled, started
 from fuselab.system import procfs
 from fuselab.system.cgroup import Group, new_group
 
 SETTLE_SHARE = 0.1
-"""Of a slice: how long a load that is continued runs before its figures count."""
+"""Of a slice: how long a load that is continued runs, kept on the CPUs of its round, before its figures count."""
 _BEGIN_BYTES = 64 << 10
 """What the processes of a load that are not its first have moved when it has begun."""
 _BEGIN_S = 30.0
@@ -73,7 +74,8 @@ def take_turns(requests: Mapping[str, RunRequest], rounds: Sequence[Sequence[str
             for side in sides.values():
                 side.begin(signals)
             before = _sample(proc)
-            slices = tuple(_turns(sides, rounds, slice_s, signals))
+            places = seats(len(rounds), *_allowed(first), first.load.randseed)
+            slices = tuple(_turns(sides, zip(rounds, places, strict=True), slice_s, signals))
             noise = environment.noise(before, _sample(proc))
         except _EndedError:
             failed = True
@@ -142,6 +144,13 @@ class _Side:
         moved = [sum(_moved(pid)) for pid in members[1:]]
         return bool(moved) and all(moved) and sum(moved) >= _BEGIN_BYTES
 
+    def go_on(self, place: Seats, seconds: float) -> None:
+        """Let the load run again, and keep everybody on the CPUs of `place` for so long."""
+        target = self.run.group.pids() if self.run.group is not None else set()
+        with seated([(place.load, self.load.pids()), (place.target, (*target, *self._services))]):
+            self.load.freeze(False)
+            time.sleep(seconds)
+
     def stop(self, signals: Signals) -> None:
         """Until every process of the load has stopped: one that waits for an answer does so when it is there."""
         self.load.freeze(True)
@@ -183,16 +192,18 @@ class _Side:
 
 
 def _turns(
-    sides: Mapping[str, _Side], rounds: Iterable[Sequence[str]], slice_s: float, signals: Signals
+    sides: Mapping[str, _Side],
+    rounds: Iterable[tuple[Sequence[str], Seats]],
+    slice_s: float,
+    signals: Signals,
 ) -> Iterable[Slice]:
     began, number = time.monotonic(), 0
     so_far = {name: (side.cpu_s(), side.disk_bytes()) for name, side in sides.items()}
-    for nth, order in enumerate(rounds, 1):
+    for nth, (order, place) in enumerate(rounds, 1):
         for whose in order:
             number += 1
             side = sides[whose]
-            side.load.freeze(False)
-            time.sleep(SETTLE_SHARE * slice_s)
+            side.go_on(place, SETTLE_SHARE * slice_s)
             at_s, before = time.monotonic(), side.moved()
             time.sleep((1 - SETTLE_SHARE) * slice_s)
             seconds, after = time.monotonic() - at_s, side.moved()
@@ -212,8 +223,16 @@ def _turns(
                     written_bytes=after[1] - before[1] if own else 0,
                     cpu_s=now[0] - so_far[name][0],
                     disk_bytes=now[1] - so_far[name][1],
+                    load_cpu=place.load,
+                    target_cpu=place.target,
                 )
                 so_far[name] = now
+
+
+def _allowed(request: RunRequest) -> tuple[set[int], set[int]]:
+    """The CPUs of a load, and of its target."""
+    ours, cpus = os.sched_getaffinity(0), request.mount.cpus
+    return set(cpus.load) or ours, set(cpus.target) or ours
 
 
 def _sample(proc: int) -> environment.Sample:

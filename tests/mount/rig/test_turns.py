@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,14 @@ def test_each_has_its_turns_and_what_it_did_in_them(rig, plainfs):
     assert all(each.seconds > 0.8 * SLICE_S for each in own)
     planted_s = 2e-3 * sum(each.written_bytes for each in own if each.variant == "b") / (16 << 10)
     assert sum(each.cpu_s for each in taken.slices if each.variant == "b") > 0.9 * planted_s
+
+
+def test_all_variants_of_a_round_begin_on_the_same_cpu(rig, plainfs):
+    taken, _ = take(rig, rounds=24, a=plain(plainfs), b=plain(plainfs))
+    places = {(each.round, each.load_cpu, each.target_cpu) for each in taken.slices}
+    assert len(places) == 24, "one for each round"
+    assert all(load == target for _, load, target in places)
+    assert {load for _, load, _ in places} == os.sched_getaffinity(0)
 
 
 def test_work_behind_the_load_is_seen_in_the_slices_of_others(rig, plainfs):

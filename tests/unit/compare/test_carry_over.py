@@ -89,7 +89,7 @@ def test_a_verdict_is_withheld_and_its_ratio_is_shown():
 
 
 def each(number: int, whose: str, variant: str, moved: int, cpu_s: float, disk: int = 0) -> Slice:
-    return Slice(number, (number + 1) // 2, whose, 0.1 * number, 0.09, variant, 0, moved, cpu_s, disk)
+    return Slice(number, (number + 1) // 2, whose, 0.1 * number, 0.09, variant, 0, moved, cpu_s, disk, 0, 0)
 
 
 def test_slices_add_up_to_what_each_did_and_how_much_of_it_beside_others():

@@ -12,7 +12,18 @@ def block(rng: np.random.Generator, mounts_sd: float, rounds: int = 200) -> tupl
     speed = {"old": 1e8, "new": 1e8 * np.exp(shift)}
     return tuple(
         Slice(
-            2 * n + k, n, name, 0.0, 0.1, name, 0, int(0.1 * speed[name] * np.exp(rng.normal(0, 0.1))), 0.0, 0
+            2 * n + k,
+            n,
+            name,
+            0.0,
+            0.1,
+            name,
+            0,
+            int(0.1 * speed[name] * np.exp(rng.normal(0, 0.1))),
+            0.0,
+            0,
+            0,
+            0,
         )
         for n in range(rounds)
         for k, name in enumerate(speed)

@@ -1,0 +1,97 @@
+"""Where slices begin: on one CPU, alike for a round, and everybody is free again afterwards."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from fuselab.rig.placement import seated, seats
+from fuselab.system import procfs
+
+ALL = os.sched_getaffinity(0)
+FIRST, LAST = min(ALL), max(ALL)
+needs_two = pytest.mark.skipif(FIRST == LAST, reason="one CPU is all there is")
+
+THREADS = """
+import sys, threading
+held = threading.Event()
+threading.Thread(target=held.wait, daemon=True).start()
+print("ready", flush=True)
+for line in sys.stdin:
+    if line.strip() == "new":
+        threading.Thread(target=held.wait, daemon=True).start()
+        print("done", flush=True)
+"""
+
+
+@pytest.fixture
+def program() -> Iterator[subprocess.Popen[str]]:
+    """One that has two threads, and makes another for each line that it reads."""
+    argv = [sys.executable, "-c", THREADS]
+    with subprocess.Popen(argv, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield process
+        process.kill()
+
+
+def one_more(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write("new\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == "done\n"
+
+
+def allowed(process: subprocess.Popen[str]) -> list[set[int]]:
+    return [os.sched_getaffinity(thread) for thread in procfs.threads(process.pid)]
+
+
+@needs_two
+def test_all_threads_are_put_there_and_freed_and_those_that_begin_meanwhile(program):
+    with seated([(FIRST, [program.pid])]):
+        one_more(program)
+        assert allowed(program) == [{FIRST}] * 3
+    assert allowed(program) == [ALL] * 3
+
+
+@needs_two
+def test_who_chose_its_cpus_itself_keeps_them(program):
+    own = procfs.threads(program.pid)[1]
+    os.sched_setaffinity(own, {LAST})
+    with seated([(FIRST, [program.pid])]):
+        assert allowed(program) == [{FIRST}, {LAST}]
+    assert allowed(program) == [ALL, {LAST}]
+
+
+@needs_two
+def test_they_are_freed_whatever_happens_meanwhile(program):
+    with pytest.raises(KeyboardInterrupt), seated([(FIRST, [program.pid])]):
+        raise KeyboardInterrupt
+    assert allowed(program) == [ALL] * 2
+
+
+def test_who_is_gone_is_no_fault(program):
+    with seated([(FIRST, [program.pid])]):
+        program.kill()
+        program.wait()
+
+
+def test_both_begin_on_one_cpu_and_over_the_rounds_on_all():
+    found = seats(100, range(4), range(4), seed=7)
+    assert all(place.load == place.target for place in found)
+    assert {place.load for place in found} == set(range(4))
+    assert found == seats(100, range(4), range(4), seed=7)
+    assert found != seats(100, range(4), range(4), seed=8)
+
+
+@pytest.mark.parametrize(
+    ("load", "target", "there"),
+    [([0], [1], {(0, 1)}), ([0, 1], [1], {(1, 1)}), ([0], [1, 2], {(0, 1), (0, 2)})],
+)
+def test_nobody_is_put_where_the_experiment_does_not_want_it(load, target, there):
+    assert {(place.load, place.target) for place in seats(40, load, target, seed=1)} == there
