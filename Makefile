@@ -130,11 +130,12 @@ bench-counters: setup-dev ## 20 rounds of counters under load: is chance named, 
 bench-bisect: setup-dev ## a change planted in one of 16 commits of demofs: is it found? (40 bisects of 10 to 30 minutes; BISECTS=N)
 	@$(RUN) $(PYTHON) tests/bench/bisect_real.py $(if $(BISECTS),--bisects $(BISECTS))
 
-bench-method: setup-dev ## what the verdicts find and how often they are wrong: simulated and on recorded noise (7 minutes of CPU), and on demofs (20)
+bench-method: setup-dev ## what the verdicts find and how often they are wrong: simulated and on recorded noise (7 minutes of CPU), and on demofs (an hour)
 	@$(RUN) $(PYTHON) tests/bench/method_simulated.py
 	@$(RUN) $(PYTHON) tests/bench/nights_simulated.py
 	@$(RUN) $(PYTHON) tests/bench/slices_replayed.py
 	@$(RUN) $(PYTHON) tests/bench/method_real.py $(if $(EXPERIMENTS),--experiments $(EXPERIMENTS))
+	@$(RUN) $(PYTHON) tests/bench/method_real.py --design slices $(if $(EXPERIMENTS),--experiments $(EXPERIMENTS))
 
 bench-scale: setup-dev ## the DAG and the report of 10,000 blocks, and the page of 30 variants under 6 loads (BLOCKS=N)
 	@$(RUN) $(PYTHON) -m tests.bench.scale $(if $(BLOCKS),--blocks $(BLOCKS))
