@@ -49,9 +49,9 @@ class Verbs(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        from fuselab.schema.diagnostics import near
-
         if args and not args[0].startswith("-") and args[0] not in VERBS:
+            from fuselab.schema.diagnostics import near  # Brings a reader of YAML with it: not for each Tab.
+
             close = near(args[0], list(VERBS))
             hint = f" Did you mean '{close}'?" if close else ""
             ctx.fail(f"There is no verb '{args[0]}'.{hint}")

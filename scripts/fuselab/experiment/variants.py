@@ -7,9 +7,10 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fuselab.experiment.model import Variant
+if TYPE_CHECKING:
+    from fuselab.experiment.model import Variant
 from fuselab.schema.diagnostics import Diagnostics
 from fuselab.schema.yaml_source import Key
 from fuselab.targets.model import STORES

@@ -115,6 +115,39 @@ def test_names_are_those_of_the_project_one_stands_in(room: Path, words: list[st
     assert all(name.startswith(words[-1]) for name in found)
 
 
+HEAVY = (
+    "fuselab.profilers",
+    "fuselab.workloads",
+    "fuselab.experiment.model",
+    "jsonschema",
+    "msgspec",
+    "rich",
+    "numpy",
+)
+ASKING = """
+import sys
+from click.shell_completion import BashComplete
+from fuselab.cli import main
+assert BashComplete(main, {}, "fuselab", "_FUSELAB_COMPLETE").get_completions(sys.argv[1:-1], sys.argv[-1])
+print(*sys.modules)
+"""
+
+
+def loaded_by(words: list[str], cwd: Path) -> set[str]:
+    """What a Tab behind the first of `words` imports."""
+    asked = [PROGRAM.with_name("python"), "-c", ASKING, *words]
+    done = subprocess.run(asked, cwd=cwd, capture_output=True, text=True, timeout=60, check=True)
+    return set(done.stdout.split())
+
+
+def test_tab_reads_no_more_than_what_it_offers(room: Path):
+    """What is waited for at each Tab is what is imported: a person calls a fifth of a second at once."""
+    names = loaded_by(["run", "qu"], room)
+    assert names.isdisjoint((*HEAVY, "yaml")), "names of experiments are those of files"
+    assert loaded_by(["hold", "asks", "--variant", "small-"], room).isdisjoint(HEAVY)
+    assert loaded_by(["compare", "-t", "mine", "--backend", "s"], room).isdisjoint(HEAVY)
+
+
 def test_a_broken_file_offers_nothing_and_says_nothing(room: Path, capfd: pytest.CaptureFixture[str]):
     (room / "experiments/brokenly.yaml").write_text("name: [\n")
     assert offered(["fuselab", "hold", "brokenly", "--variant", ""], room) == []
