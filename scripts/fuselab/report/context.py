@@ -129,6 +129,8 @@ class MatrixView:
 
     workloads: tuple[str, ...]
     rows: tuple[MatrixRow, ...]
+    noun: str = ""
+    """The figure that all cells are of; empty where each says its own."""
 
 
 @dataclass(frozen=True)

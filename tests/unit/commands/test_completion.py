@@ -135,7 +135,7 @@ print(*sys.modules)
 
 def loaded_by(words: list[str], cwd: Path) -> set[str]:
     """What a Tab behind the first of `words` imports."""
-    asked = [PROGRAM.with_name("python"), "-c", ASKING, *words]
+    asked = [str(PROGRAM.with_name("python")), "-c", ASKING, *words]
     done = subprocess.run(asked, cwd=cwd, capture_output=True, text=True, timeout=60, check=True)
     return set(done.stdout.split())
 

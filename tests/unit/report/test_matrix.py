@@ -1,5 +1,7 @@
 """All verdicts at one look, where they are too many to be read."""
 
+from dataclasses import replace
+
 from fuselab.report.context import VerdictView
 from fuselab.report.page.matrix import FROM, matrix
 
@@ -27,3 +29,13 @@ def test_a_baseline_that_all_share_is_not_repeated():
     found = matrix([view("a", f"v{i}", "w") for i in range(FROM)])
     assert found is not None
     assert found.rows[0].label == "`v0`"
+
+
+def test_the_figure_that_all_cells_are_of_is_said_once():
+    views = [replace(view("a", f"v{i}", "w"), noun="write bandwidth", change="-3 %") for i in range(FROM)]
+    found = matrix(views)
+    assert found is not None
+    assert found.noun == "write bandwidth"
+    found = matrix([*views, replace(view("a", "v0", "read"), noun="read bandwidth", change="-3 %")])
+    assert found is not None
+    assert found.noun == ""

@@ -327,6 +327,27 @@ def test_lines_join_what_is_compared_and_nothing_else():
     assert drawn([]) == (["v0", "v1", "v2"], 0)
 
 
+def test_of_more_variants_than_colours_each_is_a_row_and_the_ends_alone_have_a_colour():
+    many = 30
+    places = base.places([f"v{i}" for i in range(many)])
+    once = many_runs(many, 12).query("percentile == 50")
+    values = once.assign(
+        unit="ns", value=[1000 + 50 * places[v] + b for v, b in zip(once.variant, once.block, strict=True)]
+    )
+    (axes,) = runs.paired("p", values, places, "Latency").figure.axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(places)
+    drawn = runs.over_blocks("b", values[values.variant != "v29"], places, "Latency")
+    (axes,) = drawn.figure.axes
+    legend = axes.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["v0", "v28"]
+    assert len(axes.lines) == many - 1
+    assert base.FEW_NAMED in drawn.caption
+    assert base.FEW_NAMED in runs.percentiles("l", many_runs(many, 1), places, "Write").caption
+    few = runs.over_blocks("b", values[values.variant.isin(["v0", "v1"])], places, "Latency")
+    assert base.FEW_NAMED not in few.caption
+
+
 def test_a_figure_with_thousands_of_runs_has_no_mark_for_each():
     values = (
         many_runs(2, 500).query("percentile == 50").rename(columns={"latency_ns": "value"}).assign(unit="ns")

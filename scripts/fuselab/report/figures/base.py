@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import matplotlib
 import pandas as pd
@@ -54,15 +55,42 @@ def scaled(values: pd.DataFrame) -> tuple[pd.DataFrame, str]:
 def value_axis(axes: Axes, unit: str, noun: str) -> None:
     axes.set_ylabel("")
     axes.set_title(f"{noun} [{unit}]")
-    low, high = axes.get_ylim()
-    axes.set_ylim(0 if low > 0 and low < 0.6 * high else low, high)
+    from_nothing(axes, "y")
+
+
+def from_nothing(axes: Axes, of: Literal["x", "y"]) -> None:
+    """Let an axis of figures begin at 0, where that leaves them most of it."""
+    low, high = getattr(axes, f"get_{of}lim")()
+    axes.set(**{f"{of}lim": (0 if low > 0 and low < 0.6 * high else low, high)})
+
+
+MOST_COLOURS = len(palette.VARIANTS)
+"""Variants that a figure tells apart by colour: of more, a legend would be longer than the figure, and name none."""
+FEW_NAMED = "Of so many variants the baseline and the two ends have a colour."
+
+
+def named(names: Sequence[str], values: pd.DataFrame) -> list[str]:
+    """Those of the variants `names` that a figure names: all, or of too many the first and those with the lowest and
+    the highest median. `values`: variant, value."""
+    if len(names) <= MOST_COLOURS:
+        return list(names)
+    middle = values.groupby("variant")["value"].median()
+    return [name for name in names if name in (names[0], middle.idxmin(), middle.idxmax())]
+
+
+def style_of(name: str, variants: Places, told: Sequence[str]) -> dict[str, Any]:
+    """Of a line: a colour and a place in the legend for those that are `told`, pale and behind them for others."""
+    if name in told:
+        return {"color": colours(variants)[name], "label": name, "zorder": 3}
+    return {"color": palette.LINE.light, "label": "_", "zorder": 1.5}
 
 
 def short(name: str, room: int) -> str:
     return name if len(name) <= room else name[: room - 1] + "…"
 
 
-def legend(axes: Axes, entries: int) -> None:
+def legend(axes: Axes) -> None:
+    entries = len(axes.get_legend_handles_labels()[0])
     made = axes.legend(
         loc="upper center",
         bbox_to_anchor=(0.5, -0.2),

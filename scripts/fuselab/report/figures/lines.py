@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from fuselab.report.figures.base import Places, colours
+from fuselab.report.figures.base import FEW_NAMED, Places, colours, named, style_of
 
 _SPREAD = (
     "Of so many runs the spread is drawn: a line is the median of a variant's runs, its band holds the middle "
@@ -70,9 +70,9 @@ class Lines:
 
     def caption(self, each: str) -> str:
         """`each` is that of a figure with a line for each run."""
-        if self.each:
-            return each
-        return _SPREAD if self.bands else _MEDIANS
+        words = each if self.each else _SPREAD if self.bands else _MEDIANS
+        names = list(dict.fromkeys(self.table["variant"]))
+        return words if named(names, self.table) == names else f"{words} {FEW_NAMED}"
 
     def data(self, x: str, value: str, unit: str) -> pd.DataFrame:
         """Of a spread, with the columns' proper names."""
@@ -86,13 +86,13 @@ class Lines:
 
     def draw(self, axes: Axes, variants: Places, names: list[str], **style: Any) -> None:
         """The lines of a variant are one path: a page of thousands of paths is slow to write and to open."""
+        told = named(names, self.table)
         for name in names:
             own = self.table[self.table["variant"] == name].sort_values(["run", "x"], kind="stable")
             starts = np.flatnonzero(own["run"].ne(own["run"].shift()))[1:]
             x, y = (np.insert(own[column].to_numpy(float), starts, np.nan) for column in ("x", "value"))
-            axes.plot(
-                x, y, color=colours(variants)[name], label=name, **style | ({} if self.each else {"alpha": 1})
-            )
+            look = style_of(name, variants, told)
+            axes.plot(x, y, **look, **style | ({} if self.each else {"alpha": 1}))
             if self.bands:
                 axes.fill_between(
                     own["x"], own["p10"], own["p90"], color=colours(variants)[name], alpha=0.15, lw=0

@@ -15,15 +15,20 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from fuselab.report import words
 from fuselab.report.figures import palette
 from fuselab.report.figures.base import (
+    FEW_NAMED,
+    MOST_COLOURS,
     NARROW_IN,
     Places,
     colours,
     figure,
+    from_nothing,
     legend,
     markers,
+    named,
     present,
     scaled,
     short,
+    style_of,
     value_axis,
 )
 from fuselab.report.figures.drawing import RC, Drawing
@@ -46,6 +51,8 @@ _SPREAD_BY_VARIANT = (
     "Of so many runs the spread is drawn: the mark is a variant's median, the thick bar holds the middle half of its "
     "runs, the thin one the middle 80 %."
 )
+_ROW_IN = 0.17
+"""Height of a variant where each is a row: as many names as are more than colours would overlap below the axis."""
 _MOST_MARKS = 250
 """Runs in a figure up to which each has a mark: a page with some thousands of marks is slow to open."""
 _SPARSE = 12
@@ -71,25 +78,34 @@ def paired(
     """One mark per timed run by variant; a line joins the runs of one block that are compared: `pairs` are baselines
     with their variants. Each pair stands by itself; of many pairs there are no lines. `values`: block, variant, value,
     unit. `mark` says what one stands for, where that is not one run."""
-    made, axes = figure(NARROW_IN, 2.9)
     shown, unit = scaled(values)
     names = present(variants, values)
     each = len(shown) <= _MOST_MARKS
     joined = [pair for pair in pairs if {*pair} <= {*names}] if each else []
     if not {*names} <= {name for pair in joined for name in pair} or len(joined) > _MOST_PAIRS:
         joined = []
+    names = [name for pair in joined for name in pair] or names
+    lying = len(names) > MOST_COLOURS
+    made, axes = figure(NARROW_IN, max(2.9, _ROW_IN * len(names) + 0.6) if lying else 2.9)
     if each:
         wide = shown.pivot(index="block", columns="variant", values="value")
-        names = [name for pair in joined for name in pair] or names
-        _marks(axes, wide[names], variants, joined=bool(joined))
+        _marks(axes, wide[names], variants, joined=bool(joined), lying=lying)
     else:
-        _bars(axes, spread(shown, ["variant"]).loc[names], variants)
-    tilted: dict[str, Any] = {"rotation": 30, "ha": "right"} if len(names) > 4 else {}
-    labels = [short(name_of, 14 if tilted else 26 // len(names) + 4) for name_of in names]
-    axes.set_xticks(range(len(names)), labels, **tilted)
-    axes.set_xlim(-0.5, len(names) - 0.5)
-    value_axis(axes, unit, noun)
-    axes.set_xlabel("")
+        _bars(axes, spread(shown, ["variant"]).loc[names], variants, lying=lying)
+    if lying:
+        axes.set_yticks(range(len(names)), [short(name_of, 22) for name_of in names])
+        axes.set_ylim(len(names) - 0.5, -0.5)
+        axes.set_title(f"{noun} [{unit}]")
+        axes.grid(axis="x")
+        axes.grid(visible=False, axis="y")
+        from_nothing(axes, "x")
+    else:
+        tilted: dict[str, Any] = {"rotation": 30, "ha": "right"} if len(names) > 4 else {}
+        labels = [short(name_of, 14 if tilted else 26 // len(names) + 4) for name_of in names]
+        axes.set_xticks(range(len(names)), labels, **tilted)
+        axes.set_xlim(-0.5, len(names) - 0.5)
+        value_axis(axes, unit, noun)
+        axes.set_xlabel("")
     if each:
         lines = "; lines join the runs of one block" if joined else ""
         alt = f"{noun} of every timed run by variant, in {unit}{lines}."
@@ -98,27 +114,30 @@ def paired(
     return Drawing(name, made, spread(values, ["variant", "unit"]).reset_index(), alt, _SPREAD_BY_VARIANT)
 
 
-def _marks(axes: Axes, wide: pd.DataFrame, variants: Places, joined: bool) -> None:
+def _marks(axes: Axes, wide: pd.DataFrame, variants: Places, joined: bool, lying: bool) -> None:
     """`wide` has one column a variant; where they are `joined`, two for each pair."""
     for i in range(0, len(wide.columns) if joined else 0, 2):
         axes.plot(
             (i, i + 1), wide.iloc[:, i : i + 2].T.to_numpy(), color=palette.LINE.light, lw=0.9, zorder=1
         )
     for i, name in enumerate(wide.columns):
+        at, own = [i] * len(wide), wide.iloc[:, i]
         axes.plot(
-            [i] * len(wide), wide.iloc[:, i], markers(variants)[name], ms=4.2, ls="none",
+            *((own, at) if lying else (at, own)), markers(variants)[name], ms=4.2, ls="none",
             mfc=colours(variants)[name], mec=palette.PAPER.light, mew=0.5,
         )  # fmt: skip
 
 
-def _bars(axes: Axes, spreads: pd.DataFrame, variants: Places) -> None:
+def _bars(axes: Axes, spreads: pd.DataFrame, variants: Places, lying: bool) -> None:
     own = [colours(variants)[name] for name in spreads.index]
-    axes.vlines(range(len(spreads)), spreads["p10"], spreads["p90"], colors=own, lw=1)
-    axes.vlines(range(len(spreads)), spreads["p25"], spreads["p75"], colors=own, lw=4)
+    lines = axes.hlines if lying else axes.vlines
+    lines(range(len(spreads)), spreads["p10"], spreads["p90"], colors=own, lw=1)
+    lines(range(len(spreads)), spreads["p25"], spreads["p75"], colors=own, lw=4)
     for i, (name, middle) in enumerate(spreads["p50"].items()):
         axes.plot(
-            [i], [middle], markers(variants)[str(name)], ms=5.5, mfc=own[i], mec=palette.PAPER.light, mew=0.8
-        )
+            *(([middle], [i]) if lying else ([i], [middle])), markers(variants)[str(name)], ms=5.5, mfc=own[i],
+            mec=palette.PAPER.light, mew=0.8,
+        )  # fmt: skip
 
 
 @matplotlib.rc_context(RC)
@@ -127,18 +146,20 @@ def over_blocks(name: str, values: pd.DataFrame, variants: Places, noun: str) ->
     made, axes = figure(NARROW_IN, 2.9)
     shown, unit = scaled(values)
     names = present(variants, values)
+    told = named(names, shown)
     for name_of in names:
         own = shown[shown["variant"] == name_of].sort_values("block")
+        marked = name_of in told and len(shown) <= _MOST_MARKS
         axes.plot(
-            own["block"], own["value"], color=colours(variants)[name_of], label=name_of, ms=5, mec=palette.PAPER.light,
-            marker=markers(variants)[name_of] if len(shown) <= _MOST_MARKS else None, lw=1.2,
+            own["block"], own["value"], **style_of(name_of, variants, told), ms=5, mec=palette.PAPER.light,
+            marker=markers(variants)[name_of] if marked else None, lw=1.2,
         )  # fmt: skip
     value_axis(axes, unit, noun)
     axes.set_xlabel("block, in order of time")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
-    legend(axes, len(names))
+    legend(axes)
     alt = f"{noun} of every timed run over the blocks in order of time, in {unit}, one line per variant."
-    return Drawing(name, made, values, alt, _IN_ORDER)
+    return Drawing(name, made, values, alt, _IN_ORDER if told == names else f"{_IN_ORDER} {FEW_NAMED}")
 
 
 @matplotlib.rc_context(RC)
@@ -158,7 +179,7 @@ def percentiles(
     axes.set_xticks([t for t, _ in ticks], [label for _, label in ticks])
     axes.xaxis.set_minor_locator(NullLocator())
     _label_durations(axes)
-    legend(axes, len(names))
+    legend(axes)
     alt = f"{noun} latency by percentile, {drawn.words}, coloured by variant."
     data = curves if drawn.each else drawn.data("percentile", "latency", "_ns")
     return Drawing(name, made, data, alt, drawn.caption(caption))
@@ -203,7 +224,7 @@ def over_time(
         marker="." if sparse else None, ms=5, mec=palette.PAPER.light, mew=0.3,
     )  # fmt: skip
     axes.set(xlabel=f"time since {since} [s]", ylabel="", title=f"{noun} [{shown_unit}]", ylim=(0, None))
-    legend(axes, len(names))
+    legend(axes)
     alt = f"{noun} in {shown_unit} over the seconds since {since}, {drawn.words}, coloured by variant."
     data = series if drawn.each else drawn.data("time_s", "value", "")
     return Drawing(name, made, data, alt, drawn.caption(caption))

@@ -20,6 +20,7 @@ def matrix(views: Sequence[VerdictView]) -> MatrixView | None:
         found.setdefault((baseline, variant), {}).setdefault(workload, view)
     workloads = tuple(dict.fromkeys(view.cell[2] for view in views))
     several = len({baseline for baseline, _ in found}) > 1
+    nouns = {view.noun for view in views if view.change}
     return MatrixView(
         workloads,
         tuple(
@@ -29,4 +30,5 @@ def matrix(views: Sequence[VerdictView]) -> MatrixView | None:
             )
             for (baseline, variant), cells in found.items()
         ),
+        nouns.pop() if len(nouns) == 1 else "",
     )

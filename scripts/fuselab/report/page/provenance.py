@@ -230,9 +230,12 @@ def _commands(results: Results) -> Iterator[Fact]:
     plan = results.plan
     if plan.commands:
         yield Fact("This report, at the root of a checkout", "\n".join(plan.commands))
+    alike: dict[str, list[str]] = {}
     for variant in plan.variants:
         if variant.argv:
-            yield Fact(f"The mount of `{variant.name}`, as the rig makes it", shlex.join(variant.argv))
+            alike.setdefault(shlex.join(variant.argv), []).append(f"`{variant.name}`")
+    for argv, names in alike.items():
+        yield Fact(f"The mount of {', '.join(names)}, as the rig makes it", argv)
     for build in results.builds:
         if build.command:
             env = " ".join(f"{name}={shlex.quote(value)}" for name, value in build.env.items())
