@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fuselab.experiment.model import Variant
 from fuselab.schema.diagnostics import Diagnostics
-from fuselab.schema.yaml_source import Key
+from fuselab.schema.yaml_source import Key, YamlSource
 from fuselab.targets.model import STORES
 
 INHERITED = ("target", "backend", "rev", "features", "rustflags", "profile", "options", "env")
@@ -94,7 +94,7 @@ def _from_matrix(diagnostics: Diagnostics, data: Mapping[str, Any]) -> list[Draf
         diagnostics.unknown(("matrix", "along"), "axis", axes)
     _refuse_shared_keys(diagnostics, axes)
     drafts: list[Draft] = []
-    choices = [list(_choices(axis, values)) for axis, values in axes.items()]
+    choices = [list(_choices(diagnostics.source, axis, values)) for axis, values in axes.items()]
     if (count := math.prod(map(len, choices))) > MOST_VARIANTS:
         message = f"{count:,} combinations: an experiment has {MOST_VARIANTS} variants at the most"
         diagnostics.add(("matrix", "axes"), message)
@@ -112,14 +112,16 @@ def _from_matrix(diagnostics: Diagnostics, data: Mapping[str, Any]) -> list[Draf
     return drafts
 
 
-def _choices(axis: str, values: Any) -> Iterator[tuple[str, str, Mapping[str, Any], Key]]:
+def _choices(source: YamlSource, axis: str, values: Any) -> Iterator[tuple[str, str, Mapping[str, Any], Key]]:
     """(axis, label, part of a variant, where it stands) of one axis."""
     at: Key = ("matrix", "axes", axis)
     if isinstance(values, list):
         for i, value in enumerate(values):
             label = re.sub(r"[^A-Za-z0-9_.]+", "-", str(value)).strip("-.") or "x"
             # The value itself stands in the list, one level above where a key would.
-            yield axis, label, _stands_for(axis, value), (*at, i)
+            part = _stands_for(axis, value)
+            _tell_by(source, part, (*at, i))
+            yield axis, label, part, (*at, i)
     else:
         for label, part in values.items():
             yield axis, label, part, (*at, label)
@@ -128,6 +130,14 @@ def _choices(axis: str, values: Any) -> Iterator[tuple[str, str, Mapping[str, An
 def _stands_for(axis: str, value: Any) -> dict[str, Any]:
     """The part of a variant that one value of a list stands for."""
     return {"backend": {axis: value}} if axis in STORES else {axis: value}
+
+
+def _tell_by(source: YamlSource, part: Mapping[str, Any], at: Key, below: Key = ()) -> None:
+    """Let what the value of a list, at `at`, stands for be told of as that value."""
+    for key, inner in part.items():
+        source.written[(*at, *below, key)] = at, at
+        if isinstance(inner, dict):
+            _tell_by(source, inner, at, (*below, key))
 
 
 def _refuse_shared_keys(diagnostics: Diagnostics, axes: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from fuselab.schema import units
-from fuselab.schema.diagnostics import near, only_near
+from fuselab.schema.diagnostics import flow, near, only_near
 from fuselab.schema.reshaping import reshaped
 from fuselab.schema.schemas import Violation, types
 
@@ -37,6 +37,8 @@ def value_meant(error: Violation, text: str | None) -> str | None:
     schema = error.schema
     if error.instance is None and schema.get("type") == "object" and _may_be_empty(schema):
         return "{}"
+    if schema.get("title") == "text" and error.validator == "type":
+        return '""' if error.instance is None else f'"{flow(error.instance)}"' if text is None else None
     if text is None:
         return reshaped(error.instance, text, schema) if error.validator == "type" else None
     unit = schema.get("x-unit", schema.get("title", ""))

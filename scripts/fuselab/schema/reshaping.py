@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fuselab.schema.diagnostics import flow, near
-from fuselab.schema.schemas import types
+from fuselab.schema.schemas import resolve, types
 
 _OF_PAIRS = ("mount options", "environment", "fio options", "fio load")
 LISTS_OF_LISTS = ("list of argument lists", "list of steps")
@@ -21,7 +21,8 @@ def reshaped(value: Any, text: str | None, schema: Mapping[str, Any]) -> str | N
         return None
     if "object" in wanted:
         found = _mapping(value, text, schema)
-        return None if found is None else flow(found)
+        if found is not None or "array" not in wanted:
+            return None if found is None else flow(found)
     if "string" in wanted and text is None:
         one = value[0] if isinstance(value, list) and len(value) == 1 else None
         return one if isinstance(one, str) and re.search(schema.get("pattern", ""), one) else None
@@ -33,6 +34,13 @@ def reshaped(value: Any, text: str | None, schema: Mapping[str, Any]) -> str | N
 
 def _mapping(value: Any, text: str | None, schema: Mapping[str, Any]) -> dict[str, Any] | None:
     title, items = schema.get("title"), value if isinstance(value, list) else None
+    if (
+        items
+        and len(items) == 1
+        and isinstance(items[0], dict)
+        and {*items[0]} <= {*schema.get("properties", ())}
+    ):
+        return items[0]
     if short := schema.get("x-short"):
         words = items if items is not None else _words(text)
         return {short: words} if words and not any(isinstance(word, dict | list) for word in words) else None
@@ -76,6 +84,10 @@ def _by_name(items: list[Any], *, may_be_empty: bool) -> dict[str, Any] | None:
 
 def _items(value: Any, text: str | None, schema: Mapping[str, Any]) -> list[Any] | None:
     inner = schema.get("items", {})
+    if "$ref" in inner and not inner["$ref"].startswith("#"):
+        inner = resolve(inner, "")[0]
+    if "properties" in inner:
+        return [value] if isinstance(value, dict) and {*inner.get("required", ())} <= {*value} else None
     if isinstance(value, dict):
         of_names = all(each in (True, None, {}) for each in value.values()) and "string" in inner.get(
             "type", ""

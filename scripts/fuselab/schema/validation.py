@@ -7,6 +7,7 @@ consequences.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
@@ -63,7 +64,7 @@ def _unknown_keys(diagnostics: Diagnostics, name: str, error: Violation) -> None
         close = near(key, [k for k in allowed if k not in mapping])
         place = ".".join(map(str, error.absolute_path))
         home = None if close else next((h for h in homes(name).get(key, ()) if h != place), None)
-        message = f"unknown key '{key}'{hint(close)}"
+        message = f"unknown key '{key}'{_unseen(key)}{hint(close)}"
         if home is not None:
             message += f" here: it belongs in '{home}'" if home else " here: it belongs at the top level"
         moved = _at_home(key, mapping[key], home)
@@ -75,6 +76,12 @@ def _unknown_keys(diagnostics: Diagnostics, name: str, error: Violation) -> None
             rename_key(diagnostics.source, at, close)
         else:
             del mapping[key]
+
+
+def _unseen(key: str) -> str:
+    """Says the letters of it that cannot be seen."""
+    found = dict.fromkeys(f"U+{ord(letter):04X}" for letter in key if unicodedata.category(letter) == "Cf")
+    return f" with {' and '.join(found)} in it, which cannot be seen" if found else ""
 
 
 def _indent(diagnostics: Diagnostics, name: str, error: Violation) -> None:
@@ -108,7 +115,9 @@ def _put_below(diagnostics: Diagnostics, name: str, error: Violation) -> None:
     strays = [
         key
         for key in mapping
-        if key not in here and not near(key, list(here)) and not {"", *here} & {*homes(name).get(key, ())}
+        if key not in here
+        and not near(key, list(here))
+        and (schema.get("x-unknown-first") or not {"", *here} & {*homes(name).get(key, ())})
     ]
     if strays:
         corrected = _at_home(below, {key: mapping[key] for key in strays}, "")
@@ -209,7 +218,8 @@ def _not_this(text: str | None, error: Violation, at: Key, schema: Mapping[str, 
     shown = f"'{text}'" if text is not None and "\n" not in text else _kind(error.instance)
     title, allowed = schema.get("title"), schema.get("x-allowed")
     if error.validator == "type" and allowed is None:
-        return f"{shown} cannot stand here: '{at[-1]}' is {type_words(schema)}"
+        what = "each item" if isinstance(at[-1], int) else f"'{at[-1]}'"
+        return f"{shown} cannot stand here: {what} is {type_words(schema)}"
     if title is not None:
         more = f": {allowed}" if allowed else ""
         head = title.partition(" of ")[0]

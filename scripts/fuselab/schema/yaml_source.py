@@ -153,6 +153,8 @@ for _tag, (_pattern, _first) in _TYPES.items():
 _YAML = "tag:yaml.org,2002:"
 _OWN_TAGS = tuple(f"{_YAML}{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq", "merge"))
 
+_EXACT = 2**53
+"""Below it a float is exactly the whole number that it is equal to."""
 _LARGEST_BYTES = 1 << 20
 _DEEPEST = 32
 _MOST_NODES = 10_000
@@ -182,6 +184,11 @@ def read_yaml(file: Path, shown: str) -> YamlSource:
         node = _Loader(text).get_single_node()
     except yaml.MarkedYAMLError as error:
         raise ExperimentErrors(syntax_problems(shown, source.lines, error)) from None
+    except yaml.reader.ReaderError as error:
+        before = text[: error.position]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        message = f"U+{error.character:04X} is a control character, which no text needs: delete it"
+        raise source.fatal(message, Span(line, column, column + 1)) from None
     except yaml.YAMLError as error:
         raise source.fatal(f"is not YAML: {error}") from None
     source.data = {} if node is None else _plain(source, node, (), ())
@@ -225,7 +232,12 @@ def _plain(source: YamlSource, node: Any, at: Key, above: tuple[yaml.Node, ...])
     source.values[at] = _span(node)
     if not node.tag.startswith(_OWN_TAGS):
         message = f"the tag {node.tag.replace(_YAML, '!!')} says nothing here: write the value as it is"
-        source.problems.append(source.problem(_span(node), message, *at))
+        problem = source.problem(_span(node), message, *at)
+        if isinstance(node, yaml.ScalarNode) and not node.value:  # a text that begins with `!`
+            span, line = _span(node), source.lines[node.start_mark.line]
+            fixed = f'{line[: span.column - 1]}"{line[span.column - 1 :].rstrip()}"'
+            problem = replace(problem, corrected_yaml=fixed)
+        source.problems.append(problem)
         source.broken.add(at)
     if isinstance(node, yaml.MappingNode):
         data: dict[str, Any] = {}
@@ -255,7 +267,9 @@ def _entries(
             parts = value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]
             for part in parts:
                 if not isinstance(part, yaml.MappingNode) or any(part is parent for parent in (*above, node)):
-                    source.problems.append(source.problem(span, "'<<' merges mappings: '<<: *name'", "<<"))
+                    problem = source.problem(span, "'<<' merges mappings: '<<: *name'", "<<")
+                    starred = _starred(source, part) if part is value_node else None
+                    source.problems.append(replace(problem, corrected_yaml=starred))
                     continue
                 for key, inner_key, inner_value in _entries(source, part, at, (*above, node)):
                     merged.setdefault(key, (inner_key, inner_value))
@@ -264,7 +278,7 @@ def _entries(
             message = f"a key must be text, not a list or mapping{inside}"
             source.problems.append(source.problem(span, message, *at))
             source.broken.add(at)
-        elif glued := _glued(source, key_node, value_node):
+        elif glued := _glued(source, key_node, value_node) or _comma(source, key_node, value_node):
             source.problems.append(glued)
             source.broken.add(at)
         elif (name := key_node.value) in own:
@@ -309,6 +323,31 @@ def _glued(source: YamlSource, key: yaml.ScalarNode, value: yaml.Node) -> Proble
     return replace(problem, corrected_yaml=fixed, fix=fix)
 
 
+def _starred(source: YamlSource, part: yaml.Node) -> str | None:
+    """The line of `<<: base` with `<<: *base`."""
+    span = _span(part)
+    if not isinstance(part, yaml.ScalarNode) or part.style or span.end_column is None:
+        return None
+    line = source.lines[span.line - 1]
+    return f"{line[: span.column - 1]}*{line[span.column - 1 :]}"
+
+
+def _comma(source: YamlSource, key: yaml.ScalarNode, value: yaml.Node) -> Problem | None:
+    """The fault of `{rate: 1,5}`, in which the 5 is a key without a value."""
+    span, name = _span(key), str(key.value)
+    if not name.isdigit() or getattr(value, "value", None) != "" or span.line > len(source.lines):
+        return None
+    line = source.lines[span.line - 1]
+    before = line[: span.column - 1]
+    if not re.search(r"\d,$", before) or line[span.column - 1 + len(name) :].lstrip().startswith(":"):
+        return None
+    fixed = f"{before[:-1]}.{line[span.column - 1 :]}"
+    message = (
+        "in {...} a ',' ends what stands before it: a fraction has a '.', and a text with ',' needs quotes"
+    )
+    return replace(source.problem(span, message), corrected_yaml=fixed)
+
+
 def _scalar(source: YamlSource, node: yaml.ScalarNode) -> str | int | float | bool | None:
     tag, text = node.tag.rpartition(":")[2], str(node.value)
     if tag in ("int", "float") and len(text) > _LONGEST_NUMBER:
@@ -329,5 +368,7 @@ def _typed(tag: str, text: str) -> str | int | float | bool | None:
         case "int":
             return int(text, 0) if text[:2] in ("0x", "0o") else int(text)
         case "float":
-            return float(text)
+            value = float(text)
+            # 8.0 is a whole number to a JSON Schema, and who counts with it wants one.
+            return int(value) if value.is_integer() and abs(value) < _EXACT else value
     return text

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import yaml
 
 from fuselab.schema.errors import Fix, Problem
 
-_BEGUN_EARLIER = ("could not find expected ':'", "found unexpected end of stream")
+_BEGUN_EARLIER = (
+    "could not find expected ':'",
+    "found unexpected end of stream",
+    "did not find expected alphabetic or numeric character",
+)
 """Complaints of something whose beginning says more than the place where it was missed."""
 _UNSURE = ("did not find expected key", "found unexpected end of stream")
 """Complaints whose mend is a guess: which column was meant, and where a quote ends."""
@@ -25,6 +29,10 @@ _HINTS = {
     "found unexpected end of stream": "a quote is not closed",
     "block sequence entries are not allowed": "a list begins on the line below its key",
     "cannot start any token": "a text that begins with a special character needs quotes",
+    "did not find expected alphabetic": "'&name' marks and '*name' repeats: a text that begins so needs quotes",
+    "unknown escape": "in \"...\" a '\\' begins an escape, in '...' it is a letter",
+    "expected comment or line break": "the text of '|' or '>' begins on the line below it, indented",
+    "<document start>": "it stands behind the end of the document",
 }
 
 
@@ -39,6 +47,9 @@ def syntax_problems(shown: str, lines: Sequence[str], error: yaml.MarkedYAMLErro
         return [_tab_problem(shown, i + 1, lines[i]) for i in tabs]
     if strange := _strange(shown, lines[: line + 1]):
         return strange
+    opened_in = error.context_mark.line if error.context_mark and "flow" in (error.context or "") else line
+    if known := _known(shown, lines, what, line, column, opened_in):
+        return [known]
     text = lines[line] if line < len(lines) else ""
     message = f"not YAML: {what}" + next((f"; {hint}" for part, hint in _HINTS.items() if part in what), "")
     if error.context_mark and "flow" in (error.context or ""):
@@ -61,6 +72,86 @@ def syntax_problems(shown: str, lines: Sequence[str], error: yaml.MarkedYAMLErro
             fix=fix,
         )
     ]
+
+
+def _known(
+    shown: str, lines: Sequence[str], what: str, line: int, column: int, opened_in: int
+) -> Problem | None:
+    """What is known to be meant by more than the complaint, `what`, says: with its own place, words and mend.
+
+    The parser gave up in `line` and `column`, counted from 0, in what it was reading from the line `opened_in` on.
+    """
+
+    def fault(at: int, column: int, message: str, corrected: str) -> Problem:
+        text = lines[at]
+        return Problem(
+            shown, at + 1, column + 1, "", text.strip(), message, corrected_yaml=corrected, written=text
+        )
+
+    text = lines[line] if line < len(lines) else ""
+    above = next((i for i in range(line - 1, -1, -1) if lines[i].strip()), None)
+    before = lines[above] if above is not None else ""
+    of_key = what.startswith("mapping values") and re.match(r"\s*[\w.-]+:$", text[: column + 1])
+    owner = re.fullmatch(r"(\s*[\w.-]+)(?::\s+(\S.*))?", before)
+    if above is not None and of_key and owner and _indent(before) < _indent(text):
+        name = owner[1].strip()
+        message = f"a ':' is missing behind '{name}', which has keys below it"
+        if owner[2]:
+            message = f"'{name}' has both a value, '{owner[2].strip()}', and keys below it"
+        return fault(above, len(owner[1]), message, f"{owner[1]}:")
+    if above is not None and what.startswith("could not find expected ':'"):
+        if re.search(r"[|>][+-]?$", before) and _indent(before) >= _indent(text):
+            return fault(line, 0, "the text of '|' or '>' is indented below its key", f"  {text}")
+        if (
+            re.fullmatch(r"\s*[\w.-]+", text)
+            and line + 1 < len(lines)
+            and _indent(lines[line + 1]) > _indent(text)
+        ):
+            message = f"a ':' is missing behind '{text.strip()}', which has keys below it"
+            return fault(line, len(text), message, f"{text}:")
+    if what.startswith("did not find expected <document start>"):
+        if before.strip() == "...":
+            return fault(above or 0, 0, "'...' ends the document: leave it out", "")
+        if re.fullmatch(r"\s*\[.*\]\s*", lines[0]) and "=" in text:
+            message = (
+                "a job file of fio, and no experiment: `fuselab new` writes one, whose load names this file"
+            )
+            return fault(0, 0, message, "workloads: {mine: {fio: {file: mine.fio}}}")
+    if what.startswith(("did not find expected ','", "did not find expected node content")):
+        return _in_brackets(lines, line, column, opened_in, fault)
+    return None
+
+
+Fault = Callable[[int, int, str, str], Problem]
+
+
+def _in_brackets(
+    lines: Sequence[str], line: int, column: int, opened_in: int, fault: Fault
+) -> Problem | None:
+    """Of `{...}` or `[...]`: an end in a comment, a quote within quotes, a comma too many, one too few."""
+    text = lines[line] if line < len(lines) else ""
+    for at in range(opened_in, min(line + 1, len(lines))):
+        if match := re.search(r"(?<=[\s])#[^\s,}\]]+(?=.*[}\]])", lines[at]):
+            message = (
+                "a '#' behind a space begins a comment, in which the rest of the line is lost: quote the text"
+            )
+            return fault(
+                at,
+                match.start(),
+                message,
+                f'{lines[at][: match.start()]}"{match[0]}"{lines[at][match.end() :]}',
+            )
+    if match := re.search(r"'([^',{}\[\]]*'[\w][^',{}\[\]]*)'", text):
+        message = "a ' inside of '...' ends it: write it twice, or take \"...\" around it"
+        return fault(
+            line, match.start(), message, f'{text[: match.start()]}"{match[1]}"{text[match.end() :]}'
+        )
+    if text[column : column + 1] == ",":
+        return fault(line, column, "a ',' too many", text[:column] + text[column + 1 :])
+    if re.match(r"[\w.-]+: ", text[column:]) and text[:column].strip():
+        kept = text[:column].rstrip()
+        return fault(line, len(kept), "a ',' is missing", f"{kept}, {text[column:]}")
+    return None
 
 
 def _strange(shown: str, lines: Sequence[str]) -> list[Problem]:
@@ -98,6 +189,13 @@ def _mended(what: str, lines: Sequence[str], column: int) -> str | None:
     line = lines[-1] if lines else ""
     if "mapping values" in what or "cannot start any token" in what:
         return _quoted(line)
+    if "did not find expected alphabetic" in what:
+        apart = re.sub(r"([&*])\s+(?=\w)", r"\1", line[column:], count=1)
+        return line[:column] + apart if apart != line[column:] else _quoted(line)
+    if "unknown escape" in what:
+        return re.sub(r'"([^"\']*\\[^"\']*)"', r"'\1'", line, count=1)
+    if "expected comment or line break" in what and (match := re.fullmatch(r"(.*: +)[|>][+-]? *(.*)", line)):
+        return f'{match[1]}"{match[2]}"'
     if what.startswith("could not find expected ':'"):
         match = re.fullmatch(r"(\s*(?:- )?)([A-Za-z][\w.-]*)(?::| ?= ?)(\S.*)", line)
         if match is None and len(lines) > 1 and (item := re.match(r" *- ", lines[-2])):
@@ -132,7 +230,7 @@ def _tab_problem(shown: str, line: int, text: str) -> Problem:
 
 def _quoted(line: str) -> str | None:
     """`title: a: b` -> `title: "a: b"`, and `title: @a` -> `title: "@a"`."""
-    match = re.fullmatch(r"(\s*(?:- )?[\w.-]+: +)((?:[^\"'\[{#].*?: |[@`%]).*)", line)
+    match = re.fullmatch(r"(\s*(?:- )?[\w.-]+: +)((?:[^\"'\[{#].*?: |[@`%*&!]).*)", line)
     if match is None:
         return None
     value = match[2].rstrip().replace("\\", "\\\\").replace('"', '\\"')

@@ -44,6 +44,12 @@ def test_a_variant_starts_from_what_the_experiment_says(read):
     assert set(loaded.services) == {"etcd"}
 
 
+def test_a_whole_number_with_a_fraction_of_nothing_is_that_number(read):
+    blocks = read("target: demo\nvariants: {a: {}, b: {options: {cache: 1.0}}}\nblocks: 8.0\n").experiment
+    assert repr(blocks.blocks) == "8"
+    assert blocks.variant("b").options == (("cache", "1.0"),), "as it is written"
+
+
 def test_a_variant_of_another_target_inherits_nothing_that_belongs_to_the_first(read):
     loaded = read(
         "target: demo\nbackend: etcd\noptions: {cache: 1g}\nvariants: {demo: {}, disk: {target: floor}}\n"

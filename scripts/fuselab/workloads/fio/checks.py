@@ -88,9 +88,16 @@ def _check_reads_only(diagnostics: Diagnostics, at: Key, job: str, options: Opti
         diagnostics.add(at, message, of_key=True)
 
 
+_SWITCHED = {"yes": "1", "on": "1", "true": "1", "no": "0", "off": "0", "false": "0"}
+
+
 def _complain(diagnostics: Diagnostics, where: Key, complaint: Complaint, written: str) -> None:
     """What fio says of an option whose value is `written`, with the nearest right spelling."""
     close = near(written, complaint.allowed) if complaint.of_value else complaint.suggestion
+    if (
+        complaint.of_value and not complaint.allowed
+    ):  # fio says neither of a switch, and `yes` is text to YAML 1.2
+        close = _SWITCHED.get(written.lower())
     diagnostics.add(
         where,
         complaint.message + hint(close),
