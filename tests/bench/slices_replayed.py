@@ -1,13 +1,14 @@
 """Blocks and slices on the same recorded noise (tests/bench/noise): what each finds, and how often it is wrong.
 
 Run it with the checkout's Python: `.venv/bin/python tests/bench/slices_replayed.py [EXPERIMENTS]` (200, the number
-behind docs/method.md, if none is given; a minute). Exit code 1 if false alarms or coverage are beyond their bounds by
-more than three standard errors.
+behind docs/method.md, if none is given; two minutes). Exit code 1 if false alarms or coverage are beyond their bounds
+by more than three standard errors.
 
 An experiment takes the next seconds of a series for each run or turn, from a random moment on, in an order that fuselab
 itself has made; behind its end a series begins anew. What the variant moves is multiplied by what is planted. All
 experiments of a design are asked again for each planted ratio. A series is of one mount, and of one load that was never
-stopped: what differs from mount to mount, and what stopping costs, is not in it.
+stopped: what differs from mount to mount, and what stopping costs, is not in it. Beside it stands noise that is made
+up: the two machines on which docs/method.md simulates runs, whose drift goes on within a run.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from scipy.signal import lfilter
 
 from fuselab.compare.multiple_testing import Claim, judge_family
+from fuselab.compare.power import NOISY, QUIET, Noise
 from fuselab.compare.schedule import FIXED_LEVEL, block_order, randseed, turns
 from fuselab.compare.signed_rank import Floats, Interval, untied_batch
 from fuselab.records.comparison import FASTER, INCONCLUSIVE, SLOWER
@@ -29,7 +32,7 @@ from fuselab.rig.turns import SETTLE_SHARE
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # the checkout
 from tests.bench.method_simulated import Report
-from tests.bench.record_noise import NOISE, STEP_S, STEPS_OF_MACHINE, Series, load
+from tests.bench.record_noise import NOISE, STEP_S, STEPS_OF_MACHINE, UNITS, Series, load
 
 EXPERIMENTS = 200
 PLANTED = (0.0, 0.02, 0.05, 0.10)
@@ -37,6 +40,13 @@ MOUNT_S = 2.0
 """Between two runs that follow each other, or two blocks of turns: unmount, gate, mount."""
 CHANGE_S = 0.002
 """Between two turns."""
+RUN_S = 3.0
+"""Of load, where variants do not take turns."""
+MADE_UP_S = 330.0
+MADE_UP_RATE = 20_000.0
+"""Requests a second of a machine that is made up."""
+MADE_UP = {"noisy": NOISY, "quiet": QUIET}
+SERIES_MADE_UP = 8
 NAMES = ("baseline", "variant")
 Orders = Callable[["Design", int, int], npt.NDArray[np.bool_]]
 """(design, block, seed): in which turns of a block it is the variant's, shape (rounds, 2)."""
@@ -90,7 +100,7 @@ class Design:
 
 def runs(load_s: float) -> Design:
     """`design: blocks`."""
-    return Design(round(load_s / 6), 1, 3.0)
+    return Design(round(load_s / 2 / RUN_S), 1, RUN_S)
 
 
 def slices(load_s: float, turn_s: float, block_s: float = 4.8) -> Design:
@@ -114,6 +124,23 @@ class Machine:
         step_s = STEP_S * STEPS_OF_MACHINE
         columns = (self.series.cpu_us, self.series.io_us, self.series.steal_ticks * 1e4)
         return np.stack([_between(each, step_s, begins, seconds) / seconds / 1e6 for each in columns])
+
+
+def drifting(noise: Noise, seed: int) -> Series:
+    """A machine of the simulations, step by step: what scatters from run to run is white here, so that the mean of a
+    run scatters by `run_sd`; an outlier is a run's time at which it does `outlier_factor` times less."""
+    rng = np.random.default_rng(seed)
+    steps, run = round(MADE_UP_S / STEP_S), round(RUN_S / STEP_S)
+    phi = noise.drift_phi ** (STEP_S / (RUN_S + MOUNT_S))
+    pushed = rng.normal(0, noise.drift_sd * np.sqrt(1 - phi**2), steps)
+    pushed[0] = rng.normal(0, noise.drift_sd)
+    drift = lfilter([1.0], [1.0, -phi], pushed)
+    white = rng.normal(0, noise.run_sd * np.sqrt(run), steps)
+    slow = np.repeat(rng.random(steps // run + 1) < noise.outlier_share, run)[:steps]
+    rates = np.exp(-drift) * np.maximum(0, 1 - white) / np.where(slow, noise.outlier_factor, 1)
+    none = np.zeros(steps // STEPS_OF_MACHINE)
+    requests = (rates * MADE_UP_RATE * STEP_S).astype(np.uint16)
+    return Series(UNITS["randwrite-16k"], requests, none, none, none, np.zeros(1, np.float32))  # type: ignore[arg-type]
 
 
 def _between(done: npt.NDArray[np.number], step_s: float, begins: Floats, seconds: float) -> Floats:
@@ -215,7 +242,8 @@ def designs(load_s: float) -> dict[str, Design]:
     }
 
 
-def compared(machines: Mapping[str, Machine], report: Report) -> None:
+def compared(which: str, machines: Mapping[str, Machine], report: Report) -> None:
+    print(f"\n{which}")
     for load_s in (MINUTE_S, FIVE_MINUTES_S):
         print(f"\n{load_s:.0f} s of load. D: faster or slower; decided: D, or no difference shown.")
         print("In % of experiments in which 0 / 2 / 5 / 10 % are planted.")
@@ -224,8 +252,10 @@ def compared(machines: Mapping[str, Machine], report: Report) -> None:
         )
         for name, design in designs(load_s).items():
             outcome = judged(experiments(machines, design, summed, report.experiments))
-            alarms = report.bound(f"{name}, {load_s:.0f} s, false alarms", outcome.different[0.0], 0, 0.05)
-            covered = report.bound(f"{name}, {load_s:.0f} s, coverage", outcome.covered, 0.94, 1)
+            alarms = report.bound(
+                f"{which}: {name}, {load_s:.0f} s, false alarms", outcome.different[0.0], 0, 0.05
+            )
+            covered = report.bound(f"{which}: {name}, {load_s:.0f} s, coverage", outcome.covered, 0.94, 1)
             print(
                 f"{name:18}{design.blocks:7}{design.load_s:5.0f} s   {_row(outcome.different, alarms):28}"
                 f"{_row(outcome.decided):28}{covered:>9}{100 * outcome.half_width:10.2f} %"
@@ -363,7 +393,10 @@ def _tried(name: str, d: Floats) -> None:
 def main() -> int:
     report = Report(int(sys.argv[1]) if len(sys.argv) > 1 else EXPERIMENTS)
     machines = {path.stem: Machine(load(path)) for path in sorted(NOISE.glob("*.npz"))}
-    compared(machines, report)
+    compared("Recorded noise", machines, report)
+    for name, noise in MADE_UP.items():
+        made_up = {str(seed): Machine(drifting(noise, seed)) for seed in range(SERIES_MADE_UP)}
+        compared(f"Noise that is made up: {name}", made_up, report)
     by_series(machines, report.experiments)
     tried(machines, report.experiments)
     if report.off:
