@@ -16,10 +16,10 @@ rule plan:
         "../scripts/plan.py"
 
 
-# All that the page of an experiment is made of, for every rule that reads it.
+# All that the page of an experiment is made of, for every rule that reads it. Files of the user's, its YAML above all,
+# are parameters, by what they say: a job is failed for an input of a later date, and theirs may be of any clock.
 PAGE = dict(
     plan="results/{experiment}/plan.json",
-    yaml=lab.experiment_file,
     metrics="results/{experiment}/metrics.csv",
     comparisons="results/{experiment}/comparisons.csv",
     blocks=lambda wc: lab.files(wc).blocks(checkpoints),
@@ -53,6 +53,7 @@ rule report:
     conda:
         "../envs/environment.yaml"
     params:
+        yaml=lambda wc: lab.yaml(wc),
         code=lambda wc: lab.code("report"),
     message:
         "{wildcards.experiment}: write the report"
@@ -92,6 +93,7 @@ rule bundle:
     conda:
         "../envs/environment.yaml"
     params:
+        yaml=lambda wc: lab.yaml(wc),
         code=lambda wc: lab.code("bundle"),
         diffs=config.get("diffs", "safe"),
     message:
@@ -105,7 +107,6 @@ rule reproduced:
     input:
         **PAGE,
         report="results/{experiment}/report.html",
-        bundle=lambda wc: lab.bundle(wc.experiment, config.get("bundle")),
     output:
         "results/{experiment}/reproduced.html",
     log:
@@ -113,8 +114,10 @@ rule reproduced:
     conda:
         "../envs/environment.yaml"
     params:
+        yaml=lambda wc: lab.yaml(wc),
+        bundle=lambda wc: lab.bundle(wc.experiment, config.get("bundle")),
         code=lambda wc: lab.code("reproduced"),
     message:
-        "{wildcards.experiment}: say which verdicts of {input.bundle} held"
+        "{wildcards.experiment}: say which verdicts of {params.bundle[path]} held"
     script:
         "../scripts/reproduced.py"

@@ -13,7 +13,7 @@ with job(snakemake) as step:
     diffs = step.param("diffs", str)
     if diffs not in CHOICES:
         raise JobError(f"--config diffs={diffs}: there are {', '.join(CHOICES)}")
-    inputs = given(step.snakemake.input)
+    inputs = given(step.snakemake.input, step.file("yaml"))
     for changes in filter(None, map(uncommitted, inputs.builds)):
         on_screen(changes.said(diffs))
     try:

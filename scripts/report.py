@@ -6,6 +6,6 @@ from fuselab.report.page.render import write_report
 from fuselab.report.summary import write_summary
 
 with job(snakemake) as step:
-    inputs = given(step.snakemake.input)
+    inputs = given(step.snakemake.input, step.file("yaml"))
     write_report(inputs, step.out("report"))
     write_summary(inputs, step.out("markdown"), step.out("json"))

@@ -8,8 +8,8 @@ from fuselab.report.inputs import given
 from fuselab.report.reproduction.reproduced import write_reproduced
 
 with job(snakemake) as step:
-    inputs = given(step.snakemake.input)
+    inputs = given(step.snakemake.input, step.file("yaml"))
     try:
-        write_reproduced(step.path("bundle"), inputs, Path(), step.out())
+        write_reproduced(step.file("bundle"), inputs, Path(), step.out())
     except ValueError as error:
         raise JobError(str(error)) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -44,12 +45,18 @@ PAGE = "results/nights/history.html"
 
 
 @pytest.fixture(scope="module")
-def nights(shared_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`results/nights` after two nights, with a commit between them that makes writes slow."""
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The repository of what is measured, its release tagged."""
     source = tmp_path_factory.mktemp("source")
     git(source, "init", "--quiet", "--initial-branch", "main")
     commit(source, options="")
     git(source, "tag", "v1")
+    return source
+
+
+@pytest.fixture(scope="module")
+def nights(shared_workspace: Workspace, source: Path) -> Path:
+    """`results/nights` after two nights, with a commit between them that makes writes slow."""
     targets = shared_workspace.root / "targets"
     shipped = targets.resolve()
     targets.unlink()
@@ -67,8 +74,8 @@ def nights(shared_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory
     return shared_workspace.root / "results/nights"
 
 
-def commit(source: Path, options: str) -> None:
-    (source / "mount.sh").write_text(SCRIPT.format(options=options))
+def commit(source: Path, options: str, script: str = SCRIPT) -> None:
+    (source / "mount.sh").write_text(script.format(options=options))
     (source / "mount.sh").chmod(0o755)
     git(source, "add", ".")
     git(
@@ -80,14 +87,14 @@ def commit(source: Path, options: str) -> None:
         "commit",
         "--quiet",
         "--message",
-        options or "v1",
+        options or "as it was",
     )
 
 
 def set_the_clock_back(root: Path) -> None:
-    """All that was made so far is of the day after tomorrow."""
+    """All that was made so far is of the day after tomorrow, what the user has written with it."""
     later = time.time() + 2 * 86_400
-    for folder in ("results", ".snakemake"):
+    for folder in ("results", ".snakemake", "experiments", "targets/versioned"):
         for path in [root / folder, *(root / folder).rglob("*")]:
             os.utime(path, (later, later), follow_symlinks=False)
 
@@ -135,12 +142,8 @@ def test_the_verb_for_cron_measures_a_night_and_says_what_changed(
     nights: Path, shared_workspace: Workspace
 ) -> None:
     """One block decides nothing, so there is nothing to say of it; and nothing to do where the night is kept."""
-    argv = [".venv/bin/fuselab", "night", "nights", "--date", "2026-03-03"]
     for _ in range(2):
-        done = subprocess.run(
-            argv, cwd=shared_workspace.root, env=shared_workspace.env, capture_output=True, text=True
-        )
-        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        assert night_ends(shared_workspace, "2026-03-03") == (0, "", "")
     assert [row["night"] for row in rows(nights)] == [*NIGHTS, "2026-03-03"]
     assert "night of 2026-03-03" in (nights / "logs/night-2026-03-03.log").read_text()
 
@@ -168,15 +171,82 @@ def test_a_night_goes_on_wherever_it_is_killed(nights: Path, shared_workspace: W
         if len(measured) == 1:
             set_the_clock_back(shared_workspace.root)
             judged = date_of(home.comparisons)
-    done = subprocess.run(
-        night_call(night), cwd=shared_workspace.root, env=shared_workspace.env, capture_output=True, text=True
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert night_ends(shared_workspace, night) == (0, "", "")
     last = block()
     assert last is not None
     assert {*measured} == {last.stat().st_ino}, "what was whole was not measured again"
     assert fault(home.night(night).folder) is None
     assert [row["night"] for row in rows(nights)].count(night) == 1
+
+
+def test_a_doubled_night_is_measured_once_and_one_that_was_killed_is_not_missed(
+    nights: Path, shared_workspace: Workspace
+) -> None:
+    """A second timer while the first measures, which is killed then; the next call comes two days later."""
+    given_up, next_one = "2026-03-05", "2026-03-07"
+
+    def doubled() -> bool:
+        if not any((shared_workspace.root / "results/state").glob("fuselab-*/data/*")):
+            return False
+        code, said, told = night_ends(shared_workspace, given_up)
+        assert (code, said) == (1, "")
+        assert re.fullmatch(
+            r"fuselab: a night of nights is being measured by process \d+: nothing was done\n", told
+        )
+        return True
+
+    kill_when(shared_workspace, given_up, "it measures", doubled)
+    assert night_ends(shared_workspace, next_one) == (0, "", "")
+    assert not {given_up, "2026-03-06"} & {row["night"] for row in rows(nights)}
+    assert [row["night"] for row in rows(nights)][-1] == next_one
+    assert not [*(shared_workspace.root / "results/state").glob("fuselab-*")], "the killed one left its state"
+    assert not [*(nights / "history").glob(".*")]
+    seen = {json.loads(path.read_text())["night"] for path in nights.glob("history/*/plan.json")}
+    assert seen == {row["night"] for row in rows(nights)}
+
+
+def test_a_night_before_those_that_are_kept_stands_before_them(
+    nights: Path, shared_workspace: Workspace
+) -> None:
+    """As after a clock that was ahead for some nights: it is compared with what was before it by its own date."""
+    kept = {path: path.read_bytes() for path in nights.glob("history/*/*") if path.is_file()}
+    assert night_ends(shared_workspace, "2026-02-20") == (0, "", "")
+    assert [row["night"] for row in rows(nights)] == sorted(row["night"] for row in rows(nights))
+    assert rows(nights)[0]["night"] == "2026-02-20"
+    assert {path: path.read_bytes() for path in kept} == kept
+
+
+def test_what_cannot_run_is_told_by_the_exit_code_and_well_again_ends_well(
+    nights: Path, shared_workspace: Workspace, source: Path
+) -> None:
+    """A variant that does not mount has failed (2); where what all of it needs is not there, nothing ran (1)."""
+    commit(source, "", "#!/bin/sh\necho no store to be found >&2\nexit 3\n")
+    code, said, told = night_ends(shared_workspace, "2026-03-08")
+    assert (code, told) == (2, "")
+    assert said.startswith("changed: ")
+    assert "`main` failed" in said
+    assert said.endswith(f"all nights: {nights / 'history.html'}\n")
+
+    commit(source, "")
+    moved = source.with_name("elsewhere")
+    source.rename(moved)
+    code, said, told = night_ends(shared_workspace, "2026-03-09")
+    moved.rename(source)
+    assert (code, said) == (1, "")
+    assert str(source) in told
+    assert "2026-03-09" not in {row["night"] for row in rows(nights)}
+
+    code, said, told = night_ends(shared_workspace, "2026-03-09")
+    assert (code, told) == (0, "")
+    assert said.startswith("changed: "), "it does not fail any more"
+
+
+def night_ends(workspace: Workspace, night: str) -> tuple[int, str, str]:
+    """A night's call: its exit code, and what it says on both channels."""
+    done = subprocess.run(
+        night_call(night), cwd=workspace.root, env=workspace.env, capture_output=True, text=True
+    )
+    return done.returncode, done.stdout, done.stderr
 
 
 def date_of(path: Path) -> int:

@@ -43,6 +43,10 @@ class Step:
     def out(self, name: str = "") -> Path:
         return Path(getattr(self.snakemake.output, name) if name else self.snakemake.output[0])
 
+    def file(self, name: str) -> Path:
+        """Of a parameter that is a file of the user's: `Workflow` says what is in it, and so when to read it again."""
+        return Path(self.param(name, dict)["path"])
+
     def wildcard(self, name: str) -> str:
         return str(getattr(self.snakemake.wildcards, name))
 

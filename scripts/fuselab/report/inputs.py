@@ -61,10 +61,10 @@ class ReportInputs:
         return filter(Path.is_file, works)
 
 
-def given(inputs: Any) -> ReportInputs:
-    """Of a step: `inputs` are what Snakemake gives to a rule that has PAGE of rules/report.smk."""
+def given(inputs: Any, experiment: Path) -> ReportInputs:
+    """Of a step: `inputs` are what Snakemake gives to a rule with PAGE of rules/report.smk, `experiment` its YAML."""
     made = {Path(path) for path in inputs}
-    return _named(Path(inputs.plan), Path(inputs.yaml), lambda path: path in made or path.parent in made)
+    return _named(Path(inputs.plan), experiment, lambda path: path in made or path.parent in made)
 
 
 def find(results: Path, experiment: Path, name: str) -> ReportInputs:

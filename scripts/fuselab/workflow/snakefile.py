@@ -23,7 +23,7 @@ from fuselab.compare.schedule import NIGHT
 from fuselab.experiment.loading import load_experiment
 from fuselab.experiment.plan import Plan
 from fuselab.experiment.planning import make_plan
-from fuselab.files import unusable
+from fuselab.files import sha256, unusable
 from fuselab.measuring.anew import failed
 from fuselab.measuring.aside import doubtful, mixed, set_aside
 from fuselab.project import experiment_file, experiments
@@ -115,10 +115,14 @@ class Workflow:
             else:
                 set_aside(aside, layout.home.attempts)
 
-    def experiment_file(self, wildcards: Any) -> str:
-        """As an input: relative where it is the project's own."""
+    def yaml(self, wildcards: Any) -> dict[str, str]:
+        """The experiment's file, as `Step.file` reads it: relative where it is the project's own."""
         path = experiment_file(self.root, wildcards.experiment)
-        return str(path.relative_to(self.root) if path.is_relative_to(self.root) else path)
+        return self._by_content(str(path.relative_to(self.root) if path.is_relative_to(self.root) else path))
+
+    def _by_content(self, path: str) -> dict[str, str]:
+        """A file of the user's, for a job that is made again when it says something else, whatever its date."""
+        return {"path": path, "sha256": sha256(self.root / path)}
 
     def requested(self, wildcards: Any, **more: str) -> Plan:
         """The plan of the experiment that a job's wildcards name. Ends Snakemake if it has nothing by the others.
@@ -200,7 +204,7 @@ class Workflow:
     def reports(self) -> list[str]:
         return [str(Results().experiment(name).report) for name in self._readable[0]]
 
-    def bundle(self, experiment: str, given: str | None) -> str:
+    def bundle(self, experiment: str, given: str | None) -> dict[str, str]:
         """The bundle to hold this experiment against. Ends Snakemake, saying where to put it, if it is not there."""
         path = given or f"bundles/{experiment}.zip"
         if not (self.root / path).is_file():
@@ -208,7 +212,7 @@ class Workflow:
                 f"\n{path} is not there: put the bundle to compare with at bundles/{experiment}.zip, or name it with "
                 "--config bundle=FILE"
             )
-        return path
+        return self._by_content(path)
 
     @property
     def without_tonight(self) -> str:

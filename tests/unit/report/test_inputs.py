@@ -73,16 +73,18 @@ class Given(list[str]):
         files = [inputs.comparisons, inputs.metrics, *inputs.blindspots, *inputs.queries, inputs.costs]
         named = (inputs.blocks, inputs.verifies, inputs.profiles, inputs.diffs, inputs.builds)
         folders = [path.parent for paths in named for path in paths]
-        self.plan, self.yaml = str(inputs.plan_file), str(inputs.experiment)
-        given = (self.plan, self.yaml, *files, *folders)
+        self.plan = str(inputs.plan_file)
+        given = (self.plan, *files, *folders)
         super().__init__(str(path) for path in given if path not in (without, None))
 
 
 def test_a_report_is_made_of_what_its_rule_was_given_and_of_nothing_that_lies_beside_it(
     standard: ReportInputs,
 ):
-    assert given(Given(standard)) == standard
+    assert given(Given(standard), standard.experiment) == standard
     assert standard.costs is not None
-    assert given(Given(standard, without=standard.costs)) == replace(standard, costs=None)
+    without_costs = given(Given(standard, without=standard.costs), standard.experiment)
+    assert without_costs == replace(standard, costs=None)
     block = standard.blocks[-1]
-    assert given(Given(standard, without=block.parent)) == replace(standard, blocks=standard.blocks[:-1])
+    without_block = given(Given(standard, without=block.parent), standard.experiment)
+    assert without_block == replace(standard, blocks=standard.blocks[:-1])
