@@ -127,7 +127,7 @@ bench-flames: setup-dev ## a flamegraph of 100,000 stacks in a browser: first pa
 bench-counters: setup-dev ## 20 rounds of counters under load: is chance named, is what was planted found (an hour)
 	@$(RUN) $(PYTHON) tests/bench/counters_real.py $(if $(EXPERIMENTS),--experiments $(EXPERIMENTS))
 
-bench-bisect: setup-dev ## a change planted in one of 16 commits of demofs: is it found? (40 bisects of 10 to 30 minutes; BISECTS=N)
+bench-bisect: setup-dev ## a change planted in one of 16 commits of demofs: is it found? (40 bisects of 2 to 6 minutes; BISECTS=N)
 	@$(RUN) $(PYTHON) tests/bench/bisect_real.py $(if $(BISECTS),--bisects $(BISECTS))
 
 bench-method: setup-dev ## what the verdicts find and how often they are wrong: simulated and on recorded noise (7 minutes of CPU), and on demofs (an hour)

@@ -1,16 +1,20 @@
 """Real bisects whose answer is known: is the commit of sixteen found that something was planted in?
 
-Usage: python tests/bench/bisect_real.py [--bisects N] [--only clock|counter] [--keep FOLDER]
+Usage: python tests/bench/bisect_real.py [--bisects N] [--only clock|counter] [--minutes M] [--keep FOLDER]
 
-Each has a history of demofs of its own: fifteen commits that change a comment, and one among them that also makes
+Each has a history of demofs of its own: sixteen commits that change a comment, and one among them that also makes
 every write 10 % slower (found by the clock, 18 of 20) or makes one more system call in it (found by its counter, 20
 of 20). Every write waits for 1 ms, as in method_real.py. What is searched is what `fuselab bisect` searches, without
-its report. The exit code is 1 if fewer are found. A bisect takes 10 to 30 minutes, most of it for compiling.
+its report. Sources that differ in that comment alone are compiled once, as behind a compiler's cache: the build of a
+commit copies the program. Whatever else a bisect does (a checkout, a verifying run, mounts, blocks) it does for each
+commit. The exit code is 1 if fewer are found; `--minutes` begins no bisect after so many.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
+import os
 import random
 import shutil
 import subprocess
@@ -19,9 +23,19 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import yaml
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(CHECKOUT))
 from tests.bench.method_real import workspace  # noqa: E402
+
+from fuselab.building import cargo  # noqa: E402
+from fuselab.building.request import build_request  # noqa: E402
+from fuselab.experiment.model import Variant  # noqa: E402
+from fuselab.files import atomically  # noqa: E402
+from fuselab.paths import cache_folder  # noqa: E402
+from fuselab.targets.loading import load_target  # noqa: E402
+from fuselab.targets.model import CargoBuild  # noqa: E402
 
 COMMITS = 16
 PLANTED = {
@@ -45,6 +59,13 @@ workloads:
 compare: {{primary: [write.bw]}}
 seed: {seed}
 """
+PROGRAMS = cache_folder() / "bench-bisect"
+PICK = f"""\
+#!/bin/sh -e
+# The program that was compiled of this source, comments on its revision left out.
+key=$(find src Cargo.toml Cargo.lock -type f | LC_ALL=C sort | xargs grep -hv '^// revision' | sha256sum | cut -c 1-16)
+cp "{PROGRAMS}/$key" demofs
+"""
 SEARCH = """
 from fuselab.commands import bisect
 metric, counter = {figure}
@@ -60,14 +81,21 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--bisects", type=int, default=20, help="of each kind")
     parser.add_argument("--only", choices=list(PLANTED))
     parser.add_argument("--keep", type=Path, help="an empty or new folder; what was measured stays in it")
+    parser.add_argument(
+        "--minutes", type=float, default=math.inf, help="begin no bisect of a kind after so long"
+    )
     options = parser.parse_args(arguments)
     missed = False
     with workspace(options.keep) as root:
         _own_targets(root)
         for kind in [options.only] if options.only else PLANTED:
-            found = sum(_bisect(root, kind, number) for number in range(1, options.bisects + 1))
-            print(f"{kind}: found in {found} of {options.bisects}", flush=True)
-            missed |= found < NEEDED[kind] * options.bisects
+            _compile(root, kind)
+            found, made, began = 0, 0, time.monotonic()
+            while made < options.bisects and time.monotonic() - began < 60 * options.minutes:
+                made += 1
+                found += _bisect(root, kind, made)
+            print(f"{kind}: found in {found} of {made}, load average {os.getloadavg()[1]:.0f}", flush=True)
+            missed |= found < NEEDED[kind] * made
     return int(missed)
 
 
@@ -77,6 +105,40 @@ def _own_targets(root: Path) -> None:
     (root / "targets").mkdir()
     for each in (CHECKOUT / "targets").iterdir():
         (root / "targets" / each.name).symlink_to(each)
+
+
+def _compile(root: Path, kind: str) -> None:
+    """The program before and the one with what is planted, where the builds of commits find them."""
+    PROGRAMS.mkdir(parents=True, exist_ok=True)
+    for name in ("plain", kind):
+        folder = _source(root / "targets" / f"program-{name}", f"program-{name}")
+        if name in PLANTED:
+            _plant(folder, PLANTED[name])
+        target = load_target(folder.name, root)
+        assert isinstance(target.build, CargoBuild)
+        request = build_request(target, Variant(name, folder.name, "memory"))
+        assert request is not None
+        pick = PICK.replace("cp ", "echo ")
+        said = subprocess.run(["sh", "-ec", pick], cwd=folder, check=True, text=True, stdout=subprocess.PIPE)
+        if not (program := Path(said.stdout.split()[0])).exists():
+            with cargo.compiled(request, target.build) as made, atomically(program) as half:
+                shutil.copy2(made.program, half)
+
+
+def _source(folder: Path, name: str) -> Path:
+    """demofs as a target of another name."""
+    if not folder.exists():
+        shutil.copytree(CHECKOUT / "targets/demofs", folder, ignore=shutil.ignore_patterns("target"))
+        path = folder / "target.yaml"
+        path.write_text(path.read_text().replace("name: demofs", f"name: {name}", 1))
+    return folder
+
+
+def _plant(folder: Path, planted: tuple[str, str, str]) -> None:
+    path, old, new = folder / planted[0], *planted[1:]
+    if new not in path.read_text():
+        assert path.read_text().count(old) == 1, f"{old} is no longer once in {path}"
+        path.write_text(path.read_text().replace(old, new))
 
 
 def _bisect(root: Path, kind: str, number: int) -> bool:
@@ -97,25 +159,26 @@ def _bisect(root: Path, kind: str, number: int) -> bool:
     minutes = (time.monotonic() - began) / 60
     print(
         f"{name}: {'right' if right else 'NOT FOUND'}, planted in number {first}; {''.join(last)}; "
-        f"{done.stdout.count(' of 15): ')} looks, {minutes:.0f} min",
+        f"{done.stdout.count(' of 15): ')} looks, {minutes:.1f} min",
         flush=True,
     )
     return right
 
 
 def _history(folder: Path, name: str, planted: tuple[str, str, str], first: int) -> list[str]:
-    """Sixteen commits of demofs as a target of its own; their hashes, the oldest first."""
-    shutil.copytree(CHECKOUT / "targets/demofs", folder, ignore=shutil.ignore_patterns("target"))
-    yaml = folder / "target.yaml"
-    yaml.write_text(yaml.read_text().replace("name: demofs", f"name: {name}", 1))
+    """Sixteen commits of demofs as a target of its own, built by copying; their hashes, the oldest first."""
+    _source(folder, name)
+    (folder / "pick.sh").write_text(PICK)
+    target = yaml.safe_load((folder / "target.yaml").read_text())
+    del target["profilers"]  # whose features a command does not build
+    target["build"] = {"command": {"source": ".", "argv": ["sh", "pick.sh"], "binary": "demofs"}}
+    (folder / "target.yaml").write_text(yaml.safe_dump(target, sort_keys=False))
     _git(folder, "init", "--quiet", "--initial-branch=main")
     lib = folder / "src/lib.rs"
     for number in range(COMMITS):
         lib.write_text(f"{lib.read_text()}// revision {number}\n")
         if number == first:
-            path, old, new = folder / planted[0], *planted[1:]
-            assert path.read_text().count(old) == 1, f"{old} is no longer once in {path}"
-            path.write_text(path.read_text().replace(old, new))
+            _plant(folder, planted)
         _git(folder, "add", ".")
         _git(folder, "commit", "--quiet", "--message", f"number {number}")
         _git(folder, "tag", f"v{number}")

@@ -104,7 +104,7 @@ def _conf(folder: Path, munge: Path) -> str:
         "ClusterName=tests",
         f"SlurmctldHost={host}(127.0.0.1)",
         f"SlurmctldPort={ports[0]}",
-        f"AuthInfo=socket={munge}",
+        f"AuthInfo=socket={munge},cred_expire=5",  # a job that is requeued waits for so long
         "SlurmUser=root",
         f"StateSaveLocation={folder}/state",
         f"SlurmdSpoolDir={folder}/%n.spool",

@@ -19,7 +19,8 @@ pytestmark = [pytest.mark.mount, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 COMMITS = 16
 PLANTED, BROKEN, LOSSY = 11, 9, 8
-"""Commits, counted from the first: one more pwrite a write, one that does not compile, one that stores bytes wrong."""
+"""Commits, counted from the first: one whose writes are each followed by an fsync, which none was before; one that does
+not compile; one that stores bytes wrong."""
 TARGET = """\
 name: plainfs
 build:
@@ -40,10 +41,10 @@ MAKEFILE = "plainfs: plainfs.c\n\tgcc -O0 $< -o $@ $$(pkg-config --cflags --libs
 FUSELAB = str(Path(sys.executable).parent / "fuselab")
 SEARCH = """
 from fuselab.commands import bisect
-question = bisect.question("mine", "v0", "main", None, "work.pwrite64_per_op", "seq", None)
+question = bisect.question("mine", "v0", "main", None, "work.fsync_per_op", "seq", None)
 raise SystemExit(bisect.search(question, 0.95, float("inf"), report=False))
 """
-COUNTER = ("--counter", "work.pwrite64_per_op", "--workload", "seq")
+COUNTER = ("--counter", "work.fsync_per_op", "--workload", "seq")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,7 @@ def history(tmp_path_factory: pytest.TempPathFactory, checkout_root: Path) -> Pa
     for number in range(COMMITS):
         text = f"// revision {number}\n{source}"
         if number >= PLANTED:
-            text = text.replace('{"more-pwrites", 0}', '{"more-pwrites", 1}')
+            text = text.replace('{"sync-every", 0}', '{"sync-every", 1}')
         if number == LOSSY:
             text = text.replace('{"corrupt-every", 0}', '{"corrupt-every", 1}')
         if number == BROKEN:
@@ -107,6 +108,8 @@ def test_it_is_found_among_sixteen_stepping_over_what_cannot_be_tested(history: 
     stepped = dict(re.findall(r"stepped over \w+ number (\d+) .*: (does not \w+(?: its data)?)", said))
     assert stepped, said
     assert stepped.items() <= reasons.items(), said
+    good = f"results/bisect-mine-*/logs/verify/at-{revision(history, 0)[:10]}.*.log"
+    assert len(list(history.glob(good))) == 1, "the good end is verified once for all of its pairs"
     # Nothing of it is among the user's experiments, and none is left over.
     assert [path.name for path in (history / "experiments").glob("*.yaml")] == ["mine.yaml"]
     assert "bisect" not in call(history, "clean")
@@ -131,7 +134,7 @@ def test_one_commit_alone_is_found_across_a_stop_and_reported(history: Path):
 
     said = call(history, *words)
     assert {path: path.stat().st_mtime_ns for path in measured} == measured
-    assert "the ends: 1 and 2 in 8 runs each: more work" in said
+    assert "the ends: 0 and 1 in 8 runs each: more work" in said
     assert f"the first commit with the change, surely: {culprit[:10]} number {PLANTED}\n" in said
     assert f"the report: {history}/results/{name}/report.html" in said
     written = yaml.safe_load((history / f"results/{name}/{name}.yaml").read_text())

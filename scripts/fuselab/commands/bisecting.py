@@ -7,6 +7,7 @@ its blocks, `fuselab run` its report. What is known is read from those blocks ea
 from __future__ import annotations
 
 import math
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from fuselab import foreign, profilers
+from fuselab.checksums import fault
 from fuselab.commands.following import make
 from fuselab.commands.sealed import for_editors
 from fuselab.compare import counting, first_bad, signed_rank
@@ -28,11 +30,11 @@ from fuselab.experiment.loading import load_experiment
 from fuselab.experiment.model import Variant
 from fuselab.experiment.plan import Plan
 from fuselab.experiment.planning import make_plan
-from fuselab.files import read_json
+from fuselab.files import read_json, rename
 from fuselab.project import measured_file
 from fuselab.records.comparison import Comparison
 from fuselab.records.places import BLOCK, VERIFY, Home, Results, numbered
-from fuselab.records.verified import Verified
+from fuselab.records.verified import Verified, read_verified
 from fuselab.schema.diagnostics import flow, near
 from fuselab.schema.errors import ExperimentErrors
 from fuselab.workflow.estimate import parts_of
@@ -44,6 +46,8 @@ _KEPT = ("captures", "queries", "seed", "instrumentation", "cost", "verify", "ne
 _BEFORE_BUILD_S, _CALL_S = 60.0, 6.0
 """How long a build takes where none was made here, and a call of Snakemake beyond its jobs."""
 _LAST_LINES = 15
+_PREFIX = "bisect"
+"""Of the names of pairs."""
 
 
 @dataclass(frozen=True)
@@ -273,8 +277,13 @@ class Bisect:
         return [(found[names[0]], found[names[1]]) for found in by_block.values() if len(found) == 2]
 
     def _samples(self, pair: Pair) -> Any:
-        folders = sorted(path.parent for path in (self.question.root / self._blocks(pair)).glob(f"*/{BLOCK}"))
-        return samples(folders, {pair.workload: pair.plan.experiment.workloads[0].kind})
+        kinds = {pair.workload: pair.plan.experiment.workloads[0].kind}
+        # A call that the change has brought is in no run of the commits before it.
+        beside = self._measured(self.pair(self.bad)) if self.question.counted else []
+        return samples(self._measured(pair), kinds, beside)
+
+    def _measured(self, pair: Pair) -> list[Path]:
+        return sorted(path.parent for path in (self.question.root / self._blocks(pair)).glob(f"*/{BLOCK}"))
 
     def _blocks(self, pair: Pair) -> Path:
         if not self.question.counted:
@@ -308,7 +317,7 @@ class Bisect:
 def name_of(question: Question, before: int, after: int) -> str:
     """Of the pair's experiment."""
     revisions = (question.commits[i][:10] for i in (before, after))
-    return "-".join(["bisect", question.experiment[:30], *revisions])
+    return "-".join([_PREFIX, question.experiment[:30], *revisions])
 
 
 def file_of(question: Question, before: int, after: int) -> Path:
@@ -385,9 +394,28 @@ def snakemake(root: Path, pair: Pair, files: list[Path]) -> bool:
     """Whether all of `files` were made; what Snakemake says goes to the pair's log."""
     log = root / _log(pair)
     log.parent.mkdir(parents=True, exist_ok=True)
+    bring_verified(root, pair)
     first, *others = files
     with log.open("ab") as out:
         return make(root, first, *map(str, others), output=out.fileno()) == 0
+
+
+def bring_verified(root: Path, pair: Pair) -> None:
+    """Copy the verifying runs of other pairs that would be made again for this one: each revision is verified once.
+
+    The spec in their path holds all that decides such a run. One that failed is not believed twice: it is made anew.
+    """
+    for folder in map(Path, pair.layout.verified(workload=pair.workload)):
+        if (root / folder).exists():
+            continue
+        below = folder.relative_to(pair.home.folder)
+        for found in sorted((root / folder).parents[3].glob(f"{_PREFIX}-*/{below}")):
+            if fault(found) is None and read_verified(found).status == "ok":
+                half = root / folder.with_name(f".{folder.name}.half")
+                shutil.rmtree(half, ignore_errors=True)  # of a bisect that was killed
+                shutil.copytree(found, half)
+                rename(half, root / folder)
+                break
 
 
 def log_end(pair: Pair) -> Iterator[str]:

@@ -40,14 +40,16 @@ def _target(record: RunRecord) -> Iterator[Metric]:
         yield PEAK_MEMORY.of(float(record.target.rss_peak_bytes))
 
 
-def samples(blocks: Sequence[Path], kinds: Mapping[str, str]) -> list[Sample]:
+def samples(blocks: Sequence[Path], kinds: Mapping[str, str], beside: Sequence[Path] = ()) -> list[Sample]:
     """The rows of metrics.csv, from the block folders `blocks`; `kinds` gives each workload's kind.
+
+    What only blocks `beside` them have counted, of the same loads, is 0 in these.
 
     Raises ChangedError where blocks of one workload were measured by different code of fuselab.
     """
     records = {folder: read_block(folder) for folder in blocks}
     _require_one_code(records)
-    counted = _counted(records)
+    counted = _counted(records | {folder: read_block(folder) for folder in beside})
     return [
         sample
         for folder, block in records.items()

@@ -5,14 +5,18 @@ from __future__ import annotations
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import yaml
 
-from fuselab.commands import bisecting
+from fuselab.checksums import fault, write_sums
+from fuselab.commands import bisect, bisecting
 from fuselab.experiment.line import line
 from fuselab.experiment.loading import load_experiment
+from fuselab.files import write_json
 from fuselab.project import experiment_file, experiments
+from fuselab.records.verified import Verified, read_verified
 
 EXPERIMENT = """\
 name: trial
@@ -166,3 +170,46 @@ def test_a_pair_is_the_variant_at_two_revisions_under_one_load_beside_its_result
     assert load_experiment(path, revisions).experiment.compare.threshold == pytest.approx(0.03)
     assert name in experiments(revisions)
     assert fuselab("plan", name).exit_code == 0, "it is an experiment like any other"
+
+
+class TestARevisionIsVerifiedOnce:
+    @pytest.fixture
+    def pairs(
+        self, revisions: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> tuple[bisecting.Pair, bisecting.Pair]:
+        """Two commits, each against the good end; relative paths are those of the project, as in a bisect's process."""
+        monkeypatch.chdir(revisions)
+        question = bisect.question("trial", "v0", "v2", None, None, "w", None)
+        return bisecting.write_pair(question, 0, 2), bisecting.write_pair(question, 0, 1)
+
+    @staticmethod
+    def good_end(pair: bisecting.Pair) -> Path:
+        (folder,) = pair.layout.verified(pair.plan.experiment.variants[0].name, pair.workload)
+        return pair.root / folder
+
+    def verified(self, pair: bisecting.Pair, status: Literal["ok", "failed"] = "ok") -> Path:
+        folder = self.good_end(pair)
+        folder.mkdir(parents=True)
+        write_json(folder / "verify.json", Verified(pair.plan.experiment.variants[0].name, status))
+        write_sums(folder)
+        return folder
+
+    def test_for_all_pairs_that_have_it(self, pairs):
+        first, second = pairs
+        self.verified(first)
+        bisecting.bring_verified(second.root, second)
+        brought = self.good_end(second)
+        assert read_verified(brought).status == "ok"
+        assert fault(brought) is None
+        assert [path.name for path in brought.parent.iterdir()] == [brought.name]
+        assert not (brought.parents[1] / second.plan.experiment.variants[1].name).exists()
+
+    def test_but_not_what_failed_or_was_changed(self, pairs):
+        first, second = pairs
+        self.verified(first, "failed")
+        bisecting.bring_verified(second.root, second)
+        assert not self.good_end(second).exists()
+        shutil.rmtree(self.good_end(first))
+        (self.verified(first) / "verify.json").write_text("{}")
+        bisecting.bring_verified(second.root, second)
+        assert not self.good_end(second).exists()
