@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -34,7 +34,10 @@ def write_sums(folder: Path) -> None:
 
 def fault(folder: Path) -> str | None:
     """What of `folder` is not as it was recorded, with the file's path; None if all of it is. Reads every byte."""
-    sums = _read(folder)
+    return _fault(folder, _read(folder))
+
+
+def _fault(folder: Path, sums: Mapping[str, str] | None) -> str | None:
     if sums is None:
         return _unreadable(folder)
     for name, digest in sums.items():
@@ -77,14 +80,14 @@ def require_unchanged(folders: Iterable[Path]) -> None:
     What has changed is doubted from then on: the next call finds it by its date, however it was changed.
     """
     for folder in folders:
-        if reason := fault(folder):
+        known = _read(folder)
+        if reason := _fault(folder, known):
             with suppress(OSError):
                 os.utime(folder / SUMS, (0, 0))
             mend = f"Nothing is made from it. The next call sets {folder} aside, and makes it again."
             raise ChangedError(f"{reason}.\n{mend}")
-        known = _read(folder) or {}
         for name in _names(folder):
-            if name not in known:
+            if name not in (known or {}):
                 raise ChangedError(
                     f"{folder / name} was not there when {folder} was finished, and would be read with it: move it "
                     "elsewhere"
@@ -93,12 +96,20 @@ def require_unchanged(folders: Iterable[Path]) -> None:
 
 def _names(folder: Path) -> Iterator[str]:
     """Of every file below `folder` that is summed, from there."""
-    above = len(f"{folder}/")
-    for inner, _, names in os.walk(str(folder)):
-        for name in names:
-            path = f"{inner}/{name}"
-            if not name.startswith(".") and name != SUMS and _is_file(path):
-                yield path[above:]
+    above, left = len(f"{folder}/"), [str(folder)]
+    while left:
+        with os.scandir(
+            left.pop()
+        ) as entries:  # which tells a file without asking for it, as os.walk does not hand on
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    left.append(entry.path)
+                elif (
+                    not entry.name.startswith(".")
+                    and entry.name != SUMS
+                    and entry.is_file(follow_symlinks=False)
+                ):
+                    yield entry.path[above:]
 
 
 def _is_file(path: str) -> bool:

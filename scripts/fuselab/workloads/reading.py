@@ -30,21 +30,23 @@ def complaint(kind: str, run: Path) -> str | None:
     return None
 
 
-def metrics(kind: str, run: Path, drain_s: float) -> list[Metric]:
-    """The load's figures; none of a run that says that they cannot be read."""
+def metrics(kind: str, run: Path, record: RunRecord) -> list[Metric]:
+    """The load's figures; none of a run that says in its `record` that they cannot be read."""
     module = workloads.REGISTRY[kind]
-    return [] if _unread(run) else [*module.metrics(run), *module.after_drain(run, drain_s)]
+    drain_s = record.phases.drain_s if record.phases else 0.0
+    return [] if _unread(record) else [*module.metrics(run), *module.after_drain(run, drain_s)]
 
 
-def in_turns(kind: str, run: Path, turns: Turns) -> list[Metric]:
+def in_turns(kind: str, run: Path, record: RunRecord, turns: Turns) -> list[Metric]:
     """The load's figures where it took turns with others."""
-    return [] if _unread(run) else [*workloads.REGISTRY[kind].in_turns(run, turns)]
+    return [] if _unread(record) else [*workloads.REGISTRY[kind].in_turns(run, turns)]
 
 
 def traffic(kind: str, run: Path) -> Traffic:
-    return Traffic(0, 0) if _unread(run) else workloads.REGISTRY[kind].traffic(run)
+    outcome = outcome_of(run)
+    unread = outcome is not None and _unread(read_json(outcome, RunRecord))
+    return Traffic(0, 0) if unread else workloads.REGISTRY[kind].traffic(run)
 
 
-def _unread(run: Path) -> bool:
-    record = outcome_of(run)
-    return record is not None and any(mark.startswith(UNREAD) for mark in read_json(record, RunRecord).marks)
+def _unread(record: RunRecord) -> bool:
+    return any(mark.startswith(UNREAD) for mark in record.marks)

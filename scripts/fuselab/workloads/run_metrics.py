@@ -27,9 +27,8 @@ def rows(run: Path, record: RunRecord, kind: str) -> list[Metric]:
     Raises ValueError or OSError if the load left no figures.
     """
     if (turns := _turns(run)) is not None:
-        return reading.in_turns(kind, run, turns)
-    drain_s = record.phases.drain_s if record.phases else 0.0
-    return [*reading.metrics(kind, run, drain_s), *_target(record)]
+        return reading.in_turns(kind, run, record, turns)
+    return [*reading.metrics(kind, run, record), *_target(record)]
 
 
 def _target(record: RunRecord) -> Iterator[Metric]:

@@ -172,7 +172,7 @@ def test_a_load_that_fuselab_cannot_read_is_a_run_all_the_same(rig):
     [mark] = [mark for mark in record.marks if mark.startswith(reading.UNREAD)]
     assert "a fault of fuselab, not of the target" in mark
     assert json.loads((out / "fio.json").read_text())["jobs"][0]["mixed"]["total_ios"] == 64
-    assert reading.metrics("fio", out, 0.0) == []
+    assert reading.metrics("fio", out, record) == []
 
 
 @pytest.mark.skipif(

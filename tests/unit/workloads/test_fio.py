@@ -15,8 +15,9 @@ import pytest
 from tests.unit.records.made_up import run_record
 
 from fuselab.experiment.checks import TARGET_METRICS
-from fuselab.files import write_json
+from fuselab.files import read_json, write_json
 from fuselab.records.request import Load
+from fuselab.records.run import RunRecord
 from fuselab.workloads import REGISTRY, reading
 from fuselab.workloads.base import LoadContext
 from fuselab.workloads.fio import fio_json, logs
@@ -194,10 +195,10 @@ def test_of_names_there_are_operations_alone(output):
     assert (traffic.operations, traffic.bytes) == (200 + 50 + 256, 1 << 20)
     assert traffic.by_direction == {"write": (256, 1 << 20)}
     assert traffic.latency_ns.keys() == {"write"}
-    curves = fio_json.percentiles(output / "names.json")
+    curves = fio_json.shown(output / "names.json").percentiles
     assert curves.keys() == {"write"}
     assert max(percentile for percentile, _ in curves["write"]) == 95, "of 256 writes ten lie beyond"
-    assert fio_json.moving_data(output / "names.json") == {"trim"}
+    assert fio_json.shown(output / "names.json").moving_data == {"trim"}
 
 
 @pytest.mark.parametrize("engine", ["filecreate", "filestat", "filedelete"])
@@ -426,7 +427,7 @@ def test_what_we_cannot_read_is_no_failure_of_the_target(tmp_path, wrote):
     assert said.startswith(reading.UNREAD)
     assert "not of the target" in said
     write_json(tmp_path / "run.json", run_record(marks=(said,)))
-    assert reading.metrics("fio", tmp_path, 1.0) == []
+    assert reading.metrics("fio", tmp_path, read_json(tmp_path / "run.json", RunRecord)) == []
     assert reading.traffic("fio", tmp_path).operations == 0
 
 
@@ -434,7 +435,7 @@ def test_figures_that_became_unreadable_later_are_not_passed_over(tmp_path):
     write_json(tmp_path / "run.json", run_record())
     (tmp_path / "fio.json").write_text("{")
     with pytest.raises(ValueError, match=r"fio\.json|line 1"):
-        reading.metrics("fio", tmp_path, 1.0)
+        reading.metrics("fio", tmp_path, read_json(tmp_path / "run.json", RunRecord))
 
 
 def test_a_stonewall_of_0_is_no_stage(tmp_path):

@@ -6,9 +6,12 @@ import errno
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from fuselab.records.slices import Turns
 from fuselab.workloads.base import LoadResult, Traffic
@@ -80,6 +83,16 @@ def read(path: Path) -> dict[str, list[Group]]:
 
     Raises ValueError if there is no JSON in the file, KeyError if it is not that of a load that fuselab asks for.
     """
+    return _read(*_as_it_is(path))
+
+
+def _as_it_is(path: Path) -> tuple[Path, int, int]:
+    about = path.stat()
+    return path, about.st_size, about.st_mtime_ns
+
+
+@lru_cache(maxsize=16)  # figures, and those after the drain, are read one after the other
+def _read(path: Path, size: int, date_ns: int) -> dict[str, list[Group]]:
     directions: dict[str, list[Group]] = {}
     stage = 0
     data = load(path)
@@ -102,25 +115,43 @@ def load(path: Path) -> dict[str, Any]:
     start = max(text.find(_BEGIN), 0) or (0 if text.startswith("{") else text.find("\n{") + 1)
     if not text[start:].startswith("{"):
         raise ValueError(f"fio wrote no JSON to {path.name}: {text.strip()[-500:]}")
-    data: dict[str, Any] = json.loads(text[start:], strict=False)  # fio writes control characters as they are
+    data: dict[str, Any]
+    try:
+        data = msgspec.json.decode(text[start:])
+    except msgspec.DecodeError:
+        data = json.loads(text[start:], strict=False)  # fio writes control characters, and nan, as they are
     return data
 
 
-def seen(path: Path) -> Mapping[str, Any]:
-    """As `load`, for what only shows it: nothing where there is none, or where it cannot be read."""
+@dataclass(frozen=True)
+class Shown:
+    """What is only shown of a run; nothing where there is no output, or where it cannot be read."""
+
+    version: str = ""
+    percentiles: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
+    """Direction -> (percentile, ns) of the job with the most I/Os: percentiles of several jobs cannot be added up. As
+    far out as `TAIL_IOS` lie beyond."""
+    moving_data: frozenset[str] = frozenset(DIRECTIONS)
+    """Directions in which all jobs move data; all where that is not known."""
+
+
+def shown(path: Path) -> Shown:
+    """Of the output at `path`, which is read once for several figures of a page."""
     try:
-        return load(path)
+        return _shown(*_as_it_is(path))
     except (OSError, ValueError):
-        return {}
+        return Shown()
 
 
-def percentiles(path: Path) -> dict[str, list[tuple[float, float]]]:
-    """Direction -> (percentile, ns) of the job with the most I/Os: percentiles of several jobs cannot be added up.
+@lru_cache(maxsize=4096)
+def _shown(path: Path, size: int, date_ns: int) -> Shown:
+    data = load(path)
+    version = str(data.get("fio version", "")).removeprefix("fio-")
+    return Shown(version, _percentiles(data), frozenset(_moving_data(data)))
 
-    As far out as `TAIL_IOS` lie beyond.
-    """
+
+def _percentiles(data: Mapping[str, Any]) -> dict[str, list[tuple[float, float]]]:
     found = {}
-    data = seen(path)
     jobs = [job for job in data.get("jobs", ()) if timing.moves_data(_complete(data, job))]
     for direction in DIRECTIONS:
         sides = [job[direction] for job in jobs if job.get(direction, {}).get("total_ios")]
@@ -154,9 +185,7 @@ def _group(figures: Mapping[str, Any], stage: int, options: Mapping[str, str]) -
     )
 
 
-def moving_data(path: Path) -> set[str]:
-    """Directions in which all jobs move data; all where that is not known."""
-    data = seen(path)
+def _moving_data(data: Mapping[str, Any]) -> set[str]:
     of_names = [job for job in data.get("jobs", ()) if not timing.moves_data(_complete(data, job))]
     return {name for name in DIRECTIONS if not any(job.get(name, {}).get("total_ios") for job in of_names)}
 

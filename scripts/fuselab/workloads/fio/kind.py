@@ -139,14 +139,14 @@ class Fio(WorkloadKind):
         return fio_json.traffic(fio_json.read(run / OUTPUT))
 
     def versions(self, run: Path) -> Mapping[str, str]:
-        version = str(fio_json.seen(run / OUTPUT).get("fio version", "")).removeprefix("fio-")
+        version = fio_json.shown(run / OUTPUT).version
         return {"fio": version} if version else {}
 
     def percentiles(self, run: Path) -> Mapping[str, Sequence[tuple[float, float]]]:
-        return fio_json.percentiles(run / OUTPUT)
+        return fio_json.shown(run / OUTPUT).percentiles
 
     def throughput(self, run: Path) -> Sequence[tuple[float, str, float]]:
-        moving = fio_json.moving_data(run / OUTPUT)
+        moving = fio_json.shown(run / OUTPUT).moving_data
         found = (entry for path in sorted(run.glob("*_bw*.log")) for entry in logs.entries(path))
         return [entry for entry in found if entry[1] in moving]
 
