@@ -20,13 +20,13 @@ help: ## list these commands
 setup: ##3 install what a report needs: Debian packages, .venv/, cargo tools
 	@envs/setup.sh runtime
 
-setup-dev: ## the same, and what the tests and linters need (pjdfstest and fsx too)
+setup-dev: ## the same, and what the tests and linters need (pjdfstest, fsx and s3s-fs too)
 	@envs/setup.sh dev
 
 setup-verify: ## the same as setup, and what `verify: [posix, random]` in an experiment asks for: pjdfstest and fsx
 	@envs/setup.sh verify
 
-setup-s3: ## the same as setup, and the S3 server of services/s3.yaml (s3s-fs, which takes some minutes to compile)
+setup-s3: ## the same as setup, and the S3 server of services/s3.yaml (s3s-fs, which takes two minutes to compile)
 	@envs/setup.sh s3
 
 setup-cluster: ## the same as setup, and what submits jobs to slurm: docs/cluster.md

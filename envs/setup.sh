@@ -2,7 +2,8 @@
 # setup.sh [runtime|dev]: Debian packages, the Python environment in .venv/, and the pinned cargo tools in .venv/bin/.
 # setup.sh cluster: runtime, and what submits jobs to slurm.
 # setup.sh s3: runtime, and the server of services/s3.yaml.
-# setup.sh verify: runtime, and the programs that only `verify:` in an experiment asks for; dev has them for the tests.
+# setup.sh verify: runtime, and the programs that only `verify:` in an experiment asks for.
+# For its tests dev has what s3 and verify have, too.
 #
 # Each step first looks whether there is anything to do, so a second call costs well under a second. Steps that do not
 # need each other run side by side. Every step may be killed at any moment: the next call goes on.
@@ -11,8 +12,8 @@ set -euo pipefail
 # shellcheck source=caller.sh
 . "$(dirname "${BASH_SOURCE[0]}")/caller.sh"
 cd "$checkout"
-level=${1:-runtime} more=
-case $level in verify | s3) more=$level level=runtime ;; dev) more=verify ;; esac
+level=${1:-runtime} more=()
+case $level in verify | s3) more=("$level") level=runtime ;; dev) more=(verify s3) ;; esac
 steps=$checkout/envs/setup
 logs=$checkout/results/logs
 
@@ -83,14 +84,17 @@ lists=(build run profile services)
 missing=$("$steps/debian.sh" missing "${lists[@]}")
 python_todo=$("$steps/python.sh" todo "$level")
 tools_todo=$("$steps/cargo-tools.sh" todo)
-more_todo=$([ -z "$more" ] || "$steps/cargo-tools.sh" todo "$more")
-if [ -z "$missing$python_todo$tools_todo$more_todo" ]; then
+more_todo=()
+for list in "${more[@]}"; do
+  [ -z "$("$steps/cargo-tools.sh" todo "$list")" ] || more_todo+=("$list")
+done
+if [ -z "$missing$python_todo$tools_todo${more_todo[*]}" ]; then
   say "nothing to do"
   exit 0
 fi
 
 # Before anything is started: nothing half-done, and no apt that would have to be ended in the middle.
-if [ -n "$tools_todo$more_todo" ]; then
+if [ -n "$tools_todo${more_todo[*]}" ]; then
   as_caller "$steps/cargo-tools.sh" has-cargo >&2 || exit 1
 fi
 
@@ -108,7 +112,7 @@ await python
 await cargo-tools
 # Asked again, because an environment that was made anew has lost its copies.
 [ -z "$("$steps/cargo-tools.sh" todo)" ] || as_caller "$steps/cargo-tools.sh" install
-[ -z "$more_todo" ] || step "cargo-tools-$more" as_caller "$steps/cargo-tools.sh" install "$more"
+for list in "${more_todo[@]}"; do step "cargo-tools-$list" as_caller "$steps/cargo-tools.sh" install "$list"; done
 await debian
 say "ready"
 [ -z "$python_todo" ] || say "$(.venv/bin/fuselab completion)"
