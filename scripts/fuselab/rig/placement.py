@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 from fuselab.system import procfs
@@ -39,35 +39,44 @@ def seats(rounds: int, load: Collection[int], target: Collection[int], seed: int
 
 
 @contextmanager
-def seated(placed: Iterable[tuple[int, Collection[int]]]) -> Iterator[None]:
-    """Each of `placed` is a CPU, and processes whose threads are kept on it while the block runs.
+def seated(placed: Iterable[tuple[int, Callable[[], Collection[int]]]]) -> Iterator[None]:
+    """Each of `placed` is a CPU, and asks for processes: their threads are kept on it while the block runs.
 
     Afterwards every thread may run where it might before: who has chosen CPUs for itself, and not this one, is never
-    moved, and threads that begin in between get the CPUs of their process's first thread.
+    moved. Who began in between gets the CPUs of its process, or of the first that was there.
     """
-    moved: dict[int, set[int]] = {}
-    processes = [(cpu, pid) for cpu, pids in placed for pid in pids]
+    with ExitStack() as stack:
+        for cpu, members in placed:
+            stack.enter_context(_kept(cpu, members))
+        yield
+
+
+@contextmanager
+def _kept(cpu: int, members: Callable[[], Collection[int]]) -> Iterator[None]:
+    before: dict[int, set[int]] = {}
     try:
-        for cpu, pid in processes:
-            for thread in procfs.threads(pid):
-                with suppress(OSError):
-                    allowed = os.sched_getaffinity(thread)
-                    if cpu in allowed and len(allowed) > 1:
-                        moved[thread] = allowed
-                        os.sched_setaffinity(thread, {cpu})
+        for thread in _threads(members()):
+            with suppress(OSError):
+                before[thread] = os.sched_getaffinity(thread)
+                if cpu in before[thread]:
+                    os.sched_setaffinity(thread, {cpu})
         yield
     finally:
-        for cpu, pid in processes:
-            _free(pid, cpu, moved)
+        _free(cpu, members, before)
 
 
-def _free(pid: int, cpu: int, moved: dict[int, set[int]]) -> None:
-    """A thread that begins while its maker is still kept on `cpu` is kept there too; so look until there is none."""
-    done: set[int] = set()
-    while left := set(procfs.threads(pid)) - done:
-        for thread in left:
+def _free(cpu: int, members: Callable[[], Collection[int]], before: Mapping[int, set[int]]) -> None:
+    """Who begins while its maker is still kept on `cpu` is kept there too; so look until there is nobody new."""
+    first = next(iter(before.values()), {cpu})
+    done: dict[int, int] = {}
+    while left := _threads(members()).items() - done.items():
+        for thread, pid in left:
             with suppress(OSError):
-                allowed = moved.get(thread) or moved.get(pid)
-                if allowed and os.sched_getaffinity(thread) == {cpu}:
-                    os.sched_setaffinity(thread, allowed)
-        done |= left
+                if os.sched_getaffinity(thread) == {cpu}:
+                    os.sched_setaffinity(thread, before.get(thread) or before.get(pid) or first)
+        done |= dict(left)
+
+
+def _threads(pids: Collection[int]) -> dict[int, int]:
+    """Every thread of these processes, and whose it is."""
+    return {thread: pid for pid in pids for thread in procfs.threads(pid)}

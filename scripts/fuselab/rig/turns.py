@@ -146,8 +146,7 @@ class _Side:
 
     def go_on(self, place: Seats, seconds: float) -> None:
         """Let the load run again, and keep everybody on the CPUs of `place` for so long."""
-        target = self.run.group.pids() if self.run.group is not None else set()
-        with seated([(place.load, self.load.pids()), (place.target, (*target, *self._services))]):
+        with seated([(place.load, self.load.pids), (place.target, self._beside_load)]):
             self.load.freeze(False)
             time.sleep(seconds)
 
@@ -183,8 +182,12 @@ class _Side:
         return own + sum(map(_cpu_s, self._services))
 
     def disk_bytes(self) -> int:
+        return sum(map(_disk_bytes, self._beside_load()))
+
+    def _beside_load(self) -> set[int]:
+        """Processes of target and services."""
         group = self.run.group.pids() if self.run.group is not None else set()
-        return sum(_disk_bytes(pid) for pid in (*group, *self._services))
+        return group.union(self._services)
 
     def require(self, signals: Signals, deadline: float | None = None) -> None:
         if signals.caught or self.run.ended(0) or (deadline is not None and time.monotonic() > deadline):

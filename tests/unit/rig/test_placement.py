@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,14 +18,16 @@ FIRST, LAST = min(ALL), max(ALL)
 needs_two = pytest.mark.skipif(FIRST == LAST, reason="one CPU is all there is")
 
 THREADS = """
-import sys, threading
+import os, sys, threading
 held = threading.Event()
 threading.Thread(target=held.wait, daemon=True).start()
 print("ready", flush=True)
 for line in sys.stdin:
-    if line.strip() == "new":
+    if line == "thread\\n":
         threading.Thread(target=held.wait, daemon=True).start()
-        print("done", flush=True)
+    elif os.fork() == 0:
+        held.wait()
+    print("done", flush=True)
 """
 
 
@@ -36,47 +39,54 @@ def program() -> Iterator[subprocess.Popen[str]]:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         yield process
-        process.kill()
+        for pid in family(process):
+            os.kill(pid, signal.SIGKILL)
 
 
-def one_more(process: subprocess.Popen[str]) -> None:
+def one_more(process: subprocess.Popen[str], what: str) -> None:
     assert process.stdin is not None
     assert process.stdout is not None
-    process.stdin.write("new\n")
+    process.stdin.write(f"{what}\n")
     process.stdin.flush()
     assert process.stdout.readline() == "done\n"
 
 
+def family(process: subprocess.Popen[str]) -> list[int]:
+    return sorted(procfs.family(process.pid))
+
+
 def allowed(process: subprocess.Popen[str]) -> list[set[int]]:
-    return [os.sched_getaffinity(thread) for thread in procfs.threads(process.pid)]
+    return [os.sched_getaffinity(thread) for pid in family(process) for thread in procfs.threads(pid)]
 
 
 @needs_two
 def test_all_threads_are_put_there_and_freed_and_those_that_begin_meanwhile(program):
-    with seated([(FIRST, [program.pid])]):
-        one_more(program)
-        assert allowed(program) == [{FIRST}] * 3
-    assert allowed(program) == [ALL] * 3
+    with seated([(FIRST, lambda: family(program))]):
+        one_more(program, "thread")
+        one_more(program, "process")
+        assert allowed(program) == [{FIRST}] * 4
+    assert allowed(program) == [ALL] * 4
 
 
 @needs_two
-def test_who_chose_its_cpus_itself_keeps_them(program):
+@pytest.mark.parametrize("chosen", [FIRST, LAST])
+def test_who_chose_its_cpus_itself_keeps_them(program, chosen):
     own = procfs.threads(program.pid)[1]
-    os.sched_setaffinity(own, {LAST})
-    with seated([(FIRST, [program.pid])]):
-        assert allowed(program) == [{FIRST}, {LAST}]
-    assert allowed(program) == [ALL, {LAST}]
+    os.sched_setaffinity(own, {chosen})
+    with seated([(FIRST, lambda: family(program))]):
+        assert allowed(program) == [{FIRST}, {chosen}]
+    assert allowed(program) == [ALL, {chosen}]
 
 
 @needs_two
 def test_they_are_freed_whatever_happens_meanwhile(program):
-    with pytest.raises(KeyboardInterrupt), seated([(FIRST, [program.pid])]):
+    with pytest.raises(KeyboardInterrupt), seated([(FIRST, lambda: family(program))]):
         raise KeyboardInterrupt
     assert allowed(program) == [ALL] * 2
 
 
 def test_who_is_gone_is_no_fault(program):
-    with seated([(FIRST, [program.pid])]):
+    with seated([(FIRST, lambda: family(program))]):
         program.kill()
         program.wait()
 
