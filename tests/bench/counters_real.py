@@ -1,14 +1,16 @@
 """Real counters whose truth is known, on a machine that is never quiet: is chance named, and is what was planted found?
 
-Usage: python tests/bench/counters_real.py [--experiments N] [--load L] [--keep FOLDER]
+Usage: python tests/bench/counters_real.py [--experiments N] [--beside N] [--load L] [--minutes M] [--keep FOLDER]
 
-`stress-ng` keeps the load average at L (8) or more throughout. Each round is three experiments, through the whole of
-fuselab: demofs against itself; plainfs, a C filesystem of the tests, against itself with one more pwrite a write, with
-one more fsync in a hundred writes, and with one more request for each write (a load that syncs); and demofs on etcd,
-whose writes find the file as long as it will be, or make it longer, which costs one more request to etcd. The exit
-code is 1 if a counter of demofs against itself is named, if a planted one is not, or if a variant took more than 5 s
-of load in the median round: of fio's own run time, from its first I/O to its last. How long it takes to start, beside
-eight busy processes most of all, is no load, and is printed beside it.
+`stress-ng` keeps the load average at L (8) throughout, with as many processes as the bench and whoever else is on the
+machine leave to it. Each round is three experiments, through the whole of fuselab: demofs against itself; plainfs, a C
+filesystem of the tests, against itself with one more pwrite a write, with one more fsync in a hundred writes, and with
+one more request for each write (a load that syncs); and demofs on etcd, whose writes find the file as long as it will
+be, or make it longer, which costs one more request to etcd. Several rounds are made by one call of Snakemake, and as
+many of their runs side by side: to count takes no quiet machine, and what one run does is noise to the others. The
+exit code is 1 if a counter of demofs against itself is named, if a planted one is not, or if a variant took more than
+5 s of load in the median round: of fio's own run time, from its first I/O to its last. How long it takes to start,
+beside eight busy processes most of all, is no load, and is printed beside it.
 """
 
 from __future__ import annotations
@@ -16,10 +18,12 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import math
 import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -34,6 +38,10 @@ from tests.bench.method_real import workspace  # noqa: E402
 from fuselab.records.places import WORK_RUN  # noqa: E402
 from fuselab.workloads.fio.kind import OUTPUT  # noqa: E402
 
+MEASURING = ("verify", "time_block", "work_block")
+"""Rules whose jobs take the machine for themselves otherwise."""
+BUSY = ["setpriv", "--pdeathsig", "TERM", "stress-ng", "--quiet", "--cpu", "1"]
+_LOOK_S = 15.0
 MOST_S = 5.0
 """Of load, for each variant: of all its runs together."""
 PLAINFS = """\
@@ -94,23 +102,24 @@ FOUND_IN = {
 def main(arguments: Sequence[str]) -> int:
     options = _options(arguments)
     found: Counter[str] = Counter()
-    averages: list[float] = []
     named, rounds = 0, 0
     with ExitStack() as stack:
         root = stack.enter_context(workspace(options.keep))
         _plainfs(root)
-        _make(root, 1, "--until", "build")  # that beside the load would take minutes, and counts nothing
-        stack.enter_context(under_load(options.load))
+        _make(root, [1], 1, "--until", "build")  # that beside the load would take minutes, and counts nothing
+        load = stack.enter_context(under_load(options.load))
         until = time.monotonic() + options.minutes * 60
         while rounds < options.experiments and time.monotonic() < until:
-            rounds, began = rounds + 1, time.monotonic()
-            alarms, here = _round(root, rounds)
-            named += bool(alarms)
-            found.update(here)
-            averages.append(os.getloadavg()[0])
-            took_s = time.monotonic() - began
-            said = f"named of nothing: {alarms or 'none'}; found: {', '.join(here)}"
-            print(f"{rounds:3}  {said}; load average {averages[-1]:.1f}; {took_s:.0f} s", flush=True)
+            began = time.monotonic()
+            numbers = range(rounds + 1, min(rounds + options.beside, options.experiments) + 1)
+            _make(root, numbers, options.beside)
+            for number in numbers:
+                alarms, here = _outcome(root, number)
+                named += bool(alarms)
+                found.update(here)
+                print(f"{number:3}  named of nothing: {alarms or 'none'}; found: {', '.join(here)}")
+            rounds = numbers[-1]
+            print(f"     {time.monotonic() - began:.0f} s; {load.words()}", flush=True)
         loads_s = _loads_s(root)
     print(f"\n{rounds} experiments of demofs against itself; {named} of them name a counter")
     for variant in FOUND_IN:
@@ -121,7 +130,7 @@ def main(arguments: Sequence[str]) -> int:
         longest_s = max(longest_s, median(io_s))
         said = f"{io_s[0]:.1f} to {io_s[-1]:.1f} s of load, median {median(io_s):.1f}"
         print(f"{variant}: {said}; {median(whole_s):.1f} with fio's start and end")
-    print(f"load average {min(averages):.1f} to {max(averages):.1f}")
+    print(load.words())
     return int(named > 0 or any(found[v] < rounds for v in FOUND_IN) or longest_s > MOST_S)
 
 
@@ -130,22 +139,78 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--experiments", type=int, default=20)
+    parser.add_argument("--beside", type=int, default=4, help="rounds in one call, and runs at once")
     parser.add_argument("--load", type=float, default=8.0, help="average to keep")
     parser.add_argument("--minutes", type=float, default=600.0, help="no round begins later than that")
     parser.add_argument("--keep", type=Path, help="an empty or new folder; what was measured stays in it")
     return parser.parse_args(arguments)
 
 
+class Load:
+    """Busy processes: as many as keep the load average, beside what others do."""
+
+    def __init__(self, average: float) -> None:
+        self._average, self._processes = average, list[subprocess.Popen[bytes]]()
+        self._seen: list[float] = []
+        self._counts: list[int] = []
+        self._over = threading.Event()
+
+    def words(self) -> str:
+        seen, counts = self._seen or [os.getloadavg()[0]], self._counts or [len(self._processes)]
+        return (
+            f"load average {min(seen):.1f} to {max(seen):.1f}, median {median(seen):.1f}, "
+            f"{min(counts)} to {max(counts)} processes of stress-ng in it"
+        )
+
+    def keep(self) -> None:
+        """Until `end`: look how many others there were lately, and have what is missing."""
+        self._have(round(self._average - os.getloadavg()[0]))
+        while not self._over.wait(0):
+            before = os.getloadavg()[0]
+            if self._over.wait(_LOOK_S):
+                break
+            # The average is one of the numbers before, each a minute's e-th part as heavy as the one that came later.
+            kept = math.exp(-_LOOK_S / 60)
+            active = (os.getloadavg()[0] - before * kept) / (1 - kept)
+            if os.getloadavg()[0] >= self._average * 0.95 or self._seen:
+                self._seen.append(os.getloadavg()[0])
+                self._counts.append(len(self._processes))
+            self._have(math.ceil(self._average - (active - len(self._processes))))
+
+    def _have(self, number: int) -> None:
+        while len(self._processes) > max(1, number):
+            self._stop(self._processes.pop())
+        while len(self._processes) < min(max(1, number), math.ceil(self._average)):
+            self._processes.append(subprocess.Popen(BUSY))
+
+    def is_kept(self) -> bool:
+        return bool(self._seen)
+
+    def end(self) -> None:
+        self._over.set()
+        for process in self._processes:
+            self._stop(process)
+
+    @staticmethod
+    def _stop(process: subprocess.Popen[bytes]) -> None:
+        process.terminate()
+        process.wait()
+
+
 @contextmanager
-def under_load(average: float) -> Iterator[None]:
-    """As many busy processes of its own: what others do now may end before this does."""
-    with subprocess.Popen(["stress-ng", "--quiet", "--cpu", str(round(average))]) as stress:
-        try:
-            while os.getloadavg()[0] < average * 0.9:
-                time.sleep(5)
-            yield
-        finally:
-            stress.terminate()
+def under_load(average: float) -> Iterator[Load]:
+    """Once the load average is there."""
+    load = Load(average)
+    keeper = threading.Thread(target=load.keep)
+    keeper.start()
+    try:
+        while not load.is_kept():
+            time.sleep(1)
+        yield load
+    finally:
+        load._over.set()
+        keeper.join()
+        load.end()
 
 
 def _plainfs(root: Path) -> None:
@@ -160,28 +225,32 @@ def _plainfs(root: Path) -> None:
     (root / "targets/plainfs/target.yaml").write_text(PLAINFS.format(binary=binary))
 
 
-def _make(root: Path, number: int, *more: str) -> list[Path]:
-    """The comparisons of a round's experiments, `more` said to Snakemake."""
-    names = {f"{kind}-{number:02d}": text for kind, text in EXPERIMENTS.items()}
-    for name, text in names.items():
-        yaml = f"name: {name}\n{text.replace('SEED', str(number))}"
-        (root / "experiments" / f"{name}.yaml").write_text(yaml)
-    log = root / f"round-{number:02d}.log"
-    targets = [f"results/{name}/comparisons.csv" for name in names]
+def _make(root: Path, numbers: Sequence[int], beside: int, *more: str) -> None:
+    """The comparisons of all experiments of some rounds, `more` said to Snakemake."""
+    for number in numbers:
+        for kind, text in EXPERIMENTS.items():
+            name = f"{kind}-{number:02d}"
+            yaml = f"name: {name}\n{text.replace('SEED', str(number))}"
+            (root / "experiments" / f"{name}.yaml").write_text(yaml)
+    log = root / f"round-{numbers[0]:02d}.log"
+    targets = [f"results/{kind}-{number:02d}/comparisons.csv" for number in numbers for kind in EXPERIMENTS]
+    at_once = ["--set-threads", *(f"{rule}=1" for rule in MEASURING)]
+    at_once += ["--set-resources", *(f"{rule}:rig=0" for rule in MEASURING)]
     with log.open("w") as file:
         done = subprocess.run(
-            [".venv/bin/snakemake", "--cores", str(os.cpu_count()), *targets, *more],
+            [".venv/bin/snakemake", "--cores", str(beside), *targets, *at_once, *more],
             cwd=root, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, check=False,
             env={**os.environ, "FUSELAB_NO_PATIENCE": "1"},
         )  # fmt: skip
     if done.returncode != 0:
         sys.exit(log.read_text()[-4000:])
-    return [root / target for target in targets]
 
 
-def _round(root: Path, number: int) -> tuple[list[str], list[str]]:
-    """What was named though nothing differs, and the variants whose planted counter was found."""
-    same, planted, etcd = map(_different, _make(root, number))
+def _outcome(root: Path, number: int) -> tuple[list[str], list[str]]:
+    """Of a round: what was named though nothing differs, and the variants whose planted counter was found."""
+    same, planted, etcd = (
+        _different(root / f"results/{kind}-{number:02d}/comparisons.csv") for kind in EXPERIMENTS
+    )
     found = planted | etcd
     return sorted(metric for _, metric in same), [
         variant

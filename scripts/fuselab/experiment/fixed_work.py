@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from fuselab.experiment.beside import beside_s
-from fuselab.experiment.model import Experiment, Workload
+from fuselab.experiment.model import Experiment, Variant, Workload
 from fuselab.records.request import MountConfig
 from fuselab.targets.model import CounterSources
 from fuselab.words import duration
+from fuselab.workloads.base import Settings
 
 WORK_BLOCKS = 8
 """Two more than an interval needs, for the counters that do not repeat."""
@@ -43,7 +44,7 @@ def fixed_work(
     if experiment.work is False or not any(mount.argv for mount in mounts.values()):
         return FixedWork()
     in_mounts = {w.name: w for w in experiment.workloads if w.behaviour.needs_mount}
-    found = {name: w.behaviour.fixed(w.settings) for name, w in in_mounts.items()}
+    found = {name: w.behaviour.fixed(w.settings, _beside(experiment, w)) for name, w in in_mounts.items()}
     fixed = {name: fixed for name, fixed in found.items() if fixed is not None}
     more_s = _beside_s(mounts, counters)
     seconds = {name: each.seconds and each.seconds + more_s for name, each in fixed.items()}
@@ -62,10 +63,17 @@ def fixed_work(
     )
 
 
-def for_variant(workload: Workload, own: Workload) -> Workload:
-    """The `workload` that is counted, as it is for a variant whose timed load is `own`."""
-    fixed = own.behaviour.fixed(own.settings)
-    return workload if fixed is None else replace(own, settings=fixed.settings)
+def for_variant(experiment: Experiment, counted: Workload, variant: Variant) -> Workload:
+    """A workload that is `counted`, as it is for `variant`."""
+    workload = experiment.workload(counted.name)
+    own = workload.for_variant(variant)
+    fixed = own.behaviour.fixed(own.settings, _beside(experiment, workload))
+    return counted if fixed is None else replace(own, settings=fixed.settings)
+
+
+def _beside(experiment: Experiment, workload: Workload) -> list[Settings]:
+    """What `workload` is for each variant."""
+    return [workload.for_variant(variant).settings for variant in experiment.variants]
 
 
 def _beside_s(mounts: Mapping[str, MountConfig], counters: Mapping[str, CounterSources]) -> float:
@@ -95,7 +103,10 @@ def _is_same(experiment: Experiment, one: Workload, other: Workload) -> bool:
     if any(one.mounting(variant) != other.mounting(variant) for variant in experiment.variants):
         return False
     pairs = (
-        [each.behaviour.fixed(each.for_variant(variant).settings) for each in (one, other)]
+        [
+            each.behaviour.fixed(each.for_variant(variant).settings, _beside(experiment, each))
+            for each in (one, other)
+        ]
         for variant in experiment.variants
     )
     return all(mine is not None and its is not None and mine.is_same(its) for mine, its in pairs)

@@ -175,9 +175,9 @@ class Plan:
 
     def own_work_loads(self, workload: str) -> dict[str, Load]:
         """By variant: the counted loads of those that change a setting of `workload`."""
-        asked, counted = self.experiment.workload(workload), self.work.workloads[workload]
+        counted = self.work.workloads[workload]
         return {
-            v.name: load(for_variant(counted, asked.for_variant(v)))
+            v.name: load(for_variant(self.experiment, counted, v))
             for v in self.experiment.variants
             if v.name in self.own_loads(workload)
         }

@@ -240,9 +240,11 @@ class WorkloadKind(ABC):
         """Metric -> the value at which the load was told to keep it: a variant below it did not keep up."""
         return {}
 
-    def fixed(self, settings: Settings) -> Fixed | None:
+    def fixed(self, settings: Settings, beside: Sequence[Settings] = ()) -> Fixed | None:
         """The load with a fixed amount of work, and little of it; None where there is no such. By default as it is,
         if no time is what ends it.
+
+        `beside`: the loads that its counts are held against, which are bounded alike.
         """
         return Fixed(settings, None) if self.seconds(settings) is None else None
 

@@ -45,6 +45,22 @@ def test_rates_do_not_hold_it_up() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "ios"),
+    [("fsync", "1", 100), ("fdatasync", "4", 400), ("fsync", "50", 1000), ("sync", "dsync", 100)],
+)
+def test_what_is_synced_is_less(option: str, value: str, ios: int) -> None:
+    found = load(rw="write", bs="4k", size="64m", runtime="3s", **{option: value})
+    assert job(found)["io_size"] == str(4096 * ios)
+
+
+def test_who_syncs_does_as_much_as_those_that_it_is_held_against() -> None:
+    jobs = {"rw": "write", "bs": "4k", "size": "64m", "runtime": "3s"}
+    both = [{"jobs": {"job": {**jobs, **own}}, "global": {}} for own in ({}, {"fsync": "1"})]
+    for settings in both:
+        assert job(fixed(settings, both))["io_size"] == str(4096 * 100)
+
+
 @pytest.mark.parametrize("options", [{"size": "4m"}, {"size": "1g", "io_size": "4m"}])
 def test_what_is_short_is_taken_as_it_is(options: dict[str, str]) -> None:
     found = load(rw="write", bs="128k", **options)

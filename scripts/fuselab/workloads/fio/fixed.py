@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from fuselab.workloads.base import Fixed, Settings
 from fuselab.workloads.fio import timing
@@ -11,6 +12,8 @@ from fuselab.workloads.fio.timing import Options
 MOST_IOS = 1000
 MOST_BYTES = 32 << 20
 """Of all jobs together: some 0.3 s on filesystems of usual speed, and 1 s beside ten other programs."""
+MOST_SYNCS = 100
+"""A disk may take 5 ms for each, and 75 where others write to it."""
 _SECONDS = 0.5
 _UNBOUNDED = frozenset(
     (
@@ -22,11 +25,17 @@ _UNBOUNDED = frozenset(
 _SIZE = re.compile(r"([0-9]+)([kmgt]?)(i?b)?", re.IGNORECASE)
 
 
-def fixed(settings: Settings) -> Fixed:
-    """The load as it is where it does little; else with a bound on what each job moves, and none on its time."""
+def fixed(settings: Settings, beside: Sequence[Settings] = ()) -> Fixed:
+    """The load as it is where it does little; else with a bound on what each job moves, and none on its time.
+
+    One bound for it and those `beside` it: where one of them syncs what it writes, it is small.
+    """
+    most_ios = min(
+        _most_ios(job) for each in (settings, *beside) for job in timing.complete_jobs(each).values()
+    )
     jobs = timing.complete_jobs(settings)
     clones = sum(_clones(job) for job in jobs.values())
-    bounds = {name: _most_bytes(job, clones) for name, job in jobs.items()}
+    bounds = {name: _most_bytes(job, most_ios, clones) for name, job in jobs.items()}
     if all(_is_little(job, bounds[name]) for name, job in jobs.items()):
         return Fixed(settings, _SECONDS, work=_nameless(settings))
     own = settings["jobs"]
@@ -59,9 +68,17 @@ def _block_bytes(job: Options) -> int:
     return max(filter(None, map(_bytes, words)), default=4096)
 
 
-def _most_bytes(job: Options, clones: int) -> int:
+def _most_ios(job: Options) -> int:
+    """So many that no more than `MOST_SYNCS` of them are synced."""
+    texts = (job.get(name, "0") for name in ("fsync", "fdatasync"))
+    every = [int(text) for text in texts if text.isdigit() and int(text)]
+    every += [1] if job.get("sync", "0") not in ("0", "none") else []
+    return min([MOST_IOS, *(MOST_SYNCS * number for number in every)])
+
+
+def _most_bytes(job: Options, most_ios: int, clones: int) -> int:
     block = _block_bytes(job)
-    return block * max(1, min(MOST_IOS, MOST_BYTES // block) // clones)
+    return block * max(1, min(most_ios, MOST_BYTES // block) // clones)
 
 
 def _is_little(job: Options, most_bytes: int) -> bool:

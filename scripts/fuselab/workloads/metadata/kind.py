@@ -78,7 +78,7 @@ class Metadata(WorkloadKind):
     def quantity(self, metric: str) -> Quantity | None:
         return QUANTITIES.get(metric)
 
-    def fixed(self, settings: Settings) -> Fixed:
+    def fixed(self, settings: Settings, beside: Sequence[Settings] = ()) -> Fixed:
         """All kinds of operations, to fewer files."""
         few = {key: min(settings[key], most) for key, most in _COUNTED.items()}
         words = (
