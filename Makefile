@@ -124,7 +124,7 @@ bench-capture: setup ## a capture of a 1 GB binary that logs 30 MB/s, against th
 bench-flames: setup-dev ## a flamegraph of 100,000 stacks in a browser: first paint, zoom, search, inverted (a minute)
 	@$(RUN) $(PYTHON) -m tests.bench.flames
 
-bench-counters: setup-dev ## 20 rounds of counters under load: is chance named, is what was planted found (an hour)
+bench-counters: setup-dev ## 20 rounds of counters under load: is chance named, is what was planted found (an hour, and more beside others)
 	@$(RUN) $(PYTHON) tests/bench/counters_real.py $(if $(EXPERIMENTS),--experiments $(EXPERIMENTS))
 
 bench-bisect: setup-dev ## a change planted in one of 16 commits of demofs: is it found? (40 bisects of 2 to 6 minutes; BISECTS=N)

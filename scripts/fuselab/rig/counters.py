@@ -5,7 +5,6 @@ A place that does not answer, or answers what cannot be read, is a reason in the
 
 from __future__ import annotations
 
-import http.client
 import os
 import signal
 import subprocess
@@ -123,14 +122,14 @@ def answer(place: Place, source: CounterSource, values: Mapping[str, str], gauge
         kept = chosen(counters, source.only, source.without, MappingProxyType(dict(source.rename)))
         if len(kept) > MOST_COUNTERS:
             raise ValueError(f"it has {len(kept)} counters: say with `only` which ones matter")
-    except (FuselabError, ValueError, OSError, http.client.HTTPException) as error:
+    except (FuselabError, ValueError, OSError) as error:
         reason = place.recorder.hidden.text(foreign.name(str(error) or type(error).__name__))
         return Answer(source, reason=reason)
     return Answer(source, kept, said=len(counters))
 
 
 def _text(place: Place, source: CounterSource, values: Mapping[str, str]) -> bytes:
-    """Raises OSError, HTTPException or ValueError with the reason why there is none."""
+    """Raises OSError or ValueError with the reason why there is none."""
     if source.http:
         return _get(fill(source.http, values))
     if source.file:  # a file in a mount may hang whoever reads it
@@ -140,6 +139,8 @@ def _text(place: Place, source: CounterSource, values: Mapping[str, str]) -> byt
 
 def _get(address: str) -> bytes:
     """Without proxies and without going where it points to: it is an address of the run or none."""
+    import http.client  # every run would load it, and few ask by it
+
     url = urlsplit(address)
     connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=LIMIT_S)
     deadline = time.monotonic() + LIMIT_S
@@ -155,6 +156,8 @@ def _get(address: str) -> bytes:
                 raise TimeoutError(f"it did not end its answer within {LIMIT_S:g} s")
             _require_little(text)
         return text
+    except http.client.HTTPException as error:
+        raise ValueError(str(error) or type(error).__name__) from error
     finally:
         connection.close()
 

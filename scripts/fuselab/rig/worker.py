@@ -213,7 +213,7 @@ def _measure(place: Place) -> None:
     """The load, on a fresh mount. Cold after preparations means: unmounted in between, where the data survives it."""
     request = place.request
     kind = REGISTRY[request.load.kind]
-    cold = request.load.cache == "cold"
+    cold = request.load.cache == "cold" and not is_new(request)
     again = cold and bool(request.load.prepare) and request.mount.persists and bool(request.mount.argv)
     if again:
         with session(place, "prepare") as at:
@@ -232,6 +232,14 @@ def _measure(place: Place) -> None:
         (count_load if request.purpose in COUNTED else do_load)(at, partial(kind.run, request.load))
     if words := reading.complaint(request.load.kind, place.out):
         place.recorder.mark(words)
+
+
+def is_new(request: RunRequest) -> bool:
+    """Whether a run that counts finds nothing that caches may hold: then they are not dropped.
+
+    The machine would read its own programs from the disk again for it, in the midst of what is counted.
+    """
+    return request.purpose in COUNTED and not (request.load.prepare or request.mount.prepare)
 
 
 def _verify(place: Place) -> None:
