@@ -75,7 +75,9 @@ def _retyped(value: Any, text: str, schema: Mapping[str, Any]) -> str | None:
         return _TRUTH[text.lower()]
     if "integer" in wanted and isinstance(value, str) and text.strip().isdigit():
         return text.strip()
-    if "string" in wanted and value is not None and re.search(schema.get("pattern", ""), text):
+    # Where a number may stand too, text in quotes says nothing that the number does not.
+    quoted = "string" in wanted and ("pattern" in schema or "integer" not in wanted)
+    if quoted and value is not None and re.search(schema.get("pattern", ""), text):
         return f'"{text}"'
     return None
 

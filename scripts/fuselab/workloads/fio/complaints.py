@@ -73,7 +73,22 @@ def _read(stdout: str, stderr: str) -> Iterator[Complaint]:
     for match in re.finditer(r"failed parsing ([^=\n]+)=(.*)", stderr):
         found = True
         allowed = tuple(re.findall(r"^\s+(?:valid values)?: (\S+)", stdout, re.MULTILINE))
-        yield Complaint(match[1], f"fio does not take '{match[2]}' for '{match[1]}'", None, True, allowed)
+        wanted = "" if allowed else _wanted(match[1])
+        message = f"fio does not take '{match[2]}' for '{match[1]}'{wanted}"
+        yield Complaint(match[1], message, None, True, allowed)
     if not found:
         lines = [line for line in stderr.splitlines() if "dropped" not in line]
         yield Complaint(None, f"fio does not take this job: {' '.join(lines) or 'it does not say why'}")
+
+
+def _wanted(option: str) -> str:
+    """`: an integer value is meant, as 100, from 1`, by fio's own help."""
+    told = parse_only.run((f"--cmdhelp={option}",)).stdout
+    kind = re.search(r"^ *type: (.+?) \(opt=(.+)\)$", told, re.MULTILINE)
+    if kind is None:
+        return ""
+    limits = re.search(r"^ *range: min=(\d+), max=(-?\d+)$", told, re.MULTILINE)
+    low, high = limits.groups() if limits else ("0", "-1")
+    within = f", from {low} to {high}" if high != "-1" else f", {low} or more" if low != "0" else ""
+    article = "an" if kind[1][0] in "aeiou" else "a"
+    return f": {article} {kind[1]} is meant, such as {kind[2]}{within}"
