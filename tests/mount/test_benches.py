@@ -17,11 +17,13 @@ from .planted import Truth
 
 pytestmark = [pytest.mark.mount, pytest.mark.slow, pytest.mark.alone]
 
-WAIT_NS, COPY_NS = 4_000_000, 600_000
+WAIT_NS, COPY_NS, CHECKSUM_NS = 4_000_000, 600_000, 100_000
 WRITES = 128
 """In one iteration."""
 SAMPLE_NS = 10_000_000
 """What one sample of demofs's bench stands for, at the most: it asks for more, and the kernel's ticks give fewer."""
+SAMPLES = 600
+"""Of a burn that is six parts in seven of two, 5 % are three standard errors of so many."""
 KEPT_BYTES = 64 << 20
 SELF_WAKES = 456
 WITHIN = 0.05
@@ -34,15 +36,18 @@ instrumentation: combined
 variants:
   nothing: {{}}
   waiting: {{env: {{DEMOFS_BENCH_INJECT: "extend-wait=4ms"}}}}
-  busy: {{env: {{DEMOFS_BENCH_INJECT: "copy-cpu=600us,heap=64MiB,self-wakes={SELF_WAKES}"}}}}
+  busy: {{env: {{DEMOFS_BENCH_INJECT: "copy-cpu=600us,checksum-cpu=100us,heap=64MiB,self-wakes={SELF_WAKES}"}}}}
 workloads:
   big: {{criterion: {{bench: demofs_bench, filter: big_file/write, args: [--measurement-time, "2"]}}}}
+  # Longer under its own profiler, which gets at most a sample each 4 ms.
+  long: {{criterion: {{bench: demofs_bench, filter: big_file/write, args: [--profile-time, "12"]}}}}
 blocks: 1
 profilers: [[trace-chrome, trace-flame], tokio-console, jemalloc-heap, perf-oncpu, perf-offcpu, criterion-flamegraph]
 """
 LOOKED_AT = (
     "waiting/big/trace-chrome", "waiting/big/perf-oncpu", "waiting/big/perf-offcpu", "waiting/big/criterion-flamegraph",
-    "busy/big/perf-oncpu", "busy/big/jemalloc-heap", "busy/big/tokio-console", "waiting/big/blindspots.json",
+    "busy/big/perf-oncpu", "busy/big/jemalloc-heap", "busy/big/tokio-console", "busy/long/criterion-flamegraph",
+    "waiting/big/blindspots.json",
 )  # fmt: skip
 
 
@@ -85,6 +90,16 @@ def test_cpu_time_of_an_iteration_is_what_was_planted(truth: Truth) -> None:
     cell = "busy/big/perf-oncpu"
     planted_ns = (truth.operations(cell) + 1) * WRITES * COPY_NS
     assert truth.time_in(cell, "planted::burn_copy") == pytest.approx(planted_ns, rel=WITHIN)
+
+
+def test_criterions_own_flamegraph_shares_out_what_was_planted(truth: Truth) -> None:
+    """Nobody counts iterations in that mode, and a sample has no length: two burns are held to each other."""
+    cell = "busy/long/criterion-flamegraph"
+    copy, checksum = (truth.time_in(cell, f"planted::burn_{name}") for name in ("copy", "checksum"))
+    assert copy + checksum >= SAMPLES, "too few to tell 5 %: who else had the CPUs?"
+    planted = COPY_NS / (COPY_NS + CHECKSUM_NS)
+    assert copy / (copy + checksum) == pytest.approx(planted, rel=WITHIN)
+    assert copy + checksum > 0.5 * truth.profile(cell)["total"], "the bench does little else"
 
 
 def test_kept_memory_of_a_bench_is_live_and_drawn_by_jeprof(truth: Truth) -> None:

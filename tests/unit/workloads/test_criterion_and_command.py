@@ -28,15 +28,13 @@ def context(tmp_path: Path) -> LoadContext:
     return LoadContext(place, (place,), tmp_path, tmp_path, tmp_path, binary, {"PROFILE": "1"})
 
 
-def bench(context: LoadContext, script: str) -> LoadResult:
+def bench(context: LoadContext, script: str, args: tuple[str, ...] = ("--sample-size", "10")) -> LoadResult:
     """Run a bench that is a shell script."""
     program = context.binary
     program.parent.mkdir(parents=True)
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
-    load = Load(
-        "criterion", "w", {"bench": "speed", "filter": "big", "args": ("--sample-size", "10")}, timeout_s=10
-    )
+    load = Load("criterion", "w", {"bench": "speed", "filter": "big", "args": args}, timeout_s=10)
     return REGISTRY["criterion"].run(load, context)
 
 
@@ -84,6 +82,23 @@ def test_a_profilers_words_reach_a_bench_unless_its_own_say_the_same(context):
         said
         == "--bench --noplot big --sample-size 10 --profile-time 5 --nresamples 1001 --warm-up-time 0.001\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("told", "ramp", "length"),
+    [
+        (("--profile-time", "5"), False, ("--profile-time", "20")),  # looked at by its own profiler
+        ((), False, ()),  # looked at by perf, say
+        ((), True, ()),  # timed
+    ],
+)
+def test_only_its_own_profiler_has_a_bench_run_for_as_long_as_the_load_says(context, told, ramp, length):
+    """Criterion measures nothing then: a timed run would have no figure."""
+    context = replace(context, argv=told, ramp=ramp)
+    bench(context, 'mkdir -p "$CRITERION_HOME/x"; echo "$@"', ("--profile-time", "20", "--sample-size", "10"))
+    said = (context.out / "bench.log").read_text().split()
+    assert said[: 3 + len(length) + 2] == ["--bench", "--noplot", "big", *length, "--sample-size", "10"]
+    assert said.count("--profile-time") == bool(length)
 
 
 def test_the_program_of_a_bench_alone_is_looked_at(context):

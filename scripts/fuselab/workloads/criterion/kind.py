@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fuselab import foreign
-from fuselab.records.request import Load
 from fuselab.targets.model import CargoBuild
 from fuselab.workloads.base import CheckContext, LoadContext, LoadResult, Settings, Traffic, WorkloadKind
 from fuselab.workloads.criterion.iterations import read_iterations
@@ -18,6 +17,7 @@ from fuselab.workloads.running import finish
 
 if TYPE_CHECKING:
     from fuselab.building.request import BuildRequest
+    from fuselab.records.request import Load
     from fuselab.schema.diagnostics import Diagnostics
     from fuselab.schema.yaml_source import Key
 
@@ -28,6 +28,8 @@ _PREFIX = "bench."
 _CAPTURED = (("--nresamples", "1001"), ("--warm-up-time", "0.001"))
 """Under a profiler: Criterion's statistics keep every core busy after each bench (these are the fewest that it does not
 warn of), and how often a bench runs while it warms up is known only where that is short."""
+_PROFILED = "--profile-time"
+"""How long a bench runs for its own profiler. It measures nothing then, so nobody else's run is told of it."""
 
 _INSTEAD = (
     "what measures it by itself is a load `command: {argv: [PROGRAM], looks_at: command, metrics: {time: {regex: "
@@ -126,7 +128,10 @@ class Criterion(WorkloadKind):
 def _arguments(load: Load, context: LoadContext) -> list[str]:
     """The load's own, and what a profiler wants. Criterion takes no option twice."""
     own = [str(word) for word in load.settings.get("args", ())]
-    for option, _ in () if context.ramp else _CAPTURED:
+    others = [option for option, _ in (() if context.ramp else _CAPTURED)]
+    if _PROFILED not in context.argv:
+        others.append(_PROFILED)
+    for option in others:
         own = _without(own, option)
     asked = zip(context.argv[::2], context.argv[1::2], strict=True)
     more = [pair for pair in asked if _without(own, pair[0]) == own]
