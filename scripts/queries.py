@@ -3,7 +3,7 @@
 from fuselab.jobs.job import job
 from fuselab.files import write_json
 from fuselab.queries.asking import answers
-from fuselab.queries.catalogue import Query
+from fuselab.queries.query import Query
 from fuselab.queries.spans import READY
 from fuselab.records.places import Results
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -84,9 +85,18 @@ def _registered(group: str) -> Iterator[tuple[str, object]]:
             yield f"{point.name} = {point.value}", error
 
 
-def _entry_points() -> Iterator[bytes]:
+def _entry_points() -> tuple[bytes, ...]:
     """The text of every distribution's entry_points.txt."""
-    for folder in dict.fromkeys(sys.path):
+    return _texts(tuple(dict.fromkeys(sys.path)))
+
+
+@cache
+def _texts(folders: tuple[str, ...]) -> tuple[bytes, ...]:
+    return tuple(_written(folders))
+
+
+def _written(folders: Iterable[str]) -> Iterator[bytes]:
+    for folder in folders:
         try:
             names = os.listdir(folder or ".")
         except OSError:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from fuselab.building.build import make_build, missing
+from fuselab.building.build import make_build
 from fuselab.building.cargo import cargo_env
+from fuselab.building.needs import missing
 from fuselab.building.request import BuildRequest, _rustc_version, build_request
 from fuselab.building.source import stamp, state
 from fuselab.errors import BuildError

@@ -12,7 +12,8 @@ import pytest
 
 from fuselab.errors import QueryError
 from fuselab.queries.asking import answers, connect, fault_of, row_counts, run
-from fuselab.queries.catalogue import TABLES, Query, whole_tables
+from fuselab.queries.catalogue import TABLES, whole_tables
+from fuselab.queries.query import Query
 from fuselab.records.comparison import Comparison
 from fuselab.records.metrics import Sample
 from fuselab.records.table import columns

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from fuselab.building import cargo, command, source
+from fuselab.building.needs import missing
 from fuselab.building.request import BuildRequest
 from fuselab.building.running import Made
 from fuselab.checksums import write_sums
@@ -45,19 +45,6 @@ def make_build(request: BuildRequest, build: Build, out: Path, others: Sequence[
     write_json(out / BUILD, record)
     write_sums(out)
     return record
-
-
-def missing(build: Build) -> dict[str, str]:
-    """Programs that the build needs and that are not here -> the Debian package that each is in.
-
-    A variable of the program's name in capitals may say where it is, as build scripts read it: PROTOC, CC.
-    """
-    needs = build.needs if isinstance(build, CargoBuild | CommandBuild) else ()
-    return {
-        name: package
-        for name, package in needs
-        if shutil.which(os.environ.get(name.upper().replace("-", "_")) or name) is None
-    }
 
 
 def _require_needs(request: BuildRequest, build: Build) -> None:

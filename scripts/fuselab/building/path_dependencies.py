@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,8 @@ def outside(source: Path, manifests: Iterable[Path]) -> list[Path]:
 
 
 def _by_path(manifest: Path) -> Iterator[Path]:
+    import tomllib
+
     try:
         parts: list[Any] = [tomllib.loads(manifest.read_text())]
     except (OSError, ValueError):  # cargo says what is wrong with it

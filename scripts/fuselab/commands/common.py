@@ -32,8 +32,6 @@ def located(written: str) -> tuple[Path, Path]:
 
     A name is that of an experiment, of its file or of its folder of results, in the project of the working folder.
     """
-    from fuselab.records.places import Results
-
     path = Path(written)
     if (path / "target.yaml").is_file():
         path /= "target.yaml"
@@ -41,6 +39,9 @@ def located(written: str) -> tuple[Path, Path]:
         return repository(path), path.with_suffix(".yaml")
     if path.is_file():
         return repository(path), path
+
+    from fuselab.records.places import Results
+
     name = path.name if path.parent.name == Results().folder.name else written
     root = repository()
     return root, experiment_file(root, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fuselab.files import write_atomically
+from fuselab.paths import cache_folder
 from fuselab.project import find
 from fuselab.schema import schemas
 from fuselab.schema.errors import ExperimentErrors
@@ -24,14 +26,44 @@ _NAMES = "x-names"
 
 def write(root: Path) -> None:
     """Write the schemas of the project `root` where they are not as they should be; nowhere where that is forbidden."""
+    made_from = cache_folder() / "editors" / _hash(str(root.resolve()))
+    with suppress(OSError):
+        if made_from.read_bytes() == _state(root):
+            return
     known = names(root)
-    for name in schemas.NAMES:
-        text = json.dumps(with_names(schemas.bundled(name), known), indent=1, ensure_ascii=False) + "\n"
-        path = root / FOLDER / f"{name}.schema.json"
-        with suppress(OSError):
+    with suppress(OSError):
+        for name in schemas.NAMES:
+            text = json.dumps(with_names(schemas.bundled(name), known), indent=1, ensure_ascii=False) + "\n"
+            path = _written(root, name)
             if not path.is_file() or path.read_text(encoding="utf-8") != text:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write_atomically(path, text)
+        made_from.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(made_from, _state(root))
+
+
+def _written(root: Path, name: str) -> Path:
+    return root / FOLDER / f"{name}.schema.json"
+
+
+def _state(root: Path) -> bytes:
+    """A hash of the names, sizes and dates of all files that have a say in what is written, and of what was."""
+    from fuselab import profilers
+
+    targets, services = target_names(root), service_names(root)
+    parts, added = schemas.parts()
+    files = [
+        *(find(root, f"targets/{name}/target.yaml") for name in targets),
+        *(_written(root, name) for name in schemas.NAMES),
+        *parts,
+        Path(__file__),
+    ]
+    dates = ((str(file), stat.st_size, stat.st_mtime_ns) for file in files for stat in (file.stat(),))
+    return _hash(repr((*dates, services, [*profilers.REGISTRY], added))).encode()
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def names(root: Path) -> dict[str, Sequence[str]]:

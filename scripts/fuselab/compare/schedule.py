@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from fuselab.records.comparison import INCONCLUSIVE
-from fuselab.records.design import Blocks
+if TYPE_CHECKING:
+    from fuselab.records.design import Blocks
+
 
 LOOKS = (12, 20, 32)
 """Counts of blocks at which `blocks: auto` looks at the data."""
@@ -128,6 +130,8 @@ def next_look(blocks: int, verdicts: Iterable[str]) -> int | None:
     """
     if blocks not in LOOKS:
         raise ValueError(f"looks are taken at {LOOKS} blocks, not at {blocks}")
+    from fuselab.records.comparison import INCONCLUSIVE
+
     if all(verdict != INCONCLUSIVE for verdict in verdicts):
         return None
     return next((look for look in LOOKS if look > blocks), None)

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from fuselab import profilers
 from fuselab.compare.schedule import level_of, minimum_blocks
 from fuselab.doctor.base import Line, bad, note, ok
-from fuselab.doctor.tools import version_of
 from fuselab.experiment.fitting import misfits
 from fuselab.experiment.loading import Loaded
 from fuselab.experiment.log_filters import replaced_in
@@ -38,6 +37,8 @@ def needs(loaded: Loaded) -> Iterator[Line]:
 
 
 def _program(need: Need) -> Line:
+    from fuselab.doctor.tools import version_of
+
     if need.here:
         return ok(need.of, (version_of(need.version) if need.version else None) or need.program)
     if need.role == "built with":

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fuselab.experiment.variants import CONTROL, Draft
-from fuselab.records.plan import Contrast
+from fuselab.records.contrast import Contrast
 from fuselab.schema.diagnostics import Diagnostics
 from fuselab.schema.yaml_source import Key
 

@@ -5,21 +5,23 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fuselab import workloads as kinds
 from fuselab.building.source import WORKTREE
 from fuselab.experiment.checks import TARGET_METRICS, metric_names, yields
 from fuselab.experiment.model import Accept, Experiment, GuardRule, Variant, Workload
 from fuselab.experiment.resolve import contains, revision_of
-from fuselab.records.design import Guard
-from fuselab.records.plan import Contrast
 from fuselab.schema import units
 from fuselab.schema.diagnostics import Diagnostics, hint, near
 from fuselab.schema.yaml_source import Key
 from fuselab.system.syscall_names import syscall_names
 from fuselab.targets.model import Target
 from fuselab.workloads import counters
+
+if TYPE_CHECKING:
+    from fuselab.records.contrast import Contrast
+    from fuselab.records.design import Guard
 
 _LIKE_A_DATE = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]?\d{0,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}")
 
@@ -85,6 +87,8 @@ def read_accepted(
 
 def guards_of(experiment: Experiment) -> tuple[Guard, ...]:
     """Each guard in each contrast and load that yields it: of a curve what is timed, of its points what is counted."""
+    from fuselab.records.design import Guard
+
     controls = {variant.name for variant in experiment.variants if variant.control}
     found = [
         Guard(load, contrast.baseline, contrast.variant, rule.metric, rule.limit)

@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fuselab import project
 from fuselab.experiment import budget, checks, sweep_checks, sweeps, turns
@@ -20,21 +20,22 @@ from fuselab.experiment.loads import read_workloads
 from fuselab.experiment.model import Compare, Experiment, GuardRule, Variant, Workload
 from fuselab.experiment.resolve import Targets, read_variant
 from fuselab.experiment.variants import check_twins, read_drafts
-from fuselab.queries.catalogue import Query
-from fuselab.records.plan import Contrast
-from fuselab.records.request import Cpus
+from fuselab.queries.query import Query
+from fuselab.records.cpus import Cpus
 from fuselab.schema import units
 from fuselab.schema.argvs import check_argv
 from fuselab.schema.diagnostics import Diagnostics
 from fuselab.schema.errors import ExperimentErrors
 from fuselab.schema.reading import check_name, read_source
 from fuselab.schema.validation import check_schema
-from fuselab.system import state_root
 from fuselab.targets.model import CounterSource, Service, Target
 from fuselab.targets.placeholders import check_load
 from fuselab.targets.services import read_service
 from fuselab.workloads import quantity
 from fuselab.workloads.verifying.base import DATA
+
+if TYPE_CHECKING:
+    from fuselab.records.contrast import Contrast
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def experiment_names(repository: Path) -> list[str]:
 
 def load_experiment(path: Path, repository: Path) -> Loaded:
     """Read `path`. Raises ExperimentErrors with every fault that can be found without building anything."""
-    source = read_source(path, repository, "experiment", path.stem, experiment_names(repository))
+    source = read_source(path, repository, "experiment", path.stem, experiment_names)
     diagnostics = Diagnostics(source)
     data = check_schema(diagnostics, "experiment")
     if not data:
@@ -153,6 +154,9 @@ def _check_state(diagnostics: Diagnostics, data: Mapping[str, Any], repository: 
     """A `state` that is no folder, or none of one's own."""
     if "state" not in data:
         return
+
+    from fuselab.system import state_root
+
     folder = Path(os.path.realpath(repository / os.path.expanduser(data["state"])))
     there = next(path for path in (folder, *folder.parents) if os.path.exists(path))
     if not there.is_dir():

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fuselab.experiment import turns
 from fuselab.experiment.model import Workload
-from fuselab.records.plan import Point
 from fuselab.schema.argvs import check_argvs
 from fuselab.schema.diagnostics import Diagnostics
 from fuselab.schema.reading import given
 from fuselab.schema.yaml_source import Key
 from fuselab.workloads import REGISTRY
+
+if TYPE_CHECKING:
+    from fuselab.records.point import Point
 
 
 def read_workloads(

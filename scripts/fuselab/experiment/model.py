@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from fuselab import workloads
 from fuselab.building.source import WORKTREE
-from fuselab.queries.catalogue import Query
-from fuselab.records.design import Blocks
-from fuselab.records.plan import Contrast, Point
-from fuselab.records.request import Cpus
+from fuselab.records.cpus import Cpus
 from fuselab.targets.model import Link
 from fuselab.workloads.base import Looked, Settings, WorkloadKind
 from fuselab.workloads.verifying.base import DATA
+
+if TYPE_CHECKING:
+    from fuselab.queries.query import Query
+    from fuselab.records.contrast import Contrast
+    from fuselab.records.design import Blocks
+    from fuselab.records.point import Point
 
 Instrumentation = Literal["combined", "separate"]
 CacheState = Literal["cold", "warm"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fuselab import profilers
-from fuselab.building.build import missing
+from fuselab.building.needs import missing
 from fuselab.experiment.loading import Loaded
 from fuselab.programs import RELAY, apt_install, installed, tool_path
 from fuselab.targets.model import CargoBuild, CommandBuild, CounterSource, Installed, Target

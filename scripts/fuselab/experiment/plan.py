@@ -19,8 +19,9 @@ from fuselab.compare.schedule import LOOKS
 from fuselab.experiment.fixed_work import FixedWork, fixed_work, for_variant
 from fuselab.experiment.model import Experiment, Workload
 from fuselab.profilers.base import Capability
+from fuselab.records.contrast import Contrast
 from fuselab.records.design import CostStep
-from fuselab.records.plan import Capture, Contrast, Verifying
+from fuselab.records.plan import Capture, Verifying
 from fuselab.records.request import RIG_VERSION, Load, MountConfig
 from fuselab.records.slices import SLICES_VERSION
 from fuselab.targets.model import CounterSources

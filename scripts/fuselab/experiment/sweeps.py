@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fuselab.records.plan import Coordinate, Point
+from fuselab.records.point import Coordinate, Point
 from fuselab.schema.diagnostics import Diagnostics
 from fuselab.schema.units import amounts, nearest, seconds
 from fuselab.schema.yaml_source import Key, Span

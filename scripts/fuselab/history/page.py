@@ -15,10 +15,10 @@ from fuselab.history.change_points import FEWEST_IN_ALL
 from fuselab.history.nights import Night
 from fuselab.history.profiles import Moved, draw, moved
 from fuselab.history.series import Change, Level, Series, all_series
+from fuselab.records.contrast import Contrast
 from fuselab.records.derived import DifferenceNote
 from fuselab.records.history import HistoryRow
 from fuselab.records.places import DIFF, Home
-from fuselab.records.plan import Contrast
 from fuselab.records.table import write_rows
 from fuselab.report import tables, words
 from fuselab.report.context import Cell, Embed, FigureView, Link, Tab, Table

@@ -17,8 +17,6 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from fuselab.analysis.folded import Stacks
-from fuselab.profilers.capture import CaptureFolder
 from fuselab.programs import Program
 from fuselab.system import tracefs
 from fuselab.targets.model import Installed, NoBuild, ProfilerSupport, Target
@@ -26,6 +24,9 @@ from fuselab.workloads.base import Looked
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from fuselab.analysis.folded import Stacks
+    from fuselab.profilers.capture import CaptureFolder
 
 Level = Literal["ok", "limited", "unavailable"]
 EVERYTHING: frozenset[Looked] = frozenset({"mount", "program", "command"})

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fuselab.analysis.folded import Picture, Stacks
 from fuselab.profilers.base import Addition, Profiler, Reading, Sight
-from fuselab.profilers.capture import CaptureFolder
 from fuselab.workloads.criterion.kind import HOME
 
 if TYPE_CHECKING:
+    from fuselab.analysis.folded import Stacks
     from fuselab.analysis.symbols.demangle import Mangling
+    from fuselab.profilers.capture import CaptureFolder
 
 
 class CriterionFlamegraph(Profiler):
@@ -46,7 +46,7 @@ class CriterionFlamegraph(Profiler):
 
     def add(self, captures: Sequence[CaptureFolder], readings: Sequence[Reading], out: Path) -> Addition:
         """One picture for each bench. The bench's own SVG is somebody else's program: it stays in the capture."""
-        from fuselab.analysis.folded import write_folded
+        from fuselab.analysis.folded import Picture, write_folded
         from fuselab.profilers.processing import draw
 
         every = [profile for reading in readings for profile in reading.detail if profile.folded]

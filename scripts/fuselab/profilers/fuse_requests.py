@@ -30,7 +30,6 @@ from fuselab.profilers.base import (
     Window,
     columns_of,
 )
-from fuselab.profilers.capture import CaptureFolder
 from fuselab.profilers.serving import accounted, deepened, write_rows
 from fuselab.profilers.trace_session import ROOT, TraceRecord, traced, tracing
 from fuselab.system import tracefs
@@ -40,6 +39,7 @@ from fuselab.targets.model import Target
 
 if TYPE_CHECKING:
     from fuselab.analysis.fuse.requests import Requests
+    from fuselab.profilers.capture import CaptureFolder
 
 REQUESTS = "requests.parquet"
 CONNECTIONS = "connections.json"

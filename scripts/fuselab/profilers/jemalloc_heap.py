@@ -11,13 +11,16 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fuselab.errors import RigError
 from fuselab.profilers.base import EVERYTHING, Addition, Capability, GivenTable, Profiler, Reading, Timeline
-from fuselab.profilers.capture import CaptureFolder
 from fuselab.profilers.preload import no_preload
 from fuselab.programs import Program, tool
 from fuselab.targets.model import Installed, ProfilerSupport, Target
+
+if TYPE_CHECKING:
+    from fuselab.profilers.capture import CaptureFolder
 
 LIBRARY = "libjemalloc.so.2"
 """Debian's libjemalloc2, found by the dynamic linker."""

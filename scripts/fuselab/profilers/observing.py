@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import sqrt
+from typing import TYPE_CHECKING
 
-from fuselab.profilers.capture import CaptureFolder
+if TYPE_CHECKING:
+    from fuselab.profilers.capture import CaptureFolder
+
 
 FREE_CORE_SHARE = 0.05
 """Of one core: what a profiler's own processes may use of the measured window, whatever they write."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fuselab.profilers.base import (
     EVERYTHING,
@@ -17,10 +18,12 @@ from fuselab.profilers.base import (
     Sight,
     Window,
 )
-from fuselab.profilers.capture import CaptureFolder
 from fuselab.profilers.perf_record import offcpu_record_argv
 from fuselab.profilers.perf_session import PERF, PERMIT_ALL, recorded, recording
 from fuselab.programs import tool
+
+if TYPE_CHECKING:
+    from fuselab.profilers.capture import CaptureFolder
 
 _NOTHING_BLOCKED = (
     "No thread was blocked but for want of something to do: there is nothing to draw beside the idle threads."

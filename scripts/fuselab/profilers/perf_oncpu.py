@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fuselab.analysis.perf.complaints import NOT_THE_KERNEL, PERMIT_KERNEL
 from fuselab.profilers.base import (
@@ -18,11 +19,13 @@ from fuselab.profilers.base import (
     Sight,
     Window,
 )
-from fuselab.profilers.capture import CaptureFolder
 from fuselab.profilers.observing import disagreement_notes
 from fuselab.profilers.perf_record import oncpu_record_argv
 from fuselab.profilers.perf_session import PERF, recorded, recording
 from fuselab.programs import tool
+
+if TYPE_CHECKING:
+    from fuselab.profilers.capture import CaptureFolder
 
 _USER_ALONE = f"Only the program's own part is here: {NOT_THE_KERNEL} ({PERMIT_KERNEL}, or run as root)."
 

@@ -11,14 +11,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fuselab.errors import CannotLookError, RigError
 from fuselab.profilers.base import CaptureContext, Window
-from fuselab.profilers.capture import CaptureFolder
 from fuselab.profilers.perf_record import Watched
 from fuselab.programs import Program, apt_install, tool_path
 from fuselab.system import procfs
 from fuselab.system.process import exit_words
+
+if TYPE_CHECKING:
+    from fuselab.profilers.capture import CaptureFolder
 
 _DATA = "perf.data"
 """Of captures that were made before several recordings could share one."""

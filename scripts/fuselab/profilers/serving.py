@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fuselab.errors import ProfileError
-from fuselab.profilers.capture import CaptureFolder
 from fuselab.profilers.perf_offcpu import PerfOffCpu
 from fuselab.profilers.perf_oncpu import PerfOnCpu
 from fuselab.profilers.perf_session import PERF, recorded_beside
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from fuselab.analysis.fuse.requests import Requests
     from fuselab.analysis.perf.intervals import Moments
     from fuselab.analysis.symbols.symbolizer import Symbols
+    from fuselab.profilers.capture import CaptureFolder
 
 _NO_STACKS = "What ran for requests has no stacks: {}"
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fuselab.files import read_json, write_json
 from fuselab.profilers.base import (
@@ -20,10 +21,12 @@ from fuselab.profilers.base import (
     Sight,
     Window,
 )
-from fuselab.profilers.capture import CaptureFolder
 from fuselab.profilers.perf_record import syscalls_record_argv
 from fuselab.profilers.perf_session import PERF, PERMIT_ALL, recorded, recording
 from fuselab.system.syscall_names import syscall_names
+
+if TYPE_CHECKING:
+    from fuselab.profilers.capture import CaptureFolder
 
 NAMES = "syscalls.json"
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fuselab.analysis.tokio.tasks import Task, never_woken, read_recordings, task_stacks, write_tasks
+from fuselab.analysis.tokio.rows import Task
 from fuselab.profilers.base import (
     Addition,
     CaptureContext,
@@ -21,9 +22,11 @@ from fuselab.profilers.base import (
     Window,
     columns_of,
 )
-from fuselab.profilers.capture import CaptureFolder
 from fuselab.profilers.console_live import PROMPT, REASON, STATE, asked_at_the_end
 from fuselab.targets.model import ProfilerSupport
+
+if TYPE_CHECKING:
+    from fuselab.profilers.capture import CaptureFolder
 
 TASKS = "tasks.parquet"
 
@@ -55,6 +58,7 @@ class TokioConsole(Profiler):
 
     def read(self, capture: CaptureFolder, out: Path) -> Reading:
         from fuselab.analysis.tokio.state import read_state
+        from fuselab.analysis.tokio.tasks import never_woken, read_recordings, task_stacks, write_tasks
 
         recordings = capture.files_of(self.name)
         live = capture.raw(STATE)

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fuselab.profilers.base import AccountParts, Addition, Figures, GivenTable, Profiler, Reading, Sight
-from fuselab.profilers.capture import CaptureFolder
 from fuselab.profilers.trace_flame import TraceFlame
 from fuselab.programs import Program
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from fuselab.profilers.capture import CaptureFolder
 
 SPANS = "spans.parquet"
 _SEVERAL = (

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fuselab.profilers.base import AccountParts, Profiler, Reading, Sight
-from fuselab.profilers.capture import CaptureFolder
+
+if TYPE_CHECKING:
+    from fuselab.profilers.capture import CaptureFolder
 
 FRAMES = "frames.parquet"
 

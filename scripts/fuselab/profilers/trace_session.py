@@ -14,14 +14,17 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fuselab.errors import CannotLookError, ProfileError
 from fuselab.files import closing, read_json, write_json
 from fuselab.profilers.base import CaptureContext, Window
-from fuselab.profilers.capture import CaptureFolder
 from fuselab.system import tracefs
 from fuselab.system.procfs import OwnTasks
 from fuselab.system.tracing import FILLED, PAGE_HEADER, Instance, new_instance
+
+if TYPE_CHECKING:
+    from fuselab.profilers.capture import CaptureFolder
 
 ROOT = "run as root"
 """What lets somebody use tracing of his own."""

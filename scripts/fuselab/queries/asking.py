@@ -16,7 +16,8 @@ from threading import Timer
 from typing import TYPE_CHECKING, Any
 
 from fuselab.errors import QueryError
-from fuselab.queries.catalogue import TABLES, Query, tables_in
+from fuselab.queries.catalogue import TABLES, tables_in
+from fuselab.queries.query import Query
 from fuselab.records.derived import QueryAnswer
 
 if TYPE_CHECKING:

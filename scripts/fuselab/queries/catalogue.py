@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fuselab import profilers
 from fuselab.profilers.base import columns_of
+from fuselab.queries.query import Query
 from fuselab.records.comparison import Comparison
 from fuselab.records.metrics import Sample
 from fuselab.records.places import FOLDED, Home
@@ -29,12 +30,6 @@ class SqlTable:
     """Glob, with the variant and the workload as its first two folders below the first word."""
     profiler: str | None = None
     """Whose captures it is made from."""
-
-
-@dataclass(frozen=True)
-class Query:
-    title: str
-    sql: str
 
 
 def _given() -> Iterator[tuple[str, SqlTable]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fuselab.queries.catalogue import Query
+from fuselab.queries.query import Query
 
 BUCKETS = 60
 

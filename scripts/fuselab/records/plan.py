@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fuselab.files import read_json
+from fuselab.records.contrast import Contrast
 from fuselab.records.design import Blocks
+from fuselab.records.point import Point
 
 
 @dataclass(frozen=True)
@@ -54,47 +56,6 @@ class VariantPlan:
 
 
 @dataclass(frozen=True)
-class Coordinate:
-    """Where a point lies on one axis of a sweep."""
-
-    over: str
-    """What is swept, as the experiment writes it: `fio.iodepth`."""
-    text: str
-    """The value as it is written: `4k`."""
-    value: float
-    """The same as a number, by which points are ordered."""
-
-    @property
-    def axis(self) -> str:
-        """`iodepth` of `fio.iodepth`."""
-        return self.over.rpartition(".")[2]
-
-
-@dataclass(frozen=True)
-class Point:
-    """What makes a load one point of a curve."""
-
-    curve: str
-    """The load that is written with a `sweep`."""
-    at: tuple[Coordinate, ...]
-    """By axis, the one that curves are drawn over first."""
-    options: Mapping[str, str] = field(default_factory=dict)
-    """Mount options that every variant has here beside its own."""
-    env: Mapping[str, str] = field(default_factory=dict)
-    mounts: int | None = None
-    """How many mounts a run has here, if that is swept."""
-    captured: bool = False
-    """Whether profilers look at it."""
-    limit: Mapping[str, float] = field(default_factory=dict)
-    """Metric -> the value that it is to keep to, in its own unit; alike at all points."""
-
-    @property
-    def remounts(self) -> bool:
-        """Whether variants are mounted otherwise here."""
-        return bool(self.options or self.env or self.mounts)
-
-
-@dataclass(frozen=True)
 class WorkloadPlan:
     name: str
     kind: str = "fio"
@@ -116,14 +77,6 @@ class WorkloadPlan:
     def judged_as(self) -> str:
         """The load whose verdict decides: the whole curve where this is one point of it."""
         return self.point.curve if self.point else self.name
-
-
-@dataclass(frozen=True)
-class Contrast:
-    """A pair of variants compared: `variant` against `baseline`."""
-
-    baseline: str
-    variant: str
 
 
 @dataclass(frozen=True)

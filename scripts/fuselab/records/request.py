@@ -8,11 +8,11 @@ checkout's path or the run's number.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from fuselab.records.cpus import Cpus
 from fuselab.targets.model import CounterSources, Drain, Link, ProfilerSupport, Service, Stopping
-from fuselab.words import cpus
 
 RIG_VERSION = 2
 """Part of every spec: raise it when a change of the rig makes old figures incomparable with new ones."""
@@ -27,22 +27,6 @@ COMPARED = frozenset({"timed", "cost"})
 """Purposes whose figures are compared: their load warms up first, and a busy machine voids them."""
 COUNTED = frozenset({"work"})
 """Purposes whose runs are counted: no clock is in their figures, and however busy the machine is, they count."""
-
-
-@dataclass(frozen=True)
-class Cpus:
-    """The CPUs that the processes of a run may use, by the kernel's numbers; empty: all that fuselab itself may use."""
-
-    target: tuple[int, ...] = ()
-    load: tuple[int, ...] = ()
-    """Of a bench, which is its own target, too."""
-    services: tuple[int, ...] = ()
-
-    @property
-    def words(self) -> str:
-        """`target on CPU 0, load on CPUs 1, 2`."""
-        named = {each.name: getattr(self, each.name) for each in fields(self)}
-        return ", ".join(f"{name} on {cpus(numbers)}" for name, numbers in named.items() if numbers)
 
 
 @dataclass(frozen=True)
@@ -93,7 +77,7 @@ class MountConfig:
     """What tells that it has drained; None: that its unmount has returned."""
     cache: tuple[str, ...] = ()
     """Folders of it that are emptied before it is read back; `{state}` is filled by the rig."""
-    cpus: Cpus = Cpus()
+    cpus: Cpus = field(default_factory=Cpus)
 
     def passed(self, environ: Mapping[str, str]) -> dict[str, str]:
         """What of the caller's environment the target gets."""

@@ -14,7 +14,7 @@ import pandas as pd
 
 from fuselab import profilers
 from fuselab.analysis.account.rows import OUTSIDE_TARGET
-from fuselab.records.plan import Contrast
+from fuselab.records.contrast import Contrast
 from fuselab.report.reading import Results
 
 PARTS = ("oncpu_ns", "blocked_ns", "preempted_ns", "queued_ns", "awaiting_ns")

@@ -13,8 +13,8 @@ import pandas as pd
 
 from fuselab import profilers
 from fuselab.profilers.base import SpentBy
+from fuselab.records.contrast import Contrast
 from fuselab.records.places import TABLE
-from fuselab.records.plan import Contrast
 from fuselab.report import accounted, words
 from fuselab.report.clause import Clause
 from fuselab.report.context import Link

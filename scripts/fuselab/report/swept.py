@@ -12,7 +12,8 @@ from fuselab.compare import curve_findings
 from fuselab.compare.curve_findings import Level
 from fuselab.compare.schedule import level_of
 from fuselab.records.comparison import Comparison
-from fuselab.records.plan import Coordinate, Point, WorkloadPlan
+from fuselab.records.plan import WorkloadPlan
+from fuselab.records.point import Coordinate, Point
 from fuselab.report.figures import base
 from fuselab.report.figures.curves import Axis
 from fuselab.report.reading import Results

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 
 from fuselab.records.comparison import BELOW_THRESHOLD, MORE_WORK, Comparison
-from fuselab.records.plan import Contrast
+from fuselab.records.contrast import Contrast
 from fuselab.records.summary import SummaryRow
 from fuselab.report import words
 from fuselab.report.clause import Clause

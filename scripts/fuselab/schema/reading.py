@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,14 @@ def service_names(repository: Path) -> list[str]:
     return [path.stem for path in project.names(repository, "services/*.yaml")]
 
 
-def read_source(path: Path, repository: Path, noun: str, name: str, names: Sequence[str]) -> YamlSource:
-    """The file of the `noun` called `name`. Raises ExperimentErrors: none of `names`, or not YAML."""
+def read_source(
+    path: Path, repository: Path, noun: str, name: str, names_in: Callable[[Path], Sequence[str]]
+) -> YamlSource:
+    """The file of the `noun` called `name`. Raises ExperimentErrors: none of those that are there, or not YAML."""
     known_as = shown(path, repository)
     if path.is_file():
         return read_yaml(path, known_as)
+    names = names_in(repository)
     close = near(name, names)
     message = f"there is no {noun} '{name}'{hint(close)}"
     raise ExperimentErrors([Problem(known_as, 1, 1, "", name, message, tuple(names), close)])

@@ -25,8 +25,14 @@ def add_loads(parts: Mapping[str, Mapping[str, Any]]) -> None:
     Those that stand in workload.schema.json, where editors find them, stay as they are.
     """
     _LOADS.update(parts)
-    for made in (schema, validator, homes):
+    for made in (schema, _registry, validator, homes):
         made.cache_clear()
+
+
+def parts() -> tuple[list[Path], str]:
+    """What all schemas are made of: the files, and what loads of other packages add."""
+    kinds = FOLDER.parent.glob(f"workloads/*/*{_SUFFIX}")
+    return sorted((*FOLDER.glob(f"*{_SUFFIX}"), *kinds)), json.dumps(_LOADS, sort_keys=True)
 
 
 @cache
@@ -52,19 +58,28 @@ def _named(ref: str, file: str) -> tuple[str, str]:
 
 
 @cache
-def validator(name: str) -> Any:
-    """A `jsonschema` validator of one schema and the parts it refers to, made once: that takes longest."""
-    from jsonschema import Draft202012Validator
+def _registry() -> Any:
+    """All schemas, read beforehand: what a registry finds while it validates, it forgets before the next reference."""
     from referencing import Registry, Resource
     from referencing.jsonschema import DRAFT202012
 
     def retrieve(uri: str) -> Resource[Any]:
         return DRAFT202012.create_resource(dict(schema(_named(uri, "")[0])))
 
+    files, _ = parts()
     registry: Registry[Any] = Registry(retrieve=retrieve)  # type: ignore[call-arg]
-    checker = Draft202012Validator.FORMAT_CHECKER
+    return registry.with_resources((uri, retrieve(uri)) for uri in (file.as_uri() for file in files)).crawl()
+
+
+@cache
+def validator(name: str) -> Any:
+    """A `jsonschema` validator of one schema and the parts it refers to."""
+    from jsonschema import Draft202012Validator
+
     whole = {"$ref": (FOLDER / f"{name}{_SUFFIX}").as_uri()}  # what it refers to is found beside it
-    return Draft202012Validator(whole, registry=registry, format_checker=checker)
+    return Draft202012Validator(
+        whole, registry=_registry(), format_checker=Draft202012Validator.FORMAT_CHECKER
+    )
 
 
 def resolve(part: Mapping[str, Any], file: str) -> tuple[Mapping[str, Any], str]:

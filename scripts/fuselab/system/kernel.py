@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import fcntl
 import os
-import socket
 import struct
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import ctypes
 
 T = TypeVar("T")
 
@@ -25,6 +26,8 @@ _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 0x1
 
 def loopback_up() -> None:
     """Bring `lo` up: it is down in a new network namespace, and 127.0.0.1 unreachable."""
+    import socket
+
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         flags = struct.unpack("16xh", fcntl.ioctl(s, _SIOCGIFFLAGS, struct.pack("16sh", b"lo", 0)))[0]
         fcntl.ioctl(s, _SIOCSIFFLAGS, struct.pack("16sh", b"lo", flags | _IFF_UP))
@@ -38,12 +41,12 @@ def mount_fusectl() -> None:
 def mount(kind: str, folder: Path) -> None:
     """Mount a filesystem of the kernel's own where it is not, if that is permitted."""
     if folder.is_dir() and not os.path.ismount(folder):
-        ctypes.CDLL(None, use_errno=True).mount(b"none", bytes(folder), kind.encode(), 0, None)
+        _libc().mount(b"none", bytes(folder), kind.encode(), 0, None)
 
 
 def detach(mountpoint: str) -> None:
     """Take a mount out of the tree, whatever still uses it."""
-    ctypes.CDLL(None).umount2(os.fsencode(mountpoint), _MNT_DETACH)
+    _libc().umount2(os.fsencode(mountpoint), _MNT_DETACH)
 
 
 def abort_connection(device: int) -> bool:
@@ -114,12 +117,18 @@ def sync_filesystem(folder: Path, timeout_s: float) -> bool:
 
 def sync(descriptor: int, timeout_s: float) -> bool:
     """As `sync_filesystem`, of what is open there."""
-    libc = ctypes.CDLL(None, use_errno=True)
+    libc = _libc()
     try:
         within(timeout_s, lambda: libc.syncfs(descriptor))
     except TimeoutError:
         return False
     return True
+
+
+def _libc() -> ctypes.CDLL:
+    import ctypes
+
+    return ctypes.CDLL(None, use_errno=True)
 
 
 def within(timeout_s: float, call: Callable[[], T]) -> T:

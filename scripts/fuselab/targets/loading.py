@@ -54,7 +54,7 @@ def load_target(name: str, repository: Path, profilers: Collection[str] | None =
     Raises ExperimentErrors, also for a target that is not there.
     """
     path = find(repository, f"targets/{name}/target.yaml")
-    diagnostics = Diagnostics(read_source(path, repository, "target", name, target_names(repository)))
+    diagnostics = Diagnostics(read_source(path, repository, "target", name, target_names))
     data = check_schema(diagnostics, "target")
     check_name(diagnostics, data, name, "folder")
     service = cache(partial(_service, repository))
@@ -69,8 +69,9 @@ def load_target(name: str, repository: Path, profilers: Collection[str] | None =
         for each in target.profilers:
             if each not in profilers:
                 diagnostics.unknown(("profilers", each), "profiler", profilers, of_key=True)
+    known = service_names(repository)
     for services in _services(data):
-        _check_services(diagnostics, services, service_names(repository), service)
+        _check_services(diagnostics, services, known, service)
     diagnostics.raise_if_any()
     return target
 

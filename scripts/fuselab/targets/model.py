@@ -106,6 +106,8 @@ class MountTemplate:
 
 @dataclass(frozen=True)
 class Stopping:
+    """How a target is ended."""
+
     first: StopFirst = "unmount"
     signal: str = "INT"
     timeout_s: float = 30.0
@@ -113,6 +115,8 @@ class Stopping:
 
 @dataclass(frozen=True)
 class Backend:
+    """Where a target keeps what it stores."""
+
     name: str
     services: tuple[tuple[str, str], ...] = ()
     """What each of them is to it, and its name, in the order in which they are started; one alone is `ONLY`."""
@@ -237,6 +241,8 @@ class Fits:
 
 @dataclass(frozen=True)
 class Target:
+    """All that a target.yaml says."""
+
     name: str
     path: Path
     title: str

@@ -22,7 +22,7 @@ def load_service(name: str, repository: Path) -> Service:
 def read_service(name: str, repository: Path) -> tuple[Service, tuple[CounterSource, ...]]:
     """The whole file: how the service is run, and what it counts itself, which no timed run's spec may know."""
     path = find(repository, f"services/{name}.yaml")
-    diagnostics = Diagnostics(read_source(path, repository, "service", name, service_names(repository)))
+    diagnostics = Diagnostics(read_source(path, repository, "service", name, service_names))
     data = check_schema(diagnostics, "service")
     check_name(diagnostics, data, name, "file")
     placeholders.check_service(diagnostics, data)

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
-from fuselab.records.request import Load
-from fuselab.records.slices import Turns
 from fuselab.targets.model import SCRATCH, Target, mountpoint_name
 from fuselab.workloads.metric import Metric, Quantity
 
 if TYPE_CHECKING:  # the rig reads and builds nothing
     from fuselab.building.request import BuildRequest
+    from fuselab.records.request import Load
+    from fuselab.records.slices import Turns
     from fuselab.schema.diagnostics import Diagnostics
     from fuselab.schema.yaml_source import Key
     from fuselab.system.process import Process

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from fuselab.records.metrics import Better
+if TYPE_CHECKING:
+    from fuselab.records.metrics import Better
+
 
 PERCENTILE_RESOLUTION = 0.02
 """Smallest change claimed on a percentile: fio's latency buckets are up to 1.6 % wide, so that two runs on either side

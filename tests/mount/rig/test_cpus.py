@@ -9,7 +9,8 @@ import pytest
 from tests.mount.rig.conftest import Rig
 
 from fuselab.errors import RigError
-from fuselab.records.request import Cpus, Load
+from fuselab.records.cpus import Cpus
+from fuselab.records.request import Load
 from fuselab.rig.run import execute
 from fuselab.targets.services import read_service
 

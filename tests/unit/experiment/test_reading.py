@@ -8,7 +8,7 @@ import pytest
 from fuselab.experiment.fitting import misfits
 from fuselab.experiment.loading import Loaded, load_experiment
 from fuselab.experiment.model import Variant
-from fuselab.records.plan import Contrast
+from fuselab.records.contrast import Contrast
 from fuselab.schema.errors import ExperimentErrors
 from fuselab.targets.loading import load_target
 from fuselab.targets.model import Backend, Link

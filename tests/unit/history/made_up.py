@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fuselab.history.nights import Night
-from fuselab.records.plan import Capture, Contrast, PlanFile, ProfilerPlan, VariantPlan, WorkloadPlan
+from fuselab.records.contrast import Contrast
+from fuselab.records.plan import Capture, PlanFile, ProfilerPlan, VariantPlan, WorkloadPlan
 from fuselab.records.summary import Summary, SummaryRow, SummaryVariant
 
 HEAD = "<head>"

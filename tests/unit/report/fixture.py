@@ -22,17 +22,10 @@ import pandas as pd
 from fuselab.compare.comparisons import frame, judge
 from fuselab.programs import tool
 from fuselab.records.build import BuildRecord
+from fuselab.records.contrast import Contrast
 from fuselab.records.design import Design
 from fuselab.records.metrics import Sample
-from fuselab.records.plan import (
-    Capture,
-    Contrast,
-    PlanFile,
-    ProfilerPlan,
-    SkippedPlan,
-    VariantPlan,
-    WorkloadPlan,
-)
+from fuselab.records.plan import Capture, PlanFile, ProfilerPlan, SkippedPlan, VariantPlan, WorkloadPlan
 from fuselab.records.profile import Profile
 from fuselab.records.run import Drained, Environment, FileRecord, Phases, RunRecord, TargetUse
 from fuselab.system.mountinfo import MountRecord

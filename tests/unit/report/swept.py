@@ -11,10 +11,12 @@ from pathlib import Path
 from fuselab.compare.comparisons import frame, judge
 from fuselab.files import write_json
 from fuselab.records.comparison import Comparison
+from fuselab.records.contrast import Contrast
 from fuselab.records.design import Design
 from fuselab.records.metrics import Better, Sample
 from fuselab.records.places import Home
-from fuselab.records.plan import Contrast, Coordinate, PlanFile, Point, VariantPlan, WorkloadPlan
+from fuselab.records.plan import PlanFile, VariantPlan, WorkloadPlan
+from fuselab.records.point import Coordinate, Point
 from fuselab.records.table import write_rows
 from fuselab.report.inputs import ReportInputs, find
 

@@ -14,8 +14,9 @@ import pandas as pd
 import pytest
 
 from fuselab.records.comparison import Comparison
+from fuselab.records.contrast import Contrast
 from fuselab.records.derived import AccountWords
-from fuselab.records.plan import Contrast, ProfilerPlan
+from fuselab.records.plan import ProfilerPlan
 from fuselab.records.profile import Profile
 from fuselab.report import spent, work
 from fuselab.report.clause import Clause

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from fuselab.records.plan import Contrast
+from fuselab.records.contrast import Contrast
 from fuselab.records.profile import Profile
 from fuselab.report.page import together
 from fuselab.report.reading import Processed

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fuselab.records.comparison import Comparison
-from fuselab.records.plan import Contrast
+from fuselab.records.contrast import Contrast
 from fuselab.records.work import Counted, Work
 from fuselab.report import work
 from fuselab.report.inputs import ReportInputs

@@ -1,4 +1,4 @@
-"""Rows of the tables that requests become: their columns, known without reading any."""
+"""Rows of the table of requests: its columns, known without reading any."""
 
 from __future__ import annotations
 
@@ -21,43 +21,3 @@ class RequestRow:
     sender: str
     sender_tid: int
     server_tid: int | None
-
-
-@dataclass(frozen=True)
-class OpcodeRow:
-    """All requests of one opcode, in all captures."""
-
-    opcode: str
-    requests: int
-    per_operation: float | None
-    """Of the load; None where it does not count its own."""
-    in_flight_ns: int
-    queued_ns: int | None
-    """None where nobody saw a request picked up."""
-    p50_us: float | None
-    p99_us: float | None
-    max_us: float | None
-    asked_bytes: int
-    answered_bytes: int
-    sent_by: str
-    errors: str
-    unanswered: int
-
-
-@dataclass(frozen=True)
-class LatencyRow:
-    """A point of a curve: how long it took at most for so many percent of an opcode's requests in one capture."""
-
-    name: str
-    capture: int
-    percentile: float
-    latency_ns: float
-
-
-@dataclass(frozen=True)
-class FlightRow:
-    """How many requests were in flight in one capture, on average since the row before."""
-
-    capture: int
-    time_s: float
-    in_flight: float

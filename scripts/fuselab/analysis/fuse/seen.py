@@ -11,9 +11,27 @@ import pyarrow as pa
 from fuselab.analysis.columns import table_of
 from fuselab.analysis.fuse.flight import curve, number_in_flight
 from fuselab.analysis.fuse.requests import Requests
-from fuselab.analysis.fuse.rows import FlightRow, LatencyRow
 from fuselab.analysis.fuse.tables import OfOpcode, by_opcode
 from fuselab.analysis.fuse.words import Flight, flight_of
+
+
+@dataclass(frozen=True)
+class LatencyRow:
+    """A point of a curve: how long it took at most for so many percent of an opcode's requests in one capture."""
+
+    name: str
+    capture: int
+    percentile: float
+    latency_ns: float
+
+
+@dataclass(frozen=True)
+class FlightRow:
+    """How many requests were in flight in one capture, on average since the row before."""
+
+    capture: int
+    time_s: float
+    in_flight: float
 
 
 @dataclass(frozen=True)

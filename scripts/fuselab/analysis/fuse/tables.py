@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from fuselab.analysis.columns import encoded, numbers, table_of, texts
 from fuselab.analysis.folded import Stacks
 from fuselab.analysis.fuse.requests import Requests
-from fuselab.analysis.fuse.rows import OpcodeRow
 from fuselab.analysis.request_frames import IN_FLIGHT, QUEUED, SERVED
 
 LOAD, TARGET, OUTSIDE = "load", "target", "kernel"
@@ -22,6 +21,27 @@ LOAD, TARGET, OUTSIDE = "load", "target", "kernel"
 lets one go that had to wait; or somebody outside of the run, whose mounts no other program reaches: write-back."""
 
 SENDERS = (LOAD, TARGET, OUTSIDE)
+
+
+@dataclass(frozen=True)
+class OpcodeRow:
+    """All requests of one opcode, in all captures."""
+
+    opcode: str
+    requests: int
+    per_operation: float | None
+    """Of the load; None where it does not count its own."""
+    in_flight_ns: int
+    queued_ns: int | None
+    """None where nobody saw a request picked up."""
+    p50_us: float | None
+    p99_us: float | None
+    max_us: float | None
+    asked_bytes: int
+    answered_bytes: int
+    sent_by: str
+    errors: str
+    unanswered: int
 
 
 @dataclass

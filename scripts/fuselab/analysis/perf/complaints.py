@@ -10,40 +10,35 @@ from fuselab.errors import ProfileError
 NOT_THE_KERNEL = "what the kernel did for it may not be sampled"
 PERMIT_KERNEL = "sudo sysctl kernel.perf_event_paranoid=1"
 """What lets a user without root sample the kernel's part of a program too."""
-_COMPLAINTS: tuple[tuple[re.Pattern[str], str, str], ...] = (
+_COMPLAINTS: tuple[tuple[str, str, str], ...] = (
     (
-        re.compile(r"perf_event_paranoid|No permission|Permission denied|Operation not permitted", re.I),
+        r"perf_event_paranoid|No permission|Permission denied|Operation not permitted",
         "the kernel does not let this user sample other processes",
         "Run as root, or lower kernel.perf_event_paranoid: sysctl kernel.perf_event_paranoid=1 (-1 for "
         "off-CPU).",
     ),
     (
-        re.compile(
-            r"tracefs|debugfs|unknown tracepoint|can't access trace events|invalid or unsupported event", re.I
-        ),
+        r"tracefs|debugfs|unknown tracepoint|can't access trace events|invalid or unsupported event",
         "the scheduler's tracepoint sched:sched_switch cannot be used",
         "Mount tracefs (mount -t tracefs none /sys/kernel/tracing) and run as root.",
     ),
     (
-        re.compile(r"No such process|Couldn't create thread/CPU maps", re.I),
+        r"No such process|Couldn't create thread/CPU maps",
         "the target was gone before perf attached",
         "Look at the target's log: it ended before the load began.",
     ),
     (
-        re.compile(
-            r"data size field is 0|was not properly (?:closed|terminated)|incompatible file format|magic",
-            re.I,
-        ),
+        r"data size field is 0|was not properly (?:closed|terminated)|incompatible file format|magic",
         "perf.data is cut short: perf did not end in order",
         "Nothing may kill perf before it has written its file; look for a killed run or a full disk.",
     ),
     (
-        re.compile(r"No space left on device", re.I),
+        r"No space left on device",
         "the disk was full while perf was writing",
         "Free space where results are kept, or put results/ on a larger disk.",
     ),
     (
-        re.compile(r"perf_mmap_limit|mlock|failed to mmap", re.I),
+        r"perf_mmap_limit|mlock|failed to mmap",
         "perf was not given its ring buffer",
         "Raise kernel.perf_event_mlock_kb, or run as root.",
     ),
@@ -53,7 +48,7 @@ _COMPLAINTS: tuple[tuple[re.Pattern[str], str, str], ...] = (
 def explain(stderr: str) -> ProfileError:
     """What perf's own words mean, and what to change; its last line where none is known."""
     for pattern, reason, fix in _COMPLAINTS:
-        if pattern.search(stderr):
+        if re.search(pattern, stderr, re.I):
             return ProfileError(f"perf: {reason}.", fix)
     last = next((line.strip() for line in reversed(stderr.splitlines()) if line.strip()), "no message")
     return ProfileError(

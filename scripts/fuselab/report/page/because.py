@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from fuselab.records.comparison import FASTER, SLOWER
-from fuselab.records.plan import Contrast
+from fuselab.records.contrast import Contrast
 from fuselab.report import accounted, words, work
 from fuselab.report.context import BecauseView
 from fuselab.report.embed import Draws, in_both_widths

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from fuselab.records.comparison import FASTER, SLOWER, Comparison
-from fuselab.records.plan import Contrast
+from fuselab.records.contrast import Contrast
 from fuselab.report import spent, work
 from fuselab.report.clause import Clause
 from fuselab.report.context import Link

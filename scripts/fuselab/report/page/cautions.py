@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fuselab.records.plan import Contrast, PlanFile, WorkloadPlan
+from fuselab.records.contrast import Contrast
+from fuselab.records.plan import PlanFile, WorkloadPlan
 from fuselab.report import origin, words
 from fuselab.report.page import verdicts
 from fuselab.report.page.nodes import disagreements

@@ -9,8 +9,9 @@ from pathlib import Path
 import pandas as pd
 
 from fuselab.profilers import REGISTRY as REGISTERED
+from fuselab.records.contrast import Contrast
 from fuselab.records.places import DIFF_FOLDED, FLAMEGRAPH, FOLDED, TABLE
-from fuselab.records.plan import Contrast, ProfilerPlan
+from fuselab.records.plan import ProfilerPlan
 from fuselab.records.profile import Profile
 from fuselab.report import tables, words
 from fuselab.report.arising import arising, by_change

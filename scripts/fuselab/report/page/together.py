@@ -11,8 +11,8 @@ import pandas as pd
 
 from fuselab.profilers import REGISTRY
 from fuselab.profilers.base import Curves, SideBySide, Timeline
+from fuselab.records.contrast import Contrast
 from fuselab.records.places import TABLE
-from fuselab.records.plan import Contrast
 from fuselab.report import words
 from fuselab.report.context import Cell, Column, Table
 from fuselab.report.embed import data_link

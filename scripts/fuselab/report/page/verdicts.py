@@ -9,7 +9,8 @@ from types import MappingProxyType
 
 from fuselab.compare.aa_check import check_controls
 from fuselab.records.comparison import FASTER, INCONCLUSIVE, SLOWER, Comparison
-from fuselab.records.plan import Contrast, PlanFile
+from fuselab.records.contrast import Contrast
+from fuselab.records.plan import PlanFile
 from fuselab.report import counts, words, work
 from fuselab.report.context import Link, VerdictView
 from fuselab.report.page import beside

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from fuselab import foreign, readouts
 from fuselab.readouts import ReadoutError
-from fuselab.records.metrics import Better
 from fuselab.targets.model import fill
 from fuselab.workloads.base import LoadContext
 from fuselab.workloads.metric import Metric, Phrase, Quantity
 
 if TYPE_CHECKING:
+    from fuselab.records.metrics import Better
     from fuselab.schema.diagnostics import Diagnostics
     from fuselab.schema.yaml_source import Key
 

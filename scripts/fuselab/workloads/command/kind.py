@@ -13,7 +13,6 @@ from fuselab.errors import ProgramError
 from fuselab.files import write_json
 from fuselab.readouts import ReadoutError
 from fuselab.records.metrics import Better
-from fuselab.records.request import Load
 from fuselab.targets.model import fill
 from fuselab.workloads.base import LoadContext, LoadResult, Looked, Settings, WorkloadKind
 from fuselab.workloads.command import figures
@@ -21,6 +20,7 @@ from fuselab.workloads.metric import Metric, Phrase, Quantity
 from fuselab.workloads.running import finish
 
 if TYPE_CHECKING:
+    from fuselab.records.request import Load
     from fuselab.schema.diagnostics import Diagnostics
     from fuselab.schema.yaml_source import Key
 

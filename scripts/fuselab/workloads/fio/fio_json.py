@@ -9,16 +9,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from fuselab.records.slices import Turns
 from fuselab.workloads.base import LoadResult, Traffic
 from fuselab.workloads.fio import timing
 from fuselab.workloads.fio.logs import DIRECTIONS
 from fuselab.workloads.metric import TAIL_IOS, Metric, Phrase, Quantity, beyond
 from fuselab.workloads.running import Ended
+
+if TYPE_CHECKING:
+    from fuselab.records.slices import Turns
 
 METRICS = ("bw", "p99", "iops", "lat_mean", "p50", "p999", "drained_bw")
 """By direction; `drained_bw` is computed where the time of the drain is known."""

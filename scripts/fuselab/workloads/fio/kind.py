@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fuselab.records.request import Load
-from fuselab.records.slices import Turns
 from fuselab.targets.model import MOUNTPOINTS
 from fuselab.workloads.base import (
     CheckContext,
@@ -22,6 +20,8 @@ from fuselab.workloads.fio import fio_json, fixed, logs, rendering, timing
 from fuselab.workloads.metric import Metric
 
 if TYPE_CHECKING:
+    from fuselab.records.request import Load
+    from fuselab.records.slices import Turns
     from fuselab.schema.diagnostics import Diagnostics
     from fuselab.schema.yaml_source import Key
 

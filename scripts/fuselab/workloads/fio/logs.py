@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
-from statistics import median
 
 DIRECTIONS = ("read", "write", "trim")
 """By the number that stands for them in the log."""
@@ -49,6 +48,8 @@ def slopes(log: Path) -> dict[str, float]:
 
 def _slope(jobs: Sequence[Sequence[Point]]) -> float:
     """A point stands for the time since the one before it."""
+    from statistics import median
+
     spans = []
     for job in jobs:
         step = median(after - before for (before, _), (after, _) in pairwise(job))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-import random
-import tarfile
 from pathlib import Path
 
 
 def write(path: Path, files: int, folders: int, size: int, seed: int) -> None:
     """A tar of `files` files of `size` bytes in `folders` folders, whose names and bytes are those of `seed`."""
+    import random
+    import tarfile
+
     numbers = random.Random(seed)
     with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as archive:
         for number in range(folders):

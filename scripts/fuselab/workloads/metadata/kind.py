@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from fuselab.files import write_json
 from fuselab.programs import tool
-from fuselab.records.request import Load
 from fuselab.workloads.base import (
     CheckContext,
     Fixed,
@@ -27,6 +26,7 @@ from fuselab.workloads.metric import TAIL_IOS, Metric, Quantity, beyond
 from fuselab.workloads.running import finish
 
 if TYPE_CHECKING:
+    from fuselab.records.request import Load
     from fuselab.schema.diagnostics import Diagnostics
     from fuselab.schema.yaml_source import Key
 

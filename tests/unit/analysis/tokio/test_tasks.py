@@ -10,9 +10,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from fuselab.analysis.tokio.rows import Task
 from fuselab.analysis.tokio.tasks import (
     Recording,
-    Task,
     read_recordings,
     read_tasks,
     task_stacks,
