@@ -100,7 +100,7 @@ def _complain(diagnostics: Diagnostics, where: Key, complaint: Complaint, writte
         close = _SWITCHED.get(written.lower())
     diagnostics.add(
         where,
-        complaint.message + hint(close),
+        complaint.message + (hint(close) or complaint.wanted),
         of_key=not complaint.of_value,
         allowed=complaint.allowed,
         suggestion=close if diagnostics.source.keys.get(where) else None,

@@ -25,6 +25,8 @@ class Complaint:
     """The right name of the option, or the right value (`of_value`)."""
     of_value: bool = False
     allowed: tuple[str, ...] = ()
+    wanted: str = ""
+    """What values it takes, in the place of a suggestion."""
 
 
 def complaints(settings: Settings) -> dict[str, list[Complaint]]:
@@ -74,15 +76,15 @@ def _read(stdout: str, stderr: str) -> Iterator[Complaint]:
         found = True
         allowed = tuple(re.findall(r"^\s+(?:valid values)?: (\S+)", stdout, re.MULTILINE))
         wanted = "" if allowed else _wanted(match[1])
-        message = f"fio does not take '{match[2]}' for '{match[1]}'{wanted}"
-        yield Complaint(match[1], message, None, True, allowed)
+        message = f"fio does not take '{match[2]}' for '{match[1]}'"
+        yield Complaint(match[1], message, None, True, allowed, wanted)
     if not found:
         lines = [line for line in stderr.splitlines() if "dropped" not in line]
         yield Complaint(None, f"fio does not take this job: {' '.join(lines) or 'it does not say why'}")
 
 
 def _wanted(option: str) -> str:
-    """`: an integer value is meant, as 100, from 1`, by fio's own help."""
+    """`: an integer value is meant, such as 100, 1 or more`, by fio's own help."""
     told = parse_only.run((f"--cmdhelp={option}",)).stdout
     kind = re.search(r"^ *type: (.+?) \(opt=(.+)\)$", told, re.MULTILINE)
     if kind is None:

@@ -59,7 +59,9 @@ def read(path: Path) -> Jobs:
     if said is None:
         return rough
     if said.exit_code != 0:
-        raise ValueError("; ".join(c.message + hint(c.suggestion) for c in complaints.of_text(text)))
+        raise ValueError(
+            "; ".join(c.message + (hint(c.suggestion) or c.wanted) for c in complaints.of_text(text))
+        )
     return _jobs(parse_only.sections(text) or [])
 
 

@@ -51,7 +51,9 @@ def step(diagnostics: Diagnostics, at: Key, part: Mapping[str, Any]) -> tuple[st
     for complaint in complaints.of_job(options):
         known = complaint.option is not None and complaint.option in part
         where = (*at, complaint.option) if known and complaint.option else at
-        diagnostics.add(where, complaint.message + hint(complaint.suggestion), of_key=True)
+        diagnostics.add(
+            where, complaint.message + (hint(complaint.suggestion) or complaint.wanted), of_key=True
+        )
     taken = as_fio_reads(diagnostics, {"prepare": options}, lambda _, option: (*at, option))
     words = (f"--{option}={value}" for option, value in taken["prepare"].items())
     return ("fio", "--name=prepare", "--directory=.", *words)
