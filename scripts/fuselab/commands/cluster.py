@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,6 +23,23 @@ def require_cluster(on: str) -> None:
         fail(f"{on}: there is no `sbatch` on PATH: call this where you submit jobs to slurm")
     if find_spec(f"snakemake_executor_plugin_{on}") is None:
         fail(f"{on}: what submits jobs is not installed: make setup-cluster")
+
+
+def require_answer(root: Path) -> None:
+    """End with what it says where slurm does not answer, before anything is built for it."""
+    from fuselab.doctor.nodes import nodes
+
+    with told():
+        nodes(srun_options(root))
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Whoever asks slurm inside ends with slurm's own words where it does not answer."""
+    try:
+        yield
+    except subprocess.CalledProcessError as error:
+        fail(f"slurm does not answer: {error.stderr.strip()}")
 
 
 def srun_options(root: Path) -> list[str]:

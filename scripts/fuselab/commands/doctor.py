@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from fuselab.commands import completing
-from fuselab.commands.cluster import CLUSTERS, require_cluster, srun_options
-from fuselab.commands.common import fail, load, print_json, repository
+from fuselab.commands.cluster import CLUSTERS, require_cluster, srun_options, told
+from fuselab.commands.common import load, print_json, repository
 
 if TYPE_CHECKING:
     from fuselab.doctor.base import Line
@@ -53,7 +52,5 @@ def _on_nodes(root: Path, file: str | None, on: str) -> Iterator[Line]:
 
     require_cluster(on)
     doctor = [str(Path(sys.executable).with_name("fuselab")), "doctor", "--json", *filter(None, [file])]
-    try:
+    with told():
         yield from examine_nodes(doctor, srun_options(root))
-    except subprocess.CalledProcessError as error:
-        fail(f"slurm does not answer: {error.stderr.strip()}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fuselab.commands import completing
-from fuselab.commands.cluster import CLUSTERS, require_cluster
+from fuselab.commands.cluster import CLUSTERS, require_answer, require_cluster
 from fuselab.commands.common import fail, load
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ def command(names: tuple[str, ...], on: str | None) -> None:
     if len(roots) > 1:
         fail(f"these experiments are of several projects: {', '.join(map(str, roots))}")
     (root, plans), *_ = roots.items()
+    if on:
+        require_answer(root)
     if why := measure(root, plans, on):
         fail(why)
     sys.exit(end(root, list(plans)))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -199,3 +201,23 @@ def test_the_disk_of_another_machine_is_refused(tmp_path: Path):
             state_folder(at / "state", CHECKOUT).__enter__()
     finally:
         subprocess.run(["umount", at], check=True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "refused"), [("nfs4", True), ("lustre", True), ("fuse.sshfs", True), ("ext4", False)]
+)
+def test_a_network_filesystem_is_refused_by_the_name_that_the_kernel_gives_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, refused: bool
+):
+    here = mountinfo.mount_of(tmp_path)
+    monkeypatch.setattr(
+        mountinfo, "mount_of", lambda folder: replace(here, record=replace(here.record, fstype=kind))
+    )
+    folder = tmp_path / "fuselab-state"
+    if not refused:
+        with state_root.opened(folder, tmp_path / "checkout"):
+            return
+    with pytest.raises(
+        RigError, match=re.escape(f"is on a network filesystem ({kind}): 'state' is a folder")
+    ):
+        state_root.opened(folder, tmp_path / "checkout").__enter__()
