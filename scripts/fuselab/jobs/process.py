@@ -57,10 +57,11 @@ def _profile(name: str, folders: Sequence[Path], kind: str, binary: Path, out: P
 
 
 def _cannot_look(name: str, failed: CaptureRecord | None, captures: Sequence[CaptureFolder]) -> str:
-    """Why nobody could look at a run, or this profiler alone could not; "" if all could."""
-    if failed is not None and failed.fault == "not permitted":
-        return failed.reason or ""
-    return next(filter(None, (capture.cannot_look(name) for capture in captures)), "")
+    """Why this profiler could not look at a run, or nobody could; "" if all could."""
+    own = next(filter(None, (capture.cannot_look(name) for capture in captures)), "")
+    if own or failed is None or failed.fault != "not permitted":
+        return own
+    return failed.reason or ""
 
 
 def _capture(folder: Path, kind: str, binary: Path, record: CaptureRecord) -> CaptureFolder:

@@ -116,10 +116,10 @@ def _attached(at: Session, stack: ExitStack) -> dict[str, Window]:
             windows[support.name] = _attach(at, profiler, support, stack)
         except CannotLookError as error:
             blind[support.name] = error
+    at.place.recorder.cannot_look = {name: str(why) for name, why in blind.items()}
     if blind and not windows:
         raise next(iter(blind.values()))
     for name, why in blind.items():
-        at.place.recorder.cannot_look[name] = str(why)
         at.place.recorder.say(f"{name} cannot look: {why}")
     return windows
 

@@ -6,11 +6,12 @@ import os
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fuselab import profilers
-from fuselab.errors import RigError, TargetError
+from fuselab.errors import CannotLookError, RigError, TargetError
 from fuselab.records.request import Load, MountConfig, RunRequest
 from fuselab.rig.family import Family
 from fuselab.rig.load import do_load
@@ -131,3 +132,21 @@ def test_a_profiler_that_lost_its_target_does_not_hide_who_died(session, recorde
     object.__setattr__(place, "serving", {ONLY: (Dead(),)})
     with pytest.raises(TargetError, match="died during the load: store"):
         do_load(session, lambda context: LoadResult(0))
+
+
+def test_where_nobody_can_look_each_has_its_own_reason(session, recorders, monkeypatch):
+    def blind(name: str) -> Any:
+        @contextmanager
+        def attach(context):
+            raise CannotLookError(f"{name} sees nothing", "switch the light on")
+            yield
+
+        return attach
+
+    for name, recorder in recorders.items():
+        monkeypatch.setattr(recorder, "attach", blind(name))
+    with pytest.raises(CannotLookError):
+        do_load(session, lambda context: LoadResult(0))
+    assert session.place.recorder.cannot_look == {
+        name: f"{name} sees nothing\nswitch the light on" for name in ("one", "two")
+    }
