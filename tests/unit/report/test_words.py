@@ -5,6 +5,7 @@ import math
 import pytest
 
 from fuselab.report import words
+from fuselab.report.templating import templates
 
 NB, NN = "\N{NO-BREAK SPACE}", "\N{NARROW NO-BREAK SPACE}"
 
@@ -160,3 +161,14 @@ def test_ticks_of_one_axis_are_all_factors_or_all_percent():
         f"0.20{NB}×", f"0.70{NB}×", "no change",
     ]  # fmt: skip
     assert words.on_axis(0.7, (0.7, 1.0, 1.2)) == f"−30{NB}%"
+
+
+def test_no_line_ends_within_a_date_or_a_short_word_of_a_heading():
+    lead = (
+        templates()
+        .from_string("{{ text | ticks }}")
+        .render(text="measured 2026-11-28 05:27 on `vm-2026-11-28` by <me>")
+    )
+    assert '<span class="whole">2026-11-28</span> 05:27 on <code>vm-2026-11-28</code> by &lt;me&gt;' in lead
+    heading = templates().from_string("{{ text | whole }}").render(text="on-CPU & copy-cpu-of-everything")
+    assert heading == '<span class="whole">on-CPU</span> &amp; copy-cpu-of-everything'
