@@ -96,6 +96,8 @@ class VerdictView:
     """So many of the others, from the first on, say that something differs."""
     notes: tuple[str, ...] = ()
     log: str = ""
+    by_hand: str = ""
+    """What gives a shell beside the mount of a variant that failed."""
     control: bool = False
     cell: tuple[str, str, str] = ("", "", "")
     """Baseline, variant, workload."""
@@ -323,6 +325,8 @@ class Page:
     sight: Table | None
     account_recorders: tuple[str, str]
     """What an experiment says below `profilers` to be accounted: by operation, and by request."""
+    account_asked: bool
+    """Whether it says that."""
     profilers: tuple[ProfilerView, ...]
     queries: tuple[QueryView, ...]
     costs: FigureView | None

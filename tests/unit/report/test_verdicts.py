@@ -1,5 +1,6 @@
 """Verdicts in words."""
 
+import shlex
 from dataclasses import replace
 
 import pytest
@@ -220,6 +221,8 @@ def test_a_failed_variant_shows_the_last_lines_of_its_log(awkward: ReportInputs)
     views, _ = verdicts.verdict_views(Results(awkward))
     (failed,) = [view for view in views if view.kind == "failed"]
     assert "ERROR demofs::chunks: chunk 2 is short" in failed.log
+    assert failed.by_hand == shlex.join(["fuselab", "hold", "awkward", "--variant", failed.cell[1]])
+    assert not any(view.by_hand for view in views if view is not failed)
 
 
 def test_of_two_notes_of_which_one_goes_on_with_more_that_one_is_said() -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from fuselab import profilers
 from fuselab.profilers.base import AccountParts
+from fuselab.records.plan import PlanFile
 from fuselab.report import accounted, tables, words, work
 from fuselab.report.context import BlindSpotView, Cell, Column, Table
 from fuselab.report.embed import Draws, data_link, in_both_widths
@@ -184,6 +185,12 @@ def sight(results: Results) -> Table | None:
     )
     columns = (Column("kind of time"), *(Column(name) for name, _ in looking))
     return Table("sight", "Which profiler sees which kind of time.", columns, rows)
+
+
+def asked(plan: PlanFile) -> bool:
+    """Whether the experiment says one of the two `recorders`."""
+    names = {profiler.name for profiler in plan.profilers}
+    return any({*group.split(", ")} <= names for group in recorders())
 
 
 def recorders() -> tuple[str, str]:

@@ -79,6 +79,7 @@ def page(inputs: ReportInputs, out: Path) -> Page:
         blindspots=spots,
         sight=blindspots.sight(results),
         account_recorders=blindspots.recorders(),
+        account_asked=blindspots.asked(plan),
         profilers=views,
         queries=asked,
         costs=_figure("costs", costs.draws(results)),

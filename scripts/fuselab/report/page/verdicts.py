@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
@@ -192,6 +193,7 @@ def _view(results: Results, contrast: Contrast, workload: str) -> VerdictView | 
         differing=sum(row.word in (FASTER, SLOWER) for row in rows[1:]),
         notes=tuple(words.capital(note) + "." for note in notes),
         log=_log(results, contrast.variant, workload) if first.word == "failed" else "",
+        by_hand=_by_hand(plan.experiment, contrast.variant) if first.word == "failed" else "",
         control=control,
         cell=(contrast.baseline, contrast.variant, workload),
         change=words.change_beside(*first.interval) if first.has_interval else "",
@@ -249,6 +251,10 @@ def _in_proportion(row: Comparison, controls: Sequence[Comparison]) -> str:
         min(abs(math.log(end)) for end in row.interval[1:]),
     )
     return ", and the difference is far larger" if difference >= FAR * noise else ""
+
+
+def _by_hand(experiment: str, variant: str) -> str:
+    return shlex.join(["fuselab", "hold", experiment, "--variant", variant])
 
 
 def sentence(row: Comparison, threshold: float) -> str:
