@@ -191,7 +191,8 @@ def _missing(metrics: pd.DataFrame, design: Design, attrition: Attrition) -> Ite
     """
     measured, timed = set(metrics["metric"]), set(metrics["workload"])
     every = dict.fromkeys((*design.judged, *design.workloads))
-    for workload, metric, pair in product(every, design.primary, design.pairs):
+    planned = ((name, metric) for name in every for metric in design.primary_of.get(name, design.primary))
+    for (workload, metric), pair in product(planned, design.pairs):
         # A metric that this workload has none of, but another has, is no gap: reads do not write.
         if workload in timed and metric in measured:
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from fuselab.files import read_json
 from fuselab.records.comparison import FAILED, FASTER, INCONCLUSIVE, SLOWER
@@ -26,7 +26,7 @@ def last_words(home: Home) -> Iterator[str]:
 
 def verdicts(summary: Summary) -> Iterator[str]:
     """One sentence for each, with the reason where one was found; of many, first those that say most."""
-    rows = sorted(summary.comparisons, key=lambda row: row.control)
+    rows = sorted(_once(summary.comparisons), key=lambda row: row.control)
     if len(rows) > MOST:
         rows.sort(key=lambda row: (row.control, _rank(row)))
     many = len({row.workload for row in rows}) > 1
@@ -38,6 +38,17 @@ def verdicts(summary: Summary) -> Iterator[str]:
         yield f"and {len(rows) - MOST} more"
     beside = [found for found in summary.found if not any(_says(found, row.sentence) for row in rows)]
     yield from map(_plain, beside[:MOST])
+
+
+def _once(rows: Iterable[SummaryRow]) -> Iterator[SummaryRow]:
+    """Without the further metrics of a load under which a variant has failed: it has in all of them, for one reason."""
+    failed = set[tuple[str, str]]()
+    for row in rows:
+        if row.verdict != FAILED:
+            yield row
+        elif (where := (row.workload, row.sentence)) not in failed:
+            failed.add(where)
+            yield row
 
 
 def _rank(row: SummaryRow) -> int:

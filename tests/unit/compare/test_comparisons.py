@@ -249,6 +249,16 @@ def test_a_primary_metric_that_nothing_measured_is_not_forgotten(quickstart):
     assert (found.verdict, found.note) == ("inconclusive", "not measured")
 
 
+def test_of_a_load_that_never_ran_those_metrics_are_missed_that_it_would_have_had(quickstart):
+    """Each command has figures of its own: what one load has is no gap of another."""
+    planned = {"seq-write": ("write.bw",), "other": ("other.rate",)}
+    design = replace(
+        DESIGN, workloads=("seq-write", "other"), primary=("write.bw", "other.rate"), primary_of=planned
+    )
+    found = {(r.workload, r.metric) for r in judge(quickstart, design) if r.family == "primary"}
+    assert found == {("seq-write", "write.bw"), ("other", "other.rate")}
+
+
 def test_controls_are_compared_though_no_contrast_names_them_and_alarm_by_their_interval(quickstart):
     calm = check_controls(judge(quickstart, DESIGN), DESIGN.primary)
     assert calm is not None

@@ -57,3 +57,14 @@ def test_of_many_those_that_say_most_are_said_and_the_rest_is_counted():
     assert len(said) == MOST + 1
     assert said[0].startswith("new writes 10 % slower")
     assert said[-1] == "and 19 more"
+
+
+def test_a_variant_that_failed_under_a_load_is_named_once_for_all_of_its_metrics():
+    failed = replace(ROW, verdict="failed", sentence="`new` failed in 3 of 3 runs: no line.")
+    elsewhere = replace(failed, workload="v")
+    rows = (failed, replace(failed, metric="write.p99"), ROW, elsewhere)
+    assert list(verdicts(replace(SUMMARY, comparisons=rows))) == [
+        "new failed in 3 of 3 runs: no line, under w.",
+        "new writes 10 % slower than old (8 to 12 %), under w.",
+        "new failed in 3 of 3 runs: no line, under v.",
+    ]
