@@ -197,6 +197,8 @@ def test_switching_at_once_leaves_no_picture_without_its_width(opened: Opened, s
 def test_the_graph_of_the_heap_shows_its_root_first(opened: Opened, site: Site, screenshots: Path):
     page = opened.show(site.report()).page
     panel = side(page, "Heap (jemalloc)", "baseline")
+    expect(panel.locator(".title")).to_have_text([re.compile("Heap"), re.compile("jeprof")])
+    expect(panel.locator(".title").last).to_be_visible()  # of several pictures each says what it is of
     graph = panel.locator(".frame[data-kind=graph]")
     graph.scroll_into_view_if_needed()
     expect(graph).to_have_attribute("data-ready", "")
