@@ -89,7 +89,14 @@ def look_at(path: Path, root: Path | None = None) -> tuple[tuple[Problem, ...], 
     `target.yaml` is a target, a file below `services/` a service, any other an experiment.
     """
     from fuselab import profilers
-    from fuselab.doctor.experiment import missing, obstacles, replaced_filters, too_few_blocks, unfitting
+    from fuselab.doctor.experiment import (
+        cut_short,
+        missing,
+        obstacles,
+        replaced_filters,
+        too_few_blocks,
+        unfitting,
+    )
     from fuselab.experiment.loading import load_experiment
     from fuselab.experiment.needs import needs_of, needs_of_target
     from fuselab.targets.loading import load_target
@@ -107,6 +114,6 @@ def look_at(path: Path, root: Path | None = None) -> tuple[tuple[Problem, ...], 
         loaded = load_experiment(path, root)
         e = loaded.experiment
         here = [*missing(needs_of(loaded)), *unfitting(loaded), *obstacles(e)]
-        return (), [*here, *replaced_filters(loaded), *too_few_blocks(e)]
+        return (), [*here, *replaced_filters(loaded), *too_few_blocks(e), *cut_short(path)]
     except ExperimentErrors as errors:
         return errors.problems, []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from fuselab import profilers
 from fuselab.compare.schedule import level_of, minimum_blocks
@@ -106,6 +108,17 @@ def replaced_filters(loaded: Loaded) -> Iterator[Line]:
     for variant, replaced in replaced_in(loaded):
         mend = f"leave {replaced.variable} out of the variant's `env`, or add {replaced.lacking} to it"
         yield note(f"variant {variant}", str(replaced), mend)
+
+
+_CUT = re.compile(r"\s*(?:- +)?([\w.-]+): +([^\s\"'#\[{&*|>!][^#]*?) +#[^\s#].*")
+
+
+def cut_short(path: Path) -> Iterator[Line]:
+    """Values of the file that go on, to a person, where a comment begins, to YAML: `title: is #12 slower`."""
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if match := _CUT.fullmatch(line):
+            text = f"the value of '{match[1]}' is '{match[2]}', for a '#' behind a space begins a comment"
+            yield note(f"line {number}", text, "quote the whole, or put a space behind the '#'")
 
 
 def missing(needs: Iterable[Need]) -> list[Line]:
