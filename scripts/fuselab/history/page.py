@@ -175,7 +175,7 @@ _FIGURES = ("ratio", "ratio_low", "ratio_high", "level_ratio")
 def _view(key: str, series: Series, last: Night, where: str, differences: Differences) -> SeriesView:
     noun = words.phrase(series.metric).noun
     kind, mark, word = _word(series, last.plan.threshold)
-    title = f"{words.capital(noun)}, {series.variant} / {series.baseline}"
+    title = f"{words.capital(words.plain_noun(series.metric))}, {series.variant} / {series.baseline}"
     return SeriesView(
         title=f"`{series.variant}` against `{series.baseline}`: {noun}{where}",
         sentences=tuple(_sentences(last.plan.experiment, series, last.night)),

@@ -244,6 +244,11 @@ def phrase(metric: str) -> Phrase:
     return workloads.quantity(metric).phrase
 
 
+def plain_noun(metric: str) -> str:
+    """What a metric is called where nothing is marked as code: in headings and figures."""
+    return phrase(metric).noun.replace("`", "")
+
+
 def magnitude(ratio: float, low: float, high: float) -> tuple[str, str]:
     """(size, interval) of a change in the direction of `ratio`, without sign: `31 %`, `28 to 35 %`.
 

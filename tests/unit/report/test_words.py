@@ -172,3 +172,9 @@ def test_no_line_ends_within_a_date_or_a_short_word_of_a_heading():
     assert '<span class="whole">2026-11-28</span> 05:27 on <code>vm-2026-11-28</code> by &lt;me&gt;' in lead
     heading = templates().from_string("{{ text | whole }}").render(text="on-CPU & copy-cpu-of-everything")
     assert heading == '<span class="whole">on-CPU</span> &amp; copy-cpu-of-everything'
+
+
+def test_a_figure_has_no_marks_of_code():
+    assert words.phrase("command.create").noun == "`create` of the command"
+    assert words.capital(words.plain_noun("command.create")) == "Create of the command"
+    assert words.capital(words.plain_noun("command.p99")) == "p99 of the command"

@@ -72,7 +72,7 @@ def _levels(curve: Curve) -> list[Panel]:
         if every.empty:
             continue
         divisor, unit = words.scale_for(quantity(metric).unit, float(every["estimate"].median()))
-        noun = words.capital(words.phrase(metric).noun)
+        noun = words.capital(words.plain_noun(metric))
         for each, rows in parts:
             scaled = rows.assign(**{name: rows[name] / divisor for name in ("estimate", "low", "high")})
             panels.append(Panel(f"{noun}{each.text} [{unit}]", scaled.assign(metric=metric, unit=unit)))
@@ -110,7 +110,7 @@ def _ratios(curve: Curve) -> list[Panel]:
             ]
             if rows:
                 frame = pd.DataFrame(rows, columns=[*_COLUMNS, "decided", "baseline", "verdict"])
-                noun = words.capital(words.phrase(metric).noun)
+                noun = words.capital(words.plain_noun(metric))
                 panels.append(Panel(f"{noun}{each.text}: change", frame.assign(metric=metric)))
     return panels
 
@@ -124,7 +124,7 @@ def _against(curve: Curve) -> tuple[list[Panel], str]:
         throughput, latency = curve.first(side, "1/s"), curve.first(side, "ns")
         if throughput is None or latency is None:
             continue
-        noun = words.capital(words.phrase(latency).noun)
+        noun = words.capital(words.plain_noun(latency))
         for each in curve.slices:
             rows = _level_rows(curve, each, latency)
             fast = _level_rows(curve, each, throughput)
@@ -135,7 +135,7 @@ def _against(curve: Curve) -> tuple[list[Panel], str]:
             if joined.empty:
                 continue
             scaled = joined.assign(**{name: joined[name] / 1e6 for name in ("estimate", "low", "high")})
-            unit = f"{words.phrase(throughput).noun} [{quantity(throughput).unit}]"
+            unit = f"{words.plain_noun(throughput)} [{quantity(throughput).unit}]"
             panels.append(Panel(f"{noun}{each.text} [ms]", scaled))
     return panels, unit
 

@@ -53,7 +53,7 @@ def block_drawings(results: Results) -> Iterator[Drawn]:
             here = (table["workload"] == workload) & (table["metric"] == metric)
             values = table[here & table["value"].notna()]
             if not values.empty:
-                noun = words.capital(words.phrase(metric).noun)
+                noun = words.capital(words.plain_noun(metric))
                 mark = runs.OF_POINTS if workload in plan.curves else runs.ONE_RUN
                 yield (
                     noun + _under(results, workload),

@@ -24,7 +24,7 @@ def draws(results: Results) -> Draws | None:
     plan = results.plan
     several = len(plan.judged) > 1
     labels = [
-        (f"{row.variant}: {words.phrase(row.metric).noun}" + (f", {row.workload}" if several else ""), row)
+        (f"{row.variant}: {words.plain_noun(row.metric)}" + (f", {row.workload}" if several else ""), row)
         for row in verdicts.primary_rows(results)
         if row.has_interval
     ]

@@ -187,6 +187,6 @@ _COLUMNS: dict[str, Callable[[PlanFile, Comparison], Cell]] = {
 }
 _OF_OTHERS: dict[str, Callable[[PlanFile, Comparison], Cell]] = {
     **{name: partial(_text, name) for name in ("profiler", "step")},
-    "counter": lambda plan, row: Cell(words.capital(words.phrase(row.metric).noun).replace("`", "")),
+    "counter": lambda plan, row: Cell(words.capital(words.plain_noun(row.metric))),
 }
 _NUMERIC = {"change", "level", "blocks", *(name.replace("_", " ") for name in EXTRAS)}
