@@ -1,6 +1,6 @@
 """Real bisects whose answer is known: is the commit of sixteen found that something was planted in?
 
-Usage: python tests/bench/bisect_real.py [--bisects N] [--only clock|counter] [--minutes M] [--keep FOLDER]
+Usage: python tests/bench/bisect_real.py [--bisects N] [--first N] [--only KIND] [--minutes M] [--keep FOLDER]
 
 Each has a history of demofs of its own: sixteen commits that change a comment, and one among them that also makes
 every write 10 % slower (found by the clock, 18 of 20) or makes one more system call in it (found by its counter, 20
@@ -79,6 +79,7 @@ def main(arguments: Sequence[str]) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--bisects", type=int, default=20, help="of each kind")
+    parser.add_argument("--first", type=int, default=1, help="number of the first; each has its seed of it")
     parser.add_argument("--only", choices=list(PLANTED))
     parser.add_argument("--keep", type=Path, help="an empty or new folder; what was measured stays in it")
     parser.add_argument(
@@ -92,8 +93,8 @@ def main(arguments: Sequence[str]) -> int:
             _compile(root, kind)
             found, made, began = 0, 0, time.monotonic()
             while made < options.bisects and time.monotonic() - began < 60 * options.minutes:
+                found += _bisect(root, kind, options.first + made)
                 made += 1
-                found += _bisect(root, kind, made)
             print(f"{kind}: found in {found} of {made}, load average {os.getloadavg()[1]:.0f}", flush=True)
             missed |= found < NEEDED[kind] * made
     return int(missed)

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -39,6 +40,11 @@ class Outcome:
     blocks: int
     builds: int
     minutes: float
+
+
+class Blocks(Protocol):
+    def blocks(self, commit: int, count: int) -> list[float]:
+        """ln(time of the commit / time of the good end) of so many blocks."""
 
 
 class Machine:
@@ -74,6 +80,13 @@ def bisect(
 ) -> Outcome:  # fmt: skip
     """One search for the change planted in `first`; `broken` do not build."""
     machine = Machine(noise, effect, first, wobble, np.random.default_rng(seed))
+    return searched(machine, first, broken=broken, certainty=certainty, changed=effect != 0)
+
+
+def searched(
+    machine: Blocks, first: int, *, broken: Sequence[int] = (), certainty: float = 0.95, changed: bool = True
+) -> Outcome:
+    """One search on a machine on which the commits from `first` on are `changed`."""
     seen: dict[int, list[float]] = {COMMITS - 1: []}
     seconds, builds = 2 * BUILD_S, 2
     for look in LOOKS:
@@ -85,7 +98,7 @@ def bisect(
         if (differ := found.p <= 1 - LOOK_LEVEL) or not matters:
             break
     if not (differ and matters):
-        return Outcome("nothing", effect == 0, len(seen[COMMITS - 1]), builds, seconds / 60)
+        return Outcome("nothing", not changed, len(seen[COMMITS - 1]), builds, seconds / 60)
     untestable: set[int] = set()
 
     def takes(commit: int, blocks: int) -> float:

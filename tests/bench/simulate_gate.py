@@ -6,7 +6,7 @@ guard on it; the machine, its noise and the order of runs are those of `simulate
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +40,11 @@ def gate(noise: Noise, effect: float, blocks: Blocks, *, tries: int, seed: int, 
     longest = looks_of(blocks)[-1]
     truth = np.log1p(np.array([[effect]]))
     (differences,) = _differences(noise, truth, longest, tries, np.random.default_rng(seed))
+    return judged(differences, blocks, calls)
+
+
+def judged(differences: Iterable[np.ndarray], blocks: Blocks, calls: float = 0.0) -> Tries:
+    """Pull requests of which each has its ln(new / old) of a duration in so many blocks as `blocks` may take."""
     guards = (("duration", LIMIT), *((name, 0.0) for name in COUNTERS))
     design = Design(
         "e", "old", (("old", "new"),), ("load",), ("duration",), blocks=blocks,

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from tests.mount.cluster import NODES, Slurm, slurm
 from tests.mount.conftest import Workspace
-from tests.mount.processes import eventually
+from tests.mount.processes import eventually, naming
 
 from fuselab.records.places import BLOCK
 
@@ -121,6 +121,9 @@ def test_nodes_measure_a_block_each_and_an_ended_job_costs_that_block_alone(
             child.kill()
             child.wait()
     assert code == 0, output.read_text()[-4000:]
+    eventually(
+        lambda: not naming(workspace.root), f"processes are left: {[*map(str, naming(workspace.root))]}"
+    )
     assert (workspace.root / REPORT).is_file()
     hosts = defaultdict(set)
     for path, record in workspace.runs("tiny").items():
