@@ -113,7 +113,8 @@ def test_a_card_keeps_date_machine_and_blocks_when_the_records_have_been_removed
     assert "voided" not in after
     leads = [re.findall(r'<p class="lead">.*', text)[1] for text in (before, after)]
     assert leads[0] == leads[1]
-    assert re.search(r"measured [-0-9]+ [:0-9]+ to [:0-9]+ UTC.*on <code>bench-01</code>", leads[1])
+    when = r"measured <span class=.whole.>[-0-9]+</span> [:0-9]+ to [:0-9]+ UTC"
+    assert re.search(rf"{when}.*on <code>bench-01</code>", leads[1])
 
 
 def test_what_was_voided_is_known_without_records_where_the_comparisons_say_it(
@@ -128,6 +129,6 @@ def test_what_was_voided_is_known_without_records_where_the_comparisons_say_it(
 def test_page_and_front_page_say_the_same_time(standard_page: Path, tree: Path):
     out = tree / "report.html"
     write_overview(tree, ["hidden-wait"], {}, out)
-    said = re.search(r"measured [0-9][^<]* UTC", out.read_text())
+    said = re.search(r"measured <span class=.whole.>[-0-9]+</span>[^<]* UTC", out.read_text())
     assert said
     assert said[0] in standard_page.read_text()
