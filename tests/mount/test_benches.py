@@ -95,8 +95,8 @@ def test_cpu_time_of_an_iteration_is_what_was_planted(truth: Truth) -> None:
 def test_criterions_own_flamegraph_shares_out_what_was_planted(truth: Truth) -> None:
     """Nobody counts iterations in that mode, and a sample has no length: two burns are held to each other.
 
-    Where the compiler begins an inlined burn with its loop, pprof gives most of it to the caller (docs/profilers.md): then
-    it is the layout of this build that has changed, and no figure.
+    Where the compiler begins an inlined burn with its loop, pprof gives most of it to the caller (docs/profilers.md):
+    then it is the layout of this build that has changed, and no figure.
     """
     cell = "busy/long/criterion-flamegraph"
     copy, checksum = (truth.time_in(cell, f"planted::burn_{name}") for name in ("copy", "checksum"))
