@@ -14,10 +14,12 @@ import json
 import re
 from collections import Counter
 from pathlib import Path
+from statistics import median
 
 import pytest
 
 from fuselab.jobs.account import write_account
+from fuselab.programs import tool_path
 
 from .conftest import Workspace
 from .planted import Truth
@@ -86,6 +88,25 @@ profilers: [[trace-chrome, perf-offcpu]]
 """
 
 
+# Names in etcd and data in S3, one of them some way off: both are asked for every file.
+AWAY_MS = 1
+TWO_STORES = f"""
+title: which of two stores is far away
+target: demofs
+backend: {{meta: etcd, data: s3}}
+variants:
+  near: {{}}
+  far: {{network: {{meta: {{delay: {AWAY_MS}ms}}}}}}
+workloads:
+  files:
+    fio:
+      {{rw: write, bs: 16k, nrfiles: 60, filesize: 16k, size: 960k, create_on_open: 1, openfiles: 1,
+        file_service_type: sequential}}
+blocks: 1
+{PROFILERS}
+"""
+
+
 @pytest.fixture(scope="module")
 def truth(shared_workspace: Workspace) -> Truth:
     shared_workspace.experiment("truth", TRUTH)
@@ -143,6 +164,27 @@ def test_a_span_that_is_missing_is_named_by_what_blocks_in_its_place(shared_work
     )
     share = int(said.partition("%")[0])
     assert share > 75, "5 ms of each write, beside all that is its own"
+
+
+@pytest.mark.skipif(tool_path("s3s-fs") is None, reason="type `make setup-s3` first")
+def test_a_store_that_is_far_away_is_found_in_its_own_row_and_not_in_the_others(
+    shared_workspace: Workspace,
+) -> None:
+    shared_workspace.experiment("stores", TWO_STORES)
+    cells = ("near/files/trace-chrome", "far/files/trace-chrome")
+    shared_workspace.make(*(f"results/stores/processed/{cell}" for cell in cells))
+    stores = Truth(shared_workspace.root / "results/stores")
+
+    def waits_ms(cell: str, name: str) -> float:
+        awaited = [span["self_us"] / 1000 for span in stores.spans(cell, name)]
+        assert len(awaited) > 50, (cell, name)
+        return float(median(awaited))
+
+    near, far = cells
+    away_ms = 2 * AWAY_MS  # there and back
+    further_ms = waits_ms(far, "stat") - waits_ms(near, "stat")
+    assert away_ms * 0.95 <= further_ms < 1.5 * away_ms, "etcd, in its own span"
+    assert abs(waits_ms(far, "put") - waits_ms(near, "put")) < away_ms / 4, "S3 is where it was"
 
 
 def test_spans_and_requests_stand_together_and_tell_the_same_wait(truth: Truth) -> None:
