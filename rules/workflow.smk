@@ -20,6 +20,7 @@ lab = Workflow(
     config.get("experiments"),
     config.get("night"),
     dry=lambda: workflow.executor_plugin is None or workflow.dryrun or workflow.touch,
+    remote=workflow.remote_exec,
 )
 
 workflow.global_resources.setdefault("rig", 1)

@@ -13,8 +13,9 @@ import select
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -145,9 +146,23 @@ def follow_parent() -> None:
         return  # outside our pid namespace: its end is ours anyway
     if not named and os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
-    threading.Thread(target=_die_with, args=(descriptor,), name="follow parent", daemon=True).start()
+    _follow(descriptor, 0)
 
 
-def _die_with(descriptor: int) -> None:
-    select.select([descriptor], [], [])
+def outlive_parent(seconds: float) -> None:
+    """Kill this process so long after whoever has started it has ended: it has that time to end by itself."""
+    parent = os.getppid()
+    with suppress(OSError):
+        descriptor = os.pidfd_open(parent)
+        _follow(descriptor if os.getppid() == parent else None, seconds)
+
+
+def _follow(descriptor: int | None, seconds: float) -> None:
+    threading.Thread(target=_die_with, args=(descriptor, seconds), name="follow parent", daemon=True).start()
+
+
+def _die_with(descriptor: int | None, seconds: float) -> None:
+    if descriptor is not None:
+        select.select([descriptor], [], [])
+    time.sleep(seconds)
     os.kill(os.getpid(), signal.SIGKILL)

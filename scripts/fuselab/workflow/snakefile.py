@@ -29,7 +29,7 @@ from fuselab.measuring.aside import doubtful, mixed, set_aside
 from fuselab.project import experiment_file, experiments
 from fuselab.records.places import Home, Results
 from fuselab.schema.errors import ExperimentErrors
-from fuselab.system.namespaces import PARENT
+from fuselab.system.namespaces import PARENT, outlive_parent
 from fuselab.targets.model import Target
 from fuselab.workflow.last_words import last_words
 from fuselab.workflow.layout import Layout
@@ -40,6 +40,10 @@ from fuselab.workflow.screen_lines import tidy_screen
 from fuselab.workflow.signals import pass_on_signals
 from fuselab.workflow.stale_locks import clear_up
 from fuselab.workflow.telling import is_followed, tell_follower
+
+_LAST_MOMENTS_S = 60.0
+"""For a job of a cluster, once its shell was ended. Snakemake 9 hangs for ever if SIGTERM comes while it waits for the
+files of a job that has ended (its handler asks for a lock that it holds itself), and a cluster may find it no more."""
 
 
 class Workflow:
@@ -53,11 +57,13 @@ class Workflow:
         night: object = None,
         *,
         dry: Callable[[], bool] = lambda: True,
+        remote: bool = False,
     ) -> None:
         """`root` is the project's. `listed` are the experiments of the overview, or None: all of the project's.
 
         `night` is the date that `--config night=` gives, as Snakemake has read it; `dry` says that nothing will be
-        made, once Snakemake knows: it does not yet while it reads the Snakefile.
+        made, once Snakemake knows: it does not yet while it reads the Snakefile. `remote` says that this is a job of a
+        cluster.
         """
         if refused := refused_in_path(str(root)):
             raise SystemExit(
@@ -73,6 +79,8 @@ class Workflow:
         self._plans: dict[str, Plan] = {}
         self._targets: dict[str, Target] = {}
         os.environ[PARENT] = str(os.getpid())
+        if remote:
+            outlive_parent(_LAST_MOMENTS_S)
         if is_main:
             sys.excepthook = _told_in_words
             tidy_screen()
