@@ -184,7 +184,7 @@ def test_a_store_that_is_far_away_is_found_in_its_own_row_and_not_in_the_others(
     away_ms = 2 * AWAY_MS  # there and back
     further_ms = waits_ms(far, "stat") - waits_ms(near, "stat")
     assert away_ms * 0.95 <= further_ms < 1.5 * away_ms, "etcd, in its own span"
-    assert abs(waits_ms(far, "put") - waits_ms(near, "put")) < away_ms / 4, "S3 is where it was"
+    assert abs(waits_ms(far, "put") - waits_ms(near, "put")) < away_ms / 2, "S3 is where it was"
 
 
 def test_spans_and_requests_stand_together_and_tell_the_same_wait(truth: Truth) -> None:
