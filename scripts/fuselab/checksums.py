@@ -98,9 +98,8 @@ def _names(folder: Path) -> Iterator[str]:
     """Of every file below `folder` that is summed, from there."""
     above, left = len(f"{folder}/"), [str(folder)]
     while left:
-        with os.scandir(
-            left.pop()
-        ) as entries:  # which tells a file without asking for it, as os.walk does not hand on
+        # An entry tells a file without asking for it, which os.walk does not hand on.
+        with os.scandir(left.pop()) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     left.append(entry.path)

@@ -92,10 +92,7 @@ def _entry_points() -> tuple[bytes, ...]:
 
 @cache
 def _texts(folders: tuple[str, ...]) -> tuple[bytes, ...]:
-    return tuple(_written(folders))
-
-
-def _written(folders: Iterable[str]) -> Iterator[bytes]:
+    found = []
     for folder in folders:
         try:
             names = os.listdir(folder or ".")
@@ -104,6 +101,7 @@ def _written(folders: Iterable[str]) -> Iterator[bytes]:
         for name in names:
             if name.endswith((".dist-info", ".egg-info")):
                 try:
-                    yield Path(folder, name, "entry_points.txt").read_bytes()
+                    found.append(Path(folder, name, "entry_points.txt").read_bytes())
                 except OSError:
                     continue
+    return tuple(found)

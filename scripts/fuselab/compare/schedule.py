@@ -128,10 +128,10 @@ def next_look(blocks: int, verdicts: Iterable[str]) -> int | None:
     Raises:
         ValueError: `blocks` is not one of the looks.
     """
-    if blocks not in LOOKS:
-        raise ValueError(f"looks are taken at {LOOKS} blocks, not at {blocks}")
     from fuselab.records.comparison import INCONCLUSIVE
 
+    if blocks not in LOOKS:
+        raise ValueError(f"looks are taken at {LOOKS} blocks, not at {blocks}")
     if all(verdict != INCONCLUSIVE for verdict in verdicts):
         return None
     return next((look for look in LOOKS if look > blocks), None)

@@ -10,7 +10,7 @@ from fuselab.experiment.model import Experiment, Variant, Workload
 from fuselab.records.request import MountConfig
 from fuselab.targets.model import CounterSources
 from fuselab.words import duration
-from fuselab.workloads.base import Settings
+from fuselab.workloads.base import Fixed, Settings
 
 WORK_BLOCKS = 8
 """Two more than an interval needs, for the counters that do not repeat."""
@@ -44,7 +44,7 @@ def fixed_work(
     if experiment.work is False or not any(mount.argv for mount in mounts.values()):
         return FixedWork()
     in_mounts = {w.name: w for w in experiment.workloads if w.behaviour.needs_mount}
-    found = {name: w.behaviour.fixed(w.settings, _beside(experiment, w)) for name, w in in_mounts.items()}
+    found = {name: w.behaviour.fixed(w.settings, _by_variant(experiment, w)) for name, w in in_mounts.items()}
     fixed = {name: fixed for name, fixed in found.items() if fixed is not None}
     more_s = _beside_s(mounts, counters)
     seconds = {name: each.seconds and each.seconds + more_s for name, each in fixed.items()}
@@ -67,12 +67,12 @@ def for_variant(experiment: Experiment, counted: Workload, variant: Variant) -> 
     """A workload that is `counted`, as it is for `variant`."""
     workload = experiment.workload(counted.name)
     own = workload.for_variant(variant)
-    fixed = own.behaviour.fixed(own.settings, _beside(experiment, workload))
+    fixed = own.behaviour.fixed(own.settings, _by_variant(experiment, workload))
     return counted if fixed is None else replace(own, settings=fixed.settings)
 
 
-def _beside(experiment: Experiment, workload: Workload) -> list[Settings]:
-    """What `workload` is for each variant."""
+def _by_variant(experiment: Experiment, workload: Workload) -> list[Settings]:
+    """What `workload` is for each variant, in their order."""
     return [workload.for_variant(variant).settings for variant in experiment.variants]
 
 
@@ -85,30 +85,36 @@ def _beside_s(mounts: Mapping[str, MountConfig], counters: Mapping[str, CounterS
 
 def _the_same(experiment: Experiment, workloads: Iterable[Workload]) -> dict[str, str]:
     """Points of a sweep that are no other work than one before: of a rate, which what is counted does without."""
+    points = [workload for workload in workloads if workload.point is not None]
+    work = {point.name: _counted(experiment, point) for point in points}
     kept: list[Workload] = []
     found = {}
-    for workload in workloads:
-        same = next((each for each in kept if _is_same(experiment, each, workload)), None)
+    for point in points:
+        alike = (each for each in kept if _is_mounted_alike(experiment, each, point))
+        same = next((each for each in alike if _is_same(work[each.name], work[point.name])), None)
         if same is None:
-            kept.append(workload)
+            kept.append(point)
         else:
-            found[workload.name] = f"it is the same work as {same.name}"
+            found[point.name] = f"it is the same work as {same.name}"
     return found
 
 
-def _is_same(experiment: Experiment, one: Workload, other: Workload) -> bool:
-    """Whether each variant, mounted in the same way, does the same at two points of one sweep."""
+def _counted(experiment: Experiment, workload: Workload) -> list[Fixed | None]:
+    """What is counted of `workload` for each variant, in their order."""
+    settings = _by_variant(experiment, workload)
+    return [workload.behaviour.fixed(each, settings) for each in settings]
+
+
+def _is_mounted_alike(experiment: Experiment, one: Workload, other: Workload) -> bool:
+    """Whether two points are of one sweep, and each variant is mounted in the same way at both."""
     if one.point is None or other.point is None or one.point.curve != other.point.curve:
         return False
-    if any(one.mounting(variant) != other.mounting(variant) for variant in experiment.variants):
-        return False
-    pairs = (
-        [
-            each.behaviour.fixed(each.for_variant(variant).settings, _beside(experiment, each))
-            for each in (one, other)
-        ]
-        for variant in experiment.variants
-    )
+    return all(one.mounting(variant) == other.mounting(variant) for variant in experiment.variants)
+
+
+def _is_same(work: Iterable[Fixed | None], other: Iterable[Fixed | None]) -> bool:
+    """Whether each variant does the same."""
+    pairs = zip(work, other, strict=True)
     return all(mine is not None and its is not None and mine.is_same(its) for mine, its in pairs)
 
 

@@ -18,7 +18,7 @@ from fuselab.system import procfs
 
 
 @dataclass(frozen=True)
-class Seats:
+class Placement:
     """Where the threads of a slice begin."""
 
     load: int
@@ -26,33 +26,35 @@ class Seats:
     """Its services begin here too."""
 
 
-def seats(rounds: int, load: Collection[int], target: Collection[int], seed: int) -> tuple[Seats, ...]:
+def placements(
+    rounds: int, load: Collection[int], target: Collection[int], seed: int
+) -> tuple[Placement, ...]:
     """Of each round, where the two may use the CPUs `load` and `target`: one CPU for both if there is one.
 
     Apart, each wakes the other on a CPU where others may be waiting too: on a busy machine, most of what is then
     measured is how long they wait.
     """
-    chance, both = random.Random(f"seats {seed}"), sorted(set(load) & set(target))
+    chance, both = random.Random(f"placements {seed}"), sorted(set(load) & set(target))
     if both:
-        return tuple(Seats(cpu, cpu) for cpu in chance.choices(both, k=rounds))
-    return tuple(Seats(chance.choice(sorted(load)), chance.choice(sorted(target))) for _ in range(rounds))
+        return tuple(Placement(cpu, cpu) for cpu in chance.choices(both, k=rounds))
+    return tuple(Placement(chance.choice(sorted(load)), chance.choice(sorted(target))) for _ in range(rounds))
 
 
 @contextmanager
-def seated(placed: Iterable[tuple[int, Callable[[], Collection[int]]]]) -> Iterator[None]:
-    """Each of `placed` is a CPU, and asks for processes: their threads are kept on it while the block runs.
+def pinned(placed: Iterable[tuple[int, Callable[[], Collection[int]]]]) -> Iterator[None]:
+    """Each of `placed` is a CPU, and asks for processes: their threads are pinned to it while the block runs.
 
     Afterwards every thread may run where it might before: who has chosen CPUs for itself, and not this one, is never
     moved. Who began in between gets the CPUs of its process, or of the first that was there.
     """
     with ExitStack() as stack:
         for cpu, members in placed:
-            stack.enter_context(_kept(cpu, members))
+            stack.enter_context(_pinned(cpu, members))
         yield
 
 
 @contextmanager
-def _kept(cpu: int, members: Callable[[], Collection[int]]) -> Iterator[None]:
+def _pinned(cpu: int, members: Callable[[], Collection[int]]) -> Iterator[None]:
     before: dict[int, set[int]] = {}
     try:
         for thread in _threads(members()):
@@ -66,7 +68,7 @@ def _kept(cpu: int, members: Callable[[], Collection[int]]) -> Iterator[None]:
 
 
 def _free(cpu: int, members: Callable[[], Collection[int]], before: Mapping[int, set[int]]) -> None:
-    """Who begins while its maker is still kept on `cpu` is kept there too; so look until there is nobody new."""
+    """Who begins while its maker is still pinned to `cpu` is pinned there too; so look until there is nobody new."""
     first = next(iter(before.values()), {cpu})
     done: dict[int, int] = {}
     while left := _threads(members()).items() - done.items():

@@ -21,13 +21,13 @@ from fuselab.records.request import RunRequest
 from fuselab.records.run import RunRecord
 from fuselab.records.slices import Slice
 from fuselab.rig import environment
-from fuselab.rig.placement import Seats, seated, seats
+from fuselab.rig.placement import Placement, pinned, placements
 from fuselab.rig.run import Signals, Started, limit_s, signalled, started
 from fuselab.system import procfs
 from fuselab.system.cgroup import Group, new_group
 
 SETTLE_SHARE = 0.1
-"""Of a slice: how long a load that is continued runs, kept on the CPUs of its round, before its figures count."""
+"""Of a slice: how long a load that is continued runs, pinned to the CPUs of its round, before its figures count."""
 _BEGIN_BYTES = 64 << 10
 """What the processes of a load that are not its first have moved when it has begun."""
 _BEGIN_S = 30.0
@@ -74,7 +74,7 @@ def take_turns(requests: Mapping[str, RunRequest], rounds: Sequence[Sequence[str
             for side in sides.values():
                 side.begin(signals)
             before = _sample(proc)
-            places = seats(len(rounds), *_allowed(first), first.load.randseed)
+            places = placements(len(rounds), *_allowed(first), first.load.randseed)
             slices = tuple(_turns(sides, zip(rounds, places, strict=True), slice_s, signals))
             noise = environment.noise(before, _sample(proc))
         except _EndedError:
@@ -144,9 +144,9 @@ class _Side:
         moved = [sum(_moved(pid)) for pid in members[1:]]
         return bool(moved) and all(moved) and sum(moved) >= _BEGIN_BYTES
 
-    def go_on(self, place: Seats, seconds: float) -> None:
-        """Let the load run again, and keep everybody on the CPUs of `place` for so long."""
-        with seated([(place.load, self.load.pids), (place.target, self._beside_load)]):
+    def go_on(self, place: Placement, seconds: float) -> None:
+        """Let the load run again, with everybody pinned to the CPUs of `place` for so long."""
+        with pinned([(place.load, self.load.pids), (place.target, self._beside_load)]):
             self.load.freeze(False)
             time.sleep(seconds)
 
@@ -196,7 +196,7 @@ class _Side:
 
 def _turns(
     sides: Mapping[str, _Side],
-    rounds: Iterable[tuple[Sequence[str], Seats]],
+    rounds: Iterable[tuple[Sequence[str], Placement]],
     slice_s: float,
     signals: Signals,
 ) -> Iterable[Slice]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fuselab.rig.placement import seated, seats
+from fuselab.rig.placement import pinned, placements
 from fuselab.system import procfs
 
 ALL = os.sched_getaffinity(0)
@@ -61,7 +61,7 @@ def allowed(process: subprocess.Popen[str]) -> list[set[int]]:
 
 @needs_two
 def test_all_threads_are_put_there_and_freed_and_those_that_begin_meanwhile(program):
-    with seated([(FIRST, lambda: family(program))]):
+    with pinned([(FIRST, lambda: family(program))]):
         one_more(program, "thread")
         one_more(program, "process")
         assert allowed(program) == [{FIRST}] * 4
@@ -73,30 +73,30 @@ def test_all_threads_are_put_there_and_freed_and_those_that_begin_meanwhile(prog
 def test_who_chose_its_cpus_itself_keeps_them(program, chosen):
     own = procfs.threads(program.pid)[1]
     os.sched_setaffinity(own, {chosen})
-    with seated([(FIRST, lambda: family(program))]):
+    with pinned([(FIRST, lambda: family(program))]):
         assert allowed(program) == [{FIRST}, {chosen}]
     assert allowed(program) == [ALL, {chosen}]
 
 
 @needs_two
 def test_they_are_freed_whatever_happens_meanwhile(program):
-    with pytest.raises(KeyboardInterrupt), seated([(FIRST, lambda: family(program))]):
+    with pytest.raises(KeyboardInterrupt), pinned([(FIRST, lambda: family(program))]):
         raise KeyboardInterrupt
     assert allowed(program) == [ALL] * 2
 
 
 def test_who_is_gone_is_no_fault(program):
-    with seated([(FIRST, lambda: family(program))]):
+    with pinned([(FIRST, lambda: family(program))]):
         program.kill()
         program.wait()
 
 
 def test_both_begin_on_one_cpu_and_over_the_rounds_on_all():
-    found = seats(100, range(4), range(4), seed=7)
+    found = placements(100, range(4), range(4), seed=7)
     assert all(place.load == place.target for place in found)
     assert {place.load for place in found} == set(range(4))
-    assert found == seats(100, range(4), range(4), seed=7)
-    assert found != seats(100, range(4), range(4), seed=8)
+    assert found == placements(100, range(4), range(4), seed=7)
+    assert found != placements(100, range(4), range(4), seed=8)
 
 
 @pytest.mark.parametrize(
@@ -104,4 +104,4 @@ def test_both_begin_on_one_cpu_and_over_the_rounds_on_all():
     [([0], [1], {(0, 1)}), ([0, 1], [1], {(1, 1)}), ([0], [1, 2], {(0, 1), (0, 2)})],
 )
 def test_nobody_is_put_where_the_experiment_does_not_want_it(load, target, there):
-    assert {(place.load, place.target) for place in seats(40, load, target, seed=1)} == there
+    assert {(place.load, place.target) for place in placements(40, load, target, seed=1)} == there

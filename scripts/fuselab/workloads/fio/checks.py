@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from fuselab.schema import units
-from fuselab.schema.diagnostics import Diagnostics, hint, near
+from fuselab.schema.diagnostics import Diagnostics, near
 from fuselab.schema.yaml_source import Key
 from fuselab.targets import placeholders
 from fuselab.workloads.base import CheckContext, PlaceOf, Settings
@@ -93,17 +94,16 @@ _SWITCHED = {"yes": "1", "on": "1", "true": "1", "no": "0", "off": "0", "false":
 
 def _complain(diagnostics: Diagnostics, where: Key, complaint: Complaint, written: str) -> None:
     """What fio says of an option whose value is `written`, with the nearest right spelling."""
-    close = near(written, complaint.allowed) if complaint.of_value else complaint.suggestion
-    if (
-        complaint.of_value and not complaint.allowed
-    ):  # fio says neither of a switch, and `yes` is text to YAML 1.2
-        close = _SWITCHED.get(written.lower())
+    if complaint.of_value:
+        # Of a switch fio lists no values, and `yes` is text to YAML 1.2.
+        close = near(written, complaint.allowed) if complaint.allowed else _SWITCHED.get(written.lower())
+        complaint = replace(complaint, suggestion=close)
     diagnostics.add(
         where,
-        complaint.message + (hint(close) or complaint.wanted),
+        complaint.told,
         of_key=not complaint.of_value,
         allowed=complaint.allowed,
-        suggestion=close if diagnostics.source.keys.get(where) else None,
+        suggestion=complaint.suggestion if diagnostics.source.keys.get(where) else None,
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
+from fuselab.schema.diagnostics import hint
 from fuselab.workloads.base import Settings
 from fuselab.workloads.fio import parse_only
 from fuselab.workloads.fio.timing import complete_jobs
@@ -27,6 +28,11 @@ class Complaint:
     allowed: tuple[str, ...] = ()
     wanted: str = ""
     """What values it takes, in the place of a suggestion."""
+
+    @property
+    def told(self) -> str:
+        """What it says, and what is right."""
+        return self.message + (hint(self.suggestion) or self.wanted)
 
 
 def complaints(settings: Settings) -> dict[str, list[Complaint]]:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fuselab import foreign
-from fuselab.schema.diagnostics import hint
 from fuselab.workloads.fio import complaints, parse_only, rules
 from fuselab.workloads.fio.parse_only import Section, Taken
 
@@ -59,9 +58,7 @@ def read(path: Path) -> Jobs:
     if said is None:
         return rough
     if said.exit_code != 0:
-        raise ValueError(
-            "; ".join(c.message + (hint(c.suggestion) or c.wanted) for c in complaints.of_text(text))
-        )
+        raise ValueError("; ".join(complaint.told for complaint in complaints.of_text(text)))
     return _jobs(parse_only.sections(text) or [])
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fuselab import foreign
-from fuselab.schema.diagnostics import Diagnostics, hint
+from fuselab.schema.diagnostics import Diagnostics
 from fuselab.schema.yaml_source import Key
 from fuselab.workloads.fio import complaints, job_file, meaning, parse_only, rules
 from fuselab.workloads.fio.numbers import Fault
@@ -51,9 +51,7 @@ def step(diagnostics: Diagnostics, at: Key, part: Mapping[str, Any]) -> tuple[st
     for complaint in complaints.of_job(options):
         known = complaint.option is not None and complaint.option in part
         where = (*at, complaint.option) if known and complaint.option else at
-        diagnostics.add(
-            where, complaint.message + (hint(complaint.suggestion) or complaint.wanted), of_key=True
-        )
+        diagnostics.add(where, complaint.told, of_key=True)
     taken = as_fio_reads(diagnostics, {"prepare": options}, lambda _, option: (*at, option))
     words = (f"--{option}={value}" for option, value in taken["prepare"].items())
     return ("fio", "--name=prepare", "--directory=.", *words)
