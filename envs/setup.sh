@@ -94,9 +94,8 @@ if [ -z "$missing$python_todo$tools_todo${more_todo[*]}" ]; then
 fi
 
 # Before anything is started: nothing half-done, and no apt that would have to be ended in the middle.
-if [ -n "$tools_todo${more_todo[*]}" ]; then
-  as_caller "$steps/cargo-tools.sh" has-cargo >&2 || exit 1
-fi
+[ -z "$tools_todo" ] || as_caller "$steps/cargo-tools.sh" has-cargo >&2 || exit 1
+for list in "${more_todo[@]}"; do as_caller "$steps/cargo-tools.sh" has-cargo "$list" >&2 || exit 1; done
 
 if [ -n "$missing" ]; then
   "$steps/debian.sh" may-install "$missing"

@@ -72,7 +72,8 @@ build_one() {
 
 has_cargo() {
   local needed version
-  needed=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' tools/spans/Cargo.toml)
+  # A list may need more than our own tools do.
+  needed=$(sed -nE 's/^(# )?rust-version = "(.*)"$/\2/p' "$list" tools/spans/Cargo.toml | head -n 1)
   if ! version=$(cargo --version 2>/dev/null | awk '{ print $2 }') || [ -z "$version" ]; then
     echo "no cargo found: install the Rust toolchain with rustup, then type the same command again"
     return 1

@@ -185,6 +185,20 @@ def test_without_a_cargo_of_use_nothing_is_started(copy: Path, checkout: Path, c
     assert not list((copy / "results").glob("logs/*")), "no step was started"
 
 
+@pytest.mark.parametrize(("tools", "needed"), [((), None), (("s3",), "1.92")], ids=["our own", "s3"])
+def test_a_list_of_tools_may_need_a_newer_cargo(
+    checkout: Path, tmp_path: Path, tools: tuple[str, ...], needed: str | None
+) -> None:
+    fake = tmp_path / "cargo"
+    fake.write_text("#!/bin/sh\necho cargo 1.91.1\n")
+    fake.chmod(0o755)
+    env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "XDG_CACHE_HOME": str(tmp_path)}
+    command = [str(checkout / "envs/setup/cargo-tools.sh"), "has-cargo", *tools]
+    done = subprocess.run(command, env=env, capture_output=True, text=True)
+    assert done.returncode == (needed is not None)
+    assert needed is None or f"1.91.1, and {needed} is needed" in done.stdout
+
+
 def test_without_a_home_the_one_of_the_account_is_used(copy: Path) -> None:
     """A service of systemd has none."""
     env = {"PATH": os.environ["PATH"]}
