@@ -161,12 +161,18 @@ def _picked(sends: Samples, ends: Samples, reads: Samples) -> tuple[Times, NDArr
         brought = reads[reads["ret"] == length]
         sent, ended = _whole(sends["time_ns"][waiting]), _whole(ends["time_ns"][waiting])
         ended[ended == 0] = np.iinfo(np.int64).max // 2
+        server = _whole(ends["tid"][waiting])
         which = _in_turn(sent - _CLOCKS_APART_NS, ended + _CLOCKS_APART_NS, brought["time_ns"])
-        taken = which >= 0
-        brought, which = brought[taken], which[taken]
-        order = _as_answered(brought, sent[which], ended[which], _whole(ends["tid"][waiting[which]]))
-        picked_ns[waiting[which]] = np.clip(brought["time_ns"][order], sent[which], ended[which])
-        reader[waiting[which]] = brought["tid"][order]
+        taken = np.flatnonzero(which >= 0)
+        which = which[taken]
+        order = _as_answered(brought[taken], sent[which], ended[which], server[which])
+        read_of = np.full(len(waiting), -1, np.int64)
+        read_of[which] = taken[order]
+        _handed_on(read_of, brought, sent - _CLOCKS_APART_NS, ended, server)
+        seen = np.flatnonzero(read_of >= 0)
+        found = brought[read_of[seen]]
+        picked_ns[waiting[seen]] = np.clip(found["time_ns"], sent[seen], ended[seen])
+        reader[waiting[seen]] = found["tid"]
     return picked_ns, reader
 
 
@@ -194,6 +200,41 @@ def _as_answered(reads: Samples, sent: Times, ended: Times, server: NDArray[np.i
                 order[[first, first + apart]] = order[[first + apart, first]]
                 free = first + apart + 1
     return order
+
+
+def _handed_on(
+    read_of: NDArray[np.int64], reads: Samples, sent: Times, ended: Times, server: NDArray[np.int64]
+) -> None:
+    """Give what was left without a read, in `read_of`, the one of the thread that answered it.
+
+    A reader that was away for longer than the next request takes to be answered comes back with nothing that waits:
+    its own request has been given that next one's read, and this one's may be another's again. Such a chain is moved on
+    where every request of it gets a read of its own server and the last of them one that nobody has. A program that
+    answers from other threads than it reads from has no such chains.
+    """
+    left = np.flatnonzero(read_of < 0)
+    free = len(reads) - (len(read_of) - len(left))
+    if not len(left) or not free:
+        return
+    holder = np.full(len(reads), -1, np.int64)
+    holder[read_of[read_of >= 0]] = np.flatnonzero(read_of >= 0)
+    of_thread = {int(tid): np.flatnonzero(reads["tid"] == tid) for tid in np.unique(server[left])}
+    for request in left.tolist():
+        moved: dict[int, int] = {}
+        while request >= 0:
+            thread = int(server[request])
+            if thread not in of_thread:
+                of_thread[thread] = np.flatnonzero(reads["tid"] == thread)
+            own = of_thread[thread]
+            before = int(np.searchsorted(reads["time_ns"][own], ended[request], side="right"))
+            read = int(own[before - 1]) if before else -1
+            if read < 0 or reads["time_ns"][read] < sent[request] or read in moved.values():
+                break
+            moved[request] = read
+            request = int(holder[read])
+        else:
+            read_of[[*moved]] = [*moved.values()]
+            holder[[*moved.values()]] = [*moved]
 
 
 def _in_turn(sent: Times, ended: Times, read: Times) -> NDArray[np.int64]:

@@ -86,6 +86,41 @@ def test_a_thread_that_is_overtaken_on_its_way_out_of_the_read_keeps_its_request
     assert found.reader.tolist() == [14, 12], "the second was not sent when the first read returned"
 
 
+def test_a_thread_that_is_away_for_longer_than_the_next_request_takes_keeps_its_own():
+    """As a libfuse filesystem was seen to: four threads, of which two were preempted on their way out of the read."""
+    sent = [(t, OURS, u, WRITE, 4176) for u, t in {2: 100, 4: 160, 6: 220, 8: 262}.items()]
+    ended = [(t, OURS, u, 24, 0) for u, t in {4: 199, 6: 249, 2: 296, 8: 345}.items()]
+    reads = [(182, 14, 4176), (235, 14, 4176), (277, 12, 4176), (286, 18, 4176)]
+    found = read(sent, ended, reads, servers={2: 12, 4: 14, 6: 14, 8: 18})
+    assert (found.picked_ns // US).tolist() == [277, 182, 235, 286]
+    assert found.reader.tolist() == found.server.tolist()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_however_often_readers_are_held_up_each_request_gets_its_own_read(seed):
+    """What a multithreaded libfuse filesystem tells, with the truth beside it: a fifth of its threads are preempted."""
+    dice = np.random.default_rng(seed)
+    free, senders = dict.fromkeys(range(10, 14), 0.0), dict.fromkeys(range(3), 0.0)
+    sent, ended = [], []
+    truth: list[tuple[float, tuple[float, int]]] = []
+    for number in range(1, 400):
+        sender = min(senders, key=lambda each: senders[each])
+        sent_us = senders[sender] + 5 + dice.random()
+        thread = min(free, key=lambda each: free[each])
+        taken_us = max([sent_us, free[thread], *(us for us, _ in truth[-1:])]) + 1
+        back_us = taken_us + (dice.uniform(30, 300) if dice.random() < 0.2 else 1)
+        ended_us = back_us + 10 + dice.random()
+        free[thread], senders[sender] = ended_us + 1, ended_us + 3
+        sent.append((sent_us, OURS, 2 * number, WRITE, 4176))
+        ended.append((ended_us, OURS, 2 * number, 24, 0))
+        truth.append((taken_us, (back_us, thread)))
+    servers = {2 * number: thread for number, (_, (_, thread)) in enumerate(truth, start=1)}
+    reads = sorted((back_us, thread, 4176) for _, (back_us, thread) in truth)
+    found = read(sent, sorted(ended), reads, servers=servers)
+    assert found.picked.all()
+    assert np.mean(found.reader == [thread for _, (_, thread) in truth]) > 0.95
+
+
 def test_a_read_of_another_file_of_just_this_length_is_no_request():
     sent = [(100, OURS, 2, WRITE, 4176), (1100, OURS, 4, WRITE, 4176)]
     ended = [(300, OURS, 2, 24, 0), (1300, OURS, 4, 24, 0)]
