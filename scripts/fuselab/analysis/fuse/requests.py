@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -53,20 +54,20 @@ class Requests:
     def __len__(self) -> int:
         return len(self.opcode)
 
-    @property
+    @cached_property
     def ended(self) -> NDArray[np.bool_]:
         return self.ended_ns > 0
 
-    @property
+    @cached_property
     def picked(self) -> NDArray[np.bool_]:
         return self.picked_ns > 0
 
-    @property
+    @cached_property
     def in_flight_ns(self) -> Times:
         """From sent to answered; 0 for those that were not."""
         return np.where(self.ended, self.ended_ns - self.sent_ns, 0)
 
-    @property
+    @cached_property
     def queued_ns(self) -> Times:
         """From sent to picked up; 0 where that was not seen."""
         return np.where(self.picked, self.picked_ns - self.sent_ns, 0)

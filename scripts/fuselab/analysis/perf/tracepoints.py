@@ -146,7 +146,7 @@ class _Event:
 
 def in_order(parts: Sequence[Samples]) -> Samples:
     whole = np.concatenate(parts)
-    ordered: Samples = whole[np.argsort(whole["time_ns"], kind="stable")]
+    ordered: Samples = np.take(whole, np.argsort(np.ascontiguousarray(whole["time_ns"]), kind="stable"))
     return ordered
 
 
