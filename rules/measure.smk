@@ -55,7 +55,7 @@ rule cost_block:
         directory("results/{experiment}/costs/{workload}/{spec}/{number}"),
     log:
         "results/{experiment}/logs/costs/{workload}.{spec}.{number}.log",
-    priority: 400
+    priority: lambda wc: 400 - min(99, int(wc.number))
     conda:
         "../envs/environment.yaml"
     threads: every_core
@@ -77,7 +77,7 @@ rule work_block:
         directory("results/{experiment}/work/{workload}/{spec}/{number}"),
     log:
         "results/{experiment}/logs/work/{workload}.{spec}.{number}.log",
-    priority: 300
+    priority: lambda wc: 300 - min(99, int(wc.number))
     conda:
         "../envs/environment.yaml"
     threads: every_core

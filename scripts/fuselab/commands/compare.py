@@ -86,7 +86,7 @@ def command(
     if only_write:
         click.echo(f"next: fuselab run {name}")
         return
-    if why := measure(root, {name: make_plan(loaded)}):
+    if why := measure(root, {name: make_plan(loaded)}, for_verdicts=True):
         fail(why, COULD_NOT)
     home = Results(root).experiment(name)
     found = _comparisons(home.comparisons)

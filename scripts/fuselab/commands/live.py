@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from fuselab.experiment.plan import Plan
 from fuselab.files import read_json
 from fuselab.records.look import Look
 from fuselab.records.places import Results
+from fuselab.records.plan import Verifying
+from fuselab.records.verified import read_verified
 from fuselab.workflow.estimate import parts_of
 from fuselab.workflow.progress import Progress
 from fuselab.workflow.so_far import Reader, SoFar
@@ -34,19 +36,28 @@ class Live:
     """What is known of the call, from what Snakemake tells and from what lies on the disk."""
 
     def __init__(
-        self, root: Path, plans: Mapping[str, Plan], clock: Callable[[], float] = time.monotonic
+        self,
+        root: Path,
+        plans: Mapping[str, Plan],
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        for_verdicts: bool = False,
     ) -> None:
+        """`for_verdicts`: verdicts are wanted in any case, also if each of them is that somebody has failed."""
         self.failure: str | None = None
         """Why it cannot go on, in words."""
         self._root = root
         self._plans = plans
         self._clock = clock
+        self._for_verdicts = for_verdicts
         self._progress = Progress({name: parts_of(plan, root) for name, plan in plans.items()})
         self._readers: dict[tuple[str, str], Reader] = {}
         self._so_far = SoFar(0)
+        self._failed: dict[str, set[Verifying]] = {}
+        """By experiment: the verifying runs that have failed."""
 
     def told(self, event: Event) -> bool:
-        """Take it to the account. False once something has failed that a report needs."""
+        """Take it to the account. False once something has failed that all of a report needs."""
         match event.kind:
             case "begun":
                 self._progress.begun(event, self._clock())
@@ -77,6 +88,28 @@ class Live:
                 return  # the workflow says so itself when it comes to it
         elif done.rule == "time_block":
             self._so_far = self._reader(done).look()
+        elif done.rule == "verify" and not self._for_verdicts:
+            self._learn_verified(
+                done.wildcards["experiment"], done.wildcards["variant"], done.wildcards["spec"]
+            )
+
+    def _learn_verified(self, experiment: str, variant: str, spec: str) -> None:
+        """That a variant does not keep its data; and that nothing of the call is left to be compared, where so."""
+        home = Results(self._root).experiment(experiment)
+        try:
+            verified = read_verified(home.verified(variant, spec))
+        except UnreadableError:
+            return  # the workflow says so itself when it comes to it
+        if verified.status == "ok":
+            return
+        plan = self._plans[experiment]
+        failed = self._failed.setdefault(experiment, set())
+        failed.update(run for run in plan.verifying if (run.variant, run.spec) == (variant, spec))
+        if all(_hopeless(plan, self._failed.get(name, ())) for name, plan in self._plans.items()):
+            log = home.folder / "logs" / "verify" / f"{variant}.{spec}.log"
+            self.failure = self.failure or foreign.plain(
+                f"{variant} {verified.rate}: {verified.reason}\nnothing is left to compare\nthe whole log: {log}"
+            )
 
     def _reader(self, event: Event) -> Reader:
         of = event.wildcards["experiment"], event.wildcards["workload"]
@@ -92,6 +125,17 @@ class Live:
             lines += [f"  {line}" for line in foreign.last_lines(text, _LAST_LINES)]
             lines.append(f"the whole log: {path}")
         return "\n".join(lines)
+
+
+def _hopeless(plan: Plan, failed: Collection[Verifying]) -> bool:
+    """Whether every contrast has lost a side under every load."""
+    lost = {(run.variant, workload) for run in failed for workload in run.workloads}
+    contrasts = [
+        {(contrast.baseline, workload.name), (contrast.variant, workload.name)}
+        for contrast in plan.experiment.contrasts
+        for workload in plan.experiment.workloads
+    ]
+    return bool(contrasts) and all(sides & lost for sides in contrasts)
 
 
 class Lines:
@@ -133,12 +177,15 @@ class OneLine:
             self._display.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
 
 
-def measure(root: Path, plans: Mapping[str, Plan], on: str | None = None) -> str | None:
+def measure(
+    root: Path, plans: Mapping[str, Plan], on: str | None = None, *, for_verdicts: bool = False
+) -> str | None:
     """Make the reports of `plans`, by their experiments' names, and show how far that is; why not, where it fails.
 
-    Jobs go to the cluster of the profile `on`, if one is named. A signal ends the command.
+    Jobs go to the cluster of the profile `on`, if one is named. A signal ends the command, and so does what leaves
+    nothing to compare, unless it is `for_verdicts`.
     """
-    live = Live(root, plans)
+    live = Live(root, plans, for_verdicts=for_verdicts)
     try:
         with screen(live) as hearer:
             code = follow(root, [Results().experiment(name).report for name in plans], hearer, on)

@@ -29,7 +29,7 @@ def command(names: tuple[str, ...], on: str | None) -> None:
 
     On a terminal one line says what is made, how long the rest will take, how many blocks the machine was too busy for,
     and the ratio so far; seeing it changes nothing of when a verdict falls. Elsewhere each step is a line. The first
-    failure that leaves a report out ends it.
+    failure that leaves a report out ends it, and so does one that leaves nothing to compare.
 
     Exit code: 0 all is measured; 1 something failed, or a variant did; 130 or 143 it was stopped, and the same call
     goes on from there.
