@@ -93,17 +93,26 @@ def test_cpu_time_of_an_iteration_is_what_was_planted(truth: Truth) -> None:
 
 
 def test_criterions_own_flamegraph_shares_out_what_was_planted(truth: Truth) -> None:
-    """Nobody counts iterations in that mode, and a sample has no length: two burns are held to each other.
-
-    Where the compiler begins an inlined burn with its loop, pprof gives most of it to the caller (docs/profilers.md):
-    then it is the layout of this build that has changed, and no figure.
-    """
+    """Nobody counts iterations in that mode, and a sample has no length: two burns are held to each other."""
     cell = "busy/long/criterion-flamegraph"
     copy, checksum = (truth.time_in(cell, f"planted::burn_{name}") for name in ("copy", "checksum"))
     assert copy + checksum >= SAMPLES, "too few to tell 5 %: who else had the CPUs?"
     planted = COPY_NS / (COPY_NS + CHECKSUM_NS)
     assert copy / (copy + checksum) == pytest.approx(planted, rel=WITHIN)
     assert copy + checksum > 0.5 * truth.profile(cell)["total"], "the bench does little else"
+
+
+def test_criterions_own_flamegraph_names_what_is_inlined(truth: Truth) -> None:
+    """However the compiler lays it out: pprof by itself names one sample for all of a compiled function."""
+    burns = {f"planted::burn_{name}": 0 for name in ("copy", "checksum")}
+    innermost = burns.copy()
+    for stack, value in truth.stacks("busy/long/criterion-flamegraph"):
+        for name in burns:
+            if (at := next((i for i, frame in enumerate(stack) if name in frame), None)) is not None:
+                burns[name] += value
+                innermost[name] += value * any(frame.endswith("planted::burn") for frame in stack[at + 1 :])
+    for name, samples in burns.items():
+        assert innermost[name] > 0.9 * samples > 0, name
 
 
 def test_kept_memory_of_a_bench_is_live_and_drawn_by_jeprof(truth: Truth) -> None:

@@ -22,7 +22,10 @@ class CriterionFlamegraph(Profiler):
     title = "Criterion: on CPU in the bench"
     unit = "samples on CPU"
     sees = "where the bench burns CPU"
-    blind_to = "every wait, and all that only a mounted filesystem does"
+    # pprof names one sample for all of a compiled function, unless the bench tells it otherwise: docs/profilers.md.
+    blind_to = (
+        "every wait, all that only a mounted filesystem does, and in most benches which inlined function runs"
+    )
     looks_at = frozenset({"program"})
     bench_argv = ("--profile-time", "5")
     shows = Sight(on_cpu="yes")
