@@ -66,5 +66,5 @@ def end(root: Path, names: list[str]) -> int:
     for home in homes:
         click.echo("\n".join(last_words(home)))
     summaries = [read_json(home.summary, Summary) for home in homes]
-    failed = any(row.verdict == FAILED for summary in summaries for row in summary.comparisons)
-    return WORSE if failed else 0
+    failed = (row.verdict == FAILED for summary in summaries for row in summary.comparisons)
+    return WORSE if any(summary.failures for summary in summaries) or any(failed) else 0

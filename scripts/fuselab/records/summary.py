@@ -100,3 +100,5 @@ class Summary:
     """In the order of the experiment; none where it states none."""
     hardware: tuple[str, ...] = ()
     """Processors and memory of the machines, as far as their kernels tell."""
+    failures: tuple[str, ...] = ()
+    """In sentences: runs that variants did not complete which nothing is compared with, so that no verdict says it."""

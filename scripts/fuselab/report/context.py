@@ -306,6 +306,8 @@ class Page:
     lead: tuple[str, ...]
     """Where, when, how much: short phrases in one line."""
     alarms: tuple[str, ...]
+    failures: tuple[str, ...]
+    """Of variants that no verdict is about."""
     warnings: tuple[str, ...]
     verdicts: tuple[VerdictView, ...]
     matrix: MatrixView | None

@@ -14,7 +14,7 @@ from fuselab.records.summary import Summary
 from fuselab.report import origin
 from fuselab.report.context import VerdictView
 from fuselab.report.inputs import find
-from fuselab.report.page import verdicts
+from fuselab.report.page import failures, verdicts
 from fuselab.report.reading import Results
 from fuselab.report.templating import rendered
 
@@ -30,6 +30,7 @@ class Card:
     alarms: tuple[str, ...] = ()
     verdicts: tuple[VerdictView, ...] = ()
     error: str = ""
+    failures: tuple[str, ...] = ()
     history: str | None = None
     """Where its nights are, if any were measured."""
 
@@ -71,6 +72,7 @@ def _card(results: Path, name: str, out: Path) -> Card:
             _lead(found, _summary(home.summary)),
             verdicts.alarms(found),
             tuple(_from_outside(view, href) for view in views),
+            failures=failures.uncompared(found),
             history=history if home.history_page.is_file() else None,
         )
     except (OSError, ValueError, KeyError) as error:

@@ -10,7 +10,7 @@ from fuselab.records.summary import Summary, SummaryGuard, SummaryRow, SummaryVa
 from fuselab.records.table import columns
 from fuselab.report import counts, origin, words, work
 from fuselab.report.inputs import ReportInputs
-from fuselab.report.page import guards, verdicts
+from fuselab.report.page import failures, guards, verdicts
 from fuselab.report.reading import Results
 from fuselab.report.templating import rendered
 
@@ -36,6 +36,7 @@ def summarise(results: Results) -> Summary:
         work=tuple(_row(results, row) for row in work.counted(results) if row.differs),
         guards=tuple(_guard(results, row) for row in guards.rows(results)),
         hardware=tuple(text for text in origin.hardware(results).values() if text),
+        failures=failures.uncompared(results),
     )
 
 

@@ -19,6 +19,7 @@ def last_words(home: Home) -> Iterator[str]:
     summary = read_json(home.summary, Summary)
     yield f"{summary.experiment}: {summary.title}" if summary.title else summary.experiment
     yield from (f"  doubt what follows: {_plain(alarm)}" for alarm in summary.alarms)
+    yield from (f"  {_plain(failure)}" for failure in summary.failures)
     yield from (f"  {line}" for line in verdicts(summary))
     yield from (f"  {_plain(guard.sentence)}" for guard in summary.guards)
     yield f"  the report: {home.report}"

@@ -12,6 +12,7 @@ import pytest
 from fuselab.report import counts
 from fuselab.report.inputs import ReportInputs
 from fuselab.report.overview import write_overview
+from fuselab.report.page import failures
 from fuselab.report.reading import Results
 from fuselab.report.summary import write_summary
 
@@ -43,6 +44,16 @@ def test_the_markdown_is_a_table_that_names_cannot_break(summary):
     assert len(rows) == 2 + len(data["comparisons"])
     assert len({row.count("|") for row in rows}) == 1
     assert "<script>" not in text
+
+
+def test_a_failure_that_no_verdict_is_about_is_said(awkward: ReportInputs):
+    """Whoever measures one variant alone, or swept it without a contrast, learns that it failed."""
+    assert failures.uncompared(Results(awkward)) == ()
+    alone = Results(awkward)
+    alone.plan = replace(alone.plan, contrasts=())
+    said = failures.uncompared(alone)
+    assert said
+    assert all(sentence.startswith("`broken` failed its verifying run: ") for sentence in said)
 
 
 def test_the_markdown_begins_with_the_alarm(summary):

@@ -51,6 +51,15 @@ def test_what_must_be_read_before_the_verdicts_comes_first(tmp_path: Path):
     assert list(last_words(home))[1] == "  doubt what follows: The control differs."
 
 
+def test_that_a_variant_failed_which_nothing_is_compared_with_is_said(tmp_path: Path):
+    home = Home(tmp_path)
+    write_json(
+        home.summary,
+        replace(SUMMARY, comparisons=(), failures=("`a` failed in 3 of 3 runs under `w`: no x.",)),
+    )
+    assert list(last_words(home))[1] == "  a failed in 3 of 3 runs under w: no x."
+
+
 def test_of_many_those_that_say_most_are_said_and_the_rest_is_counted():
     quiet = replace(ROW, verdict="no difference shown", sentence="`same` is as fast.")
     said = list(verdicts(replace(SUMMARY, comparisons=(*(quiet,) * 30, ROW))))
