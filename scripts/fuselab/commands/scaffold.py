@@ -143,7 +143,8 @@ def _experiment_text(
 ) -> str:
     from fuselab import profilers
 
-    together = ", ".join(profilers.accounting_requests())
+    together = [each for each in profilers.accounting_requests() if each in looking]
+    alone = [each for each in looking if each not in together]
     return f"""\
 # yaml-language-server: $schema=../.fuselab/schema/experiment.schema.json
 # Written by `fuselab try`: {program} against the bare directory. Change it, and run it again with
@@ -161,9 +162,9 @@ workloads:
 
 blocks: {blocks}
 
-# perf needs nothing; a heap profile comes from a preloaded jemalloc. Looking at one run, as in
-# [[{together}]], they say where the time of each request is.
-profilers: {flow(list(looking))}
+# perf needs nothing; a heap profile comes from a preloaded jemalloc. Those of the inner list look at one run together,
+# and so say where the time of each request is.
+profilers: {flow([together, *alone] if len(together) > 1 else [*together, *alone])}
 
 compare:
   primary: [write.bw]

@@ -49,16 +49,25 @@ def _told(
     results: Results, cells: Sequence[tuple[str, str, str]], spent: SpentBy
 ) -> tuple[str, float] | None:
     """`0.9 ms more in flight (1.2 ms to 2.1 ms), 0.8 ms of it blocked in `WRITE``, and how many times as long that
-    is; None where little changed."""
+    is; None where little changed. A bare directory spends nothing there, which is known without a capture."""
+    nothing = [not _is_mounted(results, variant) for variant, _, _ in cells]
+
+    def known(sides: Sequence[Times]) -> bool:
+        return any(sides) and all(side or none for side, none in zip(sides, nothing, strict=True))
+
     whole = [_of_table(results, cell, TABLE, spent.column, {spent.ns: "in"}) for cell in cells]
     before, after = (sum(side.values()) for side in whole)
     change = after - before
-    if not all(whole) or abs(change) <= _NOTICEABLE * before:
+    if not known(whole) or abs(change) <= _NOTICEABLE * before:
         return None
     said = f"{words.figure(abs(change), 'ns')} {'more' if change > 0 else 'less'} {spent.words}"
     parts = [_of_table(results, cell, spent.file, spent.column, spent.parts) for cell in cells]
-    most = _most_of(change, *(parts if all(parts) else whole))
-    return f"{said} ({_span(before, after)}), {most}", after / before
+    most = _most_of(change, *(parts if known(parts) else whole))
+    return f"{said} ({_span(before, after)}), {most}", after / before if before else math.inf
+
+
+def _is_mounted(results: Results, variant: str) -> bool:
+    return any(each.argv for each in results.plan.variants if each.name == variant)
 
 
 def _most_of(change: float, before: Times, after: Times) -> str:

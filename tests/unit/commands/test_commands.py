@@ -732,7 +732,7 @@ class TestTry:
         assert done.exit_code == 0, done.output
         assert f"note: jemalloc-heap is left out: {program} is a Go program" in done.output
         experiment = yaml.safe_load((repository / "experiments" / "try-gofs.yaml").read_text())
-        assert experiment["profilers"] == ["perf-oncpu", "perf-offcpu", "fuse-requests", "syscalls"]
+        assert experiment["profilers"] == [["fuse-requests", "perf-offcpu", "perf-oncpu"], "syscalls"]
 
     def test_preparations_run_before_the_mount_and_not_with_it(
         self, fuselab, repository: Path, checkout: Path

@@ -16,7 +16,7 @@ import pytest
 from fuselab.records.comparison import Comparison
 from fuselab.records.contrast import Contrast
 from fuselab.records.derived import AccountWords
-from fuselab.records.plan import ProfilerPlan
+from fuselab.records.plan import ProfilerPlan, VariantPlan
 from fuselab.records.profile import Profile
 from fuselab.report import spent, work
 from fuselab.report.clause import Clause
@@ -34,9 +34,12 @@ def plain(text: str) -> str:
 
 
 def seen(
-    tmp_path: Path, sides: Mapping[str, Mapping[str, float]], profiler: str = "fuse-requests"
+    tmp_path: Path,
+    sides: Mapping[str, Mapping[str, float]],
+    profiler: str = "fuse-requests",
+    bare: tuple[str, ...] = (),
 ) -> Results:
-    """What was recorded of both variants: opcode -> ms in flight for each operation."""
+    """What was recorded of both variants: opcode -> ms in flight for each operation. `bare` mount nothing."""
     profiles = {}
     for variant, by_opcode in sides.items():
         folder = tmp_path / variant
@@ -48,7 +51,8 @@ def seen(
         profile = Profile(profiler, "ok", "ns", 1, 1, OPERATIONS, 0, ())
         profiles[variant, "w", profiler] = Processed(folder, profile)
     plans = tuple(ProfilerPlan(name, "", "", "", "") for name in ("perf-oncpu", profiler))
-    plan = SimpleNamespace(profilers=plans)
+    variants = tuple(VariantPlan(v, argv=() if v in bare else ("fs",)) for v in ("baseline", "variant"))
+    plan = SimpleNamespace(profilers=plans, variants=variants)
     return cast(Results, SimpleNamespace(plan=plan, profiles=profiles, blindspots={}))
 
 
@@ -91,6 +95,12 @@ def test_nothing_is_said_of_a_small_change_or_of_one_side_alone(
     tmp_path: Path, sides: dict[str, dict[str, float]]
 ):
     assert requests(seen(tmp_path, sides)) == []
+
+
+def test_a_bare_directory_has_no_requests_so_all_of_a_mount_s_come_on_top(tmp_path: Path):
+    results = seen(tmp_path, {"variant": {"WRITE": 1.9, "FLUSH": 0.01}}, bare=("baseline",))
+    said = "1.91 ms more in flight (0 ns to 1.91 ms), all of it in `WRITE`"
+    assert requests(results) == [(said, "#profiler-1")]
 
 
 def test_what_other_profilers_have_in_their_tables_is_no_time_of_operations(tmp_path: Path):
