@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _FIGURES = 46
 """Columns of a terminal that stand beside the name of a part."""
+_NAME = 12
+"""Columns that a name has at least."""
 MOST = 6
 """How many of a kind are told one by one; of more there is one line."""
 
@@ -138,8 +140,10 @@ def _parts(parts: Sequence[Part], most: int, width: int) -> Table:
     from fuselab.words import duration
 
     table = Table(box=None, pad_edge=False)
-    for column in ("", "", "done", "each", "to go"):
-        table.add_column(column, justify="left" if not column else "right", no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")  # where it is narrow the names give way, and no figure
+    for column in ("done", "each", "to go"):
+        table.add_column(column, justify="right", no_wrap=True)
     for what, name, mine in _groups(parts, most):
         known = sorted(part.seconds_each for part in mine if part.seconds_each is not None)
         about = "" if all(part.measured for part in mine) else "~"
@@ -149,7 +153,7 @@ def _parts(parts: Sequence[Part], most: int, width: int) -> Table:
         unknown = any(part.left and part.seconds_each is None for part in mine)
         left = duration(seconds) if seconds else "" if unknown else "-"
         done = f"{sum(min(part.done, part.wanted) for part in mine)} of {sum(part.wanted for part in mine)}"
-        name = fill(name, max(20, width - _FIGURES), break_long_words=False)
+        name = fill(name, max(_NAME, width - _FIGURES), break_long_words=False)
         table.add_row(what, name, done, each, f"{left} + ?" if left and unknown else "?" if unknown else left)
     return table
 

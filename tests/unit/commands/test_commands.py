@@ -905,6 +905,21 @@ class TestQuery:
         assert lines[1] == "total_ns     1.17 s"
         assert max(map(len, lines)) <= 80
 
+    @pytest.mark.parametrize("width", [50, 60])
+    def test_plan_keeps_its_figures_whole_where_it_is_narrow(self, width: int):
+        from fuselab.commands.plan import _parts
+        from fuselab.workflow.estimate import Part
+
+        part = Part("work blocks", "writers-numjobs-16", 10, 96, 12.6, 0, True)
+        out = io.StringIO()
+        Console(width=width, file=out).print(_parts([part], 6, width))
+        first, *others = [line for line in out.getvalue().splitlines()[1:] if line.strip()]
+        assert first.startswith("work blocks")
+        assert " ".join(first.split()[-7:]) == "10 of 96 13 s 18 min"
+        names = first.removeprefix("work blocks").split()[0] + "".join(line.strip() for line in others)
+        assert names == "writers-numjobs-16"
+        assert max(map(len, (first, *others))) <= width
+
     def test_plan_breaks_names_of_builds_at_hyphens_alone(self):
         from fuselab.commands.plan import _parts
         from fuselab.workflow.estimate import Part
