@@ -270,6 +270,17 @@ def test_a_figure_that_is_missing_fails_the_run_with_what_was_expected(context, 
     assert not (context.out / "command.json").exists()
 
 
+def test_a_figure_below_0_fails_the_run_for_no_ratio_can_be_taken_of_it(context):
+    metrics: dict[str, dict[str, object]] = {"took": {"regex": r"took (\S+)", "unit": "s", "better": "lower"}}
+    reason = figures(context, metrics, "echo took -3").reason
+    assert reason is not None
+    assert (
+        "the metric `took` is not in what it wrote: -3 s stands in its place, and no such figure is below 0"
+        in reason
+    )
+    assert figures(context, metrics, "echo took 0") == LoadResult(0)
+
+
 def test_more_than_is_kept_of_an_output_is_not_searched_for_a_figure(context):
     script = "head -c 17000000 /dev/zero | tr '\\0' x; echo; echo 'create: 5'"
     reason = figures(

@@ -114,6 +114,10 @@ def found(metrics: Mapping[str, Mapping[str, Any]], said: Path, context: LoadCon
         unit = UNITS[part["unit"]]
         try:
             value = _value(_text(path), part)
+            if value < 0:
+                raise ReadoutError(
+                    f"{value:g} {part['unit']} stands in its place, and no such figure is below 0"
+                )
         except ReadoutError as error:
             where = f"the file {path}" if "file" in part else "what it wrote"
             raise ReadoutError(f"the metric `{name}` is not in {where}: {error}") from error
