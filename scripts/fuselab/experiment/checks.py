@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -110,6 +111,11 @@ def _check_profiler(
 ) -> None:
     profiler = profilers.REGISTRY.get(name)
     if profiler is None:
+        words = re.split(r"[\s,;+]+", name.strip())
+        if len(words) > 1 and {*words} <= {*profilers.REGISTRY}:
+            message = f"'{name}' is one text: there is a comma between profilers"
+            diagnostics.add(at, message, suggestion=", ".join(words))
+            return
         diagnostics.unknown(at, "profiler", profilers.REGISTRY, name=name)
         return
     levels = _capabilities(profiler, loads, targets)
@@ -169,8 +175,24 @@ def check_workloads(
             for name, variant in variants.items()
         }
         at: Key = ("workloads", workload.name, workload.kind)
+        _check_timeout(diagnostics, workload)
         context = CheckContext(targets, workload.mounts(mounts), by_variant)
         workload.behaviour.check(diagnostics, at, workload.settings, context)
+
+
+def _check_timeout(diagnostics: Diagnostics, workload: Workload) -> None:
+    """A load that is ended before it can end by itself fails in every run."""
+    takes_s = workload.behaviour.seconds(workload.settings) or 0.0
+    if workload.timeout_s > takes_s:
+        return
+    written = diagnostics.source.texts.get(at := ("workloads", workload.name, "timeout"))
+    needs = f"which takes {takes_s:g} s" if takes_s else "which takes its time"
+    message = f"after {workload.timeout_s:g} s the load, {needs}, counts as failed: allow it more"
+    enough = f"{max(60, round(2 * takes_s))}s"
+    if written is not None:
+        diagnostics.add(at, message, suggestion=enough)
+    else:
+        diagnostics.add(at[:-1], message, of_key=True, corrected=f"timeout: {enough}")
 
 
 def check_own_options(

@@ -104,6 +104,8 @@ def _items(value: Any, text: str | None, schema: Mapping[str, Any]) -> list[Any]
         bounds := re.fullmatch(r"(\d+)(?:-|\.\.)(\d+)", text or "")
     ):
         return _doubled(int(bounds[1]), int(bounds[2]), schema["maxItems"])
+    if inner.get("title") == "compiler flag":
+        return words
     words = [each for word in words for each in word.removeprefix("-").split(",") if each]
     if choices := inner.get("enum"):
         meant = [near(word, choices) for word in words]

@@ -61,10 +61,11 @@ def _unknown_keys(diagnostics: Diagnostics, name: str, error: Violation) -> None
     allowed, patterns = list(schema["properties"]), schema.get("patternProperties", ())
     for key in [k for k in mapping if k not in allowed and not any(re.search(p, k) for p in patterns)]:
         at = (*error.absolute_path, key)
-        close = near(key, [k for k in allowed if k not in mapping])
+        why = schema.get("x-no-keys", {}).get(key)
+        close = None if why else near(key, [k for k in allowed if k not in mapping])
         place = ".".join(map(str, error.absolute_path))
-        home = None if close else next((h for h in homes(name).get(key, ()) if h != place), None)
-        message = f"unknown key '{key}'{_unseen(key)}{hint(close)}"
+        home = None if close or why else next((h for h in homes(name).get(key, ()) if h != place), None)
+        message = f"unknown key '{key}'{_unseen(key)}{hint(close)}{f': {why}' if why else ''}"
         if home is not None:
             message += f" here: it belongs in '{home}'" if home else " here: it belongs at the top level"
         moved = _at_home(key, mapping[key], home)
@@ -116,6 +117,7 @@ def _put_below(diagnostics: Diagnostics, name: str, error: Violation) -> None:
         key
         for key in mapping
         if key not in here
+        and key not in schema.get("x-no-keys", ())
         and not near(key, list(here))
         and (schema.get("x-unknown-first") or not {"", *here} & {*homes(name).get(key, ())})
     ]
