@@ -93,7 +93,7 @@ def test_runs_that_started_on_a_busy_machine_are_counted():
 
 
 def test_where_no_block_was_quiet_nothing_is_said_of_the_others():
-    assert said(runs().assign(noisy=1)) == ["the machine was quiet for none of the blocks"]
+    assert said(runs().assign(noisy=1)) == ["no block had a quiet machine"]
 
 
 def test_quiet_blocks_alone_are_judged_by_themselves():

@@ -172,9 +172,7 @@ def test_what_is_noted_of_all_contrasts_is_said_once(results: Results):
 
 def test_counts_without_a_clock_do_not_hide_what_is_noted_of_every_time():
     """A machine that was never quiet must be read of, however many counted differences stand between."""
-    timed = VerdictView(
-        "open", "?", "inconclusive", "", notes=("The machine was quiet for none of the blocks.",)
-    )
+    timed = VerdictView("open", "?", "inconclusive", "", notes=("No block had a quiet machine.",))
     counted = VerdictView("slower", "+", "more work", "")
     assert verdicts.shared_notes([timed, counted, timed, counted]) == timed.notes
 
@@ -226,6 +224,6 @@ def test_a_failed_variant_shows_the_last_lines_of_its_log(awkward: ReportInputs)
 
 
 def test_of_two_notes_of_which_one_goes_on_with_more_that_one_is_said() -> None:
-    busy, corrected = "the machine was quiet for none of the blocks", "the interval leaves out 0 by itself"
+    busy, corrected = "no block had a quiet machine", "the interval leaves out 0 by itself"
     notes = [busy, f"{busy}; {corrected}", busy, "not shown: too few"]
     assert verdicts.longest_notes(notes) == [f"{busy}; {corrected}", "not shown: too few"]
