@@ -313,6 +313,13 @@ def test_it_prints_whole(opened: Opened, site: Site, screenshots: Path):
     assert page.locator("tbody tr").evaluate_all(shown), "no row is folded"
 
 
+def test_pictures_of_other_tabs_are_there_for_paper(opened: Opened, site: Site):
+    page = opened.show(site.report()).page
+    assert page.locator(".panel[hidden] .frame").count() > 0
+    for frame in page.locator(".frame").all():
+        expect(frame).to_have_attribute("data-drawn", "", timeout=60_000)
+
+
 def test_without_a_script_every_panel_stands_open(browser, site: Site):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()

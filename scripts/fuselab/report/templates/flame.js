@@ -10,7 +10,7 @@ const make = (tag, properties = {}, ...children) => {
   element.append(...children);
   return element;
 };
-const OWN = '', KERNEL = 'kernel', MOST_PX = 640, PALE = .02, MOST_LOOKED = 50_000;
+const OWN = '', KERNEL = 'kernel', MOST_PX = 640, PALE = .02, MOST_LOOKED = 50_000, PAPER = 680;
 const dark = matchMedia('(prefers-color-scheme: dark)'), coarse = matchMedia('(pointer: coarse)');
 
 // Numbers with units a person reads.
@@ -404,7 +404,7 @@ return (frame, text) => {
   let boxes = [], asked = false;
   const draw = () => {
     asked = false;
-    const ratio = window.devicePixelRatio || 1, W = sheet.clientWidth, H = printing ? Math.min(height(), 900) : Math.min(frame.clientHeight, height());
+    const ratio = window.devicePixelRatio || 1, W = sheet.clientWidth || (printing ? PAPER : 0), H = printing ? Math.min(height(), 900) : Math.min(frame.clientHeight, height());
     if (!W || !H) return;
     canvas.width = Math.round(W * ratio);
     canvas.height = Math.round(H * ratio);

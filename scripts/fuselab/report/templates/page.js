@@ -77,7 +77,7 @@ const graph = (frame, svg) => {
   });
 };
 const draw = async frame => {
-  if (frame.dataset.drawn !== undefined || frame.closest('[hidden]')) return;
+  if (frame.dataset.drawn !== undefined) return;
   frame.dataset.drawn = '';
   if (!('DecompressionStream' in window)) return frame.append('This browser cannot unpack the picture: open it alone.');
   (frame.dataset.kind === 'flame' ? drawFlame : graph)(frame, await unpack(frame.dataset.embed));
@@ -88,10 +88,10 @@ const near = new IntersectionObserver(entries => {
 for (const frame of all('.frame')) {
   near.observe(frame);
 }
-// What is printed must be there before: the rest is drawn when the page has nothing else to do.
+// What is printed must be there before, what stands in other tabs too: it is drawn when the page has nothing else to do.
 const idle = window.requestIdleCallback ?? (task => setTimeout(task, 300));
 const rest = () => idle(async () => {
-  const next = all('.frame').find(frame => frame.dataset.drawn === undefined && !frame.closest('[hidden]'));
+  const next = all('.frame').find(frame => frame.dataset.drawn === undefined);
   if (next) { await draw(next); rest(); }
 });
 addEventListener('load', () => setTimeout(rest, 1500));
