@@ -18,7 +18,14 @@ from fuselab.compare.attrition import NOTHING_LOST, Attrition
 from fuselab.compare.carry_over import carry_over
 from fuselab.compare.caveats import Shortfalls, caveats, closed_loop_caveat, overload, shortfalls, tail_reason
 from fuselab.compare.curves import losses, with_curves
-from fuselab.compare.multiple_testing import Claim, benjamini_hochberg, differs, judge_family, verdict
+from fuselab.compare.multiple_testing import (
+    Claim,
+    benjamini_hochberg,
+    differs,
+    judge_family,
+    least_blocks,
+    verdict,
+)
 from fuselab.compare.schedule import level_of, looks_of, minimum_blocks, next_look
 from fuselab.compare.signed_rank import Interval, NoRatioError, interval, spread
 from fuselab.records.comparison import (
@@ -67,7 +74,7 @@ def judge(metrics: pd.DataFrame, design: Design, attrition: Attrition = NOTHING_
     rows = [row for row in rows if row.family in ("primary", "control", "point") or row.verdict != FAILED]
     size = family_size(metrics, design)
     timed = [
-        row.noted(*_remarks(row, design))
+        row.noted(*_remarks(row, design, size))
         for family in _FAMILIES
         for together in _judged_together([row for row in rows if row.family == family], design)
         for row in _corrected(family, together, design, size)
@@ -273,10 +280,16 @@ def _corrected(family: Family, rows: Sequence[Comparison], design: Design, size:
             yield replace(row, verdict=word, p_adjusted=p_adjusted, correction=correction)
 
 
-def _remarks(row: Comparison, design: Design) -> Iterator[str]:
-    """What a reader must know to understand the verdict beside its interval."""
+def _remarks(row: Comparison, design: Design, size: int) -> Iterator[str]:
+    """What a reader must know to understand the verdict beside its interval. `size` is that of the primary family."""
     level, resolution = level_of(design.blocks), quantity(row.metric).resolution
-    if row.ratio is not None and row.p is not None and row.p_adjusted is not None and differs(row.p, level):
+    least = least_blocks(size, design.blocks)
+    if row.family == "primary" and row.ratio_low is not None and row.blocks < least:
+        yield (
+            f"{row.blocks} blocks decide none of {size} comparisons, however large the differences are "
+            f"({least} might)"
+        )
+    elif row.ratio is not None and row.p is not None and row.p_adjusted is not None and differs(row.p, level):
         if not differs(row.p_adjusted, level):
             yield f"the interval leaves out 0 by itself, but not after the correction ({row.correction})"
         elif abs(row.ratio - 1) < resolution:

@@ -14,11 +14,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fuselab.compare.schedule import level_of, looks_of, minimum_blocks
 from fuselab.records.comparison import BELOW_THRESHOLD, FASTER, INCONCLUSIVE, NO_DIFFERENCE, SLOWER
 from fuselab.records.metrics import Better
 
 if TYPE_CHECKING:
     from fuselab.compare.signed_rank import Interval
+    from fuselab.records.design import Blocks
 
 LOOKS_PENALTY = 1.2
 """Further factor on p where a family of two or more is looked at more than once. Simulated for independent
@@ -46,6 +48,12 @@ def holm(ps: Sequence[float | None], *, family: int | None = None, looks: int = 
         running = max(running, min(1.0, remaining * penalty * p))
         adjusted[index] = running
     return adjusted
+
+
+def least_blocks(family: int, blocks: Blocks) -> int:
+    """Fewest blocks after which any of a family of so many comparisons can be called faster or slower."""
+    penalty = LOOKS_PENALTY if len(looks_of(blocks)) > 1 and family > 1 else 1.0
+    return minimum_blocks(1 - (1 - level_of(blocks)) / (max(1, family) * penalty))
 
 
 def benjamini_hochberg(ps: Sequence[float | None]) -> list[float | None]:

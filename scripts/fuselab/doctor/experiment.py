@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from fuselab import profilers
+from fuselab.compare.multiple_testing import least_blocks
 from fuselab.compare.schedule import level_of, minimum_blocks
 from fuselab.doctor.base import Line, bad, note, ok
 from fuselab.experiment.fitting import misfits
@@ -97,10 +98,18 @@ def too_few_blocks(experiment: Experiment) -> Iterator[Line]:
     """A design that no clock can decide, whatever happens: what is counted and captured says something all the same."""
     if not experiment.contrasts or experiment.blocks == "auto":
         return
+    mend = "12 decide most questions, and with `auto` it goes on until it is decided"
     least = minimum_blocks(level_of(experiment.blocks))
     if experiment.blocks < least:
         text = f"{experiment.blocks} can tell nothing faster or slower: an interval takes {least}"
-        yield note("blocks", text, "12 decide most questions, and with `auto` it goes on until it is decided")
+        yield note("blocks", text, mend)
+        return
+    from fuselab.workflow.detectable import family
+
+    together = family(experiment)
+    if experiment.blocks < (least := least_blocks(together, experiment.blocks)):
+        none = f"{experiment.blocks} decide none of {together} comparisons, however large the differences are"
+        yield note("blocks", f"{none} ({least} might)", mend)
 
 
 def replaced_filters(loaded: Loaded) -> Iterator[Line]:

@@ -179,6 +179,20 @@ class TestMissingPrograms:
         assert done.exit_code == 0
         assert (f"note: blocks: {blocks} can tell nothing faster or slower" in done.output) == told
 
+    def test_so_few_blocks_for_so_many_comparisons_that_none_can_be_decided_are_one(
+        self, fuselab, repository: Path
+    ):
+        path = repository / "experiments/trial.yaml"
+        path.write_text(
+            "name: trial\ntarget: demo\nvariants: {a: {}, b: {env: {B: 1}}, c: {env: {C: 1}}}\n"
+            "workloads: {w: {fio: {rw: write, size: 4m}}}\nblocks: 6\n"
+        )
+        done = fuselab("check", "trial")
+        assert done.exit_code == 0
+        assert "note: blocks: 6 decide none of 2 comparisons" in done.output
+        path.write_text(path.read_text().replace("blocks: 6", "blocks: 7"))
+        assert "note: blocks" not in fuselab("check", "trial").output
+
     def test_json_of_check_holds_faults_alone_and_that_of_plan_the_notes(self, fuselab, repository: Path):
         self.write(repository)
         assert json.loads(fuselab("check", "gone", "--json").output) == []

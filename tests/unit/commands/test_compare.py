@@ -130,7 +130,7 @@ class TestHowItEnds:
             typical_baseline=0.0, typical=1.0,
         )  # fmt: skip
         write_rows(home / "comparisons.csv", Comparison, [row, unnoticed, counted])
-        monkeypatch.setattr("fuselab.commands.live.measure", lambda root, plans: None)
+        monkeypatch.setattr("fuselab.commands.live.measure", lambda root, plans, **_: None)
         call = ("compare", "HEAD~1", "-t", "demo", "--name", "mine")
         done = fuselab(*call)
         assert done.exit_code == plain, done.output
@@ -142,6 +142,6 @@ class TestHowItEnds:
     def test_what_did_not_finish_is_no_verdict(
         self, fuselab, revisions: Path, monkeypatch: pytest.MonkeyPatch
     ):
-        monkeypatch.setattr("fuselab.commands.live.measure", lambda root, plans: "no fio here")
+        monkeypatch.setattr("fuselab.commands.live.measure", lambda root, plans, **_: "no fio here")
         done = fuselab("compare", "HEAD~1", "-t", "demo")
         assert (done.exit_code, done.output.splitlines()[-1]) == (3, "fuselab: no fio here")

@@ -164,6 +164,19 @@ def test_fewer_blocks_than_the_level_needs_are_inconclusive(quickstart):
     assert "6 of 12 blocks" in row(judge(quickstart[quickstart["block"] <= 6], DESIGN), "waiting").note
 
 
+def test_that_so_few_blocks_decide_none_of_so_many_comparisons_is_said_of_each(quickstart):
+    few = quickstart[quickstart["block"] <= 7]
+    crowd = replace(
+        DESIGN,
+        blocks=7,
+        primary=("write.bw",),
+        contrasts=(("baseline", "waiting"), *(("baseline", f"v{i}") for i in range(9))),
+    )
+    found = row(judge(few, crowd), "waiting")
+    assert found.verdict == "inconclusive"
+    assert "7 blocks decide none of 10 comparisons, however large the differences are (9 might)" in found.note
+
+
 def test_a_metric_of_zero_has_no_ratio(quickstart):
     broken = quickstart.copy()
     broken.loc[(broken["metric"] == "write.bw") & (broken["block"] == 3), "value"] = 0.0

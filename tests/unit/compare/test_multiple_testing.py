@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fuselab.compare.multiple_testing import LOOKS_PENALTY, benjamini_hochberg, holm
+from fuselab.compare.multiple_testing import LOOKS_PENALTY, benjamini_hochberg, holm, least_blocks
 
 
 def closed_testing(ps: list[float], alpha: float) -> list[bool]:
@@ -40,6 +40,17 @@ def test_one_comparison_alone_is_not_corrected_not_even_at_several_looks():
 
 def test_several_comparisons_at_several_looks_cost_more():
     assert holm([0.001, 0.02], looks=3) == pytest.approx([0.001 * 2 * LOOKS_PENALTY, 0.02])
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 72])
+def test_the_fewest_blocks_are_those_whose_smallest_p_survives_the_correction(size: int):
+    """Of n blocks that all point one way the signed-rank test's p is 2 / 2**n, as scipy has it too."""
+    least = least_blocks(size, 12)
+    for blocks, decides in ((least - 1, False), (least, True)):
+        p = float(stats.wilcoxon(np.arange(1, blocks + 1), method="exact").pvalue)
+        first = holm([p], family=size)[0]
+        assert first is not None
+        assert (first <= 0.05) == decides
 
 
 def test_what_a_part_of_the_family_decides_stays_decided_when_the_rest_arrives():

@@ -12,8 +12,9 @@ from fuselab.report.page import verdicts
 from fuselab.report.reading import Results
 
 _CAPTION = (
-    "Each mark is a variant's typical ratio to its baseline, the bar its interval. A bar that stays clear of the line "
-    "is a difference (filled mark); the shaded band is the threshold, the change that was said beforehand to matter."
+    "Each mark is a variant's typical ratio to its baseline, the bar its interval. A filled mark is a difference: its "
+    "bar stays clear of the line, also after the correction for how many are compared. The shaded band is the "
+    "threshold, the change that was said beforehand to matter."
 )
 _MOST_ROWS, _LEAST = 40, 1e-9
 _MOST = "Of {all} ratios the {most} that are furthest from 1 are drawn; all are in the table."
