@@ -27,6 +27,8 @@ _PARTS: Mapping[str, Callable[[Mapping[str, str]], tuple[str, str]]] = {
     "work_block": lambda w: ("work blocks", w["workload"]),
 }
 """Rules whose jobs the estimate has -> which of its parts a job belongs to, by its wildcards."""
+_ALIKE = "captures"
+"""Parts of which one takes about as long as another: the load and the mount are alike, and no build is another."""
 _COUNTED = {
     "time_block": "block",
     "cost_block": "block of profiling's costs",
@@ -119,12 +121,12 @@ class Progress:
 
     def left(self, now_s: float) -> str:
         """`about 3 min left`; empty where all that is measured is there, or nothing is known of what is left."""
-        counts = [count for count in self._counts.values() if count.left]
-        known = [count for count in counts if count.each_s is not None]
-        low = sum(count.left * (count.each_s or 0) for count in known)
-        high = low + sum((count.most - count.left) * (count.each_s or 0) for count in known)
+        counts = [(count, self._each_s(key)) for key, count in self._counts.items() if count.left]
+        known = [(count, each_s) for count, each_s in counts if each_s is not None]
+        low = sum(count.left * each_s for count, each_s in known)
+        high = low + sum((count.most - count.left) * each_s for count, each_s in known)
         gone = sum(self._gone_s(running, now_s) for running in self._running.values())
-        unknown = sum(count.left for count in counts if count.each_s is None)
+        unknown = sum(count.left for count, each_s in counts if each_s is None)
         words = _between(max(0.0, low - gone), max(0.0, high - gone)) if known else ""
         if unknown:
             jobs = "a job" if unknown == 1 else f"{unknown} jobs"
@@ -133,10 +135,19 @@ class Progress:
 
     def _gone_s(self, running: Running, now_s: float) -> float:
         """Of what the job is estimated to take: a job that takes longer takes nothing of the others."""
-        count = self._counts.get(running.key) if running.key else None
-        if count is None or count.each_s is None or not count.left:
+        if running.key not in self._counts or not self._counts[running.key].left:
             return 0.0
-        return min(now_s - running.since_s, count.each_s)
+        return min(now_s - running.since_s, self._each_s(running.key) or 0.0)
+
+    def _each_s(self, key: Key) -> float | None:
+        """How long one job of a part takes; of a capture that nothing tells of yet, as long as others of this call."""
+        each_s = self._counts[key].each_s
+        if each_s is not None or key[1] != _ALIKE:
+            return each_s
+        others = [
+            took_s for other, count in self._counts.items() if other[1] == _ALIKE for took_s in count.took_s
+        ]
+        return mean(others) if others else None
 
 
 def _key(experiment: str, what: str, name: str) -> Key:

@@ -74,6 +74,22 @@ def test_a_build_that_nobody_has_timed_is_said_and_not_guessed():
     assert progress.left(900.0) == "about 1 min left"
 
 
+def test_captures_that_nothing_tells_of_yet_take_as_long_as_those_of_this_call():
+    names = ("a", "b", "c")
+    progress = Progress(
+        {"e": [Part("captures", f"{v}, seq: perf-oncpu", 0, 1, None, None, False) for v in names]}
+    )
+    assert progress.left(0.0) == "3 jobs of unknown length left"
+    wildcards = {"experiment": "e", "variant": "b", "workload": "seq", "profilers": "perf-oncpu"}
+    progress.begun(Event("begun", 7, "capture", wildcards, "capture perf-oncpu of b"), 0.0)
+    progress.ended(7, 15.0)
+    assert progress.left(15.0) == "about 30 s left"
+    progress.begun(
+        Event("begun", 8, "capture", {**wildcards, "variant": "a"}, "capture perf-oncpu of a"), 15.0
+    )
+    assert progress.left(25.0) == "about 20 s left"
+
+
 def test_a_build_that_two_experiments_share_is_counted_once():
     part = Part("build", "fs/new", 0, 1, 600.0, None, True)
     assert Progress({"one": [part], "two": [part]}).left(0.0) == "about 10 min left"
