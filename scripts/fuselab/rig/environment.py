@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -135,20 +135,23 @@ def environment(before: Sample, after: Sample, folder: Path, passed: Gate | None
 
 def noise(before: Sample, after: Sample) -> str | None:
     """Why a run between these samples does not count, in words; None if the machine was quiet."""
+    return "; ".join(_noises(before, after)) or None
+
+
+def _noises(before: Sample, after: Sample) -> Iterator[str]:
     ticks = after.cpu.total - before.cpu.total
     stolen = after.cpu.steal - before.cpu.steal
     if stolen > max(VOID_TICKS, VOID_STEAL_SHARE * ticks):
         steal = stolen / ticks
-        return f"the hypervisor took {steal:.1%} of the CPU time away during the load (limit {VOID_STEAL_SHARE:.0%})"
+        yield f"the hypervisor took {steal:.1%} of the CPU time away during the load (limit {VOID_STEAL_SHARE:.0%})"
     seconds = max(after.at_s - before.at_s, 1e-9)
     used_s = other_cpu_s(before.others, after.others)
     share = used_s / seconds
     if used_s > max(VOID_TICKS * procfs.TICK_S, VOID_OTHER_CPU_SHARE * seconds):
-        return (
+        yield (
             f"other processes used {share:.0%} of a core during the load (limit {VOID_OTHER_CPU_SHARE:.0%})"
             f"{_busiest(before.others, after.others, seconds)}"
         )
-    return None
 
 
 def other_cpu_s(before: Mapping[int, procfs.ProcessTimes], after: Mapping[int, procfs.ProcessTimes]) -> float:

@@ -65,6 +65,17 @@ def test_steal_is_named():
     assert "took 3.0% of the CPU time away" in said
 
 
+def test_of_two_disturbances_both_are_named():
+    before, after = (
+        sample(0, {5: process("cargo")}, total=0),
+        sample(10, {5: process("cargo", own=4)}, steal=30),
+    )
+    said = noise(before, after)
+    assert said is not None
+    assert said.split("; ")[0].startswith("the hypervisor took 3.0%")
+    assert said.split("; ")[1].startswith("other processes used 40% of a core")
+
+
 def test_the_limits_are_limits():
     allowed = environment.VOID_OTHER_CPU_SHARE * 10
     assert noise(sample(0, {}), sample(10, {5: process(own=allowed - 0.01)}, total=3000)) is None
