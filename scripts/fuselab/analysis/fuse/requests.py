@@ -213,29 +213,29 @@ def _handed_on(
     where every request of it gets a read of its own server and the last of them one that nobody has. A program that
     answers from other threads than it reads from has no such chains.
     """
-    left = np.flatnonzero(read_of < 0)
-    free = len(reads) - (len(read_of) - len(left))
-    if not len(left) or not free:
+    left, given = np.flatnonzero(read_of < 0), np.flatnonzero(read_of >= 0)
+    if not len(left) or len(given) == len(reads):
         return
     holder = np.full(len(reads), -1, np.int64)
-    holder[read_of[read_of >= 0]] = np.flatnonzero(read_of >= 0)
-    of_thread = {int(tid): np.flatnonzero(reads["tid"] == tid) for tid in np.unique(server[left])}
+    holder[read_of[given]] = given
+    by_thread = np.argsort(reads["tid"], kind="stable")
+    tids, begins = np.unique(reads["tid"][by_thread], return_index=True)
+    each = zip(tids.tolist(), np.split(by_thread, begins[1:]), strict=True)
+    of_thread = {tid: (own, reads["time_ns"][own]) for tid, own in each}
+    none = np.empty(0, np.int64)
     for request in left.tolist():
-        moved: dict[int, int] = {}
+        moved: dict[int, int] = {}  # read -> the request that gets it
         while request >= 0:
-            thread = int(server[request])
-            if thread not in of_thread:
-                of_thread[thread] = np.flatnonzero(reads["tid"] == thread)
-            own = of_thread[thread]
-            before = int(np.searchsorted(reads["time_ns"][own], ended[request], side="right"))
+            own, times = of_thread.get(int(server[request]), (none, none))
+            before = int(np.searchsorted(times, ended[request], side="right"))
             read = int(own[before - 1]) if before else -1
-            if read < 0 or reads["time_ns"][read] < sent[request] or read in moved.values():
+            if read < 0 or reads["time_ns"][read] < sent[request] or read in moved:
                 break
-            moved[request] = read
+            moved[read] = request
             request = int(holder[read])
         else:
-            read_of[[*moved]] = [*moved.values()]
-            holder[[*moved.values()]] = [*moved]
+            read_of[[*moved.values()]] = [*moved]
+            holder[[*moved]] = [*moved.values()]
 
 
 def _in_turn(sent: Times, ended: Times, read: Times) -> NDArray[np.int64]:
