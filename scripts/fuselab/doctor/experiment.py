@@ -10,6 +10,7 @@ from fuselab import profilers
 from fuselab.compare.multiple_testing import least_blocks
 from fuselab.compare.schedule import level_of, minimum_blocks
 from fuselab.doctor.base import Line, bad, note, ok
+from fuselab.experiment.design import family
 from fuselab.experiment.fitting import misfits
 from fuselab.experiment.loading import Loaded
 from fuselab.experiment.log_filters import replaced_in
@@ -104,8 +105,6 @@ def too_few_blocks(experiment: Experiment) -> Iterator[Line]:
         text = f"{experiment.blocks} can tell nothing faster or slower: an interval takes {least}"
         yield note("blocks", text, mend)
         return
-    from fuselab.workflow.detectable import family
-
     together = family(experiment)
     if experiment.blocks < (least := least_blocks(together, experiment.blocks)):
         none = f"{experiment.blocks} decide none of {together} comparisons, however large the differences are"

@@ -34,6 +34,11 @@ def design_of(experiment: Experiment) -> Design:
     )
 
 
+def family(experiment: Experiment) -> int:
+    """Comparisons that are corrected together: contrasts, without controls, by the primary metrics of each workload."""
+    return max(1, design_of(experiment).family_size({}))
+
+
 def curves_of(experiment: Experiment) -> dict[str, tuple[str, ...]]:
     """Curve -> its points."""
     found: dict[str, tuple[str, ...]] = {}

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fuselab.compare.power import NOISY, QUIET, smallest_effect
-from fuselab.experiment.design import design_of
-from fuselab.experiment.model import Experiment
+from fuselab.experiment.design import design_of, family
 from fuselab.experiment.plan import Plan
 from fuselab.records.metrics import Sample
 from fuselab.records.places import BLOCK, Home, Results
@@ -32,7 +31,7 @@ def detectable(plan: Plan, root: Path) -> Iterator[Detectable]:
     """From the scatter of the blocks that are there; before any, for a quiet and a noisy machine."""
     e = plan.experiment
     design: dict[str, Any] = {
-        "family": family(plan.experiment),
+        "family": family(e),
         "variants": len(e.variants),
         "threshold": e.compare.threshold,
     }
@@ -44,11 +43,6 @@ def detectable(plan: Plan, root: Path) -> Iterator[Detectable]:
     if not measured:
         yield Detectable("on a quiet machine", smallest_effect(e.blocks, QUIET, **design))
         yield Detectable("on a noisy machine", smallest_effect(e.blocks, NOISY, **design))
-
-
-def family(experiment: Experiment) -> int:
-    """Comparisons that are corrected together: contrasts, without controls, by the primary metrics of each workload."""
-    return max(1, design_of(experiment).family_size({}))
 
 
 def _is_read(home: Home, plan: Plan, workload: str) -> bool:

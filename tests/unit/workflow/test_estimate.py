@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from fuselab.experiment.design import family
 from fuselab.experiment.fixed_work import WORK_BLOCKS
 from fuselab.experiment.loading import load_experiment
 from fuselab.experiment.plan import Plan
 from fuselab.experiment.planning import make_plan
-from fuselab.workflow.detectable import detectable, family
+from fuselab.workflow.detectable import detectable
 from fuselab.workflow.estimate import Part, estimate
 from fuselab.workflow.layout import COST_BLOCKS
 
