@@ -96,7 +96,7 @@ def _items(value: Any, text: str | None, schema: Mapping[str, Any]) -> list[Any]
     words = _words(text)
     if words is None:
         return None
-    if schema.get("title") == "argument list":
+    if schema.get("title") in ("argument list", "list of compiler flags"):
         return words
     if schema.get("title") in LISTS_OF_LISTS:
         return [words]
@@ -104,8 +104,6 @@ def _items(value: Any, text: str | None, schema: Mapping[str, Any]) -> list[Any]
         bounds := re.fullmatch(r"(\d+)(?:-|\.\.)(\d+)", text or "")
     ):
         return _doubled(int(bounds[1]), int(bounds[2]), schema["maxItems"])
-    if inner.get("title") == "compiler flag":
-        return words
     words = [each for word in words for each in word.removeprefix("-").split(",") if each]
     if choices := inner.get("enum"):
         meant = [near(word, choices) for word in words]
