@@ -253,6 +253,23 @@ def test_a_table_filters_by_words_and_unfolds(opened: Opened, site: Site):
     expect(table.get_by_role("status")).to_have_text("6 of 18 rows")
 
 
+@pytest.mark.parametrize("opened", ["phone", "phone dark"], indirect=True)
+def test_what_goes_on_beyond_the_edge_of_a_telephone_is_seen_to_go_on(opened: Opened, site: Site):
+    page = opened.show(site.report("wide")).page
+    sign = "box => getComputedStyle(box, '::after').getPropertyValue('content')"
+    for box in (page.locator("#matrix"), page.locator("#timed-runs .scroll")):
+        assert box.evaluate("box => box.scrollWidth > box.clientWidth")
+        assert "›" in box.evaluate(sign)
+        box.evaluate("box => { box.scrollLeft = box.scrollWidth; }")
+        expect(box).not_to_have_attribute("data-more", "")
+        assert box.evaluate(sign) == "none"
+        box.evaluate("box => { box.scrollLeft = 0; }")
+        expect(box).to_have_attribute("data-more", "")
+        page.emulate_media(media="print")
+        assert box.evaluate("box => getComputedStyle(box, '::after').display") == "none"
+        page.emulate_media(media="screen")
+
+
 def test_a_refused_capture_is_a_reason_and_no_frame(opened: Opened, site: Site, screenshots: Path):
     page = opened.show(site.report("awkward")).page
     seen = profiler(page, "Heap (jemalloc)")

@@ -54,6 +54,15 @@ for (const holder of all('.table')) {
   });
 }
 
+// A table that goes on beyond its right edge is seen to go on: a telephone shows no scroll bar.
+for (const box of all('.scroll')) {
+  const look = () => box.toggleAttribute('data-more', box.scrollLeft + box.clientWidth < box.scrollWidth - 1);
+  const sizes = new ResizeObserver(look);
+  sizes.observe(box);
+  sizes.observe(box.firstElementChild);
+  box.addEventListener('scroll', look, {passive: true});
+}
+
 // Pictures the page carries: unpacked when they come near, and drawn.
 const unpack = async id => {
   const packed = atob(document.getElementById(id).textContent);
