@@ -96,6 +96,7 @@ def look_at(path: Path, root: Path | None = None) -> tuple[tuple[Problem, ...], 
         replaced_filters,
         too_few_blocks,
         unfitting,
+        unfitting_checkout,
     )
     from fuselab.experiment.loading import load_experiment
     from fuselab.experiment.needs import needs_of, needs_of_target
@@ -107,7 +108,7 @@ def look_at(path: Path, root: Path | None = None) -> tuple[tuple[Problem, ...], 
     try:
         if place.name == "target.yaml":
             target = load_target(place.parent.name, place.parents[2], profilers.REGISTRY)
-            return (), missing(needs_of_target(target))
+            return (), [*missing(needs_of_target(target)), *unfitting_checkout(target)]
         if place.parent == root / "services":
             load_service(place.stem, root)
             return (), []

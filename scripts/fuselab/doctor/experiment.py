@@ -11,7 +11,7 @@ from fuselab.compare.multiple_testing import least_blocks
 from fuselab.compare.schedule import level_of, minimum_blocks
 from fuselab.doctor.base import Line, bad, note, ok
 from fuselab.experiment.design import family
-from fuselab.experiment.fitting import misfits
+from fuselab.experiment.fitting import misfit, misfits
 from fuselab.experiment.loading import Loaded
 from fuselab.experiment.log_filters import replaced_in
 from fuselab.experiment.looking import looking_at_targets
@@ -91,8 +91,17 @@ def obstacles(experiment: Experiment) -> Iterator[Line]:
 
 def unfitting(loaded: Loaded) -> Iterator[Line]:
     """Revisions that a target's file is not known to fit."""
-    mend = "where it does all the same, say so in `fits`"
-    yield from (note(f"target {name}", why, mend) for name, why in misfits(loaded))
+    yield from (_unfitting(name, why) for name, why in misfits(loaded))
+
+
+def unfitting_checkout(target: Target) -> Iterator[Line]:
+    """The same of a target without an experiment: of its checkout as it is."""
+    if why := misfit(target):
+        yield _unfitting(target.name, f"its checkout: {why}")
+
+
+def _unfitting(target: str, why: str) -> Line:
+    return note(f"target {target}", why, "where it does all the same, say so in `fits`")
 
 
 def too_few_blocks(experiment: Experiment) -> Iterator[Line]:

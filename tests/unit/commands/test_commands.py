@@ -348,9 +348,11 @@ class TestPlan:
             "12 blocks, 2 verifying runs"
         )
 
-    @pytest.mark.parametrize("verb", ["check", "plan", "doctor"])
+    @pytest.mark.parametrize(
+        "asked", ["check trial", "plan trial", "doctor trial", "check targets/demo"], ids=lambda asked: asked
+    )
     def test_a_revision_that_the_target_is_not_known_to_fit_is_a_note(
-        self, fuselab, repository: Path, verb: str
+        self, fuselab, repository: Path, asked: str
     ):
         source = repository / "targets" / "demo"
         (source / "target.yaml").write_text(f"{(source / 'target.yaml').read_text()}fits: {{until: v1}}\n")
@@ -358,7 +360,7 @@ class TestPlan:
         for argv in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "1"], ["tag", "v1"],
                       ["commit", "-q", "--allow-empty", "-m", "2"]):  # fmt: skip
             subprocess.run(["git", "-C", str(source), *somebody, *argv], check=True)
-        said = " ".join(fuselab(verb, "trial").output.split())
+        said = " ".join(fuselab(*asked.split()).output.split())
         assert "target demo" in said
         assert "target.yaml is known to fit what came until v1, and this is" in said
 
