@@ -132,14 +132,22 @@ def _job_seconds(root: Path, output: Path) -> float | None:
 
 
 def _verifies(plan: Plan, root: Path) -> Iterator[Part]:
-    everywhere = Results().experiment("*").verified("*", "*") / places.RUN
+    """How often a fixed amount of work waits for a store that is far away, only a run of that variant can tell."""
     guess = sum(VERIFIERS[way].seconds for way in plan.experiment.verify)
-    seconds = _mean_seconds(root.glob(str(everywhere)))
+    near = _mean_seconds(_verified(root, "*", "*"), near=True)
     for name in dict.fromkeys(run.variant for run in plan.verifying):
         paths = [root / path for path in Layout(plan).verified(name)]
         done = sum(path.is_dir() for path in paths)
-        each = seconds or guess + beside_s(plan.mounts[name, NONE])
-        yield Part("verify", name, done, len(paths), each, 0, seconds is not None, variants=(name,))
+        mount = plan.mounts[name, NONE]
+        measured = _mean_seconds(_verified(root, plan.experiment.name, name)) or (
+            None if mount.links else near
+        )
+        each = measured or (None if mount.links else guess + beside_s(mount))
+        yield Part("verify", name, done, len(paths), each, 0, measured is not None, variants=(name,))
+
+
+def _verified(root: Path, experiment: str, variant: str) -> Iterator[Path]:
+    return root.glob(str(Results().experiment(experiment).verified(variant, "*") / places.RUN))
 
 
 def _blocks(plan: Plan, root: Path) -> Iterator[Part]:
@@ -237,9 +245,10 @@ def _size_near(path: Path) -> int | None:
     return size_bytes(known) if known else None
 
 
-def _mean_seconds(records: Iterator[Path]) -> float | None:
-    """Mean of all phases together over the newest runs."""
-    seconds = [sum(astuple(run.phases)) for run in newest(records) if run.phases]
+def _mean_seconds(records: Iterator[Path], *, near: bool = False) -> float | None:
+    """Mean of all phases together over the newest runs; with `near`, of those whose stores are not far away."""
+    runs = [run for run in newest(records) if run.phases and not (near and run.round_trips_s)]
+    seconds = [sum(astuple(run.phases)) for run in runs if run.phases]
     return mean(seconds) if seconds else None
 
 

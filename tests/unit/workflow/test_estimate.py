@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.unit.records.made_up import run_record
 
 from fuselab.experiment.design import family
 from fuselab.experiment.fixed_work import WORK_BLOCKS
 from fuselab.experiment.loading import load_experiment
 from fuselab.experiment.plan import Plan
 from fuselab.experiment.planning import make_plan
+from fuselab.files import write_json
+from fuselab.records.places import Results
+from fuselab.records.run import Phases
 from fuselab.workflow.detectable import detectable
 from fuselab.workflow.estimate import Part, estimate
 from fuselab.workflow.layout import COST_BLOCKS
@@ -43,6 +48,35 @@ def test_builds_of_benches_are_counted(tour: Plan, tmp_path: Path) -> None:
     names = {part.name for part in parts(tour, tmp_path, "build")}
     assert len(names) == 4
     assert sum(name.endswith("-bench-demofs_bench") for name in names) == 2
+
+
+def test_how_long_work_takes_on_a_distant_store_only_its_own_runs_tell(
+    tmp_path: Path, checkout: Path
+) -> None:
+    text = """
+backend: etcd
+variants: {near: {}, far: {network: {delay: 5ms}}}
+workloads: {w: {fio: {rw: write, bs: 4k, size: 1m, runtime: 1s}}}
+"""
+    plan = plan_of(text, tmp_path, checkout)
+
+    def each() -> dict[str, float | None]:
+        return {part.name: part.seconds_each for part in parts(plan, tmp_path, "verify")}
+
+    def verified(experiment: str, variant: str, load_s: float, **more: Any) -> None:
+        folder = Results(tmp_path).experiment(experiment).verified(variant, "0123456789ab")
+        folder.mkdir(parents=True)
+        write_json(folder / "run.json", run_record(phases=Phases(0, 0, 0, 0, load_s, 0, 0, 0), **more))
+
+    guessed = each()
+    assert guessed["far"] is None
+    assert guessed["near"] == pytest.approx(11, abs=1)
+    verified("other", "far", 100.0, round_trips_s={"service": (0.010, 0.010)})
+    assert each() == guessed, "nor do those of another experiment, in either direction"
+    verified("other", "near", 8.0)
+    assert each() == {"near": 8.0, "far": None}
+    verified("e", "far", 90.0, round_trips_s={"service": (0.010, 0.010)})
+    assert each() == {"near": 8.0, "far": 90.0}
 
 
 def test_blocks_that_measure_costs_are_counted(tmp_path: Path, checkout: Path) -> None:
