@@ -105,6 +105,8 @@ install_all() {
   "$uv" pip install --python .venv/bin/python --require-hashes --compile-bytecode \
     --build-constraints envs/requirements.txt --requirement "$(requirements "$1")"
   "$uv" pip install --python .venv/bin/python --no-deps --no-build-isolation --offline --editable .
+  # The same for this checkout's own modules: `fuselab check` takes 0.34 s without, 0.23 s with it.
+  .venv/bin/python -m compileall -q scripts
   # What shells read to complete names at Tab: in here, and nowhere else.
   .venv/bin/fuselab completion --install
   # What editors read to complete and refuse names.
