@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from statistics import NormalDist
@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from fuselab import foreign
 from fuselab.analysis.folded import Folded, Share, functions, renamed
 from fuselab.analysis.symbols.short import enclosing
+from fuselab.records.profile import Scale
 
 LEVEL = 0.05
 PRIOR_DEGREES = 12.0
@@ -33,6 +34,13 @@ PRIOR_DEGREES = 12.0
 SMALLEST_SHARE = 0.002
 """Functions below this share of both sides' totals are not looked at: a few samples."""
 CANNOT_TELL = "cannot tell"
+
+_UNITS: Mapping[Scale, str] = {"per operation": "{} per operation", "as it is": "{}", "by share": "% of {}"}
+_SCALES: Mapping[Scale, str] = {
+    "per operation": "Values are per operation of each side's own load.",
+    "as it is": "Values are not scaled.",
+    "by share": "Values are shares of each side's own total: how much work was done for it, nothing tells.",
+}
 
 Array = NDArray[np.float64]
 _Figures = tuple[float, float, float, float]
@@ -49,9 +57,8 @@ class Side:
 
 @dataclass(frozen=True)
 class Mover:
-    """One function. `self` is where it is the leaf of a stack, `total` wherever it stands. Values are in the
-    profile's unit per operation (of the whole load where it has none, or where the value does not grow with the
-    load); `_per_mib` per MiB moved, None where nothing was."""
+    """One function. `self` is where it is the leaf of a stack, `total` wherever it stands. Values are in `unit`, which
+    says what they were brought to; `_per_mib` per MiB moved, None where nothing was or nothing is counted by it."""
 
     function: str
     moved: str
@@ -70,10 +77,17 @@ class Mover:
     unit: str
 
 
-def find_movers(
-    baseline: Side, variant: Side, grows_with_load: bool, sample_value: float = 0.0
-) -> tuple[list[Mover], str]:
-    """Movers first, then by the size of the difference; and a sentence that says what the table can tell.
+@dataclass(frozen=True)
+class Movers:
+    """Movers first, then by the size of the difference; what the table can tell, and what values were brought to."""
+
+    rows: list[Mover]
+    note: str
+    scale: Scale
+
+
+def find_movers(baseline: Side, variant: Side, compared: Scale, sample_value: float = 0.0) -> Movers:
+    """What moved, by function. Values stay as they are where they are to be per operation and nobody counted those.
 
     `sample_value` is what one sample stands for, in the profile's unit; 0 where everything is counted.
     Raises ValueError if a side has no capture.
@@ -83,17 +97,22 @@ def find_movers(
         raise ValueError("a side without captures")
     operations = np.array([*baseline.operations, *variant.operations], dtype=float)
     mib = np.array([*baseline.bytes, *variant.bytes], dtype=float) / 2**20
-    per_operation = grows_with_load and bool(operations.all())
-    load = operations if per_operation else np.ones(sum(counts))
+    percent = np.array([folded.total for side in (baseline, variant) for folded in side.captures]) / 100
+    scale: Scale = "as it is"
+    load = np.ones(sum(counts))
+    if compared == "per operation" and operations.all():
+        scale, load = compared, operations
+    elif compared == "by share" and percent.all():
+        scale, load = compared, percent
     names, values = _values([*baseline.captures, *variant.captures])
     own, total = (_judge(part / load, counts[0], sample_value / load) for part in values)
     by_mib: list[Sequence[float | None]] = [[None] * len(names)] * 2
-    if grows_with_load and mib.all():
+    if compared == "per operation" and mib.all():
         means = [_means(part / mib, counts[0]) for part in values]
         by_mib = [(after - before).tolist() for before, after in means]
     repeated = min(counts) >= 2
     critical = _critical(2 * len(names), sum(counts) - 2) if repeated and names else math.inf
-    unit = baseline.captures[0].unit + (" per operation" if per_operation else "")
+    unit = _UNITS[scale].format(baseline.captures[0].unit)
     rows = [
         Mover(
             name,
@@ -108,7 +127,7 @@ def find_movers(
     ]
     still = ("no", CANNOT_TELL)
     rows.sort(key=lambda r: (r.moved in still, -abs(r.difference_self), -abs(r.difference_total), r.function))
-    return rows, _note(rows, repeated, per_operation)
+    return Movers(rows, _note(rows, repeated, scale), scale)
 
 
 def write_movers(path: Path, rows: Sequence[Mover]) -> None:
@@ -196,8 +215,8 @@ def _moved(own: Sequence[float], total: Sequence[float], critical: float) -> str
     return ("both" if total_moved else "self") if own_moved else ("total" if total_moved else "no")
 
 
-def _note(rows: Sequence[Mover], repeated: bool, per_operation: bool) -> str:
-    scale = "Values are per operation of each side's own load." if per_operation else "Values are not scaled."
+def _note(rows: Sequence[Mover], repeated: bool, scaled: Scale) -> str:
+    scale = _SCALES[scaled]
     if not repeated:
         return (
             f"One capture a side cannot tell movers from noise: ask for `captures: 3`. {scale} "

@@ -71,7 +71,8 @@ def _quiet_alone(runs: pd.DataFrame, pair: Pair, design: Design) -> Iterator[str
     """What the blocks say that were not noisy: marked blind to the variants, so that either answer is a fair one."""
     wide = runs.pivot(index="block", columns="variant", values="value").reindex(columns=list(pair)).dropna()
     if len(wide) < minimum_blocks(level_of(design.blocks)):
-        yield f"the {len(wide)} others alone are too few for an interval"
+        said = "other alone is" if len(wide) == 1 else f"{len(wide)} others alone are"
+        yield f"the {said} too few for an interval"
         return
     with suppress(NoRatioError):  # which the verdict says
         quiet = interval(wide[pair[0]], wide[pair[1]], level_of(design.blocks))

@@ -131,11 +131,11 @@ class Differences:
         if each not in self._drawn:
             self._drawn[each] = draw(each, self.home)
         folder, plan = self._drawn[each], self.last.plan
-        note = read_json(folder / DIFF, DifferenceNote).note
+        said = read_json(folder / DIFF, DifferenceNote)
         looked = next(p for p in plan.profilers if p.name == profiler)
         programs = frozenset(variant.target for variant in plan.variants)
         tab = profiles.difference(
-            self.carrier, key, looked, Diff(folder, note), Contrast(before, after), programs
+            self.carrier, key, looked, Diff(folder, **vars(said)), Contrast(before, after), programs
         )
         under = f", {workload}" if len(plan.workloads) > 1 else ""
         return replace(tab, label=f"{looked.title}{under}", badge="")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from fuselab.analysis.folded import Stacks
     from fuselab.profilers.capture import CaptureFolder
+    from fuselab.records.profile import Scale
 
 Level = Literal["ok", "limited", "unavailable"]
 EVERYTHING: frozenset[Looked] = frozenset({"mount", "program", "command"})
@@ -271,8 +272,8 @@ class Profiler(ABC):
     """Whether it looks at any native program; else target.yaml must describe what the program does for it."""
     written_by_target: bool = False
     """Whether the target itself writes its files, and completes them only when it ends in order."""
-    grows_with_load: bool = True
-    """Whether twice the load gives twice the value: true of times, false of live memory."""
+    compared: Scale = "per operation"
+    """What of two sides is held against each other."""
     programs: tuple[Program, ...] = ()
     """What it calls beyond what all profilers do (`fuselab doctor` lists them)."""
     kernel_event: KernelEvent | None = None

@@ -28,6 +28,9 @@ class CriterionFlamegraph(Profiler):
     )
     looks_at = frozenset({"program"})
     bench_argv = ("--profile-time", "5")
+    compared = (
+        "by share"  # Criterion goes on for that time, and does not say how many iterations it made in it
+    )
     shows = Sight(on_cpu="yes")
 
     def read(self, capture: CaptureFolder, out: Path) -> Reading:

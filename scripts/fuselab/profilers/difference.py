@@ -29,14 +29,13 @@ def diff(baseline: Path, variant: Path, out: Path) -> None:
             side = folder.parent.parent.name
             write_json(out / DIFF, DifferenceNote(f"no difference: {side}: {' '.join(profile.notes)}"))
             return
-    write_json(out / DIFF, DifferenceNote(_compare(baseline, variant, sides, out)))
+    write_json(out / DIFF, _compare(baseline, variant, sides, out))
 
 
-def _compare(baseline: Path, variant: Path, sides: Sequence[Profile], out: Path) -> str:
+def _compare(baseline: Path, variant: Path, sides: Sequence[Profile], out: Path) -> DifferenceNote:
     """Write diff.folded, diff.svg and movers.csv; return what a reader must know of them."""
     before, after = sides
     profiler = profilers.REGISTRY[after.profiler]
-    grows = profiler.grows_with_load
     captured = [
         [read_folded(path, after.unit) for path in sorted(folder.glob("folded.[0-9]*.txt"))]
         for folder in (baseline, variant)
@@ -49,14 +48,21 @@ def _compare(baseline: Path, variant: Path, sides: Sequence[Profile], out: Path)
         Side(stacks, profile.operations_by_capture, profile.bytes_by_capture)
         for stacks, profile in zip(captured, sides, strict=True)
     ]
-    rows, note = find_movers(pair[0], pair[1], grows, max(profile.sample_value for profile in sides))
-    write_movers(out / MOVERS, rows)
-    if grows and before.operations and after.operations:
-        # Both sides at the variant's load: the colours then show what an operation costs, not how many there were.
-        whole[0] = scaled(whole[0], after.operations / before.operations)
+    found = find_movers(pair[0], pair[1], profiler.compared, max(profile.sample_value for profile in sides))
+    write_movers(out / MOVERS, found.rows)
+    note = f"{found.note} {remark}".strip()
     if not whole[1]:
         gone = "The variant has no stack to draw: the table has what is gone."
-        return f"{note} {remark}".strip() + " " + (gone if whole[0] else "Neither side has a stack to draw.")
+        return DifferenceNote(
+            f"{note} {gone if whole[0] else 'Neither side has a stack to draw.'}", found.scale
+        )
+    if factor := {
+        # Both sides at the variant's load: the colours then show what an operation costs, not how many there were.
+        "per operation": after.operations / max(before.operations, 1),
+        "by share": whole[1].total / max(whole[0].total, 1),
+        "as it is": 0.0,
+    }[found.scale]:
+        whole[0] = scaled(whole[0], factor)
     variants = [folder.parents[1].name for folder in (baseline, variant)]
     picture = Picture(
         title=f"{profiler.title}: {variants[1]} against {variants[0]}", subtitle="red: more, blue: less"
@@ -64,7 +70,7 @@ def _compare(baseline: Path, variant: Path, sides: Sequence[Profile], out: Path)
     difference(
         tool("inferno-flamegraph"), whole[0], whole[1], out / DIFF_FOLDED, out / DIFF_FLAMEGRAPH, picture
     )
-    return f"{note} {remark}".strip()
+    return DifferenceNote(note, found.scale)
 
 
 def _common_names(sides: Sequence[Profile], whole: Sequence[Folded]) -> tuple[Mapping[str, str], str]:

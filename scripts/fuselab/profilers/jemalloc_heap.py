@@ -50,7 +50,7 @@ class JemallocHeap(Profiler):
     looks_at = EVERYTHING
     from_outside = True
     written_by_target = True
-    grows_with_load = False
+    compared = "as it is"
     programs = (_JEPROF, Program("dot", ("-V",), "draws the heap graph", needed=False))
     tables = (
         GivenTable(

@@ -40,7 +40,7 @@ def process_captures(profiler: Profiler, captures: Sequence[CaptureFolder], out:
         readings = [profiler.read(capture, out) for capture in captures]
         sides = [safe(Folded(reading.stacks, profiler.unit)) for reading in readings]
         whole = merged(sides)
-        if whole and not profiler.grows_with_load:
+        if whole and profiler.compared == "as it is":
             whole = scaled(whole, 1 / len(sides))
         subtitle = f"{len(sides)} capture(s), {whole.total:,} {profiler.unit}"
         nothing = () if whole else tuple(filter(None, (reading.nothing for reading in readings)))[:1]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fuselab.records.profile import Scale
+
 
 @dataclass(frozen=True)
 class QueryAnswer:
@@ -36,3 +38,4 @@ class DifferenceNote:
     """diff.json: what a reader must know of a difference, or why there is none."""
 
     note: str = ""
+    scale: Scale = "as it is"

@@ -12,6 +12,10 @@ from fuselab.records.places import PROFILE
 
 Status = Literal["ok", "limited", "refused", "unavailable"]
 
+Scale = Literal["per operation", "as it is", "by share"]
+"""What of two profiles is held against each other: what an operation cost (twice the load gives twice the value), the
+values themselves (live memory), or shares of the whole (profiles that go on for so long, whatever is done in it)."""
+
 
 @dataclass(frozen=True)
 class Profile:

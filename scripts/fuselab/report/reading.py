@@ -15,7 +15,7 @@ from fuselab.records.derived import AccountWords, DifferenceNote, QueryAnswer
 from fuselab.records.metrics import Sample
 from fuselab.records.places import DIFF_FLAMEGRAPH, MOVERS
 from fuselab.records.plan import PlanFile, Verifying
-from fuselab.records.profile import Profile
+from fuselab.records.profile import Profile, Scale
 from fuselab.records.run import RunRecord
 from fuselab.records.table import read_rows
 from fuselab.records.verified import Verified, verified_runs
@@ -29,6 +29,7 @@ class Diff:
 
     folder: Path
     note: str = ""
+    scale: Scale = "as it is"
 
     @property
     def picture(self) -> Path:
@@ -101,7 +102,7 @@ class Results:
         found = {}
         for path in self.inputs.diffs:
             contrast, workload, profiler = path.parts[-4:-1]
-            found[contrast, workload, profiler] = Diff(path.parent, read_json(path, DifferenceNote).note)
+            found[contrast, workload, profiler] = Diff(path.parent, **vars(read_json(path, DifferenceNote)))
         return found
 
     @cached_property

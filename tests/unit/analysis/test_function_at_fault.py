@@ -108,7 +108,7 @@ def first_rows(
         "".join(f"{';'.join(stack)} {before[stack]} {after[stack]}\n" for stack in sorted(before | after))
     )
     baseline, variant = (Side([side], [OPERATIONS], [0]) for side in sides)
-    rows, _ = find_movers(baseline, variant, unit.startswith("ns"))
+    rows = find_movers(baseline, variant, "per operation" if unit.startswith("ns") else "as it is").rows
     table = pd.DataFrame([vars(row) for row in rows])
     programs = {f"faulty-{language}"}
     return [str(name) for name in by_change(table, programs, arising(folded, programs))["function"]]

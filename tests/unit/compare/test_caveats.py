@@ -110,6 +110,8 @@ def test_quiet_blocks_alone_are_judged_by_themselves():
     )
     frame.loc[frame["block"] <= 7, "noisy"] = 1
     assert "the 5 others alone are too few for an interval" in said(frame)
+    frame.loc[frame["block"] <= 11, "noisy"] = 1
+    assert "the other alone is too few for an interval" in said(frame)
 
 
 def tails(**reached: float) -> pd.DataFrame:

@@ -169,6 +169,22 @@ def test_a_side_that_was_never_blocked_is_compared_all_the_same(tmp_path: Path, 
     assert ("no stack to draw" in said) == (empty == "variant")
 
 
+def test_a_bench_that_waits_has_not_less_of_all_that_it_does(tmp_path: Path) -> None:
+    """Five seconds of a profile are not so and so many iterations: shares are drawn, and the page says so."""
+    stacks = {"baseline": "bench;write 900\nbench;copy 100\n", "variant": "bench;write 45\nbench;burn 55\n"}
+    for name, text in stacks.items():
+        (folder := tmp_path / name / "w" / "criterion-flamegraph").mkdir(parents=True)
+        for number in ("", ".001"):
+            (folder / f"folded{number}.txt").write_text(text)
+        made = Profile("criterion-flamegraph", "ok", "samples on CPU", 100, 1, 0, 0, (), (0,), (0,))
+        write_json(folder / "profile.json", made)
+        stacks[name] = str(folder)
+    diff(Path(stacks["baseline"]), Path(stacks["variant"]), tmp_path / "diff")
+    drawn = (tmp_path / "diff/diff.folded").read_text().splitlines()
+    assert sorted(drawn) == ["bench;burn 0 55", "bench;copy 10 0", "bench;write 90 45"]
+    assert json.loads((tmp_path / "diff/diff.json").read_text())["scale"] == "by share"
+
+
 @pytest.mark.parametrize("profiler", ["trace-chrome", "trace-flame", "tokio-console"])
 def test_what_a_program_calls_things_breaks_no_picture(profiler: str, capture, tmp_path: Path) -> None:
     strange = "a\x1b[31mb\x1b[0m\x07\x00;\r<&c"

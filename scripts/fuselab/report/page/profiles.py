@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from fuselab.profilers import REGISTRY as REGISTERED
 from fuselab.records.contrast import Contrast
 from fuselab.records.places import DIFF_FOLDED, FLAMEGRAPH, FOLDED, TABLE
 from fuselab.records.plan import ProfilerPlan
-from fuselab.records.profile import Profile
+from fuselab.records.profile import Profile, Scale
 from fuselab.report import tables, words
 from fuselab.report.arising import arising, by_change
 from fuselab.report.context import (
@@ -47,7 +46,11 @@ _DIFFERENCE = (
     "changed, and pale where that is little of the whole. A box is as wide as the larger of both, so what vanished is "
     "there too{load}."
 )
-_SAME_LOAD = ", and the baseline is brought to the load of the variant"
+_BROUGHT: Mapping[Scale, str] = {
+    "per operation": ", and the baseline is brought to the load of the variant",
+    "by share": ", and the baseline is brought to as much in all as the variant has",
+    "as it is": "",
+}
 _BUSY = "busy_ns"
 _LABELLED = (
     "id", "kind", "name", "location", "function", "size_bytes", "dropped", "total_ns", "first_poll_after_ns",
@@ -265,9 +268,7 @@ def difference(
 ) -> Tab:
     """What moved from one side of `contrast` to the other. `programs`: what the programs looked at are called."""
     label = f"{contrast.variant} − {contrast.baseline}"
-    profiler = REGISTERED.get(plan.name)
-    load = _SAME_LOAD if profiler is not None and profiler.grows_with_load else ""
-    seen = _DIFFERENCE.format(**vars(contrast), load=load)
+    seen = _DIFFERENCE.format(**vars(contrast), load=_BROUGHT[diff.scale])
     stacks = diff.folder / DIFF_FOLDED
     pictures = tuple(
         _flame(programs, carrier, diff.picture, stacks, plan.unit, f"{plan.title}: {label}", seen)
