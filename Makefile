@@ -8,7 +8,7 @@ LOCK = $(shell envs/setup/python.sh uv) pip compile --quiet --universal --python
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev setup-verify setup-s3 setup-cluster report demo test test-fast test-faults bench bench-overhead bench-perf bench-spans bench-heap bench-capture \
+.PHONY: help setup setup-dev setup-verify setup-s3 setup-cluster report demo pictures test test-fast test-faults bench bench-overhead bench-perf bench-spans bench-heap bench-capture \
 	bench-requests bench-flames bench-scale bench-method bench-counters bench-bisect lock clean \
 	lint lint-ruff lint-format lint-mypy lint-imports lint-snakefmt lint-workflow lint-rustfmt lint-clippy lint-shell
 
@@ -38,6 +38,9 @@ report: setup ##1 run the experiments named in config.yaml and write results/rep
 demo: setup ##2 run hidden-wait and write its report, whole in one file, to docs/demo/report.html
 	@$(RUN) .venv/bin/fuselab run hidden-wait
 	@$(PYTHON) -m fuselab.report.alone results/hidden-wait/report.html docs/demo/report.html
+
+pictures: setup-dev ## take the pictures of README.md and docs/reading.md anew, of the report that `make demo` wrote
+	@$(PYTHON) docs/demo/pictures.py
 
 PYTEST = $(RUN) $(PYTHON) -m pytest tests
 # A figure that was taken among neighbours may miss its bounds, and a fault fails again: what failed is asked once more,

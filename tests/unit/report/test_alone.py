@@ -1,5 +1,6 @@
 """The report that goes where nothing lies beside it."""
 
+import re
 from pathlib import Path
 
 from fuselab.report.alone import alone
@@ -26,3 +27,19 @@ def test_the_report_in_the_repository_is_small_and_shows_why():
     assert "One write: baseline to waiting: " in demo
     assert "awaiting in extend_file_size +" in demo
     assert "/root/" not in demo
+
+
+def test_what_is_said_of_the_report_in_the_repository_is_what_it_says():
+    demo = (ROOT / "docs" / "demo" / "report.html").read_text()
+    page = re.sub(r"\s+", " ", re.sub("<[^>]+>", "", demo))
+    quoted = re.sub(
+        r"\n> ", " ", re.search(r"^> (.*?)\.\n\n", (ROOT / "README.md").read_text(), re.M | re.S)[1]
+    )  # type: ignore[index]
+    assert quoted.replace("`", "") in page
+    reading = (ROOT / "docs" / "reading.md").read_text()
+    factor = re.search(r"writes (\d+) × slower", quoted)[1]  # type: ignore[index]
+    assert f"The verdict: slower, {factor} times" in reading
+    for figure in re.findall(
+        r"\d[\d.]* [mµ]s(?= for one write| of awaiting| on the variant| became|\])", reading
+    ):
+        assert figure in page
