@@ -32,12 +32,11 @@ def test_the_report_in_the_repository_is_small_and_shows_why():
 def test_what_is_said_of_the_report_in_the_repository_is_what_it_says():
     demo = (ROOT / "docs" / "demo" / "report.html").read_text()
     page = re.sub(r"\s+", " ", re.sub("<[^>]+>", "", demo))
-    quoted = re.sub(
-        r"\n> ", " ", re.search(r"^> (.*?)\.\n\n", (ROOT / "README.md").read_text(), re.M | re.S)[1]
-    )  # type: ignore[index]
-    assert quoted.replace("`", "") in page
+    readme = (ROOT / "README.md").read_text()
+    [quoted] = re.findall(r"^> (.*?)\.\n\n", readme, re.M | re.S)
+    assert quoted.replace("\n> ", " ").replace("`", "") in page
     reading = (ROOT / "docs" / "reading.md").read_text()
-    factor = re.search(r"writes (\d+) × slower", quoted)[1]  # type: ignore[index]
+    [factor] = re.findall(r"writes (\d+) × slower", quoted)
     assert f"The verdict: slower, {factor} times" in reading
     for figure in re.findall(
         r"\d[\d.]* [mµ]s(?= for one write| of awaiting| on the variant| became|\])", reading
