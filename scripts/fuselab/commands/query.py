@@ -45,7 +45,7 @@ def command(file: str, sql: str | None, as_json: bool, as_csv: bool) -> None:
     `unit` says them; --csv and --json give them as they are.
     """
     from fuselab.errors import QueryError
-    from fuselab.queries.asking import connect, fault_of, run
+    from fuselab.queries.asking import connect, fault_of, run, why_empty, without_rows
     from fuselab.records.places import Results
 
     if as_json and as_csv:
@@ -62,6 +62,7 @@ def command(file: str, sql: str | None, as_json: bool, as_csv: bool) -> None:
     with connect(home) as database:
         try:
             answer = run(database, sql, MOST_ROWS, TIMEOUT_S)
+            lacking = [why_empty(name, path.stem) for name in without_rows(database, sql)]
         except QueryError as error:
             fault = fault_of(sql)
             fail(_said(fault) if fault else str(error).strip())
@@ -69,8 +70,10 @@ def command(file: str, sql: str | None, as_json: bool, as_csv: bool) -> None:
         print_json([dict(zip(answer.columns, row, strict=True)) for row in answer.rows])
     elif as_csv:
         _print_csv(answer.columns, answer.rows)
-    else:
+    elif answer.rows:
         _show(answer)
+    for why in lacking or ([] if answer.rows else ["no row answers this"]):
+        click.echo(f"fuselab: {why}", err=True)
     if answer.truncated:
         click.echo(f"fuselab: these are the first {MOST_ROWS:,} rows: there are more", err=True)
 

@@ -111,6 +111,20 @@ def row_counts(database: duckdb.DuckDBPyConnection) -> dict[str, int]:
     return {name: run(database, f'select count(*) from "{name}"').rows[0][0] for name in TABLES}
 
 
+def without_rows(database: duckdb.DuckDBPyConnection, sql: str) -> list[str]:
+    """Names of the tables that the query reads and that hold nothing."""
+    return [name for name in tables_in(sql) if not run(database, f'select 1 from "{name}" limit 1').rows]
+
+
+def why_empty(name: str, experiment: str) -> str:
+    """What a table of `experiment` would hold rows from, for whoever asks it and sees none."""
+    table = TABLES[name]
+    if "*" not in table.pattern:
+        return f"`{name}` is empty: nothing is measured of {experiment} yet (fuselab run {experiment})"
+    whose = table.profiler or "any profiler of times or memory"
+    return f"`{name}` is empty: no capture of {experiment} gave any; {whose} would (docs/profilers.md)"
+
+
 def fault_of(sql: str) -> Fault | None:
     """What is wrong with a query, found without any data: its syntax, its tables, its columns. None if it fits."""
     import duckdb

@@ -884,6 +884,22 @@ class TestQuery:
         assert json.loads(fuselab("query", "trial", sql, "--json").output)[0]["value"] == 1234567.891
         assert fuselab("query", "trial", sql, "--json", "--csv").exit_code == 1
 
+    @pytest.mark.parametrize("form", [(), ("--csv",), ("--json",)])
+    def test_a_table_that_no_capture_fills_is_named_with_the_profiler_that_would(
+        self, fuselab, repository: Path, form
+    ):
+        (repository / "results" / "trial").mkdir(parents=True)
+        done = fuselab("query", "trial", "select name, count(*) calls from spans group by name", *form)
+        said = "fuselab: `spans` is empty: no capture of trial gave any; trace-chrome would (docs/profilers.md)\n"
+        assert done.stderr == said
+        assert form or not done.stdout, "no heading without a row"
+        done = fuselab("query", "trial", "select count(*) n from metrics", *form)
+        assert "nothing is measured of trial yet (fuselab run trial)" in done.stderr
+        assert (
+            fuselab("query", "trial", "select 1 one where false", *form).stderr
+            == "fuselab: no row answers this\n"
+        )
+
     SQL = (
         "select 'a::rather::long::name::of::a::function::that::nobody::wants::broken' name, 1172172171 total_ns, "
         "2500.0 \"sum(dur_us)\", 3145728 held_bytes, 1234567 calls, 0.25 cpu_share, 98000000.0 value, 'B/s' unit"
