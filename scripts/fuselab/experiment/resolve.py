@@ -126,14 +126,14 @@ def _pair(diagnostics: Diagnostics, draft: Draft, target: Target, asked: Mapping
         message = f"'{target.name}' takes no `meta` and `data` apart: name one of its backends"
         diagnostics.add(draft.place("backend"), message, of_key=True, allowed=target.backends)
         return None
-    taken = []
+    taken, known = list[str](), True
     for store, names in target.stores.items():
         taken.append(str(asked.get(store, names[0])))
         if taken[-1] not in names:
             at = draft.place("backend", store)
             diagnostics.unknown(at, f"`{store}`", names, why=f" of '{target.name}'", name=taken[-1])
-            return None
-    return pair_name(*taken)
+            known = False
+    return pair_name(*taken) if known else None
 
 
 def _check_options(diagnostics: Diagnostics, draft: Draft, target: Target) -> None:

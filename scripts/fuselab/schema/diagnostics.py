@@ -140,10 +140,22 @@ def near(name: str, choices: Sequence[str]) -> str | None:
     ends = [choice for choice in choices if choice.endswith(f".{name}")]
     if parts or len(ends) == 1:
         return (parts or ends)[0]
-    close = get_close_matches(name.lower(), list(by_lower), n=1, cutoff=0.6)
+    alike = get_close_matches(name.lower(), list(by_lower), n=3, cutoff=0.6)
+    close = [lower for lower in alike if _is_slip(name.lower(), lower)]
     # `environment` for `env` is nearer than its letters say.
     longer = [lower for lower in by_lower if len(lower) > 2 and folded.startswith(lower)]
     return next((by_lower[lower] for lower in (*close, *longer)), None)
+
+
+def _is_slip(name: str, choice: str) -> bool:
+    """Whether one that is somewhat like `choice` was to be it: a slip hardly ever begins with another letter, but for
+    `read.p99` where the load writes."""
+    same = name[:1] == choice[:1] or name in choice or choice in name
+    same = same or ("." in name and name.split(".")[1:] == choice.split(".")[1:])
+    return same or SequenceMatcher(None, name, choice).ratio() >= _VERY_LIKE
+
+
+_VERY_LIKE = 0.75
 
 
 def only_near(name: str, choices: Sequence[str]) -> bool:

@@ -62,14 +62,16 @@ def _unknown_keys(diagnostics: Diagnostics, name: str, error: Violation) -> None
     for key in [k for k in mapping if k not in allowed and not any(re.search(p, k) for p in patterns)]:
         at = (*error.absolute_path, key)
         why = schema.get("x-no-keys", {}).get(key)
-        close = None if why else near(key, [k for k in allowed if k not in mapping])
+        free = [k for k in allowed if k not in mapping]
+        called = _called(key, schema, free)
+        close = None if why else called or near(key, free)
         place = ".".join(map(str, error.absolute_path))
         home = None if close or why else next((h for h in homes(name).get(key, ()) if h != place), None)
         message = f"unknown key '{key}'{_unseen(key)}{hint(close)}{f': {why}' if why else ''}"
         if home is not None:
             message += f" here: it belongs in '{home}'" if home else " here: it belongs at the top level"
         moved = _at_home(key, mapping[key], home)
-        sure = close is not None and only_near(key, [k for k in allowed if k not in mapping])
+        sure = close is not None and called is None and only_near(key, free)
         diagnostics.add(
             at, message, of_key=True, allowed=sorted(allowed), suggestion=close, corrected=moved, sure=sure
         )
@@ -77,6 +79,11 @@ def _unknown_keys(diagnostics: Diagnostics, name: str, error: Violation) -> None
             rename_key(diagnostics.source, at, close)
         else:
             del mapping[key]
+
+
+def _called(key: str, schema: Mapping[str, Any], free: Sequence[str]) -> str | None:
+    """What others call `key` and is called otherwise here (`x-called`), if it may stand here."""
+    return next((name for name in free if key.lower() in schema.get("x-called", {}).get(name, ())), None)
 
 
 def _unseen(key: str) -> str:
@@ -118,7 +125,7 @@ def _put_below(diagnostics: Diagnostics, name: str, error: Violation) -> None:
         for key in mapping
         if key not in here
         and key not in schema.get("x-no-keys", ())
-        and not near(key, list(here))
+        and not (_called(key, schema, list(here)) or near(key, list(here)))
         and (schema.get("x-unknown-first") or not {"", *here} & {*homes(name).get(key, ())})
     ]
     if strays:
