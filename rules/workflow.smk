@@ -72,11 +72,18 @@ localrules:
     reproduced,
 
 
+def wanted():
+    return [str(file) for job in workflow.dag.targetjobs for file in (job.output or job.input)]
+
+
+onstart:
+    lab.tell_time_left(wanted())
+
+
 onsuccess:
     lab.tell_broken()
-    wanted = [str(file) for job in workflow.dag.targetjobs for file in (job.output or job.input)]
-    lab.require_made(wanted)
-    lab.say_last_words(wanted)
+    lab.require_made(wanted())
+    lab.say_last_words(wanted())
 
 
 onerror:

@@ -16,13 +16,11 @@ from fuselab import foreign
 from fuselab.commands.following import Hearer, Stopped, fail_stopped, follow
 from fuselab.errors import UnreadableError
 from fuselab.experiment.plan import Plan
-from fuselab.files import read_json
-from fuselab.records.look import Look
 from fuselab.records.places import Results
 from fuselab.records.plan import Verifying
 from fuselab.records.verified import read_verified
 from fuselab.workflow.estimate import parts_of
-from fuselab.workflow.progress import Progress
+from fuselab.workflow.progress import Progress, learn_look
 from fuselab.workflow.so_far import Reader, SoFar
 from fuselab.workflow.telling import Event
 
@@ -79,14 +77,8 @@ class Live:
         return foreign.name(", ".join(filter(None, (self._progress.what, left, self._so_far.words))))
 
     def _learn(self, done: Event) -> None:
-        if done.rule == "look":
-            w = done.wildcards
-            path = Results(self._root).experiment(w["experiment"]).look(w["workload"], w["spec"], w["number"])
-            try:
-                self._progress.looked(w["experiment"], w["workload"], read_json(path, Look))
-            except UnreadableError:
-                return  # the workflow says so itself when it comes to it
-        elif done.rule == "time_block":
+        learn_look(self._progress, done, self._root)
+        if done.rule == "time_block":
             self._so_far = self._reader(done).look()
         elif done.rule == "verify" and not self._for_verdicts:
             self._learn_verified(

@@ -6,11 +6,16 @@ Time is counted, not steps: by the estimates of `fuselab plan`, and by how long 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import mean
 
 from fuselab.compare.schedule import LOOKS
+from fuselab.errors import UnreadableError
+from fuselab.files import read_json
 from fuselab.records.look import Look
+from fuselab.records.places import Results
 from fuselab.words import duration
 from fuselab.workflow.estimate import Part
 from fuselab.workflow.telling import Event
@@ -90,6 +95,11 @@ class Progress:
             count.left, count.most = max(0, count.left - 1), max(0, count.most - 1)
         return running.event
 
+    def counts(self, event: Event) -> bool:
+        """Whether the job of `event` is of those whose time is reckoned."""
+        running = self._running.get(event.job)
+        return running is not None and running.key in self._counts
+
     def looked(self, experiment: str, workload: str, look: Look) -> None:
         """A look has decided, or wants more blocks, of which the last look may want more again."""
         if count := self._counts.get(_key(experiment, "blocks", workload)):
@@ -148,6 +158,16 @@ class Progress:
             took_s for other, count in self._counts.items() if other[1] == _ALIKE for took_s in count.took_s
         ]
         return mean(others) if others else None
+
+
+def learn_look(progress: Progress, done: Event, root: Path) -> None:
+    """What the job that began with `done` has decided, where it was a look."""
+    if done.rule != "look":
+        return
+    w = done.wildcards
+    path = Results(root).experiment(w["experiment"]).look(w["workload"], w["spec"], w["number"])
+    with suppress(UnreadableError):  # the workflow says so itself when it comes to it
+        progress.looked(w["experiment"], w["workload"], read_json(path, Look))
 
 
 def _key(experiment: str, what: str, name: str) -> Key:

@@ -40,6 +40,7 @@ from fuselab.workflow.screen_lines import tidy_screen
 from fuselab.workflow.signals import pass_on_signals
 from fuselab.workflow.stale_locks import clear_up
 from fuselab.workflow.telling import is_followed, tell_follower
+from fuselab.workflow.time_left import tell_time_left
 
 _LAST_MOMENTS_S = 60.0
 """For a job of a cluster, once its shell was ended. Snakemake 9 hangs for ever if SIGTERM comes while it waits for the
@@ -261,17 +262,28 @@ class Workflow:
                 f"\nnot made, although every job went well: {', '.join(missing)}\nCall again, and it is made."
             )
 
+    def tell_time_left(self, files: Iterable[str]) -> None:
+        """Say of each job that is measured or built how long all will take that the reports among `files` need."""
+        if self._is_main and not is_followed():
+            names = [home.folder.name for home in self._homes(files)]
+            tell_time_left({name: self.plan(name) for name in names}, self.root)
+
     def say_last_words(self, files: Iterable[str]) -> None:
         """The verdicts of the experiments whose reports are among `files`, or all that the overview lists."""
         if not self._is_main or is_followed():
             return
+        for home in self._homes(files):
+            print(*last_words(home), sep="\n")
+
+    def _homes(self, files: Iterable[str]) -> Iterator[Home]:
+        """Of the experiments whose reports are among `files`, or of all that the overview lists if it is."""
         made = set(files)
         overview = str(Results().report)
         reports = {*made, *self.reports()} - {overview} if overview in made else made
         for path in sorted(reports):
             home = Home((self.root / path).parent)
             if self.root / path == home.report:
-                print(*last_words(home), sep="\n")
+                yield home
 
     def tell_broken(self) -> None:
         """Say once more, at the end, what was left out: the beginning has scrolled away."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from fuselab.records.look import Look
 from fuselab.workflow.estimate import Part
 from fuselab.workflow.progress import Progress
 from fuselab.workflow.telling import Event, event_of
+from fuselab.workflow.time_left import TimeLeft
 
 
 def blocks(wanted: int, *, done: int = 0, each_s: float | None = 10.0, auto: bool = False) -> Part:
@@ -122,3 +124,21 @@ def record(level: int, **said: object) -> logging.LogRecord:
 def test_only_what_can_be_followed_is_told(told, kind):
     event = event_of(told)
     assert (event.kind if event else None) == kind
+
+
+def test_snakemake_says_of_each_job_that_is_reckoned_how_long_all_will_take(tmp_path: Path):
+    clock = iter([0.0, 0.0, 60.0, 60.0])
+    screen = TimeLeft(Progress({"e": [blocks(3)]}), tmp_path, lambda: next(clock))
+
+    def said(number: int, rule: str = "time_block") -> str:
+        wildcards = {"experiment": "e", "workload": "seq", "number": f"{number:03d}"}
+        begun = record(
+            logging.INFO, event="job_info", jobid=number, rule_name=rule, wildcards=wildcards, rule_msg=rule
+        )
+        assert screen.filter(begun)
+        return str(vars(begun)["rule_msg"])
+
+    assert said(1) == "time_block, about 30 s left"
+    assert said(90, "metrics") == "metrics", "what takes a second says nothing of it"
+    assert screen.filter(record(logging.INFO, event="job_finished", job_id=1))
+    assert said(2) == "time_block, about 2 min left"
