@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import partial
+from itertools import chain, zip_longest
 from typing import Any
 
 from fuselab import profilers, workloads
@@ -18,6 +19,8 @@ from fuselab.targets.model import Target
 from fuselab.workloads.base import CheckContext
 from fuselab.workloads.metric import TARGET
 
+_PRIMARY = 6
+"""Primary metrics that an experiment has which names none: each further one asks for more blocks."""
 TARGET_METRICS = tuple(quantity.name for quantity in TARGET)
 
 
@@ -37,9 +40,12 @@ def yields(workload: Workload, metric: str) -> bool:
 
 
 def default_primary(loads: tuple[Workload, ...]) -> tuple[str, ...]:
-    """The most telling metrics of each load: `write.bw`, `read.bw`."""
-    names = [name for w in loads for name in w.behaviour.primary(w.settings)]
-    return tuple(dict.fromkeys(names))[:6]
+    """The most telling metrics of each load: `write.bw`, `read.bw`. Six in all, and of each load its first."""
+    by_load = [tuple(load.behaviour.primary(load.settings)) for load in loads]
+    in_turn = dict.fromkeys(name for names in zip_longest(*by_load) for name in names if name is not None)
+    firsts = {names[0] for names in by_load if names}
+    chosen = set(tuple(in_turn)[: max(_PRIMARY, len(firsts))])
+    return tuple(name for name in dict.fromkeys(chain(*by_load)) if name in chosen)
 
 
 def check_metrics(diagnostics: Diagnostics, data: Mapping[str, Any], loads: tuple[Workload, ...]) -> None:

@@ -146,6 +146,13 @@ def test_primary_metrics_follow_the_loads(read):
     assert experiment.compare.primary == ("write.bw", "read.bw", "command.wall_s")
 
 
+def test_a_load_of_many_figures_leaves_none_of_another_load_out(read):
+    load = "workloads: {names: {metadata: {files: 60}}, w: {fio: {rw: write, size: 1m}}}\n"
+    primary = read("target: demo\nvariants: {a: {}, b: {backend: etcd}}\n", load).experiment.compare.primary
+    assert len(primary) == 6
+    assert primary[-1] == "write.bw"
+
+
 def test_an_experiment_of_benches_alone_is_decided_by_their_mean(read):
     load = "workloads: {core: {criterion: {bench: demo_bench}}}\n"
     experiment = read("target: demo\nvariants: {a: {}, b: {env: {X: y}}}\n", load).experiment
