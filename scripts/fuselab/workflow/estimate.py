@@ -116,8 +116,12 @@ def _builds(plan: Plan, root: Path) -> Iterator[Part]:
 
 
 def _build_seconds(root: Path, target: str) -> float | None:
-    """The longest of the target's builds: which part of the next is shared with them is not known."""
-    known = (_job_seconds(root, path) for path in Results(root).build(target).glob("*"))
+    """The longest of the target's builds: which part of the next is shared with them is not known.
+
+    Snakemake has notes of one that was stopped too, which say nothing of how long it takes.
+    """
+    made = Results(root).build(target).glob(f"*/{places.BUILD}")
+    known = (_job_seconds(root, path.parent) for path in made)
     return max((seconds for seconds in known if seconds is not None), default=None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,20 @@ def test_builds_of_benches_are_counted(tour: Plan, tmp_path: Path) -> None:
     names = {part.name for part in parts(tour, tmp_path, "build")}
     assert len(names) == 4
     assert sum(name.endswith("-bench-demofs_bench") for name in names) == 2
+
+
+def test_a_build_that_was_stopped_says_nothing_of_how_long_one_takes(tmp_path: Path, checkout: Path) -> None:
+    plan = plan_of(AUTO, tmp_path, checkout)
+    [folder] = plan.all_builds
+    output = Path("results/builds") / folder
+    (tmp_path / output).mkdir(parents=True)
+    note = tmp_path / ".snakemake/metadata" / base64.urlsafe_b64encode(str(output).encode()).decode()
+    note.parent.mkdir(parents=True)
+    write_json(note, {"starttime": 10.0, "endtime": 10.4})
+    assert [part.seconds_each for part in parts(plan, tmp_path, "build")] == [None]
+    write_json(note, {"starttime": 10.0, "endtime": 900.0})
+    write_json(tmp_path / output / "build.json", {})
+    assert [part.seconds_each for part in parts(plan, tmp_path, "build")] == [890.0]
 
 
 def test_how_long_work_takes_on_a_distant_store_only_its_own_runs_tell(
