@@ -83,6 +83,10 @@ def command(
     )
     loaded = _write(root, name, text)
     click.echo(f"wrote {shorter(loaded.experiment.path)}")
+    if _are_alike(loaded, target, pair):
+        click.echo(
+            f"note: {pair[0]} and {pair[1]} are the same source: this measures what chance does", err=True
+        )
     if only_write:
         click.echo(f"next: fuselab run {name}")
         return
@@ -167,6 +171,18 @@ def _pair(revisions: tuple[str, ...]) -> tuple[str, str]:
     if _name(first) == _name(second):
         fail(f"both sides are `{first}`: say another revision, or none for the checkout as it is", COULD_NOT)
     return first, second
+
+
+def _are_alike(loaded: Loaded, target: str, pair: tuple[str, str]) -> bool:
+    """Whether git knows that the source of the target is the same on both sides."""
+    from fuselab.building.source import git
+
+    source = getattr(loaded.targets[target].build, "source", None)
+    if source is None:
+        return False
+    revisions = [rev for rev in pair if rev != WORKTREE]
+    new = git(source, "status", "--porcelain", "--", ".") if WORKTREE in pair else ""
+    return git(source, "diff", "--name-only", *revisions, "--", ".") == new == ""
 
 
 def _name(*words: str) -> str:

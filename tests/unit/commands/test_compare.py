@@ -35,6 +35,13 @@ class TestWhatItWrites:
         assert list(written["workloads"]) == ["write-128k"]
         assert "fuselab run compare-demo-HEAD-1-worktree" in done.output
 
+    @pytest.mark.parametrize("pair", [("HEAD~1",), ("HEAD~1", "topic/faster")])
+    def test_it_says_that_both_sides_are_the_same_source(self, fuselab, revisions: Path, pair):
+        call = ("compare", *pair, "--target", "demo", "--only-write", "--name", "mine")
+        assert "are the same source: this measures what chance does" in fuselab(*call).stderr
+        (revisions / "targets" / "demo" / "new.rs").touch()
+        assert ("same source" in fuselab(*call).stderr) == (len(pair) == 2), "what is new is of the checkout"
+
     def test_two_revisions_loads_and_metrics_are_as_they_were_said(self, fuselab, revisions: Path):
         loads = [
             "--workload",
