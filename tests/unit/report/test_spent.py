@@ -205,7 +205,31 @@ def test_what_changed_by_most_is_told_first(
 
     assert first(1.0, 2.0, 3.0) == "2 more `read` (1 to 3)"
     assert first(1.0, 4.0, 3.0).startswith("3 ms more in flight (1 ms to 4 ms)")
-    assert first(4.0, 1.0, 3.0).startswith("3 ms less in flight (4 ms to 1 ms)")
+    assert first(4.0, 1.0, 3.0) == "2 more `read` (1 to 3)", "what takes less time is no reason to be slower"
+
+
+def test_a_time_that_goes_against_the_verdict_is_told_last_and_as_what_it_is(
+    standard: ReportInputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Files are created faster, and all that the load asked was in flight for longer: one is no reason of the other."""
+    results = Results(standard)
+    row = next(row for row in results.comparisons if row.metric == "write.bw" and row.variant == "waiting")
+    faster = replace(row, ratio=4.0, verdict="faster")
+    waits = seen(tmp_path, {"baseline": {"WRITE": 1.0}, "variant": {"WRITE": 4.0}})
+    calls = replace(
+        row, metric="work.read_per_op", unit="1", verdict="less work", family="work", typical_baseline=3.0,
+        typical=1.0,
+    )  # fmt: skip
+    results.__dict__["comparisons"] = (calls,)
+    monkeypatch.setattr(beside, "SOURCES", (lambda *_: spent.requests(waits, CONTRAST, "w"), work.clauses))
+
+    def said() -> str:
+        return plain("".join(before + link.label for before, link in beside.found(results, faster)))
+
+    time = "3 ms more in flight (1 ms to 4 ms), all of it in `WRITE`"
+    assert said() == f": each operation costs 2 fewer `read` (3 to 1), yet {time}"
+    results.__dict__["comparisons"] = ()
+    assert said() == f", although each operation costs {time}"
 
 
 def test_a_time_that_explains_the_verdict_stands_before_counters_that_grew_from_nothing(

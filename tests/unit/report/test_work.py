@@ -121,6 +121,16 @@ def test_the_first_screen_says_in_one_sentence_what_differs_and_leads_to_all(res
     assert ". 6 blocks, " in said
 
 
+def test_more_of_one_and_less_of_another_is_not_called_one_of_them(standard: ReportInputs):
+    results = Results(standard)
+    rows = [
+        row if row.family == "work" else replace(row, verdict="inconclusive") for row in results.comparisons
+    ]
+    fewer = replace(ROW, metric="work.futex_per_op", typical_baseline=5.0, typical=1.0, verdict="less work")
+    results.__dict__["comparisons"] = (*rows, replace(fewer, experiment=rows[0].experiment))
+    assert "more and less work" in [view.word for view in verdicts.verdict_views(results)[0]]
+
+
 def test_what_is_less_than_the_threshold_stands_in_the_table_alone(results: Results):
     below = [row for row in work.counted(results) if row.verdict == "more work, below threshold"]
     assert below

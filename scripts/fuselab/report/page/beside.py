@@ -7,6 +7,7 @@ verdict: which of them makes the difference is not said, because nobody measured
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, repeat
 
 from fuselab.records.comparison import FASTER, SLOWER, Comparison
 from fuselab.records.contrast import Contrast
@@ -35,7 +36,9 @@ def found(results: Results, row: Comparison) -> Strung:
     contrast = Contrast(row.baseline, row.variant)
     told = [tuple(source(results, contrast, row.workload)) for source in SOURCES]
     told.sort(key=lambda clauses: min((_place(row, clause) for clause in clauses), default=(True, 0.0)))
-    return strung(results, row.workload, [clause for clauses in told for clause in clauses])
+    clauses = [clause for clauses in told for clause in clauses]
+    against = [clause for clause in clauses if _explained(row, clause) < 0]
+    return strung(results, row.workload, [each for each in clauses if each not in against], against)
 
 
 def _place(row: Comparison, clause: Clause) -> tuple[bool, float]:
@@ -58,10 +61,15 @@ def looked(results: Results, row: Comparison) -> bool:
     return counted or {row.baseline, row.variant} <= profiled
 
 
-def strung(results: Results, workload: str, clauses: Sequence[Clause]) -> Strung:
-    """`: each write costs `, `, `, ` and `: what stands before each of `clauses`."""
-    befores = _before(work.operation(results, workload), [clause.each for clause in clauses])
-    return tuple(zip(befores, (clause.link for clause in clauses), strict=True))
+def strung(
+    results: Results, workload: str, clauses: Sequence[Clause], against: Sequence[Clause] = ()
+) -> Strung:
+    """`: each write costs `, `, `, ` and `: what stands before each of `clauses`; `, yet `: before those `against` the
+    verdict, as a time that became longer beside what is faster."""
+    operation = work.operation(results, workload)
+    yet = ", yet " if clauses else f", although each {operation} costs "
+    befores = chain(_before(operation, [clause.each for clause in clauses]), [yet], repeat(" and "))
+    return tuple(zip(befores, (clause.link for clause in (*clauses, *against)), strict=False))
 
 
 def _before(operation: str, eachs: Sequence[bool]) -> Iterator[str]:

@@ -25,8 +25,9 @@ MARKS = {
     "failed": ("failed", "✕"),
     "more work": ("slower", "+"),
     "less work": ("faster", words.MINUS),
+    "more and less work": ("open", "±"),
 }
-COUNTED = ("more work", "less work")
+COUNTED = ("more work", "less work", "more and less work")
 _ENDS = ".:;, "
 FAR = 3
 """How many times as far from no change as a control's interval reaches a difference begins that is far larger."""
@@ -80,12 +81,13 @@ def _views(results: Results, contrast: Contrast, workload: str) -> Iterator[Verd
 def _work_view(results: Results, contrast: Contrast, workload: str) -> Iterator[VerdictView]:
     rows = work.differing(results, contrast, workload)
     if rows:
-        kind, mark = MARKS[rows[0].word]
+        word = rows[0].word if len({row.word for row in rows}) == 1 else "more and less work"
+        kind, mark = MARKS[word]
         clauses = tuple(work.clauses(results, contrast, workload))
         yield VerdictView(
             kind=kind,
             mark=mark,
-            word=rows[0].word,
+            word=word,
             sentence=f"{_control(results, contrast)}`{contrast.variant}` against `{contrast.baseline}`"
             f"{_where(results, workload)}",
             clauses=beside.strung(results, workload, clauses),
