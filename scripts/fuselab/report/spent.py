@@ -74,7 +74,12 @@ def _most_of(change: float, before: Times, after: Times) -> str:
     changes = {name: after.get(name, 0.0) - before.get(name, 0.0) for name in {**before, **after}}
     name = max(changes, key=lambda each: changes[each] * change)
     part = changes[name]
-    return f"{'all' if abs(part - change) < (1 - _ALL) * abs(change) else words.figure(abs(part), 'ns')} of it {name}"
+    if abs(part - change) < (1 - _ALL) * abs(change):
+        return f"all of it {name}"
+    if abs(part) > abs(change):  # what is elsewhere went the other way
+        more, less = ("more", "less") if change > 0 else ("less", "more")
+        return f"{words.figure(abs(part), 'ns')} {more} {name} and {less} elsewhere"
+    return f"{words.figure(abs(part), 'ns')} of it {name}"
 
 
 def _of_table(

@@ -67,6 +67,14 @@ def test_time_in_flight_says_from_what_to_what_and_in_which_requests(tmp_path: P
     assert requests(results) == [(said, "#profiler-1")]
 
 
+def test_a_part_that_grew_by_more_than_the_whole_is_no_part_of_it(tmp_path: Path):
+    results = seen(
+        tmp_path, {"baseline": {"GETATTR": 1, "CREATE": 2}, "variant": {"GETATTR": 3, "CREATE": 1}}
+    )
+    said = "1 ms more in flight (3 ms to 4 ms), 2 ms more in `GETATTR` and less elsewhere"
+    assert requests(results) == [(said, "#profiler-1")]
+
+
 def test_what_was_done_meanwhile_is_told_where_both_sides_were_seen(tmp_path: Path):
     results = seen(tmp_path, {"baseline": {"WRITE": 1.2}, "variant": {"WRITE": 2.1}})
     for variant, blocked_ms in (("baseline", 0.1), ("variant", 0.9)):
