@@ -408,11 +408,12 @@ def test_planted_heap_is_resident(mounted):
     [
         (["--inject", "extend-wiat=4ms"], ["extend-wiat", "extend-wait=4ms", "copy-cpu=50us"]),
         (["--inject", "extend-wait=4"], ["extend-wait=4ms", "us, ms"]),
-        (["--meta-backend", "postgres"], ["memory", "sqlite", "etcd"]),
+        (["--meta-backend", "postgres"], ["memory", "sqlite", "etcd", "redis"]),
         (
             ["--meta-backend", "etcd", "--meta-etcd-urls", "http://127.0.0.1:1"],
             ["http://127.0.0.1:1", "refused"],
         ),
+        (["--meta-backend", "redis", "--meta-redis", "127.0.0.1:1"], ["127.0.0.1:1", "refused"]),
         (["--state", "/proc/none"], ["/proc/none"]),
     ],
 )

@@ -14,7 +14,7 @@ use criterion::{BatchSize, Criterion, Throughput};
 use demofs::chunks::Chunks;
 use demofs::file::Files;
 use demofs::inject::{Faults, Plan, parse_setting};
-use demofs::meta::{self, Backend, Inode, ROOT};
+use demofs::meta::{self, Backend, Inode, ROOT, Servers};
 use demofs::telemetry;
 use demofs::tree::Tree;
 use pprof::criterion::{Output, PProfProfiler};
@@ -118,7 +118,7 @@ impl Bench {
     /// A filesystem with one empty file, which is open.
     async fn new(plan: &Plan) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let store = meta::open(Backend::Memory, folder.path(), &[]).await.expect("a store");
+        let store = meta::open(Backend::Memory, folder.path(), &Servers::default()).await.expect("a store");
         let tree = Arc::new(Tree::open(store).await.expect("a tree"));
         let chunks = Chunks::open(folder.path()).expect("a folder");
         let faults = Faults::new(plan.clone());

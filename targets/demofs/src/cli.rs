@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::inject::{self, Plan, Setting};
-use crate::meta::Backend;
+use crate::meta::{Backend, Servers};
 
 /// A small, honest FUSE filesystem to measure, with knobs that plant a known fault.
 #[derive(Parser)]
@@ -36,9 +36,8 @@ pub struct Mount {
     #[arg(long, value_enum, default_value = "sqlite")]
     pub meta_backend: Backend,
 
-    /// Addresses of etcd, separated by commas; the first that answers is used.
-    #[arg(long, value_name = "URLS", value_delimiter = ',', default_value = "http://127.0.0.1:2379")]
-    pub meta_etcd_urls: Vec<String>,
+    #[command(flatten)]
+    pub meta_servers: Servers,
 
     /// Keep data in this bucket of S3 (the folder is a cache then), for the account of AWS_ACCESS_KEY_ID and
     /// AWS_SECRET_ACCESS_KEY.

@@ -44,7 +44,7 @@ async fn serve(arguments: &cli::Mount) -> anyhow::Result<()> {
         return Ok(());
     }
     let state = State::open(arguments.state.as_deref())?;
-    let store = meta::open(arguments.meta_backend, &state.folder, &arguments.meta_etcd_urls)
+    let store = meta::open(arguments.meta_backend, &state.folder, &arguments.meta_servers)
         .await
         .with_context(|| format!("cannot open the {:?} metadata store", arguments.meta_backend))?;
     let tree = Arc::new(Tree::open(store).await?);

@@ -123,13 +123,23 @@ def test_a_slow_bucket_is_waited_for(run: Run) -> None:
     assert record.phases.load_s > 8 * 0.1, "each file is one round trip away at least"
 
 
-@pytest.mark.parametrize(("program", "who"), [("s3s-fs", "s3 (data)"), ("etcd", "etcd (meta)")])
+@pytest.mark.parametrize(
+    ("backend", "program", "of", "who"),
+    [
+        ("etcd-s3", "s3s-fs", "objects", "s3 (data)"),
+        ("etcd-s3", "etcd", "--data-dir", "etcd (meta)"),
+        ("redis-s3", "redis-server", "127.0.0.1", "redis (meta)"),
+    ],
+)
 def test_who_of_two_stores_was_killed_is_named_and_nothing_is_left(
-    rig: Rig, run: Run, program: str, who: str
+    rig: Rig, run: Run, backend: str, program: str, of: str, who: str
 ) -> None:
+    if not shutil.which(program) and tool_path(program) is None:
+        pytest.skip(f"{program} is not installed")
+
     def kill() -> None:
         fio_pid = rig.pid_of("fio", "load.fio")
-        store = rig.pid_of(program, "objects" if program == "s3s-fs" else "--data-dir")
+        store = rig.pid_of(program, of)
         assert fio_pid != store
         time.sleep(0.2)  # into the load, not before its first file
         os.kill(store, signal.SIGKILL)
@@ -137,7 +147,7 @@ def test_who_of_two_stores_was_killed_is_named_and_nothing_is_left(
     killer = threading.Thread(target=kill)
     killer.start()
     load = fio(rw="write", bs="64k", size="1m", runtime="20s", fsync="1")
-    record, _ = run(load=load)
+    record, _ = run(backend, load=load)
     killer.join()
     assert record.status == "failed"
     assert f"died during the load: {who} (killed by SIGKILL)" in (record.reason or "")

@@ -7,15 +7,15 @@
 
 mod client;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::io;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use tracing::instrument;
 
-use super::{Change, Entry, Inode, Store};
+use super::{Change, Entry, Inode, Store, value};
 use client::{Client, decode, encode};
 
 /// The store in an etcd that others may use too, for other keys.
@@ -52,25 +52,20 @@ impl Store for Etcd {
     #[instrument(level = "trace", skip(self))]
     async fn stat(&self, ino: u64) -> io::Result<Option<Inode>> {
         let found = self.range(&inode_key(ino), None, json!({})).await?;
-        found.first().map(|(_, value)| read_inode(value)).transpose()
+        found.first().map(|(_, bytes)| value::read_inode(bytes)).transpose()
     }
 
     #[instrument(level = "trace", skip(self))]
     async fn find(&self, parent: u64, name: &OsStr) -> io::Result<Option<u64>> {
         let found = self.range(&entry_key(parent, name), None, json!({})).await?;
-        found.first().map(|(_, value)| number(&parse(value)?, "ino")).transpose()
+        found.first().map(|(_, bytes)| value::read_ino(bytes)).transpose()
     }
 
     #[instrument(level = "trace", skip(self))]
     async fn list(&self, parent: u64) -> io::Result<Vec<Entry>> {
         let (first, end) = entries_of(parent);
         let pairs = self.range(&first, Some(&end), json!({})).await?;
-        let entry = |(key, value): (Vec<u8>, Vec<u8>)| {
-            let value = parse(&value)?;
-            let name = OsString::from_vec(key[first.len()..].to_vec());
-            Ok(Entry { name, ino: number(&value, "ino")?, kind: number(&value, "kind")? as u32 })
-        };
-        pairs.into_iter().map(entry).collect()
+        pairs.iter().map(|(key, bytes)| value::read_entry(&key[first.len()..], bytes)).collect()
     }
 
     #[instrument(level = "trace", skip(self))]
@@ -108,20 +103,19 @@ impl Store for Etcd {
 fn steps(change: Change) -> Vec<Value> {
     match change {
         Change::PutInode(inode) if inode.nlink == 0 => {
-            vec![put(&inode_key(inode.ino), inode_value(&inode)), put(&orphan_key(inode.ino), json!({}))]
+            vec![put(&inode_key(inode.ino), &value::of_inode(&inode)), put(&orphan_key(inode.ino), b"{}")]
         }
-        Change::PutInode(inode) => vec![put(&inode_key(inode.ino), inode_value(&inode))],
+        Change::PutInode(inode) => vec![put(&inode_key(inode.ino), &value::of_inode(&inode))],
         Change::DropInode(ino) => vec![delete(&inode_key(ino)), delete(&orphan_key(ino))],
         Change::PutEntry { parent, entry } => {
-            let value = json!({"ino": entry.ino, "kind": entry.kind});
-            vec![put(&entry_key(parent, &entry.name), value)]
+            vec![put(&entry_key(parent, &entry.name), &value::of_entry(&entry))]
         }
         Change::DropEntry { parent, name } => vec![delete(&entry_key(parent, &name))],
     }
 }
 
-fn put(key: &[u8], value: Value) -> Value {
-    json!({"request_put": {"key": encode(key), "value": encode(value.to_string().as_bytes())}})
+fn put(key: &[u8], value: &[u8]) -> Value {
+    json!({"request_put": {"key": encode(key), "value": encode(value)}})
 }
 
 fn delete(key: &[u8]) -> Value {
@@ -151,45 +145,4 @@ fn entries_of(parent: u64) -> (Vec<u8>, Vec<u8>) {
 fn last_number(key: &[u8]) -> io::Result<u64> {
     let digits = std::str::from_utf8(&key[key.len().saturating_sub(16)..]).unwrap_or_default();
     u64::from_str_radix(digits, 16).map_err(io::Error::other)
-}
-
-fn inode_value(inode: &Inode) -> Value {
-    json!({
-        "ino": inode.ino, "mode": inode.mode, "nlink": inode.nlink, "uid": inode.uid,
-        "gid": inode.gid, "rdev": inode.rdev, "size": inode.size, "atime_ns": inode.atime_ns,
-        "mtime_ns": inode.mtime_ns, "ctime_ns": inode.ctime_ns, "parent": inode.parent,
-        "target": encode(inode.target.as_bytes()),
-    })
-}
-
-fn read_inode(bytes: &[u8]) -> io::Result<Inode> {
-    let value = parse(bytes)?;
-    let unsigned = |name| number(&value, name);
-    let time = |name: &str| value[name].as_i64().ok_or_else(|| missing(name));
-    Ok(Inode {
-        ino: unsigned("ino")?,
-        mode: unsigned("mode")? as u32,
-        nlink: unsigned("nlink")? as u32,
-        uid: unsigned("uid")? as u32,
-        gid: unsigned("gid")? as u32,
-        rdev: unsigned("rdev")? as u32,
-        size: unsigned("size")?,
-        atime_ns: time("atime_ns")?,
-        mtime_ns: time("mtime_ns")?,
-        ctime_ns: time("ctime_ns")?,
-        parent: unsigned("parent")?,
-        target: OsString::from_vec(decode(&value["target"])?),
-    })
-}
-
-fn parse(bytes: &[u8]) -> io::Result<Value> {
-    serde_json::from_slice(bytes).map_err(io::Error::other)
-}
-
-fn number(value: &Value, name: &str) -> io::Result<u64> {
-    value[name].as_u64().ok_or_else(|| missing(name))
-}
-
-fn missing(name: &str) -> io::Error {
-    io::Error::other(format!("etcd holds a value without {name}"))
 }

@@ -5,7 +5,9 @@
 
 mod etcd;
 mod memory;
+mod redis;
 mod sqlite;
+mod value;
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -17,6 +19,7 @@ use async_trait::async_trait;
 
 pub use etcd::Etcd;
 pub use memory::Memory;
+pub use redis::Redis;
 pub use sqlite::Sqlite;
 
 /// The inode number of the root directory.
@@ -111,14 +114,29 @@ pub enum Backend {
     Sqlite,
     /// In etcd, under `/demofs/`.
     Etcd,
+    /// In redis, under `demofs:`.
+    Redis,
 }
 
-/// Opens the store of the given kind; `urls` are those of etcd.
-pub async fn open(backend: Backend, state: &Path, urls: &[String]) -> io::Result<Arc<dyn Store>> {
+/// Where servers of metadata are; by default nowhere, as for stores that need none.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Servers {
+    /// Addresses of etcd, separated by commas; the first that answers is used.
+    #[arg(long, value_name = "URLS", value_delimiter = ',', default_value = "http://127.0.0.1:2379")]
+    pub meta_etcd_urls: Vec<String>,
+
+    /// Address of redis.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:6379")]
+    pub meta_redis: String,
+}
+
+/// Opens the store of the given kind.
+pub async fn open(backend: Backend, state: &Path, servers: &Servers) -> io::Result<Arc<dyn Store>> {
     Ok(match backend {
         Backend::Memory => Arc::new(Memory::default()),
         Backend::Sqlite => Arc::new(Sqlite::open(&state.join("meta.db"))?),
-        Backend::Etcd => Arc::new(Etcd::connect(urls).await?),
+        Backend::Etcd => Arc::new(Etcd::connect(&servers.meta_etcd_urls).await?),
+        Backend::Redis => Arc::new(Redis::connect(&servers.meta_redis).await?),
     })
 }
 
