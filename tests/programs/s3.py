@@ -9,7 +9,7 @@ import hmac
 import http.client
 import sys
 
-ACCOUNT, SIGNED = "fuselab", "host;x-amz-content-sha256;x-amz-date"
+ACCOUNT, SIGNED = "of-the-run", "host;x-amz-content-sha256;x-amz-date"
 
 
 def main(method: str, port: str, path: str, secret: str, body: str = "") -> None:

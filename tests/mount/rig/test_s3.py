@@ -110,7 +110,7 @@ def test_one_put_more_for_each_file_is_counted(run: Run) -> None:
 
 
 def test_another_account_is_refused(run: Run) -> None:
-    env = (("AWS_ACCESS_KEY_ID", "fuselab"), ("AWS_SECRET_ACCESS_KEY", "of-somebody-else"))
+    env = (("AWS_ACCESS_KEY_ID", "of-the-run"), ("AWS_SECRET_ACCESS_KEY", "of-somebody-else"))
     record, out = run("s3", env=env)
     assert record.status == "failed"
     assert "SignatureDoesNotMatch" in (out / "target.log").read_text()

@@ -89,9 +89,9 @@ def test_every_run_has_a_bucket_and_an_account_of_its_own(rig, checkout, monkeyp
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "not-for-a-run")
     asked = (
-        ("GET", "fuselab-secret"),
-        ("PUT", "fuselab-secret", "hello"),
-        ("GET", "fuselab-secret"),
+        ("GET", "secret-of-the-run"),
+        ("PUT", "secret-of-the-run", "hello"),
+        ("GET", "secret-of-the-run"),
         ("GET", "not-for-a-run"),
     )
     program = checkout / "tests" / "programs" / "s3.py"
