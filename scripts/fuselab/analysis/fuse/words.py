@@ -104,6 +104,10 @@ def what_was_asked(
     yield from _in_flight(flown)
 
 
+_UNWAITED = 2.0
+"""Times as long in flight as the load saw: it is then no error of measurement, but write-back or reading ahead."""
+
+
 def _latency(direction: str, opcode: str, every: Sequence[OfOpcode], loads: Sequence[Load]) -> Iterator[str]:
     """Where one operation is one request: what of its time the request is not in flight for."""
     if not all(direction in load.latency_ns for load in loads):
@@ -112,11 +116,16 @@ def _latency(direction: str, opcode: str, every: Sequence[OfOpcode], loads: Sequ
     seen_ns = float(np.average([load.latency_ns[direction] for load in loads], weights=weights))
     flown_ns = float(np.concatenate([part for of in every for part in of.in_flight_ns]).mean())
     between_ns = seen_ns - flown_ns
+    flown = duration(flown_ns / 1e9)
+    between = f"{duration(abs(between_ns) / 1e9)} ({abs(between_ns) / seen_ns:.0%})"
+    if between_ns >= 0:
+        said = f"{flown} of that (means): {between} lie before and behind the request"
+    elif flown_ns < _UNWAITED * seen_ns:
+        said = f"{flown} (means): {between} more than the load saw"
+    else:
+        said = f"{flown} (means): the load does not wait for it, and the kernel sends it for itself"
     yield (
-        f"A {direction} takes {duration(seen_ns / 1e9)} as the load sees it, and its {opcode} is in flight for "
-        f"{duration(flown_ns / 1e9)} of that (means): {duration(abs(between_ns) / 1e9)} "
-        f"({abs(between_ns) / seen_ns:.0%}) "
-        + ("lie before and behind the request." if between_ns >= 0 else "more than the load saw.")
+        f"A {direction} takes {duration(seen_ns / 1e9)} as the load sees it, and its {opcode} is in flight for {said}."
     )
 
 

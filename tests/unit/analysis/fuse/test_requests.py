@@ -191,7 +191,11 @@ def test_a_curve_ends_where_fewer_than_ten_requests_are_beyond():
 
 
 def asked(
-    operations: int, moved: int, opcodes: dict[int, int], limit: int | None = None, size: int = 4176
+    operations: int,
+    moved: int,
+    opcodes: dict[int, int],
+    limit: int | None = None,
+    seen_us: float = 6,
 ) -> list[str]:
     """What is said of so many requests of each opcode, one after the other, under a load that writes."""
     codes = [code for code, count in opcodes.items() for _ in range(count)]
@@ -200,7 +204,10 @@ def asked(
     seen = see([read(sent, ended)], [limit], (), None)
     did = {"write": (operations, moved)} if moved else {}
     load = SimpleNamespace(
-        operations=operations, transfers=operations if moved else 0, moved=did, latency_ns={"write": 6 * US}
+        operations=operations,
+        transfers=operations if moved else 0,
+        moved=did,
+        latency_ns={"write": seen_us * US},
     )
     return list(what_was_asked({name: [of] for name, of in seen.by_opcode.items()}, [load], [seen.flight]))
 
@@ -230,4 +237,14 @@ def test_where_one_write_is_one_request_what_lies_between_them_is_said():
     assert said == (
         "A write takes 6 µs as the load sees it, and its WRITE is in flight for 5 µs of that (means): 1 µs (17%) lie "
         "before and behind the request."
+    )
+
+
+def test_what_the_load_does_not_wait_for_is_no_part_of_what_it_waits():
+    """Write-back: the kernel answers the load at once, and sends what it wrote later."""
+    (longer, _) = asked(10, 10 << 12, {WRITE: 10}, seen_us=4)
+    assert longer.endswith("is in flight for 5 µs (means): 1 µs (25%) more than the load saw.")
+    (unwaited, _) = asked(10, 10 << 12, {WRITE: 10}, seen_us=1)
+    assert unwaited.endswith(
+        "is in flight for 5 µs (means): the load does not wait for it, and the kernel sends it for itself."
     )
