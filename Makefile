@@ -55,7 +55,7 @@ test: setup-dev ##4 run all tests, with real mounts and real loads (some 40 minu
 	@$(PYTEST) -m 'not alone' --numprocesses $(TESTERS) --dist loadfile --no-loadscope-reorder || $(ONCE_MORE)
 	@$(PYTEST) -m alone || $(ONCE_MORE)
 
-test-fast: setup-dev ## run the tests that mount nothing (under a minute)
+test-fast: setup-dev ## run the tests that mount nothing (two minutes of two cores)
 	@$(PYTEST) -m 'not mount and not slow' --numprocesses auto
 
 test-faults: setup-dev ## faults at random moments of a real experiment (SEED=N ROUNDS=N; half an hour): things left, blocks lost, wrong figures

@@ -82,8 +82,9 @@ onstart:
 
 onsuccess:
     lab.tell_broken()
-    lab.require_made(wanted())
-    lab.say_last_words(wanted())
+    files = wanted()
+    lab.require_made(files)
+    lab.say_last_words(files)
 
 
 onerror:

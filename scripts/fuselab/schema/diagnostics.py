@@ -147,15 +147,15 @@ def near(name: str, choices: Sequence[str]) -> str | None:
     return next((by_lower[lower] for lower in (*close, *longer)), None)
 
 
+_VERY_LIKE = 0.75
+
+
 def _is_slip(name: str, choice: str) -> bool:
     """Whether one that is somewhat like `choice` was to be it: a slip hardly ever begins with another letter, but for
     `read.p99` where the load writes."""
     same = name[:1] == choice[:1] or name in choice or choice in name
     same = same or ("." in name and name.split(".")[1:] == choice.split(".")[1:])
     return same or SequenceMatcher(None, name, choice).ratio() >= _VERY_LIKE
-
-
-_VERY_LIKE = 0.75
 
 
 def only_near(name: str, choices: Sequence[str]) -> bool:

@@ -23,6 +23,8 @@ _SPLIT = 1.5
 """Requests for one operation of the load, from which on its operations are called split; and the other way round."""
 _SAME = 0.02
 """How far two counts may be apart that are called the same."""
+_UNWAITED = 2.0
+"""Times as long in flight as the load saw: it is then no error of measurement, but write-back or reading ahead."""
 _FULL = 0.2
 """Share of the time with as many in flight as there may be, from which on that is worth a sentence."""
 
@@ -102,10 +104,6 @@ def what_was_asked(
     else:
         yield from _beside_data(counts)
     yield from _in_flight(flown)
-
-
-_UNWAITED = 2.0
-"""Times as long in flight as the load saw: it is then no error of measurement, but write-back or reading ahead."""
 
 
 def _latency(direction: str, opcode: str, every: Sequence[OfOpcode], loads: Sequence[Load]) -> Iterator[str]:
