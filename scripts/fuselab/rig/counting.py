@@ -1,8 +1,8 @@
 """Counting what fixed work makes the target and its services do: work.json. Nothing here has a clock in it.
 
-It begins when both are at rest, right before the load, and ends when what the load has left to do is done: dirty pages
-are written back, no request is on its way, and every thread sleeps. The unmount and what a program does as it ends are
-not in it: they are the same for every load, and threads that shut down never do it twice alike.
+It begins when both are at rest, right before the load does its work, and ends when what the load has left to do is
+done: dirty pages are written back, no request is on its way, and every thread sleeps. The unmount and what a program
+does as it ends are not in it: they are the same for every load, and threads that shut down never do it twice alike.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from fuselab.files import write_json
 from fuselab.records.places import WORK
 from fuselab.records.work import COUNTERS, Counted, Work
 from fuselab.rig import counters
-from fuselab.rig.counters import Tally
+from fuselab.rig.counters import Readings, Tally
 from fuselab.rig.family import Family
 from fuselab.rig.load import Doing, do_load
 from fuselab.rig.session import Session
@@ -76,14 +76,13 @@ def count_load(at: Session, work: Doing) -> None:
     """Do `work`, as `do_load`, and leave what was counted in `work.json`. Raises what `do_load` raises."""
     target, services = _parties(at)
     parties = [target, *services.values()]
-    own = counters.read(at)
     if not at.targets:
         target.unavailable |= dict.fromkeys(target.names, "nothing is mounted: the load is in a plain folder")
-    _count(at, work, parties if at.targets else [])
+    before = _count(at, work, parties if at.targets else [])
     after = counters.read(at)
-    target.add_own(counters.between(own.target, after.target))
+    target.add_own(counters.between(before.target, after.target))
     for role, service in services.items():
-        service.add_own(counters.between(own.services.get(role, ()), after.services.get(role, ())))
+        service.add_own(counters.between(before.services.get(role, ()), after.services.get(role, ())))
     write_json(at.place.out / WORK, _work(at, target, services))
 
 
@@ -95,16 +94,23 @@ def _parties(at: Session) -> tuple[Party, dict[str, Party]]:
     return Party(at.place.family, OF_TARGET), served
 
 
-def _count(at: Session, work: Doing, parties: Sequence[Party]) -> None:
+def _count(at: Session, work: Doing, parties: Sequence[Party]) -> Readings:
+    """What programs said of themselves before the work."""
     with ExitStack() as stack:
         roots = stack.enter_context(_opened(target.mountpoint for target in at.targets))
         perfs = [_Perf(at, stack, party, count) for party in parties for count in party.counts]
         _at_once(_Perf.start, perfs)
-        _rest(at, parties, roots)
-        for perf in perfs:
-            perf.open()
-        edges = [_Edge(party) for party in parties]
-        do_load(at, work)
+        own: list[Readings] = []
+        edges: list[_Edge] = []
+
+        def begin() -> None:
+            own.append(counters.read(at))
+            _rest(at, parties, roots)
+            for perf in perfs:
+                perf.open()
+            edges.extend(_Edge(party) for party in parties)
+
+        do_load(at, work, begin)
         if not _rest(at, parties, roots):
             at.place.recorder.mark(NOT_AT_REST)
         for edge in edges:
@@ -112,6 +118,7 @@ def _count(at: Session, work: Doing, parties: Sequence[Party]) -> None:
         for perf in perfs:
             perf.close()
         _at_once(_Perf.read, perfs)
+        return own[0]
 
 
 def _work(at: Session, target: Party, services: Mapping[str, Party]) -> Work:

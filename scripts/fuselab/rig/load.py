@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,26 +18,51 @@ from fuselab.rig.watchdog import blamed, watched
 from fuselab.system import kernel
 from fuselab.system.process import on_cpus, step
 from fuselab.targets.model import ProfilerSupport, fill
+from fuselab.workloads import REGISTRY
 from fuselab.workloads.base import LoadContext, LoadResult
 
 if TYPE_CHECKING:
     from fuselab.profilers.base import Profiler, Window
+    from fuselab.records.request import Load
 
 Doing = Callable[[LoadContext], LoadResult]
+"""It calls `begin` of its context when its work begins, as `WorkloadKind.work` does."""
+
+
+def prepares(load: Load) -> bool:
+    """Whether a load finds something in the mount that was made for it."""
+    return bool(load.prepare) or REGISTRY[load.kind].lays_out(load.settings)
 
 
 def prepare(place: Place, at: Session) -> None:
-    """The load's own preparation, inside the mount. Raises TargetError for a step that fails."""
+    """The load's own preparation, inside the mount: its steps, and the files that its kind lays out.
+
+    Raises TargetError for what fails.
+    """
     load = place.request.load
     for number, words in enumerate(load.prepare, 1):
         argv = [fill(word, at.context.values) for word in words]
         name = f"`prepare` step {number} of the load {load.workload}"
         log = place.out / f"prepare-{number}.log"
-        blaming = blamed(at.serving, "preparation", at.processes)
-        with place.recorder.phase("prepare"), blaming, watched(at):
+        with _preparing(at):
             step(name, argv, env=place.env, cwd=at.context.directory, log=log, timeout_s=load.timeout_s)
         place.recorder.say(f"prepared: {' '.join(argv)}")
+    kind = REGISTRY[load.kind]
+    if kind.lays_out(load.settings):
+        with _preparing(at):
+            result = kind.lay_out(load, at.context)
+            if result.reason is not None:
+                raise TargetError(
+                    f"the files of the load {load.workload} could not be laid out: {result.reason}"
+                )
+        place.recorder.say(f"laid out the files that {load.workload} reads")
     drain(at, "prepare")
+
+
+@contextmanager
+def _preparing(at: Session) -> Iterator[None]:
+    with at.place.recorder.phase("prepare"), blamed(at.serving, "preparation", at.processes), watched(at):
+        yield
 
 
 def make_cold(place: Place, prepared: bool) -> None:
@@ -49,14 +74,15 @@ def make_cold(place: Place, prepared: bool) -> None:
             place.recorder.mark(f"the kernel's caches could not be dropped ({refused})")
 
 
-def do_load(at: Session, work: Doing) -> None:
+def do_load(at: Session, work: Doing, begin: Callable[[], None] = lambda: None) -> None:
     """Do `work` in the profilers' windows, between two samples of the machine, and wait until it has drained.
 
-    Raises TargetError if the load fails, the target or the service dies under it, or it does not drain.
+    The windows open as the work begins, after `begin`. Raises TargetError if the load fails, the target or the service
+    dies under it, or it does not drain.
     """
     recorder = at.place.recorder
     with blamed(at.serving, "load", at.processes):
-        result = _measured(at, work)
+        result = _measured(at, work, begin)
         recorder.exit_codes["load"] = result.exit_code
         if result.reason is not None:
             raise (WrongDataError if result.wrong_data else TargetError)(result.reason)
@@ -64,44 +90,80 @@ def do_load(at: Session, work: Doing) -> None:
     drain(at, "drain")
 
 
-def _measured(at: Session, work: Doing) -> LoadResult:
-    place, recorder, family = at.place, at.place.recorder, at.place.looked_at
+def _measured(at: Session, work: Doing, begin: Callable[[], None]) -> LoadResult:
+    place = at.place
     with ExitStack() as stack:
         windows = _attached(at, stack)
         if place.turns is not None:
-            with recorder.phase("prepare"):
+            with place.recorder.phase("prepare"):
                 place.turns.await_first()
-        before = environment.sample(place.proc)
-        _keep_modules(at, windows)
-        for window in windows.values():
-            window.open()
-        family.look()
-        used_s, observed_s = family.cpu_s(), _cpu_s(windows)
-        started, recorder.load_started_unix_s = time.monotonic(), time.time()
+        measured = _Measured(at, windows, begin)
         with watched(at) as watchdog, on_cpus(place.request.mount.cpus.load):
-            result = work(at.context)
+            result = work(replace(at.context, begin=measured.begin))
+        disturbed = watchdog.disturbance.words
+        measured.end(disturbed)
         if watchdog.killed and result.reason is not None:
             result = LoadResult(result.exit_code, "")
-        if (disturbed := watchdog.disturbance.words) and result.reason:
+        if disturbed and result.reason:
             result = replace(result, reason=f"{result.reason}\nWhile it ran, {disturbed}")
-        ended = time.monotonic()
-        recorder.load_window_s = (started, ended)
-        recorder.add("load", ended - started)
-        used_s = family.cpu_s() - used_s
-        recorder.observers_s = {name: now_s - observed_s[name] for name, now_s in _cpu_s(windows).items()}
+    if result.reason is None and not measured.began:
+        return replace(result, reason="it ended without an error, and before it had begun to do anything")
+    return result
+
+
+class _Measured:
+    """What is looked at and sampled from the moment at which a load's work begins until it has ended."""
+
+    def __init__(self, at: Session, windows: Mapping[str, Window], first: Callable[[], None]) -> None:
+        self.began = False
+        self._at, self._windows, self._first = at, windows, first
+        self._recorder, self._family = at.place.recorder, at.place.looked_at
+        self._since_s, self._used_s = time.monotonic(), self._family.cpu_s()
+
+    def begin(self) -> None:
+        """Look from now on."""
+        self._first()
+        self._before = environment.sample(self._at.place.proc)
+        _keep_modules(self._at, self._windows)
+        for window in self._windows.values():
+            window.open()
+        self._family.look()
+        self._used_s, self._observed_s = self._family.cpu_s(), _cpu_s(self._windows)
+        self._now("prepare")
+        self._recorder.load_started_unix_s = time.time()
+        self.began = True
+
+    def end(self, disturbed: str | None) -> None:
+        """The load has ended; it was `disturbed` by something. Of one that never began there is no window."""
+        at, recorder, family = self._at, self._recorder, self._family
+        since_until_s = self._now("load" if self.began else "prepare")
+        used_s = family.cpu_s() - self._used_s
+        observed_s = _cpu_s(self._windows)
         family.look()
         recorder.family = tuple(sorted(family.seen))
         # The CPU time of a load's own program is known of a group alone, and is no figure of a timed run.
-        if at.lives_on or (windows and family.group):  # sizes of logs are known only once the logs are closed
+        if at.lives_on or (self._windows and family.group):  # sizes of logs: once the logs are closed
             recorder.target = TargetUse(used_s, family.rss_peak_bytes(), log_bytes=0, log_kept_bytes=0)
-        for window in reversed(windows.values()):
+        if not self.began:
+            return
+        recorder.load_window_s = since_until_s
+        recorder.observers_s = {name: now_s - self._observed_s[name] for name, now_s in observed_s.items()}
+        for window in reversed(tuple(self._windows.values())):
             window.close()
-        _keep_modules(at, windows)
-        after = environment.sample(place.proc)
-    recorder.environment = environment.environment(before, after, place.state.path, recorder.gate)
-    # Of those that take turns, each would count the others.
-    recorder.noise = disturbed or (environment.noise(before, after) if place.turns is None else None)
-    return result
+        _keep_modules(at, self._windows)
+        after = environment.sample(at.place.proc)
+        recorder.environment = environment.environment(
+            self._before, after, at.place.state.path, recorder.gate
+        )
+        # Of those that take turns, each would count the others.
+        noise = environment.noise(self._before, after) if at.place.turns is None else None
+        recorder.noise = disturbed or noise
+
+    def _now(self, phase: str) -> tuple[float, float]:
+        """The phase ends: from when to when it was."""
+        since_s, self._since_s = self._since_s, time.monotonic()
+        self._recorder.add(phase, self._since_s - since_s)
+        return since_s, self._since_s
 
 
 def _attached(at: Session, stack: ExitStack) -> dict[str, Window]:

@@ -23,6 +23,7 @@ from fuselab.records.request import REQUEST, RunRequest
 from fuselab.records.run import RunRecord, outcome_of
 from fuselab.rig import state
 from fuselab.rig.hidden import hidden_of
+from fuselab.rig.load import prepares
 from fuselab.rig.recorder import binary_path
 from fuselab.rig.service import require_program
 from fuselab.rig.worker import FORBIDDEN, INTERRUPTED, PREPARE_TIMEOUT_S
@@ -178,9 +179,9 @@ def limit_s(request: RunRequest) -> float:
     total = request.gate_limit_s + _MARGIN_S
     for _, service in config.services:
         total += service.ready_timeout_s * (1 + 3 * len(service.prepare)) + service.stop_timeout_s
-    total += PREPARE_TIMEOUT_S * len(config.prepare) + load.timeout_s * len(load.prepare)
+    total += PREPARE_TIMEOUT_S * len(config.prepare) + load.timeout_s * (2 + len(load.prepare))
     if config.drain is not None:
-        total += (2 + bool(load.prepare)) * (config.drain.limit_s + config.drain.quiet_s)
+        total += (2 + prepares(load)) * (config.drain.limit_s + config.drain.quiet_s)
     return total + 2 * (config.mounts * (config.ready_timeout_s + 4 * config.stop.timeout_s) + load.timeout_s)
 
 

@@ -23,7 +23,7 @@ from fuselab.records.run import RunRecord, outcome_name
 from fuselab.rig import disturbance, environment
 from fuselab.rig.counting import count_load
 from fuselab.rig.family import Family, Served
-from fuselab.rig.load import do_load, make_cold, prepare
+from fuselab.rig.load import do_load, make_cold, prepare, prepares
 from fuselab.rig.recorder import Recorder
 from fuselab.rig.relay import Relay, relayed
 from fuselab.rig.service import serving
@@ -214,14 +214,15 @@ def _measure(place: Place) -> None:
     request = place.request
     kind = REGISTRY[request.load.kind]
     cold = request.load.cache == "cold" and not is_new(request)
-    again = cold and bool(request.load.prepare) and request.mount.persists and bool(request.mount.argv)
+    prepared = prepares(request.load)
+    again = cold and prepared and request.mount.persists and bool(request.mount.argv)
     if again:
         with session(place, "prepare") as at:
             prepare(place, at)
     if cold:
         make_cold(place, prepared=again)
     with session(place) as at:
-        if request.load.prepare and not again:
+        if prepared and not again:
             prepare(place, at)
             if cold:
                 make_cold(place, prepared=True)
@@ -229,7 +230,7 @@ def _measure(place: Place) -> None:
                     place.recorder.mark(
                         "not cold: the backend does not survive a remount, so the target kept its caches"
                     )
-        (count_load if request.purpose in COUNTED else do_load)(at, partial(kind.run, request.load))
+        (count_load if request.purpose in COUNTED else do_load)(at, partial(kind.work, request.load))
     if words := reading.complaint(request.load.kind, place.out):
         place.recorder.mark(words)
 
@@ -239,7 +240,7 @@ def is_new(request: RunRequest) -> bool:
 
     The machine would read its own programs from the disk again for it, in the midst of what is counted.
     """
-    return request.purpose in COUNTED and not (request.load.prepare or request.mount.prepare)
+    return request.purpose in COUNTED and not (prepares(request.load) or request.mount.prepare)
 
 
 def _verify(place: Place) -> None:
@@ -253,9 +254,11 @@ def _verify_by(place: Place, verifier: Verifier, known: tuple[str, ...]) -> None
     """Do it, stop, mount again where the data survives that, and read back what is there to be read back."""
 
     def run(context: LoadContext) -> LoadResult:
+        context.begin()
         return verifier.run(context, known)
 
     def read_back(context: LoadContext) -> LoadResult:
+        context.begin()
         result = verifier.read_back(context) or LoadResult(0)
         return replace(result, reason=result.reason and result.reason + _run_again(place) + emptied)
 

@@ -47,7 +47,7 @@ class Process:
 
     @property
     def running(self) -> bool:
-        return not _readable(self.pidfd, 0)
+        return not readable(self.pidfd, 0)
 
     @property
     def stopped(self) -> bool:
@@ -56,7 +56,7 @@ class Process:
 
     def wait(self, timeout_s: float) -> bool:
         """Whether it has ended within `timeout_s`."""
-        ended = _readable(self.pidfd, timeout_s)
+        ended = readable(self.pidfd, timeout_s)
         if ended and self._popen is not None:
             self._popen.wait()
         return ended
@@ -108,12 +108,19 @@ class Process:
 
 @contextmanager
 def running(
-    name: str, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Log, output: Log | None = None
+    name: str,
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: Path,
+    log: Log,
+    output: Log | None = None,
+    pass_fds: Collection[int] = (),
 ) -> Iterator[Process]:
     """Start `argv` in a session of its own; kill it at the end if it still runs.
 
-    `output`, if given, gets its standard output, and `log` the rest. Signals meant for us do not reach it, so teardown
-    keeps its order. Raises ProgramError if the program cannot be started at all.
+    `output`, if given, gets its standard output, and `log` the rest; it inherits `pass_fds`. Signals meant for us do
+    not reach it, so teardown keeps its order. Raises ProgramError if the program cannot be started at all.
     """
     words = [program(argv[0], env), *argv[1:]]
     try:
@@ -125,6 +132,7 @@ def running(
             stdout=(output or log).write_end,
             stderr=log.write_end,
             start_new_session=True,
+            pass_fds=pass_fds,
         )
     except OSError as error:
         raise ProgramError(f"{name} cannot be started: {_why_not(Path(words[0]), error)}") from error
@@ -269,7 +277,8 @@ def pause_s(started_s: float, deadline_s: float) -> float:
     return max(0.0, min(max(0.001, (now - started_s) / 5), 0.1, deadline_s - now))
 
 
-def _readable(descriptor: int, timeout_s: float) -> bool:
+def readable(descriptor: int, timeout_s: float) -> bool:
+    """Whether there is something to read, or an end, within `timeout_s`."""
     poller = select.poll()
     poller.register(descriptor, select.POLLIN)
     return bool(poller.poll(max(0.0, timeout_s) * 1000))

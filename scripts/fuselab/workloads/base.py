@@ -69,6 +69,9 @@ class LoadContext:
     ramp: bool = True
     """Whether the load warms up before its figures count. Not under a profiler, which sees the ramp too: what it saw
     is divided by what the load did."""
+    begin: Callable[[], None] = field(default=lambda: None, repr=False)
+    """What the rig does as the work begins: from here on it is looked at and counted. Whoever does work calls it once,
+    when it has nothing of its own left to prepare (`WorkloadKind.begins`)."""
     looked_at: LookedAt | None = None
     """Of a load that is itself profiled: its program belongs there, and what only runs it does not."""
     argv: Sequence[str] = ()
@@ -159,6 +162,9 @@ class WorkloadKind(ABC):
     """What each of those is called that its `traffic` counts."""
     programs: tuple[str, ...] = ()
     """What must be installed; looked for before anything is started."""
+    begins: bool = False
+    """Whether `run` itself says, by `context.begin()`, when its work begins: until then it prepares, and nobody looks.
+    Of all others the work begins as they are started."""
 
     # An experiment is read.
 
@@ -271,7 +277,21 @@ class WorkloadKind(ABC):
         """The job file, or None where the kind has none. Deterministic: it is part of the spec."""
         return None
 
+    def lays_out(self, settings: Settings) -> bool:
+        """Whether it needs files to be there before its work, and makes them itself (`lay_out`)."""
+        return False
+
     # It runs.
+
+    def lay_out(self, load: Load, context: LoadContext) -> LoadResult:
+        """Make those files, as the last step of preparing; only of kinds that say they do."""
+        raise NotImplementedError(f"{self.name} lays out nothing")
+
+    def work(self, load: Load, context: LoadContext) -> LoadResult:
+        """Run the load, which begins at once or says when it does."""
+        if not self.begins:
+            context.begin()
+        return self.run(load, context)
 
     @abstractmethod
     def run(self, load: Load, context: LoadContext) -> LoadResult:

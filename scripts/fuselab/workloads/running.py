@@ -2,18 +2,57 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from fuselab.system.log import Log
-from fuselab.system.process import STOPPED, exit_words, indented, plain_env, running
+from fuselab.system.process import STOPPED, exit_words, indented, plain_env, readable, running
 from fuselab.workloads.base import LoadContext
 
 _ASKED_TO_END_S = 5.0
+
+
+class StartLine:
+    """Where a program that prepares first says that it is ready, and waits until it may begin.
+
+    Two pipes that it inherits: each of its processes writes a line into the one, and reads the other until that is
+    closed here. Whoever comes later does not wait.
+    """
+
+    def __init__(self, stack: ExitStack) -> None:
+        """Its ends are closed with `stack` at the latest."""
+        self._said, self._say = (stack.enter_context(end) for end in _pipe())
+        self._held, self._holding = (stack.enter_context(end) for end in _pipe())
+
+    @property
+    def inherited(self) -> tuple[int, int]:
+        return self._say.fileno(), self._held.fileno()
+
+    @property
+    def command(self) -> str:
+        """What the program has its shell do. A `;` or `#` in it would end an option of fio's."""
+        say, held = self.inherited
+        return f"echo >/proc/self/fd/{say} && ! read _ </proc/self/fd/{held}"
+
+    def reached(self, within_s: float) -> bool:
+        """Whether the program, which was started, is ready in that time; not if it ends before."""
+        self._say.close()
+        self._held.close()
+        return readable(self._said.fileno(), within_s) and bool(self._said.read(1))
+
+    def let_go(self) -> None:
+        self._holding.close()
+
+
+def _pipe() -> tuple[BinaryIO, BinaryIO]:
+    reading, writing = os.pipe()
+    return open(reading, "rb", buffering=0), open(writing, "wb", buffering=0)
 
 
 @dataclass(frozen=True)
@@ -50,9 +89,11 @@ def finish(
     timeout_s: float,
     env: Mapping[str, str] | None = None,
     output: str | None = None,
+    start: StartLine | None = None,
 ) -> Ended:
     """Run `argv`; what it writes goes to the file `log` of the run folder, or its standard output to the file `output`
-    there. After `timeout_s`, of its own turns if it takes any: SIGINT, then SIGKILL.
+    there. After `timeout_s`, of its own turns if it takes any: SIGINT, then SIGKILL. Until it has reached `start`, it
+    has as much time for itself.
 
     Raises ProgramError if the program cannot be started.
     """
@@ -60,7 +101,8 @@ def finish(
     with ExitStack() as stack:
         errors = stack.enter_context(Log(context.out / log))
         said = stack.enter_context(Log(context.out / output)) if output else errors
-        program = running(argv[0], argv, env=full, cwd=cwd, log=errors, output=said)
+        program = running(argv[0], argv, env=full, cwd=cwd, log=errors, output=said,
+                          pass_fds=start.inherited if start else ())  # fmt: skip
         if context.looked_at is None:
             process = stack.enter_context(program)
         else:
@@ -68,6 +110,11 @@ def finish(
                 process = stack.enter_context(program)
             context.looked_at.add(process.pid)
         waits = process.wait if context.turns is None else partial(context.turns.wait, process)
+        if start is not None and not start.reached(timeout_s):
+            timeout_s = _ASKED_TO_END_S
+        elif start is not None:
+            context.begin()
+            start.let_go()
         timed_out = not waits(timeout_s)
         stopped = process.stopped
         if timed_out:

@@ -74,11 +74,33 @@ def test_every_request_is_there_once_as_perf_itself_counts_them(rig, plainfs: Pa
     assert {row["sender"] for row in table} == {"load"}
 
 
+def test_what_fio_needs_before_it_begins_is_not_looked_at(rig, plainfs: Path) -> None:
+    argv = (str(plainfs), "{state}", "{mountpoint}", "-f")
+    files = {"nrfiles": "20", "file_service_type": "sequential", "openfiles": "1"}
+    _, out, _ = looked_at(rig, "fuse-requests", argv, plainfs, writes("64k", 5, rw="read", **files))
+    rows = opcodes(out)
+    assert not rows.keys() & {"WRITE", "CREATE"}, "what it reads was laid out before"
+    assert rows["READ"]["requests"] == 80
+    _, out, _ = looked_at(rig, "fuse-requests", argv, plainfs, writes("64k", 5, **files))
+    rows = opcodes(out)
+    assert rows["WRITE"]["requests"] == 80
+    assert "CREATE" not in rows, "each file was looked up and made before the first I/O"
+    assert not list(out.glob("*.prerun.txt"))
+
+
 def test_errors_are_counted_by_their_names(rig, plainfs: Path) -> None:
     argv = (str(plainfs), "{state}", "{mountpoint}", "-f")
-    _, out, _ = looked_at(rig, "fuse-requests", argv, plainfs, writes())
+    makes = {
+        "rw": "write",
+        "ioengine": "filecreate",
+        "create_on_open": "1",
+        "nrfiles": "20",
+        "filesize": "4k",
+    }
+    load = Load("fio", "w", {"jobs": {"job": makes}, "global": {}}, randseed=1)
+    _, out, _ = looked_at(rig, "fuse-requests", argv, plainfs, load)
     code, count = opcodes(out)["LOOKUP"]["errors"].split()
-    assert code == "ENOENT"  # of the file, before it is made
+    assert code == "ENOENT"  # of each file, before it is made
     assert 0 < int(count) <= opcodes(out)["LOOKUP"]["requests"]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -256,6 +257,23 @@ def test_the_words_of_a_failure_are_without_secrets_too(rig, monkeypatch):
     record, out = rig.run(argv=("sh", "-c", 'echo "ERROR: $STORE" >&2; exit 3'), pass_env=("STORE",))
     assert "ERROR: (hidden)" in (record.reason or "")
     assert "hush/hush" not in (out / "attempt.json").read_text()
+
+
+def test_what_fio_lays_out_is_read_from_a_fresh_mount(rig):
+    load = fio(rw="randread", bs="64k", size="2m", nrfiles="4")
+    record, out = rig.run(load=load)
+    assert record.status == "ok", record.reason
+    assert (out / "target.prepare.log").exists(), "cold: mounted once to lay out, and again to measure"
+    assert "laid out" not in (out / "fio.log").read_text().lower()
+    assert record.phases.prepare_s > 0
+    _, out = rig.run(load=replace(load, cache="warm"))
+    assert not (out / "target.prepare.log").exists()
+
+
+def test_files_for_which_there_is_no_room_are_told_as_such(rig):
+    record, _ = rig.run(load=fio(rw="read", bs="64k", size="1m", filename="."))
+    assert record.status == "failed"
+    assert "the files of the load w could not be laid out" in record.reason
 
 
 def test_prepared_data_is_read_back_from_a_fresh_mount(rig):

@@ -53,6 +53,14 @@ def test_calls_that_were_planted_are_counted_by_name(rig: Rig, plainfs: Path) ->
     assert 0 < plain.target.totals["context_switches_voluntary"] <= 2 * WRITES
 
 
+def test_what_a_load_reads_was_made_before_anything_is_counted(rig: Rig, plainfs: Path) -> None:
+    work = counted(rig, plainfs, load=writes(rw="randread"))
+    assert work.operations == WRITES
+    assert work.target.families[REQUESTS]["READ"] == WRITES
+    assert "WRITE" not in work.target.families[REQUESTS]
+    assert "pwrite64" not in work.target.families[SYSCALLS]
+
+
 def test_calls_are_those_that_strace_counts(rig: Rig, plainfs: Path) -> None:
     """strace counts for as long as the target lives: these calls it makes under the load alone."""
     log = rig.root / "strace.txt"

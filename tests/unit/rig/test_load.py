@@ -14,7 +14,7 @@ from fuselab import profilers
 from fuselab.errors import CannotLookError, RigError, TargetError
 from fuselab.records.request import Load, MountConfig, RunRequest
 from fuselab.rig.family import Family
-from fuselab.rig.load import do_load
+from fuselab.rig.load import Doing, do_load
 from fuselab.rig.recorder import Recorder as RunRecorder
 from fuselab.rig.session import Place, Session
 from fuselab.rig.state import State
@@ -82,19 +82,44 @@ def session(tmp_path, recorders):
     os.close(proc)
 
 
+def begun(result: LoadResult) -> Doing:
+    """A load that does its work at once."""
+
+    def load(context: LoadContext) -> LoadResult:
+        context.begin()
+        return result
+
+    return load
+
+
+def test_nobody_looks_at_a_load_that_fails_before_its_work(session, events):
+    with pytest.raises(TargetError, match="no room"):
+        do_load(session, lambda context: LoadResult(1, "no room for its files"))
+    assert events == ["attach one", "attach two", "detach two", "detach one"]
+    assert session.place.recorder.load_window_s is None
+
+
+def test_a_load_that_never_did_anything_is_no_result(session):
+    with pytest.raises(TargetError, match="before it had begun to do anything"):
+        do_load(session, lambda context: LoadResult(0))
+
+
 def test_windows_open_right_before_the_load_and_close_right_after(session, events, recorders):
     def load(context):
+        events.append("layout")
+        context.begin()
         events.append("load")
         return LoadResult(0)
 
     do_load(session, load)
     assert events == [
-        "attach one", "attach two", "open one", "open two", "load",
+        "attach one", "attach two", "layout", "open one", "open two", "load",
         "close two", "close one", "detach two", "detach one",
     ]  # fmt: skip
     recorder = session.place.recorder
     assert recorder.load_window_s[0] <= recorder.load_window_s[1]
     assert recorder.environment is not None
+    assert recorder.seconds.keys() == {"prepare", "load"}
     (context,) = recorders["one"].contexts
     assert context.support.env == (("A", "b"),)
     assert context.folder == session.place.out
@@ -104,7 +129,7 @@ def test_windows_open_right_before_the_load_and_close_right_after(session, event
 
 def test_a_failed_load_is_the_variants_fault_and_the_profilers_are_still_closed(session, events):
     with pytest.raises(TargetError, match="no such thing"):
-        do_load(session, lambda context: LoadResult(2, "no such thing"))
+        do_load(session, begun(LoadResult(2, "no such thing")))
     assert events[-2:] == ["detach two", "detach one"]
     assert session.place.recorder.exit_codes == {"load": 2}
 
@@ -112,7 +137,7 @@ def test_a_failed_load_is_the_variants_fault_and_the_profilers_are_still_closed(
 def test_a_profiler_that_fails_by_itself_is_the_machines_fault(session, recorders):
     recorders["two"].on_close = RigError("perf did not answer")
     with pytest.raises(RigError, match="perf did not answer"):
-        do_load(session, lambda context: LoadResult(0))
+        do_load(session, begun(LoadResult(0)))
 
 
 def test_a_profiler_that_lost_its_target_does_not_hide_who_died(session, recorders):
@@ -131,7 +156,7 @@ def test_a_profiler_that_lost_its_target_does_not_hide_who_died(session, recorde
     place = session.place
     object.__setattr__(place, "serving", {ONLY: (Dead(),)})
     with pytest.raises(TargetError, match="died during the load: store"):
-        do_load(session, lambda context: LoadResult(0))
+        do_load(session, begun(LoadResult(0)))
 
 
 def test_where_nobody_can_look_each_has_its_own_reason(session, recorders, monkeypatch):
@@ -146,7 +171,7 @@ def test_where_nobody_can_look_each_has_its_own_reason(session, recorders, monke
     for name, recorder in recorders.items():
         monkeypatch.setattr(recorder, "attach", blind(name))
     with pytest.raises(CannotLookError):
-        do_load(session, lambda context: LoadResult(0))
+        do_load(session, begun(LoadResult(0)))
     assert session.place.recorder.cannot_look == {
         name: f"{name} sees nothing\nswitch the light on" for name in ("one", "two")
     }

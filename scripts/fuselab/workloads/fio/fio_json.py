@@ -280,9 +280,16 @@ def in_turns(directions: Mapping[str, Sequence[Group]], turns: Turns) -> list[Me
     return found
 
 
-def result(output: Path, ended: Ended, timeout_s: float | None = None, by_signal: bool = False) -> LoadResult:
+def result(
+    output: Path,
+    ended: Ended,
+    timeout_s: float | None = None,
+    *,
+    by_signal: bool = False,
+    lays_out: bool = False,
+) -> LoadResult:
     """Whether fio did what it was asked to. Its exit code is the number of failed jobs, 128 after SIGINT, which ends it
-    well if that is how it is to end (`by_signal`)."""
+    well if that is how it is to end (`by_signal`). One that only lays out files does no I/O that it counts."""
     code, said = ended.exit_code, ended.words(timeout_s)
     if by_signal and code == 0:
         return LoadResult(1, f"fio ended before its turns were over: {said}")
@@ -310,7 +317,7 @@ def result(output: Path, ended: Ended, timeout_s: float | None = None, by_signal
         return LoadResult(code or 1, f"{how}: {said}", wrong)
     if code != 0:
         return LoadResult(code, f"fio: {said}")
-    if not moved:
+    if not moved and not lays_out:
         return LoadResult(1, "fio ended without a single I/O: is its runtime shorter than its ramp_time?")
     return LoadResult(0)
 

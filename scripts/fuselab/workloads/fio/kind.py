@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from fuselab.workloads.base import (
 )
 from fuselab.workloads.fio import fio_json, fixed, logs, rendering, timing
 from fuselab.workloads.metric import Metric
+from fuselab.workloads.running import StartLine
 
 if TYPE_CHECKING:
     from fuselab.records.request import Load
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from fuselab.schema.yaml_source import Key
 
 OUTPUT = "fio.json"
+LAYOUT = "layout.json"
 _BANDWIDTH_LOG = "fio_bw.log"
 
 
@@ -35,6 +38,7 @@ class Fio(WorkloadKind):
     name = "fio"
     quantities = tuple(fio_json.QUANTITIES.values())
     programs = ("fio",)
+    begins = True
 
     def read(self, diagnostics: Diagnostics, at: Key, name: str, part: Mapping[str, Any]) -> Settings:
         from fuselab.workloads.fio import options
@@ -101,15 +105,28 @@ class Fio(WorkloadKind):
     def intensity(self, name: str) -> bool:
         return name in ("iodepth", "numjobs", "rate", "rate_iops")
 
+    def lays_out(self, settings: Settings) -> bool:
+        return bool(timing.reading(settings)["jobs"])
+
+    def lay_out(self, load: Load, context: LoadContext) -> LoadResult:
+        job = context.out / "layout.fio"
+        job.write_text(rendering.rendered(timing.overlaid(timing.reading(load.settings), timing.LAYOUT)))
+        ended = rendering.run_fio(job, LAYOUT, load.randseed, load.timeout_s, context)
+        return fio_json.result(context.out / LAYOUT, ended, load.timeout_s, lays_out=True)
+
     def run(self, load: Load, context: LoadContext) -> LoadResult:
-        settings = load.settings
-        if context.turns:
-            settings = timing.overlaid(settings, timing.IN_TURNS)
-        elif not context.ramp:
-            settings = timing.overlaid(settings, {"ramp_time": "0"})
-        job = context.out / "load.fio"
-        job.write_text(rendering.rendered(settings))
-        ended = rendering.run_fio(job, OUTPUT, load.randseed, load.timeout_s, context)
+        own: timing.Options = {} if context.ramp else {"ramp_time": "0"}
+        with ExitStack() as stack:
+            start = None
+            if context.turns:  # whose turn it is, is asked for from outside
+                context.begin()
+                own = timing.IN_TURNS
+            else:
+                start = StartLine(stack)
+                own = {**own, **rendering.AWAITED}
+            job = context.out / "load.fio"
+            job.write_text(rendering.rendered(timing.overlaid(load.settings, own)))
+            ended = rendering.run_fio(job, OUTPUT, load.randseed, load.timeout_s, context, start)
         return fio_json.result(
             context.out / OUTPUT, ended, load.timeout_s, by_signal=context.turns is not None
         )

@@ -11,11 +11,14 @@ from fuselab.workloads.base import LoadContext, Settings
 from fuselab.workloads.fio import timing
 from fuselab.workloads.fio.parse_only import job_text
 from fuselab.workloads.fio.timing import Options
-from fuselab.workloads.running import Ended, finish
+from fuselab.workloads.running import Ended, StartLine, finish
 
 _DIRECTORY = "FUSELAB_DIRECTORY"
 _DIRECTORIES = "FUSELAB_DIRECTORIES"
 _RANDSEED = "FUSELAB_RANDSEED"
+_BEGIN = "FUSELAB_BEGIN"
+AWAITED: Options = {"exec_prerun": f"${{{_BEGIN}}}"}
+"""Of a load that waits at a `StartLine`: fio has looked up all of its files then, and made those that it is to read."""
 DIRECTORY: Options = {"directory": f"${{{_DIRECTORY}}}"}
 _BASE: Options = {
     **DIRECTORY,
@@ -47,14 +50,26 @@ def rendered(settings: Settings) -> str:
     )
 
 
-def run_fio(job: Path, output: str, randseed: int, timeout_s: float, context: LoadContext) -> Ended:
-    """fio with the job file `job`, its JSON in the file `output` of the run folder."""
+def run_fio(
+    job: Path,
+    output: str,
+    randseed: int,
+    timeout_s: float,
+    context: LoadContext,
+    start: StartLine | None = None,
+) -> Ended:
+    """fio with the job file `job`, its JSON in the file `output` of the run folder; if `AWAITED`, with a `start`."""
     env = {_RANDSEED: str(randseed)}
+    if start is not None:
+        env[_BEGIN] = start.command
     env[_DIRECTORIES] = ":".join(map(str, context.directories))  # no path of a run has a colon
     for number, directory in enumerate(context.directories, 1):
         env[_variable(number)] = str(directory)
     argv = ["fio", "--output-format=json", f"--output={output}", "--eta=never", str(job)]
-    return finish(argv, context, cwd=context.out, env=env, log="fio.log", timeout_s=timeout_s)
+    ended = finish(argv, context, cwd=context.out, env=env, log="fio.log", timeout_s=timeout_s, start=start)
+    for empty in context.out.glob("*.prerun.txt"):
+        empty.unlink()
+    return ended
 
 
 def _variable(number: int) -> str:
