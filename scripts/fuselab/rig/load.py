@@ -50,7 +50,8 @@ def prepare(place: Place, at: Session) -> None:
     kind = REGISTRY[load.kind]
     if kind.lays_out(load.settings):
         with _preparing(at):
-            result = kind.lay_out(load, at.context)
+            # Nobody looks at it, and it takes no turns.
+            result = kind.lay_out(load, replace(at.context, looked_at=None, turns=None))
             if result.reason is not None:
                 raise TargetError(
                     f"the files of the load {load.workload} could not be laid out: {result.reason}"
@@ -136,7 +137,7 @@ class _Measured:
     def end(self, disturbed: str | None) -> None:
         """The load has ended; it was `disturbed` by something. Of one that never began there is no window."""
         at, recorder, family = self._at, self._recorder, self._family
-        since_until_s = self._now("load" if self.began else "prepare")
+        window_s = self._now("load" if self.began else "prepare")
         used_s = family.cpu_s() - self._used_s
         observed_s = _cpu_s(self._windows)
         family.look()
@@ -146,7 +147,7 @@ class _Measured:
             recorder.target = TargetUse(used_s, family.rss_peak_bytes(), log_bytes=0, log_kept_bytes=0)
         if not self.began:
             return
-        recorder.load_window_s = since_until_s
+        recorder.load_window_s = window_s
         recorder.observers_s = {name: now_s - self._observed_s[name] for name, now_s in observed_s.items()}
         for window in reversed(tuple(self._windows.values())):
             window.close()

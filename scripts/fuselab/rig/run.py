@@ -179,7 +179,7 @@ def limit_s(request: RunRequest) -> float:
     total = request.gate_limit_s + _MARGIN_S
     for _, service in config.services:
         total += service.ready_timeout_s * (1 + 3 * len(service.prepare)) + service.stop_timeout_s
-    total += PREPARE_TIMEOUT_S * len(config.prepare) + load.timeout_s * (2 + len(load.prepare))
+    total += PREPARE_TIMEOUT_S * len(config.prepare) + load.timeout_s * (1 + len(load.prepare))
     if config.drain is not None:
         total += (2 + prepares(load)) * (config.drain.limit_s + config.drain.quiet_s)
     return total + 2 * (config.mounts * (config.ready_timeout_s + 4 * config.stop.timeout_s) + load.timeout_s)

@@ -18,7 +18,7 @@ from fuselab.workloads.base import LoadContext
 _ASKED_TO_END_S = 5.0
 
 
-class StartLine:
+class _StartLine:
     """Where a program that prepares first says that it is ready, and waits until it may begin.
 
     Two pipes that it inherits: each of its processes writes a line into the one, and reads the other until that is
@@ -29,16 +29,10 @@ class StartLine:
         """Its ends are closed with `stack` at the latest."""
         self._said, self._say = (stack.enter_context(end) for end in _pipe())
         self._held, self._holding = (stack.enter_context(end) for end in _pipe())
-
-    @property
-    def inherited(self) -> tuple[int, int]:
-        return self._say.fileno(), self._held.fileno()
-
-    @property
-    def command(self) -> str:
-        """What the program has its shell do. A `;` or `#` in it would end an option of fio's."""
+        self.inherited = self._say.fileno(), self._held.fileno()
         say, held = self.inherited
-        return f"echo >/proc/self/fd/{say} && ! read _ </proc/self/fd/{held}"
+        self.command = f"echo >/proc/self/fd/{say} && ! read _ </proc/self/fd/{held}"
+        """What the program has its shell do. A `;` or `#` in it would end an option of fio's."""
 
     def reached(self, within_s: float) -> bool:
         """Whether the program, which was started, is ready in that time; not if it ends before."""
@@ -89,20 +83,25 @@ def finish(
     timeout_s: float,
     env: Mapping[str, str] | None = None,
     output: str | None = None,
-    start: StartLine | None = None,
+    begins: str | None = None,
 ) -> Ended:
     """Run `argv`; what it writes goes to the file `log` of the run folder, or its standard output to the file `output`
-    there. After `timeout_s`, of its own turns if it takes any: SIGINT, then SIGKILL. Until it has reached `start`, it
-    has as much time for itself.
+    there. After `timeout_s`, of its own turns if it takes any: SIGINT, then SIGKILL.
+
+    `begins`: the variable in which it finds a shell's command that it is to call when it is ready, in as much time
+    again; `context.begin` is called then, and the command ends.
 
     Raises ProgramError if the program cannot be started.
     """
     full = {**plain_env(context.scratch), **context.env, **(env or {})}
     with ExitStack() as stack:
+        start = _StartLine(stack)
+        if begins:
+            full[begins] = start.command
         errors = stack.enter_context(Log(context.out / log))
         said = stack.enter_context(Log(context.out / output)) if output else errors
         program = running(argv[0], argv, env=full, cwd=cwd, log=errors, output=said,
-                          pass_fds=start.inherited if start else ())  # fmt: skip
+                          pass_fds=start.inherited if begins else ())  # fmt: skip
         if context.looked_at is None:
             process = stack.enter_context(program)
         else:
@@ -110,11 +109,11 @@ def finish(
                 process = stack.enter_context(program)
             context.looked_at.add(process.pid)
         waits = process.wait if context.turns is None else partial(context.turns.wait, process)
-        if start is not None and not start.reached(timeout_s):
-            timeout_s = _ASKED_TO_END_S
-        elif start is not None:
+        if begins and start.reached(timeout_s):
             context.begin()
             start.let_go()
+        elif begins:
+            timeout_s = _ASKED_TO_END_S
         timed_out = not waits(timeout_s)
         stopped = process.stopped
         if timed_out:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,13 @@ from fuselab import profilers
 from fuselab.errors import CannotLookError, RigError, TargetError
 from fuselab.records.request import Load, MountConfig, RunRequest
 from fuselab.rig.family import Family
-from fuselab.rig.load import Doing, do_load
+from fuselab.rig.load import Doing, do_load, prepare
 from fuselab.rig.recorder import Recorder as RunRecorder
 from fuselab.rig.session import Place, Session
 from fuselab.rig.state import State
 from fuselab.system import procfs
 from fuselab.targets.model import ONLY, ProfilerSupport, Stopping
+from fuselab.workloads import REGISTRY
 from fuselab.workloads.base import LoadContext, LoadResult
 
 
@@ -97,6 +98,22 @@ def test_nobody_looks_at_a_load_that_fails_before_its_work(session, events):
         do_load(session, lambda context: LoadResult(1, "no room for its files"))
     assert events == ["attach one", "attach two", "detach two", "detach one"]
     assert session.place.recorder.load_window_s is None
+
+
+def test_laying_out_takes_no_turn_and_is_not_looked_at(session, monkeypatch):
+    """Whoever joined a frozen group for that would wait for its turn before anything is mounted for good."""
+    kind, seen = REGISTRY["fio"], []
+
+    def lay_out(load, context):
+        seen.append(context)
+        return LoadResult(0)
+
+    monkeypatch.setattr(kind, "lays_out", lambda settings: True)
+    monkeypatch.setattr(kind, "lay_out", lay_out)
+    at = replace(session, context=replace(session.context, looked_at=object(), turns=object()))
+    prepare(at.place, at)
+    (context,) = seen
+    assert (context.looked_at, context.turns) == (None, None)
 
 
 def test_a_load_that_never_did_anything_is_no_result(session):

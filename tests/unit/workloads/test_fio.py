@@ -134,6 +134,41 @@ def test_a_tenth_of_the_runtime_is_a_ramp_that_does_not_count():
     assert section(FIO.render(settings(a={"runtime": "3"})), "a")["ramp_time"] == "300ms"
 
 
+@pytest.mark.skipif(shutil.which("fio") is None, reason="fio is not installed")
+def test_a_load_begins_once_when_its_files_are_there_and_nothing_has_been_done_to_them(tmp_path):
+    files, begun = tmp_path / "files", []
+    files.mkdir()
+
+    def begin():
+        begun.append({path.name: path.stat() for path in files.iterdir()})
+
+    context = LoadContext(files, (files,), tmp_path, tmp_path, tmp_path, Path(), begin=begin)
+    reads = {"rw": "randread", "size": "1m", "numjobs": "2"}
+    stages = settings(
+        r=reads, w={"rw": "write", "size": "1m"}, b={"rw": "read", "size": "1m", "stonewall": "1"}
+    )
+    load = Load("fio", "w", stages, randseed=1)
+    assert FIO.lays_out(stages)
+    assert FIO.lay_out(load, context).reason is None
+    laid_out = {path.name: path.stat() for path in files.iterdir()}
+    assert laid_out.keys() == {"r.0.0", "r.1.0", "b.0.0"}, "what only writes makes its own"
+    assert not begun
+    assert FIO.run(load, context).reason is None
+    (seen,) = begun
+    assert seen.keys() == {*laid_out, "w.0.0"}
+    assert {name: (seen[name].st_ino, seen[name].st_mtime_ns) for name in laid_out} == {
+        name: (stat.st_ino, stat.st_mtime_ns) for name, stat in laid_out.items()
+    }, "they are not made twice"
+    assert seen["w.0.0"].st_mtime_ns < (files / "w.0.0").stat().st_mtime_ns
+    assert not list(tmp_path.glob("*.prerun.txt"))
+
+
+def test_a_load_that_finds_nothing_lays_out_nothing():
+    assert not FIO.lays_out(settings(a={"rw": "randwrite", "size": "1m"}))
+    assert FIO.lays_out(settings(a={"rw": "randwrite", "size": "1m", "overwrite": "1"}))
+    assert FIO.lays_out(settings({"rw": "randrw"}, a={"size": "1m"}))
+
+
 def test_a_load_that_ends_with_its_size_is_measured_whole():
     for options in ({"size": "1m"}, {"runtime": "3s", "time_based": "0"}):
         assert "ramp_time" not in section(FIO.render(settings(a=options)), "a")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +16,8 @@ from fuselab.workloads.base import (
     Traffic,
     WorkloadKind,
 )
-from fuselab.workloads.fio import fio_json, fixed, logs, rendering, timing
+from fuselab.workloads.fio import fio_json, fixed, layout, logs, rendering, timing
 from fuselab.workloads.metric import Metric
-from fuselab.workloads.running import StartLine
 
 if TYPE_CHECKING:
     from fuselab.records.request import Load
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
     from fuselab.schema.yaml_source import Key
 
 OUTPUT = "fio.json"
-LAYOUT = "layout.json"
 _BANDWIDTH_LOG = "fio_bw.log"
 
 
@@ -105,28 +102,22 @@ class Fio(WorkloadKind):
     def intensity(self, name: str) -> bool:
         return name in ("iodepth", "numjobs", "rate", "rate_iops")
 
-    def lays_out(self, settings: Settings) -> bool:
-        return bool(timing.reading(settings)["jobs"])
+    lay_out = staticmethod(layout.lay_out)
 
-    def lay_out(self, load: Load, context: LoadContext) -> LoadResult:
-        job = context.out / "layout.fio"
-        job.write_text(rendering.rendered(timing.overlaid(timing.reading(load.settings), timing.LAYOUT)))
-        ended = rendering.run_fio(job, LAYOUT, load.randseed, load.timeout_s, context)
-        return fio_json.result(context.out / LAYOUT, ended, load.timeout_s, lays_out=True)
+    def lays_out(self, settings: Settings) -> bool:
+        return bool(layout.finding(settings)["jobs"])
 
     def run(self, load: Load, context: LoadContext) -> LoadResult:
         own: timing.Options = {} if context.ramp else {"ramp_time": "0"}
-        with ExitStack() as stack:
-            start = None
-            if context.turns:  # whose turn it is, is asked for from outside
-                context.begin()
-                own = timing.IN_TURNS
-            else:
-                start = StartLine(stack)
-                own = {**own, **rendering.AWAITED}
-            job = context.out / "load.fio"
-            job.write_text(rendering.rendered(timing.overlaid(load.settings, own)))
-            ended = rendering.run_fio(job, OUTPUT, load.randseed, load.timeout_s, context, start)
+        if context.turns:  # it begins in a turn, which is seen from outside
+            context.begin()
+            own = timing.IN_TURNS
+        else:
+            own = {**own, **rendering.AWAITED}
+        job = context.out / "load.fio"
+        job.write_text(rendering.rendered(timing.overlaid(load.settings, own)))
+        awaited = not context.turns
+        ended = rendering.run_fio(job, OUTPUT, load.randseed, load.timeout_s, context, awaited)
         return fio_json.result(
             context.out / OUTPUT, ended, load.timeout_s, by_signal=context.turns is not None
         )

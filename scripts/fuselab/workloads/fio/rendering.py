@@ -11,14 +11,14 @@ from fuselab.workloads.base import LoadContext, Settings
 from fuselab.workloads.fio import timing
 from fuselab.workloads.fio.parse_only import job_text
 from fuselab.workloads.fio.timing import Options
-from fuselab.workloads.running import Ended, StartLine, finish
+from fuselab.workloads.running import Ended, finish
 
 _DIRECTORY = "FUSELAB_DIRECTORY"
 _DIRECTORIES = "FUSELAB_DIRECTORIES"
 _RANDSEED = "FUSELAB_RANDSEED"
 _BEGIN = "FUSELAB_BEGIN"
 AWAITED: Options = {"exec_prerun": f"${{{_BEGIN}}}"}
-"""Of a load that waits at a `StartLine`: fio has looked up all of its files then, and made those that it is to read."""
+"""Of a load that says when it begins: fio has looked up all of its files then, and made what was not there."""
 DIRECTORY: Options = {"directory": f"${{{_DIRECTORY}}}"}
 _BASE: Options = {
     **DIRECTORY,
@@ -56,17 +56,16 @@ def run_fio(
     randseed: int,
     timeout_s: float,
     context: LoadContext,
-    start: StartLine | None = None,
+    awaited: bool = False,
 ) -> Ended:
-    """fio with the job file `job`, its JSON in the file `output` of the run folder; if `AWAITED`, with a `start`."""
+    """fio with the job file `job`, its JSON in the file `output` of the run folder; `awaited` says what `job` does."""
     env = {_RANDSEED: str(randseed)}
-    if start is not None:
-        env[_BEGIN] = start.command
     env[_DIRECTORIES] = ":".join(map(str, context.directories))  # no path of a run has a colon
     for number, directory in enumerate(context.directories, 1):
         env[_variable(number)] = str(directory)
     argv = ["fio", "--output-format=json", f"--output={output}", "--eta=never", str(job)]
-    ended = finish(argv, context, cwd=context.out, env=env, log="fio.log", timeout_s=timeout_s, start=start)
+    begins = _BEGIN if awaited else None
+    ended = finish(argv, context, cwd=context.out, env=env, log="fio.log", timeout_s=timeout_s, begins=begins)
     for empty in context.out.glob("*.prerun.txt"):
         empty.unlink()
     return ended

@@ -23,8 +23,6 @@ _OF_NAMES = frozenset(f"{what}{how}" for what in ("file", "dir") for how in ("cr
 """Engines that make, look up and delete files or folders."""
 IN_TURNS: Options = {"runtime": "1d", "ramp_time": "0", "time_based": "1"}
 """Of a load that is ended from outside when its turns are over."""
-LAYOUT: Options = {"create_only": "1"}
-"""Of a load that makes its files and does nothing to them."""
 TURN_METRICS = ("bw", "iops")
 _COUNTED_ENGINES = (None, "psync", "sync", "vsync", "pvsync", "pvsync2")
 """What moves bytes by system calls that the kernel counts for a process: it counts none of asynchronous engines and of
@@ -42,16 +40,6 @@ def complete_jobs(settings: Settings) -> dict[str, dict[str, str]]:
 def overlaid(settings: Settings, own: Mapping[str, str]) -> Settings:
     """With `own` in every job."""
     return {**settings, "jobs": {job: {**options, **own} for job, options in settings["jobs"].items()}}
-
-
-def reading(settings: Settings) -> Settings:
-    """With those jobs alone whose files must be there, and as large as they will be, before they begin."""
-    jobs = {
-        name: settings["jobs"][name]
-        for name, job in complete_jobs(settings).items()
-        if moves(mode(job), "read") or job.get("overwrite", "0") != "0"
-    }
-    return {**settings, "jobs": jobs}
 
 
 def seconds(text: str) -> float | None:
