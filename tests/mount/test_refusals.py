@@ -118,7 +118,7 @@ variants:
   baseline: {}
   other: {env: {A: b}}
 workloads:
-  small: {fio: {rw: write, bs: 4k, size: 8m, runtime: 1s}}
+  small: {fio: {rw: write, bs: 4k, size: 8m, fsync: 64, runtime: 1s}}  # it waits for the disk, and for nothing else
 blocks: 1
 profilers: [perf-oncpu, perf-offcpu, jemalloc-heap]
 """
