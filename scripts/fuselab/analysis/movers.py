@@ -8,7 +8,8 @@ moderated t is beyond the 5 % level after Bonferroni over every figure looked at
 
 What is sampled varies at least as counts do, whatever three repeats say: of allocations that two dumps in three sample,
 one in 45 is seen by all three captures of one side and by none of the other. The variance is therefore at least
-`sample_value * mean`; for a heap that is the limit of small objects, and above the true one for large.
+`sample_value * mean`; for a heap that is the limit of small objects, and above the true one for large. With a single
+capture a side that is all that is known of the noise: it tells what did not move, and nothing of what did.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ PRIOR_DEGREES = 12.0
 SMALLEST_SHARE = 0.002
 """Functions below this share of both sides' totals are not looked at: a few samples."""
 CANNOT_TELL = "cannot tell"
+STOOD_STILL = "no"
 
 _UNITS: Mapping[Scale, str] = {"per operation": "{} per operation", "as it is": "{}", "by share": "% of {}"}
 _SCALES: Mapping[Scale, str] = {
@@ -62,7 +64,7 @@ class Mover:
 
     function: str
     moved: str
-    """`self`, `total`, `both`, `no`, or `cannot tell` with a single capture a side."""
+    """`self`, `total`, `both`, `no`, or with a single capture a side `cannot tell` where it is not `no`."""
     baseline_self: float
     variant_self: float
     difference_self: float
@@ -111,23 +113,24 @@ def find_movers(baseline: Side, variant: Side, compared: Scale, sample_value: fl
         means = [_means(part / mib, counts[0]) for part in values]
         by_mib = [(after - before).tolist() for before, after in means]
     repeated = min(counts) >= 2
-    critical = _critical(2 * len(names), sum(counts) - 2) if repeated and names else math.inf
+    critical = _critical(2 * len(names), sum(counts) - 2) if names else math.inf
     unit = _UNITS[scale].format(baseline.captures[0].unit)
     rows = [
         Mover(
             name,
-            _moved(mine, whole, critical) if repeated else CANNOT_TELL,
-            *mine,
-            *whole,
+            _moved(mine, whole, critical, repeated),
+            *(mine if repeated else (*mine[:-1], math.nan)),
+            *(whole if repeated else (*whole[:-1], math.nan)),
             own_mib,
             total_mib,
             unit,
         )
         for name, mine, whole, own_mib, total_mib in zip(names, own, total, by_mib[0], by_mib[1], strict=True)
     ]
-    still = ("no", CANNOT_TELL)
-    rows.sort(key=lambda r: (r.moved in still, -abs(r.difference_self), -abs(r.difference_total), r.function))
-    return Movers(rows, _note(rows, repeated, scale), scale)
+    rows.sort(
+        key=lambda r: (r.moved == STOOD_STILL, -abs(r.difference_self), -abs(r.difference_total), r.function)
+    )
+    return Movers(rows, _note(rows, repeated, sample_value > 0, scale), scale)
 
 
 def write_movers(path: Path, rows: Sequence[Mover]) -> None:
@@ -171,18 +174,18 @@ def _means(values: Array, split: int) -> tuple[Array, Array]:
 
 
 def _judge(values: Array, split: int, sample_value: Array) -> list[_Figures]:
-    """By function: means of both sides, their difference and its standard error (NaN: unknown)."""
+    """By function: means of both sides, their difference and its standard error (of sampling alone unless repeated)."""
     before, after = _means(values, split)
     counts = (split, values.shape[1] - split)
-    error = np.full(len(values), np.nan)
+    variance = (values * sample_value).mean(axis=1)
     if min(counts) >= 2:
         degrees = sum(counts) - 2
         deviations = values - np.repeat([before, after], counts, axis=0).T
         own = (deviations**2).sum(axis=1) / degrees
         common = _common_variance((before + after) / 2, own)
-        variance = (PRIOR_DEGREES * common + degrees * own) / (PRIOR_DEGREES + degrees)
-        variance = np.maximum(variance, (values * sample_value).mean(axis=1))
-        error = np.sqrt(variance * (1 / counts[0] + 1 / counts[1]))
+        shrunk = (PRIOR_DEGREES * common + degrees * own) / (PRIOR_DEGREES + degrees)
+        variance = np.maximum(shrunk, variance)
+    error = np.sqrt(variance * (1 / counts[0] + 1 / counts[1]))
     return list(zip(*(part.tolist() for part in (before, after, after - before, error)), strict=True))
 
 
@@ -210,18 +213,21 @@ def _critical(looked_at: int, degrees: int) -> float:
     return z + (z**3 + z) / (4 * v) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * v**2)
 
 
-def _moved(own: Sequence[float], total: Sequence[float], critical: float) -> str:
+def _moved(own: Sequence[float], total: Sequence[float], critical: float, repeated: bool) -> str:
     own_moved, total_moved = (abs(change) > critical * error for *_, change, error in (own, total))
-    return ("both" if total_moved else "self") if own_moved else ("total" if total_moved else "no")
+    if not (own_moved or total_moved):
+        return STOOD_STILL
+    if not repeated:
+        return CANNOT_TELL
+    return ("both" if total_moved else "self") if own_moved else "total"
 
 
-def _note(rows: Sequence[Mover], repeated: bool, scaled: Scale) -> str:
+def _note(rows: Sequence[Mover], repeated: bool, sampled: bool, scaled: Scale) -> str:
     scale = _SCALES[scaled]
+    changed = f"{sum(row.moved != STOOD_STILL for row in rows)} of {len(rows)} functions"
     if not repeated:
         return (
-            f"One capture a side cannot tell movers from noise: ask for `captures: 3`. {scale} "
-            "The largest differences come first."
+            f"{changed} changed{' by more than sampling alone makes' if sampled else ''}. One capture a side "
+            f"cannot tell movers from noise: ask for `captures: 3`. {scale} The largest differences come first."
         )
-    found = sum(row.moved != "no" for row in rows)
-    moved = f"{found} of {len(rows)} functions moved beyond the noise between captures (level: 5 % for the table)."
-    return f"{moved} {scale}"
+    return f"{changed} moved beyond the noise between captures (level: 5 % for the table). {scale}"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fuselab.analysis.movers import CANNOT_TELL
+from fuselab.analysis.movers import CANNOT_TELL, STOOD_STILL
 from fuselab.analysis.symbols.short import OWN, Owners, enclosing
 from fuselab.report.flame import rows
 
@@ -62,19 +62,19 @@ def arising(stacks: Path, programs: Collection[str]) -> Arising:
 
 
 def by_change(movers: pd.DataFrame, programs: Collection[str], found: Arising | None = None) -> pd.DataFrame:
-    """What moved first, own functions before others. Of these first those in which the change arose, the largest
-    first; then, by self and total together, what hands it up, of one and the same change the nearest caller first.
+    """What moved, own functions before others. Of these first those in which the change arose, the largest first;
+    then, by self and total together, what hands it up, of one and the same change the nearest caller first.
     Without a word where no row can be told from noise.
 
     `programs`: what the programs looked at are called. `found`: of the difference's stacks, if it has some.
     """
+    movers = movers[movers["moved"] != STOOD_STILL]
     owners = Owners(movers["function"].astype(str), programs)
     largest = max(map(abs, found.change.values()), default=0.0) if found else 0.0
     rows = [
-        _rank(str(name), moved, abs(own) + abs(total), owners, found, largest)
-        for name, moved, own, total in zip(
+        _rank(str(name), abs(own) + abs(total), owners, found, largest)
+        for name, own, total in zip(
             movers["function"],
-            movers["moved"],
             *(_changes(movers, of) for of in ("self", "total")),
             strict=True,
         )
@@ -90,18 +90,15 @@ def _changes(movers: pd.DataFrame, of: str) -> list[float]:
 
 @dataclass(frozen=True)
 class _Rank:
-    kind: tuple[bool, bool, float]
-    """Whether it stood still, whether it is others', and what arose in it (negative: the largest first)."""
+    kind: tuple[bool, float]
+    """Whether it is others', and what arose in it (negative: the largest first)."""
     change: float
     depth: float
 
 
-def _rank(
-    name: str, moved: str, change: float, owners: Owners, found: Arising | None, largest: float
-) -> _Rank:
+def _rank(name: str, change: float, owners: Owners, found: Arising | None, largest: float) -> _Rank:
     arose = abs(found.change.get(name, 0.0)) if found else 0.0
     kind = (
-        moved in ("no", CANNOT_TELL),
         owners.of(name) != OWN,
         -arose if arose > _HANDED_UP * largest else 0.0,
     )

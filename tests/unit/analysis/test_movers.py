@@ -105,12 +105,24 @@ def test_one_capture_says_that_it_cannot_tell(tmp_path: Path) -> None:
     random = np.random.default_rng(10)
     profile = costs(random, 20)
     found = find_movers(captures(random, profile, 1), captures(random, profile, 1), "per operation")
-    assert {row.moved for row in found.rows} == {CANNOT_TELL}
+    changed = [row for row in found.rows if row.moved == CANNOT_TELL]
+    assert changed
+    assert all(row.difference_self == row.difference_total == 0 for row in found.rows if row not in changed)
     assert "captures: 3" in found.note
     write_movers(tmp_path / "movers.csv", found.rows)
     with (tmp_path / "movers.csv").open() as file:
         written = list(csv.DictReader(file))
     assert [row["function"] for row in written] == [row.function for row in found.rows]
+
+
+def test_one_capture_tells_what_did_not_move_from_what_did_by_more_than_its_sampling() -> None:
+    before, after = heap(17_430), heap(20_881, kept=64 << 20)
+    found = find_movers(before, after, "as it is", sample_value=16_384)
+    assert {row.function for row in found.rows if row.moved == CANNOT_TELL} == {"kept", "main"}
+    assert {row.moved for row in found.rows if row.function not in ("kept", "main")} == {"no"}
+    assert "2 of 15 functions changed by more than sampling alone makes." in found.note
+    counted = find_movers(before, after, "as it is")
+    assert {row.function for row in counted.rows if row.moved == CANNOT_TELL} == {"kept", "main", "cell"}
 
 
 def test_where_nobody_counted_the_work_a_profile_that_goes_on_for_so_long_is_compared_by_shares() -> None:

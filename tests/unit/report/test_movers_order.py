@@ -4,7 +4,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from fuselab.records.contrast import Contrast
+from fuselab.records.plan import ProfilerPlan
 from fuselab.report.arising import arising, by_change
+from fuselab.report.embed import Carrier
+from fuselab.report.page.profiles import difference
+from fuselab.report.reading import Diff
 
 
 def movers(*rows: tuple[str, str, float, float]) -> pd.DataFrame:
@@ -20,8 +25,8 @@ def test_the_function_at_fault_comes_before_its_callers_and_the_runtime() -> Non
         ("demofs::fs::getattr", "no", 5.0, 900.0),
     )
     ordered = by_change(table, frozenset({"demofs"}))
-    assert list(ordered["function"])[:3] == [
-        "demofs::fs::extend_file_size", "demofs::fs::write", "tokio::runtime::park",
+    assert list(ordered["function"]) == [
+        "demofs::fs::extend_file_size", "demofs::fs::write", "tokio::runtime::park", "core::ptr::copy",
     ]  # fmt: skip
 
 
@@ -51,3 +56,21 @@ def test_where_no_row_can_be_told_from_noise_no_row_says_so() -> None:
     )
     assert "moved" not in ordered
     assert list(ordered["function"]) == ["read", "write"]
+
+
+def test_the_page_lists_none_that_stood_still_and_keeps_them_in_the_data(tmp_path: Path) -> None:
+    def table(*rows: tuple[str, str, float, float]):
+        movers(*rows).to_csv(tmp_path / "movers.csv", index=False)
+        plan = ProfilerPlan("jemalloc-heap", "heap", "bytes", "", "")
+        carrier, contrast = Carrier(tmp_path / "report.html"), Contrast("baseline", "waiting")
+        (found,) = difference(carrier, "h", plan, Diff(tmp_path), contrast, frozenset()).tables
+        return found
+
+    still, kept = ("cache", "no", 0.0, 0.0), ("keep", "cannot tell", 64.0, 64.0)
+    found = table(kept, still)
+    assert [row[0].text for row in found.rows] == ["keep"]
+    assert found.links
+    none = table(still)
+    assert not none.rows
+    assert none.caption == "No function moved from `baseline` to `waiting`: the data has all 1 looked at."
+    assert none.links

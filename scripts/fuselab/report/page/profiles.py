@@ -296,6 +296,10 @@ def _movers(
     frame, total = tables.read_head(diff.movers, _DATA_ROWS)
     links = carrier.table(frame, key, total, diff.movers)
     frame = by_change(frame, programs, arising(diff.folder / DIFF_FOLDED, programs))
+    if frame.empty:
+        sides = f"`{contrast.baseline}` to `{contrast.variant}`"
+        nothing = f"No function moved from {sides}: the data has all {total} looked at."
+        return tables.from_frame(key, nothing, frame, links)
     units = list(frame["unit"].unique()) if "unit" in frame else []
     said = str(units[0]) if len(units) == 1 else unit
     shown = frame[[name for name in _MOVER_COLUMNS if name in frame]].dropna(axis="columns", how="all")
@@ -303,4 +307,4 @@ def _movers(
         f"What moved from `{contrast.baseline}` to `{contrast.variant}`, in {said}. Own functions come first, of these "
         "that in which most of it arose, with what it calls of libraries and the kernel."
     )
-    return tables.from_frame(key, caption, shown.head(TABLE_ROWS), links, total, said)
+    return tables.from_frame(key, caption, shown.head(TABLE_ROWS), links, len(shown), said)
