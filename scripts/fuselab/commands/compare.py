@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,7 @@ from fuselab.commands.ending import COULD_NOT, ending
 if TYPE_CHECKING:
     from fuselab.experiment.loading import Loaded
     from fuselab.records.comparison import Comparison
+    from fuselab.schema.errors import Problem
 
 WORKTREE = "worktree"
 _LOAD = "rw=write,bs=128k,size=64m,runtime=3s"
@@ -78,10 +81,16 @@ def command(
     root = repository()
     pair = _pair(revisions)
     name = name or _name("compare", target, *pair)
-    text = experiment_text(
-        name, target, backend, pair, [_options(text) for text in workloads or (_LOAD,)], primary, blocks
-    )
-    loaded = _write(root, name, text)
+    texts = workloads or (_LOAD,)
+    loads = [_options(text) for text in texts]
+    text = experiment_text(name, target, backend, pair, loads, primary, blocks)
+    options = {"target": [target], "backend": [backend or ""], "primary": primary, "blocks": [blocks]}
+    typed = {f"variants.{_name(rev)}": rev for rev in pair}
+    for (load, _), said in zip(_named(loads), texts, strict=True):
+        typed[f"workloads.{load}"] = _words("workload", [said])
+    for option, values in options.items():
+        typed["compare.primary" if option == "primary" else option] = _words(option, values)
+    loaded = _write(root, name, text, typed)
     click.echo(f"wrote {shorter(loaded.experiment.path)}")
     if _are_alike(loaded, target, pair):
         click.echo(
@@ -102,15 +111,18 @@ def command(
     sys.exit(exit_code(rows, strict))
 
 
-def _write(root: Path, name: str, text: str) -> Loaded:
-    """The experiment, written and read back; what cannot be measured leaves no new file."""
+def _write(root: Path, name: str, text: str, typed: Mapping[str, str]) -> Loaded:
+    """The experiment, written and read back; what cannot be measured leaves the file as it was, or none.
+
+    `typed`: the words of the command line by the key that they became.
+    """
     from fuselab.commands.sealed import checked_name, write_sealed
     from fuselab.errors import ScaffoldError
     from fuselab.experiment.loading import load_experiment
     from fuselab.schema.errors import ExperimentErrors
 
     path = Path("experiments") / f"{name}.yaml"
-    there = (root / path).exists()
+    before = (root / path).read_text() if (root / path).exists() else None
     try:
         checked_name(name)
         (written,) = write_sealed(root, {path: text}, "fuselab compare")
@@ -118,9 +130,37 @@ def _write(root: Path, name: str, text: str) -> Loaded:
     except ScaffoldError as error:
         fail(str(error), COULD_NOT)
     except ExperimentErrors as errors:
-        if not there:
+        if before is None:
             (root / path).unlink()
-        fail(f"cannot be measured:\n{errors}", COULD_NOT)
+        else:
+            (root / path).write_text(before)
+        said = [_as_typed(each, typed) if each.file == str(path) else each for each in errors.problems]
+        fail(f"cannot be measured:\n{ExperimentErrors(said)}", COULD_NOT)
+
+
+def _words(option: str, values: Sequence[str]) -> str:
+    """`--option value`, as often as it was said."""
+    return " ".join(f"--{option} {shlex.quote(value)}" for value in values)
+
+
+def _as_typed(problem: Problem, typed: Mapping[str, str]) -> Problem:
+    """A fault of the experiment that is gone again, at the words of the command line that it came from."""
+    for key, words in typed.items():
+        if not f"{problem.key}.".startswith(f"{key}."):
+            continue
+        option = problem.key.removeprefix(key).removeprefix(".fio").lstrip(".") if "=" in words else ""
+        right = problem.suggestion or _value(problem.corrected_yaml or "")
+        wrong = f"{option}={problem.value}" if f"{option}={problem.value}" in words else problem.value
+        mended = words.replace(wrong, wrong.removesuffix(problem.value) + right, 1) if right else words
+        corrected = mended if mended != words else None
+        return replace(problem, typed=words, key=option, written="", corrected_yaml=corrected)
+    return replace(problem, typed="this comparison", written="", corrected_yaml=None)
+
+
+def _value(line: str) -> str:
+    """Of `key: value`; empty where it is more than that."""
+    found = re.fullmatch(r"\s*[\w.]+: ([\w.%]+)", line)
+    return found[1] if found else ""
 
 
 def experiment_text(

@@ -49,13 +49,16 @@ class Problem:
     """How many characters of it are meant, from `column` on."""
     fix: Fix | None = None
     """Of what can be meant in one way only: what `fuselab check --fix` writes."""
+    typed: str = ""
+    """The words of a command line that the place was written from; they stand in for it, as nobody keeps the file."""
 
     def __str__(self) -> str:
         return self.said()
 
     def said(self, paint: Paint = lambda text, what: text) -> str:
         """As a text of several lines, each part of it through `paint`."""
-        place, *message = _lines([f"{self.file}:{self.line}:{self.column}: ", self._of_key() + self.message])
+        written_at = self.typed or f"{self.file}:{self.line}:{self.column}"
+        place, *message = _lines([f"{written_at}: ", self._of_key() + self.message])
         parts = [paint(place, "place") + paint("\n".join(message), "message")]
         if self.written.strip():
             line, mark = _pointed(self.written, self.column, self.width)

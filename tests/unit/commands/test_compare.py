@@ -89,6 +89,42 @@ class TestWhatItRefuses:
     @pytest.mark.parametrize(
         ("words", "said"),
         [
+            (["v9", "-t", "demo"], "v9: no revision 'v9' in the source of 'demo'"),
+            (
+                ["HEAD", "-t", "demo", "--workload", "rw=wrote,bs=4k,size=4m"],
+                "--workload rw=wrote,bs=4k,size=4m: rw: 'wrote' is not a fio access pattern; did you mean 'write'?\n"
+                "    write:\n        --workload rw=write,bs=4k,size=4m",
+            ),
+            (
+                ["HEAD", "-t", "demo", "--workload", "rw=write,size=4m", "--workload", "rw=read,bs=4k"],
+                "--workload rw=read,bs=4k: a job without a size",
+            ),
+            (["HEAD", "-t", "demmo"], "--target demmo: unknown target 'demmo'; did you mean 'demo'?"),
+            (["HEAD", "-t", "demo", "--blocks", "0"], "write:\n        --blocks 12"),
+            (["HEAD", "-t", "demo", "--backend", "nope"], "--backend nope: unknown backend 'nope'"),
+            (
+                ["HEAD", "-t", "demo", "--primary", "write.p99", "--primary", "write.bx"],
+                "write:\n        --primary write.p99 --primary write.bw\n",
+            ),
+        ],
+    )
+    def test_at_the_words_that_were_typed_as_no_file_is_kept(self, fuselab, revisions: Path, words, said):
+        done = fuselab("compare", *words)
+        assert done.exit_code == 3
+        assert said in done.output
+        assert ".yaml" not in done.output
+
+    def test_and_leaves_an_earlier_experiment_of_that_name_as_it_was(self, fuselab, revisions: Path):
+        call = ("compare", "HEAD~1", "--target", "demo", "--only-write", "--name", "mine")
+        assert fuselab(*call).exit_code == 0
+        path = revisions / "experiments" / "mine.yaml"
+        before = path.read_text()
+        assert fuselab(*call, "--blocks", "many").exit_code == 3
+        assert path.read_text() == before
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
             (["v9", "-t", "demo"], "no revision 'v9' in the source of 'demo'"),
             (["HEAD", "-t", "demmo"], "did you mean 'demo'"),
             (["HEAD", "HEAD", "-t", "demo"], "both sides are `HEAD`"),
