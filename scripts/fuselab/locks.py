@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from fuselab import foreign
 from fuselab.files import closing
+from fuselab.screen import on_screen
 
 
 def open_lock(path: str | Path, folder_fd: int | None = None) -> int:
@@ -30,13 +33,17 @@ def try_lock(descriptor: int) -> bool:
     return True
 
 
-def lock(descriptor: int, waiting: Callable[[], None] | None = None) -> None:
-    """Take the lock on an open file or folder; calls `waiting` before it waits for a holder."""
-    if waiting is not None:
-        if try_lock(descriptor):
-            return
-        waiting()
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
+def lock(descriptor: int, waiting: str = "", goes_on: str = "") -> None:
+    """Take the lock on an open file or folder. Who has to wait says `waiting` and for whom, and `goes_on` and after
+    how long; on the screen too.
+    """
+    if not waiting:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    elif not try_lock(descriptor):
+        on_screen(f"{waiting}{_holder(descriptor)}")
+        started = time.monotonic()
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        on_screen(f"{goes_on}, after having waited for {time.monotonic() - started:.0f} s")
 
 
 def share_lock(descriptor: int) -> None:
@@ -45,14 +52,12 @@ def share_lock(descriptor: int) -> None:
 
 
 @contextmanager
-def locked(
-    path: Path, folder_fd: int | None = None, waiting: Callable[[], None] | None = None
-) -> Iterator[None]:
-    """Hold an exclusive lock on the file `path`, made if need be; calls `waiting` before it waits for a holder."""
+def locked(path: Path, folder_fd: int | None = None, waiting: str = "", goes_on: str = "") -> Iterator[None]:
+    """Hold an exclusive lock on the file `path`, made if need be; who has to wait says so as in `lock`."""
     if folder_fd is None:
         path.parent.mkdir(parents=True, exist_ok=True)
     with closing(open_lock(path, folder_fd)) as descriptor:
-        lock(descriptor, waiting)
+        lock(descriptor, waiting, goes_on)
         yield
 
 
@@ -62,3 +67,11 @@ def holders(descriptor: int) -> list[int]:
     lines = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
     held = {int(words[4]) for words in lines if words[1] == "FLOCK" and words[5].endswith(inode)}
     return sorted(pid for pid in held if pid > 0)
+
+
+def _holder(descriptor: int) -> str:
+    """Who holds the lock, as far as /proc says: it names no process outside our pid namespace."""
+    with suppress(OSError):
+        for pid in holders(descriptor):
+            return f": process {pid}, in {foreign.name(os.readlink(f'/proc/{pid}/cwd'))}"
+    return ""

@@ -262,7 +262,7 @@ def test_who_waits_for_another_build_says_so(
     with ThreadPoolExecutor() as pool:
         with locked(Path(cargo_env(spec)["CARGO_TARGET_DIR"]) / "fuselab.lock"):
             built = pool.submit(make_build, spec, target.build, tmp_path / "out")
-            while "waiting for a build of another checkout" not in capfd.readouterr().err:
+            while "waiting for another build in" not in capfd.readouterr().err:
                 assert not built.done()
                 time.sleep(0.05)
         built.result()

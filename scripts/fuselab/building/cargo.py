@@ -7,7 +7,6 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 from fuselab.building.cargo_cache import forget_other_sources
@@ -18,7 +17,6 @@ from fuselab.building.source import cargo_locks, note_locks
 from fuselab.errors import BuildError
 from fuselab.locks import locked
 from fuselab.paths import cache_folder
-from fuselab.screen import on_screen
 from fuselab.targets.model import CargoBuild
 
 
@@ -39,8 +37,11 @@ def compiled(request: BuildRequest, build: CargoBuild) -> Iterator[Made]:
     target_dir = Path(env["CARGO_TARGET_DIR"])
     name = request.bench or build.binary
     # Until the program is copied: builds with other features, of other checkouts too, put theirs in the same place.
-    wait = partial(on_screen, f"{request.folder}: waiting for a build of another checkout (in {target_dir})")
-    with locked(target_dir / "fuselab.lock", waiting=wait):
+    waiting, goes_on = (
+        f"{request.folder}: waiting for another build in {target_dir}",
+        f"{request.folder}: building",
+    )
+    with locked(target_dir / "fuselab.lock", waiting=waiting, goes_on=goes_on):
         require_unedited(request, build)
         locks = cargo_locks(folder)
         try:

@@ -13,7 +13,6 @@ import shutil
 import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 from fuselab.building import source
@@ -22,7 +21,6 @@ from fuselab.building.source import WORKTREE
 from fuselab.errors import BuildError
 from fuselab.locks import locked
 from fuselab.paths import cache_folder
-from fuselab.screen import on_screen
 from fuselab.targets.model import CargoBuild, CommandBuild
 
 _LIMIT_S = 600.0
@@ -59,7 +57,10 @@ def at_revision(request: BuildRequest, build: CargoBuild) -> Path:
     if root is None:
         raise BuildError(f"{checkout} is no git checkout, so it has no revision {request.rev}")
     clone = cache_folder() / "sources" / f"{request.target}-{_key(root)}-{request.rev[:12]}"
-    with locked(clone.with_name(f"{clone.name}.lock")):
+    waiting = f"{request.folder}: waiting for another clone of {root}"
+    with locked(
+        clone.with_name(f"{clone.name}.lock"), waiting=waiting, goes_on=f"{request.folder}: going on"
+    ):
         if not clone.is_dir():
             half = clone.with_name(f"{clone.name}.half")
             shutil.rmtree(half, ignore_errors=True)
@@ -80,8 +81,8 @@ def own_copy(request: BuildRequest, build: CommandBuild) -> Iterator[Path]:
     top = _top(folder) if source.listed(folder) else None
     root = top or folder
     place = cache_folder() / "copies" / f"{root.name}-{_key(root)}"
-    wait = partial(on_screen, f"waiting for another build of {root}")
-    with locked(place.with_name(f"{place.name}.lock"), waiting=wait):
+    waiting, goes_on = f"{request.folder}: waiting for another build of {root}", f"{request.folder}: building"
+    with locked(place.with_name(f"{place.name}.lock"), waiting=waiting, goes_on=goes_on):
         shutil.rmtree(place, ignore_errors=True)
         try:
             if top is None:

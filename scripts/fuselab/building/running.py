@@ -13,7 +13,11 @@ from typing import Any
 
 from fuselab import foreign
 from fuselab.errors import BuildError
+from fuselab.screen import on_screen
 from fuselab.system.namespaces import contained
+
+_CARGO_WAITS = "Blocking waiting for file lock"
+"""What cargo says where another has its registry or its folder; it may be for minutes."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,8 @@ def run(argv: Sequence[str], folder: Path, env: Mapping[str, str], what: str) ->
         assert child.stdout is not None
         for raw in child.stdout:
             line = foreign.plain(raw.decode(errors="replace").rstrip("\n"))
+            if _CARGO_WAITS in line:
+                on_screen(f"{what}: another cargo of this user runs: {line.strip()}")
             if line.startswith("{") and '"reason"' in line:
                 objects.append(json.loads(line))
             else:

@@ -10,16 +10,13 @@ from __future__ import annotations
 import os
 import pwd
 import stat
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from fuselab import foreign
-from fuselab.locks import holders, lock, try_lock
+from fuselab.locks import lock
 from fuselab.measuring.attempts import NO_PATIENCE
 from fuselab.ownership import behind_sudo
-from fuselab.screen import on_screen
 
 
 @contextmanager
@@ -33,7 +30,7 @@ def measuring() -> Iterator[None]:
             for user in _users():
                 if (folder := _open_folder(user)) is not None:
                     stack.callback(os.close, folder)
-                    _take(folder)
+                    lock(folder, "waiting for another measurement on this machine", "measuring")
         yield
 
 
@@ -64,20 +61,3 @@ def _open_folder(user: int) -> int | None:
                 return descriptor
             os.close(descriptor)
     return None
-
-
-def _take(folder: int) -> None:
-    if try_lock(folder):
-        return
-    on_screen(f"waiting for another measurement on this machine{_holder(folder)}")
-    started = time.monotonic()
-    lock(folder)
-    on_screen(f"measuring, after having waited for {time.monotonic() - started:.0f} s")
-
-
-def _holder(folder: int) -> str:
-    """Who holds the lock, as far as /proc says: it names no process outside our pid namespace."""
-    with suppress(OSError):
-        for pid in holders(folder):
-            return f": process {pid}, in {foreign.name(os.readlink(f'/proc/{pid}/cwd'))}"
-    return ""
