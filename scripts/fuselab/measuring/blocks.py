@@ -74,19 +74,16 @@ class Block:
 
     def make(self) -> None:
         kept = self._kept()
-        if kept is not None and self._old is not None and self._failed_again(self._old):
+        if kept is not None and self._old is not None and self._fails_again(self._old):
             anew.done(kept)
             settle(kept, BLOCK, self._record(self._old.noisy), self._out)
             return
         once = self._in_turns if self._task.rounds else self._once
-        while True:
+        noisy = None
+        while noisy is None:
             attempt = self._attempt()
             busy = sum(void.cause == "environment" for void in self._voided)
-            voids, noisy = once(attempt, keep_noisy=busy >= _patience(self._out))
-            for void in voids:
-                self._note(void)
-            if not voids:
-                break
+            noisy = once(attempt, keep_noisy=busy >= _patience(self._out))
         settle(attempt, BLOCK, self._record(noisy), self._out)
 
     def _kept(self) -> Path | None:
@@ -99,7 +96,7 @@ class Block:
         kept = anew.kept(self._out)
         return kept if kept is not None and fault(kept) is None else None
 
-    def _failed_again(self, old: BlockRecord) -> bool:
+    def _fails_again(self, old: BlockRecord) -> bool:
         """Whether those who failed in the block that was set aside do it again: then what is in it stands.
 
         Each runs alone first. Only beside one who completes are the others measured again, for runs of different
@@ -114,42 +111,41 @@ class Block:
     def _order(self) -> list[str]:
         return needed(self._task.order, self._task.pairs, self._lost)
 
-    def _once(self, attempt: Path, keep_noisy: bool) -> tuple[list[Void], bool]:
-        """One attempt of a block: what voided it, nothing if its runs count; and whether any was noisy."""
+    def _once(self, attempt: Path, keep_noisy: bool) -> bool | None:
+        """One attempt of a block: whether any of its runs was noisy; None if it does not count."""
         noisy = False
         for name in self._order():
             if name not in self._order():  # lost since: whoever is compared with the one that failed
                 continue
             record = self._run(name, attempt)
-            if record.status == "void" and not keep_noisy:
-                return [Void(self._attempts, name, "environment", record.reason or "")], True
-            noisy |= record.status == "void"
-        return [], noisy
+            if record.status == "void":
+                if not keep_noisy:
+                    self._noisy(name, record.reason)
+                    return None
+                noisy = True
+        return noisy
 
-    def _in_turns(self, attempt: Path, keep_noisy: bool) -> tuple[list[Void], bool]:
+    def _in_turns(self, attempt: Path, keep_noisy: bool) -> bool | None:
         """The same, with all runs at once and loads that take turns. If one fails, nothing of the attempt counts."""
         names = self._order()
         if not names:
-            return [], False
+            return False
         requests = {name: self._request(name, attempt / name) for name in names}
         rounds = [[name for name in order if name in requests] for order in self._task.rounds]
         taken = take_turns(requests, rounds, self._task.slice_s)
-        failed = {name: failure_of(r) for name, r in taken.records.items() if r.status == "failed"}
-        for name, failure in failed.items():
-            so_far = (*standing(self._earlier, name).failures, *failures_of(name, self._voided), failure)
-            if not again(so_far):
-                self._lost[name] = failure.reason
+        failed = [name for name, record in taken.records.items() if record.status == "failed"]
+        for name in failed:
+            self._failed(name, taken.records[name])
         if failed:
-            return [
-                Void(self._attempts, name, "target", f.reason, f.fault) for name, f in failed.items()
-            ], False
+            return None
         write_rows(attempt / SLICES, Slice, taken.slices)
         void = [(name, record.reason) for name, record in taken.records.items() if record.status == "void"]
         if taken.noise is not None:
             void.append((names[0], taken.noise))
         if void and not keep_noisy:
-            return [Void(self._attempts, void[0][0], "environment", void[0][1] or "")], True
-        return [], bool(void)
+            self._noisy(*void[0])
+            return None
+        return bool(void)
 
     def _run(self, name: str, attempt: Path) -> RunRecord:
         """A run, and again as long as it fails and there is use in that. What failed lies beside the attempt."""
@@ -159,11 +155,19 @@ class Block:
             if record.status != "failed":
                 return record
             os.rename(folder, self._attempt() / name)
-            failure = failure_of(record)
-            self._note(Void(self._attempts, name, "target", failure.reason, failure.fault))
-            if not again((*standing(self._earlier, name).failures, *failures_of(name, self._voided))):
-                self._lost[name] = failure.reason
+            self._failed(name, record)
+            if name in self._lost:
                 return record
+
+    def _failed(self, name: str, record: RunRecord) -> None:
+        """Note a run that failed; its variant is lost once there is no use in another one."""
+        failure = failure_of(record)
+        self._note(Void(self._attempts, name, "target", failure.reason, failure.fault))
+        if not again((*standing(self._earlier, name).failures, *failures_of(name, self._voided))):
+            self._lost[name] = failure.reason
+
+    def _noisy(self, name: str, reason: str | None) -> None:
+        self._note(Void(self._attempts, name, "environment", reason or ""))
 
     def _request(self, name: str, folder: Path) -> RunRequest:
         task = self._task
