@@ -5,8 +5,9 @@
 demofs under one fio job that goes on, while the events that fuse-requests records are switched on and off: pairs of
 slices of 0.25 s one after the other, whose order alternates. What is compared is operations for each CPU second of
 demofs, fio and the thread that empties the kernel's buffers, by the median of the pairs' ratios: a machine that others
-use gives each slice another share of its time. `one at a time` waits for each write; `as many as go` keeps 64 on their
-way from two jobs: the highest rate that demofs reaches. Losses are looked for in whole captures of the latter.
+use gives each slice another share of its time. Operations for each second of the clock stand beside it. `one at a time`
+waits for each write; `as many as go` keeps 64 on their way from two jobs: the highest rate that demofs reaches. Losses
+are looked for in whole captures of the latter.
 The million is the last capture, its requests repeated at later times under other numbers. Its seconds are of CPU, on
 one core: others on the machine do not count.
 """
@@ -161,27 +162,41 @@ def compare(name: str, load: Load, pairs: int) -> None:
         window = TraceWindow(instance, OwnTasks(proc), pages)
         stack.callback(window.end)
         window.open()
-        ratios = []
+        done = []
         for number in range(pairs):
             order = (False, True) if number % 2 else (True, False)
-            done = {looking: _slice(instance, list(events), window, load, looking) for looking in order}
-            ratios.append(done[True] / done[False])
-    low, middle, high = statistics.quantiles(ratios, n=4)
+            pair = {looking: _slice(instance, list(events), window, load, looking) for looking in order}
+            done.append((pair[True], pair[False]))
+    by_clock, by_cpu = (
+        [getattr(on, each) / getattr(off, each) for on, off in done] for each in ("each_s", "each_cpu_s")
+    )
+    low, middle, high = statistics.quantiles(by_cpu, n=4)
     print(f"{name}: the middle half of {pairs} pairs of slices keeps {low:.2f} to {high:.2f}")
+    print(f"{name}: by the clock {statistics.median(by_clock):.2f}")
     promise(f"{name}: throughput kept", middle, LEAST_KEPT, "times", at_least=True)
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Bytes written, by the clock and by the processors that it took."""
+
+    each_s: float
+    each_cpu_s: float
 
 
 def _slice(
     instance: Instance, events: Sequence[str], window: TraceWindow, load: Load, looking: bool
-) -> float:
-    """What is written for each CPU second."""
+) -> Slice:
     for event in events:
         instance.switch(event, looking)
     time.sleep(SETTLE_S)
-    written, used_s, observed_s = load.written_bytes(), load.cpu_s(), window.cpu_s() or 0.0
+    began, written, used_s, observed_s = (
+        time.monotonic(), load.written_bytes(), load.cpu_s(), window.cpu_s() or 0.0
+    )  # fmt: skip
     time.sleep(SLICE_S)
+    lasted_s, written = time.monotonic() - began, load.written_bytes() - written
     used_s = load.cpu_s() - used_s + looking * ((window.cpu_s() or 0.0) - observed_s)
-    return (load.written_bytes() - written) / used_s
+    return Slice(written / lasted_s, written / used_s)
 
 
 class Bench:
