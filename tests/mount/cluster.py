@@ -17,6 +17,8 @@ from pathlib import Path
 from tests.mount.processes import eventually
 
 NODES = ("node-a", "node-b")
+URGENT = "urgent"
+"""A partition whose jobs take the nodes of others away, which begin anew."""
 # What stands in the place of /etc/slurm on every node: the jobs of Snakemake's plugin forget the environment's.
 _NODE = """
 hostname "$0"
@@ -122,7 +124,10 @@ def _conf(folder: Path, munge: Path) -> str:
             f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs={os.cpu_count()}"
             for node, port in zip(NODES, ports[1:], strict=True)
         ),
-        f"PartitionName=all Nodes={','.join(NODES)} Default=YES State=UP MaxTime=INFINITE",
+        "PreemptType=preempt/partition_prio",
+        "PreemptMode=REQUEUE",
+        f"PartitionName=all Nodes={','.join(NODES)} Default=YES State=UP MaxTime=INFINITE PriorityTier=1",
+        f"PartitionName={URGENT} Nodes={','.join(NODES)} State=UP PriorityTier=2 PreemptMode=OFF",
     ]
     return "\n".join([*lines, ""])
 

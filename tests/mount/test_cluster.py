@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from tests.mount.cluster import NODES, Slurm, slurm
+from tests.mount.cluster import NODES, URGENT, Slurm, slurm
 from tests.mount.conftest import Workspace
 from tests.mount.processes import eventually, naming
 
@@ -64,9 +64,14 @@ def cancelled(cluster: Slurm, node: str, jobs: list[str]) -> None:
     cluster.ask("scancel", "--full", *jobs)
 
 
-def requeued(cluster: Slurm, node: str, jobs: list[str]) -> None:
-    """As a preemption does where the cluster says so: the job ends, waits, and begins anew under its number."""
-    cluster.ask("scontrol", "requeue", ",".join(jobs))
+def preempted(cluster: Slurm, node: str, jobs: list[str]) -> None:
+    """Somebody's urgent job takes the node; the others wait, and begin anew under their numbers."""
+    asked = (f"--partition={URGENT}", "--exclusive", f"--nodelist={node}", "--chdir=/", "--output=/dev/null")
+    urgent = cluster.ask("sbatch", "--parsable", *asked, "--wrap=true").strip()
+    told = ("squeue", "--noheader", "--states=all", "--format=%T", f"--jobs={urgent}")
+    eventually(lambda: cluster.ask(*told).strip() == "COMPLETED", "the urgent job was not let in", 60)
+    for job in jobs:
+        assert "Restarts=1" in cluster.ask("scontrol", "show", "job", job)
 
 
 def out_of_time(cluster: Slurm, node: str, jobs: list[str]) -> None:
@@ -93,7 +98,7 @@ def processes_of(cluster: Slurm, node: str, program: str) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("end", [cancelled, requeued, out_of_time, lost])
+@pytest.mark.parametrize("end", [cancelled, preempted, out_of_time, lost])
 def test_nodes_measure_a_block_each_and_an_ended_job_costs_that_block_alone(
     workspace: Workspace, cluster: Slurm, end: Callable[[Slurm, str, list[str]], None]
 ):

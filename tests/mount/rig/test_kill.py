@@ -180,13 +180,17 @@ def test_execute_leaves_the_callers_signals_as_they_were(rig):
 
 
 def two_sleepers(rig: Any) -> list[str]:
-    """A build that starts another one in a session of its own; both name the rig's folder in their environment."""
-    return ["env", f"FOLDER={rig.root}", "sh", "-c", "setsid sleep 1000 & exec sleep 2000"]
+    """A build that starts another one in a session of its own; both name the rig's folder in their environment.
+
+    Only the two have a command line with `sleep 1000` and `sleep 2000` in it.
+    """
+    line = 'setsid sleep "$1" & exec sleep "$2"'
+    return ["env", f"FOLDER={rig.root}", "sh", "-c", line, "sh", "1000", "2000"]
 
 
 def test_a_contained_build_dies_with_its_job(rig):
     code = (
-        "from fuselab.rig.namespaces import PARENT, contained\n"
+        "from fuselab.system.namespaces import contained\n"
         f"with contained({two_sleepers(rig)!r}) as child: child.wait()"
     )
     job = subprocess.Popen([sys.executable, "-c", code])
