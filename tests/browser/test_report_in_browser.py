@@ -375,6 +375,14 @@ def test_pictures_of_other_tabs_are_on_the_printed_page(opened: Opened, site: Si
         assert graph.evaluate("i => i.naturalWidth > 100 && i.width <= i.closest('.frame').clientWidth"), (
             "whole"
         )
+        # However tall: it goes on on the next page, and its letters stay letters.
+        graph.evaluate(
+            "i => { i.src = URL.createObjectURL(new Blob([TALL], {type: 'image/svg+xml'})); }".replace(
+                "TALL", "`<svg xmlns='http://www.w3.org/2000/svg' width='600' height='6000'/>`"
+            )
+        )
+        expect(graph).to_have_js_property("naturalHeight", 6000)
+        assert graph.evaluate("i => i.width === Math.min(600, i.parentElement.clientWidth)"), "legible"
 
 
 def test_without_a_script_every_panel_stands_open(browser, site: Site):

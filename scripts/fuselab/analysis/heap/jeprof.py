@@ -53,7 +53,8 @@ def graph(jeprof: str, profile: Path, form: str, base: Path | None = None) -> by
     script does not run.
     """
     drawing = _replaced(_run(jeprof, "--dot", profile, base), _PLAIN)
-    argv = ["dot", f"-T{form}", "-Nfontname=sans-serif", "-Efontname=sans-serif"]
+    # Near each other: there are forty calls from a thread's start to an allocation, one below the other.
+    argv = ["dot", f"-T{form}", "-Granksep=0.25", "-Nfontname=sans-serif", "-Efontname=sans-serif"]
     # Its legend, in letters three times the graph's, says what the report says beside it.
     drawing = "".join(line for line in drawing.splitlines(True) if not line.startswith("Legend ["))
     done = subprocess.run(argv, input=drawing.encode(), capture_output=True, check=False)
