@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fuselab.analysis.symbols.demangle import demangle, mangling
 from fuselab.analysis.symbols.elf import DEBUG_ROOTS, ElfImage, debug_file, read_image
+from fuselab.analysis.symbols.function_table import COLD, FunctionTable, read_function_table
 from fuselab.analysis.symbols.maps import Place
 from fuselab.analysis.symbols.pclntab import GoTable, read_go_table
 from fuselab.analysis.symbols.perf_map import PerfMap, is_perf_map, read_perf_map
@@ -84,8 +86,9 @@ class Symbols:
                 f"{path} is not the file that was profiled: its build id is {image.build_id}, not {place.build_id}"
             )
             return None
-        go = None if debug_file(image.build_id, self.debug_roots) else read_go_table(path)
-        return _Elf(image, open_symcache(image, self.cache_folder, self.debug_roots), go)
+        separate = debug_file(image.build_id, self.debug_roots)
+        go = None if separate else read_go_table(path)
+        return _Elf(image, open_symcache(image, self.cache_folder, self.debug_roots), go, separate or path)
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,8 @@ class _Elf:
     cache: SymCache
     go: GoTable | None
     """Of a stripped Go program."""
+    symbols: Path
+    """The file that the cache was made of."""
 
     def at(self, offset: int) -> Frames:
         address = self.image.address_of(offset)
@@ -104,9 +109,14 @@ class _Elf:
         if self.go and (name := self.go.at(address)):
             return (name,)
         matches = self.cache.lookup(address - self.image.load_address)  # type: ignore[no-untyped-call]
-        return tuple(
-            match.symbol for match in reversed(matches) if match.symbol and match.symbol not in _NO_SIZE
-        )
+        names = [m.symbol for m in reversed(matches) if m.symbol and m.symbol not in _NO_SIZE]
+        if names and COLD.search(names[0]):
+            names[0] = self._functions.at(address) or COLD.sub("", names[0])
+        return tuple(names)
+
+    @cached_property
+    def _functions(self) -> FunctionTable:
+        return read_function_table(self.symbols)
 
 
 _NO_FILES = ("//anon", "/memfd:", "/dev/")

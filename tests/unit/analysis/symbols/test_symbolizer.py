@@ -40,6 +40,40 @@ def test_position_independent_or_not_with_debug_information_or_only_a_symbol_tab
     assert symbols.name([place]) == {place: ("planted_function",)}
 
 
+COLD = """
+#include <stdexcept>
+#include <string>
+#include <vector>
+asm(".pushsection .text.unlikely, \\"ax\\", @progbits\\n.type stranger.cold, @function\\nstranger.cold:\\n"
+    ".size stranger.cold, 0\\n.popsection");  // as of a function whose cold part is empty
+__attribute__((noinline)) size_t planted(const std::string &name, size_t count) {
+    std::vector<std::string> all;
+    for (size_t i = 0; i < count; i++) {
+        all.push_back(name + std::to_string(i));
+        if (all.size() > 1000000) throw std::runtime_error("never " + name);
+    }
+    return all.size();
+}
+int main(int, char **argv) { return planted(argv[0], 1000) == 0; }
+"""
+
+
+@pytest.mark.parametrize("options", [("-g",), ()])
+def test_a_function_is_not_called_after_what_is_rarely_run_of_it_or_of_a_stranger(
+    tmp_path: Path, symbols: Symbols, options: tuple[str, ...]
+) -> None:
+    source, binary = tmp_path / "cold.cpp", tmp_path / "cold"
+    source.write_text(COLD)
+    subprocess.run(["g++", "-O2", *options, str(source), "-o", str(binary)], check=True)
+    parts = [
+        name for name in subprocess.check_output(["nm", str(binary)], text=True).split() if "planted" in name
+    ]
+    assert {part.partition(".")[2] for part in parts} == {"", "cold"}
+    places = [Place(str(binary), offset_of(binary, part) + 8) for part in parts]
+    said = symbols.name(places)
+    assert [said[place][0] for place in places] == ["planted", "planted"]
+
+
 @pytest.mark.parametrize("kept", ["sections", "segments"])
 def test_a_build_id_is_found_beside_the_note_of_gos_linker(tmp_path: Path, kept: str) -> None:
     """Go's note has 83 bytes, and may be all that the note segment covers: the build id then is in a section alone."""
