@@ -120,7 +120,11 @@ def _check_profiler(
         words = re.split(r"[\s,;+]+", name.strip())
         if len(words) > 1 and {*words} <= {*profilers.REGISTRY}:
             message = f"'{name}' is one text: there is a comma between profilers"
-            diagnostics.add(at, message, suggestion=", ".join(words))
+            on_lines = (
+                isinstance(at[-1], int) and diagnostics.source.span(at[:-1], of_key=False).end_column is None
+            )
+            items = "\n".join(f"- {word}" for word in words) if on_lines else None
+            diagnostics.add(at, message, suggestion=", ".join(words), corrected=items)
             return
         diagnostics.unknown(at, "profiler", profilers.REGISTRY, name=name)
         return

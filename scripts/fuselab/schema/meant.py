@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+import signal
 import unicodedata
 from collections.abc import Mapping
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any
 
 from fuselab.schema import units
 from fuselab.schema.diagnostics import flow, near, only_near
 from fuselab.schema.reshaping import reshaped
-from fuselab.schema.schemas import Violation, types
+from fuselab.schema.schemas import Violation, homes, types
 
 _TRUTH = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
 
@@ -37,12 +39,22 @@ def value_meant(error: Violation, text: str | None) -> str | None:
     schema = error.schema
     if error.instance is None and schema.get("type") == "object" and _may_be_empty(schema):
         return "{}"
+    if (
+        isinstance(error.instance, dict)
+        and [*error.instance.values()] == [None]
+        and "string" in types_of(error)
+    ):
+        return f"'{{{next(iter(error.instance))}}}'"  # a placeholder, which is a mapping without its quotes
     if schema.get("title") == "text" and error.validator == "type":
         return '""' if error.instance is None else f'"{flow(error.instance)}"' if text is None else None
     if text is None:
         return reshaped(error.instance, text, schema) if error.validator == "type" else None
     unit = schema.get("x-unit", schema.get("title", ""))
+    if schema.get("title") == "swept key" and (kind := _kind_of(text)):
+        return f"{kind}.{text}"
     match error.validator:
+        case "enum" if text.isdigit() and (name := _signal(int(text))) in error.validator_value:
+            return name
         case "maximum" if schema["maximum"] > 0:
             return str(error.validator_value)
         case "enum":
@@ -55,6 +67,26 @@ def value_meant(error: Violation, text: str | None) -> str | None:
             return "auto"
         return str(min(int(text), schema["maximum"])) if text.isdigit() and int(text) > 0 else None
     return units.nearest(unit, text)
+
+
+def types_of(error: Violation) -> list[str]:
+    return types(error.schema) if error.validator == "type" else []
+
+
+def _kind_of(key: str) -> str | None:
+    """The kind of load that has the key; None where none has, or more than one."""
+    places = [place for place in homes("experiment").get(key, ()) if place.startswith(_LOAD)]
+    kinds = {place.removeprefix(_LOAD).partition(".")[0] for place in places}
+    return kinds.pop() if len(kinds) == 1 else None
+
+
+_LOAD = "workloads.<name>."
+
+
+def _signal(number: int) -> str | None:
+    with suppress(ValueError):
+        return signal.Signals(number).name.removeprefix("SIG")
+    return None
 
 
 def surely_meant(error: Violation, text: str | None, meant: str | None) -> bool:

@@ -11,6 +11,8 @@ from fuselab.schema.diagnostics import flow, near
 from fuselab.schema.schemas import resolve, types
 
 _OF_PAIRS = ("mount options", "environment", "fio options", "fio load")
+_NO_ITEM = ("all", "any", "none", "no", "false", "off")
+"""What is said of a list as a whole, and is no item of it."""
 LISTS_OF_LISTS = ("list of argument lists", "list of steps")
 
 
@@ -94,23 +96,43 @@ def _items(value: Any, text: str | None, schema: Mapping[str, Any]) -> list[Any]
         )
         return list(value) if of_names and value else None
     words = _words(text)
-    if words is None:
+    if words is None or any(isinstance(item, dict) for item in _first_example(schema)):
         return None
     if schema.get("title") in ("argument list", "list of compiler flags"):
         return words
+    if any(word.startswith("--") for word in words):
+        return words  # of a program, with what it may hold
+    if len(words) == 1 and words[0].lower() in _NO_ITEM:
+        return None if schema.get("minItems") or words[0].lower() == "all" else []
     if schema.get("title") in LISTS_OF_LISTS:
         return [words]
     if schema.get("title") == "list of values" and (
         bounds := re.fullmatch(r"(\d+)(?:-|\.\.)(\d+)", text or "")
     ):
         return _doubled(int(bounds[1]), int(bounds[2]), schema["maxItems"])
-    words = [each for word in words for each in word.removeprefix("-").split(",") if each]
+    words = [each for word in words for each in re.sub(r"^[-*•–—]", "", word).split(",") if each]
     if choices := inner.get("enum"):
         meant = [near(word, choices) for word in words]
         return None if None in meant else meant
     if inner.get("type") == "integer":
-        return [int(word) for word in words] if all(map(str.isdigit, words)) else None
+        return _numbers(words)
     return words
+
+
+def _numbers(words: list[str]) -> list[int] | None:
+    """`0-2 4` -> 0, 1, 2, 4."""
+    found: list[int] = []
+    for word in words:
+        match = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", word)
+        if match is None or int(match[1]) > int(match[2] or match[1]):
+            return None
+        found += range(int(match[1]), int(match[2] or match[1]) + 1)
+    return found
+
+
+def _first_example(schema: Mapping[str, Any]) -> list[Any]:
+    examples = schema.get("examples") or [[]]
+    return examples[0] if isinstance(examples[0], list) else []
 
 
 def _doubled(low: int, high: int, most: int) -> list[int] | None:

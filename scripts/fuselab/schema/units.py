@@ -25,6 +25,7 @@ _WORDS = {
     },
     "share": dict.fromkeys(["", "%", "percent", "pct", "per cent"], "%"),
 }
+_WORDS["delay"] = {**_WORDS["duration"], "": "ms"}
 _WORDS["whole size"] = _WORDS["size"]
 _WORDS["whole time"] = {**_WORDS["duration"], **dict.fromkeys(["d", "day", "days"], "d")}
 _WHOLE = {

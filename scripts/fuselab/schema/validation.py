@@ -15,7 +15,8 @@ from typing import Any
 from fuselab.schema.diagnostics import Diagnostics, flow, hint, near, only_near
 from fuselab.schema.meant import key_like, surely_meant, value_meant
 from fuselab.schema.mending import rename_key, replace_value, value_at
-from fuselab.schema.schemas import Violation, homes, resolve, type_words, validator
+from fuselab.schema.schemas import Violation, homes, resolve, type_words, types, validator
+from fuselab.schema.units import amounts
 from fuselab.schema.yaml_source import Key
 
 _MOST_FAULTS = 100
@@ -66,7 +67,10 @@ def _unknown_keys(diagnostics: Diagnostics, name: str, error: Violation) -> None
         called = _called(key, schema, free)
         close = None if why else called or near(key, free)
         place = ".".join(map(str, error.absolute_path))
-        home = None if close or why else next((h for h in homes(name).get(key, ()) if h != place), None)
+        home = None if called or why else _home(key, name, place)
+        if home is not None and close and not only_letters(key, close):
+            close = None  # it is a word of its own, elsewhere
+        home = None if close else home
         message = f"unknown key '{key}'{_unseen(key)}{hint(close)}{f': {why}' if why else ''}"
         if home is not None:
             message += f" here: it belongs in '{home}'" if home else " here: it belongs at the top level"
@@ -79,6 +83,20 @@ def _unknown_keys(diagnostics: Diagnostics, name: str, error: Violation) -> None
             rename_key(diagnostics.source, at, close)
         else:
             del mapping[key]
+
+
+def only_letters(key: str, close: str) -> bool:
+    """Whether both are one word but for capitals and what joins its parts."""
+    return key.lower().replace("_", "-") == close.lower().replace("_", "-")
+
+
+def _home(key: str, name: str, place: str) -> str | None:
+    """Where the key belongs, a load before a variant, which has keys of a load for what it changes of them."""
+    known = [home for home in homes(name).get(key, ()) if home != place]
+    found = min(known, key=lambda home: home.startswith(("variants.", "matrix.")), default=None)
+    return found and re.sub(
+        r"\.(jobs\.<name>|global)$", "", found
+    )  # what each job has may be said of a single one
 
 
 def _called(key: str, schema: Mapping[str, Any], free: Sequence[str]) -> str | None:
@@ -196,7 +214,7 @@ def _wrong_value(diagnostics: Diagnostics, error: Violation) -> None:
     if "propertyNames" in error.schema_path:
         _bad_name(diagnostics, error)
         return
-    if _flat(diagnostics, error):
+    if _flat(diagnostics, error) or _nested(diagnostics, error) or _several(diagnostics, error):
         return
     at, schema = tuple(error.absolute_path), error.schema
     if error.validator in ("minProperties", "minItems") and diagnostics.broken_below(at):
@@ -264,6 +282,47 @@ def _flat(diagnostics: Diagnostics, error: Violation) -> bool:
     message = f"one argument list stands here: '{at[-1]}' is a list of them, each in brackets of its own"
     diagnostics.add(at, message, suggestion=flow([words]))
     commands[:] = [words]
+    return True
+
+
+def _nested(diagnostics: Diagnostics, error: Violation) -> bool:
+    """Whether a list of words stands in a list of words: said once, of the whole list."""
+    *outer, last = error.absolute_path
+    at = tuple(outer)
+    if error.validator != "type" or not isinstance(last, int) or not isinstance(at[-1], str):
+        return False
+    items = value_at(diagnostics.source, at)
+    flat = [word for item in items for word in (item if isinstance(item, list) else [item])]
+    if (
+        "string" not in types(error.schema)
+        or not isinstance(error.instance, list)
+        or not all(isinstance(word, str) for word in flat)
+    ):
+        return False
+    message = f"a list in a list: '{at[-1]}' is one list of words"
+    diagnostics.add(at, message, corrected=f"{at[-1]}: {flow(flat)}")
+    items[:] = flat
+    return True
+
+
+def _several(diagnostics: Diagnostics, error: Violation) -> bool:
+    """Whether several values stand where a load has one: a sweep."""
+    at, values = tuple(error.absolute_path), error.instance
+    if (
+        error.validator != "type"
+        or at[:1] != ("workloads",)
+        or at[2:3] not in (("fio",), ("metadata",))
+        or not isinstance(values, list)
+    ):
+        return False
+    words = [diagnostics.source.texts.get((*at, i), "") for i in range(len(values))]
+    if len(values) < 2 or None in amounts(words) or "array" in types(error.schema):
+        return False
+    over = ".".join(map(str, at[2:]))
+    message = f"'{at[-1]}' has one value: several, one after the other, are a sweep of the load '{at[1]}'"
+    mend = f"{{over: {over}, values: [{', '.join(words)}]}}"
+    diagnostics.add(at, message, corrected=f"sweep: {mend}")
+    replace_value(diagnostics.source, at, flow(values[0]), error.schema)
     return True
 
 

@@ -163,6 +163,14 @@ def _strange(shown: str, lines: Sequence[str]) -> list[Problem]:
             found.append(
                 Problem(shown, number, 1, "", text.strip(), message, written=text, width=len(text.rstrip()))
             )
+        elif match := re.match(r"(\s*)(//|```|[*•–—] )\s*", text):
+            message, mark = _MARKS[match[2].strip()]
+            fixed = f"{match[1]}{mark}{text[match.end() :]}" if mark else None
+            problem = Problem(
+                shown, number, len(match[1]) + 1, "", text.strip(), message, corrected_yaml=fixed, written=text,
+                width=len(match[2].strip()),
+            )  # fmt: skip
+            found.append(problem)
         elif (match := _LOOKS_LIKE_SPACE.match(text)) or (match := _WIDE_COLON.match(text)):
             at = next(i for i in range(match.end()) if text[i] in _MEANT)
             message = f"U+{ord(text[at]):04X} looks like {_WORDS[_MEANT[text[at]]]}, and is none to YAML"
@@ -178,6 +186,11 @@ def _strange(shown: str, lines: Sequence[str]) -> list[Problem]:
     return found
 
 
+_MARKS = {
+    "//": ("a comment begins with '#'", "# "),
+    "```": ("a mark of Markdown, which is no YAML: leave the line out", ""),
+    **dict.fromkeys("*•–—", ("an item of a list begins with '- '", "- ")),
+}
 _MEANT = {"\u00a0": " ", "\u2003": " ", "\u3000": " ", "\uff1a": ": "}
 _WORDS = {" ": "a space", ": ": "a colon"}
 _LOOKS_LIKE_SPACE = re.compile(r" *[\u00a0\u2003\u3000][\u00a0\u2003\u3000 ]*")

@@ -45,6 +45,7 @@ def check(diagnostics: Diagnostics, data: Mapping[str, Any], members: Members) -
         for key in ("argv", "env"):
             check_texts(diagnostics, ("profilers", name, key), part.get(key), each)
     _unreachable(diagnostics, data)
+    _not_started(diagnostics, data)
     _nowhere(diagnostics, data)
 
 
@@ -168,6 +169,21 @@ def _unreachable(diagnostics: Diagnostics, data: Mapping[str, Any]) -> None:
             if inner.get("argv"):
                 message = f"these arguments are never used: 'mount.argv' has no item '{{{part}}}'"
                 diagnostics.add((key, name, "argv"), message, of_key=True)
+
+
+def _not_started(diagnostics: Diagnostics, data: Mapping[str, Any]) -> None:
+    """A program that is built and not mounted: what is mounted instead would be measured under its name."""
+    build, mount = data.get("build") or {}, data.get("mount") or {}
+    if not {"cargo", "command"} & {*build} or not mount.get("argv") or diagnostics.broken_below(("mount",)):
+        return
+    others = {key: part for key, part in data.items() if key != "build"}
+    if any("binary" in _WORD.findall(text) for _, text in _leaves((), others)):
+        return
+    first = str(mount["argv"][0])
+    message = (
+        f"what is built is never started: '{{binary}}' stands for it, and '{first}' is one that is installed"
+    )
+    diagnostics.add(("mount", "argv", 0), message, suggestion="'{binary}'")
 
 
 def _nowhere(diagnostics: Diagnostics, data: Mapping[str, Any]) -> None:

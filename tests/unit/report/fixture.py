@@ -569,7 +569,7 @@ class Maker:
         rows: list[dict[str, object]] = [
             {
                 "function": stack.split(";")[-1],
-                "moved": "more" if "extend_file_size" in stack else "within noise",
+                "moved": "both" if "extend_file_size" in stack else "no",
                 "baseline_self": before,
                 "variant_self": after,
                 "difference_self": after - before,

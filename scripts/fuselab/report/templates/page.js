@@ -17,7 +17,9 @@ const compare = (a, b) => {
 };
 const empty = value => value === '' || value === 'nan';
 for (const holder of all('.table')) {
-  const table = holder.querySelector('table'), body = table.tBodies[0], rows = [...body.rows];
+  const table = holder.querySelector('table');
+  if (!table) continue;  // nothing to list, and that was said
+  const body = table.tBodies[0], rows = [...body.rows];
   let unfolded = rows.length <= FOLDED, words = [];
   const tools = make('div', {className: 'tools'}), count = make('span'), more = make('button', {type: 'button'});
   count.setAttribute('role', 'status');

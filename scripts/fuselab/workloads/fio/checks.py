@@ -89,6 +89,15 @@ def _check_reads_only(diagnostics: Diagnostics, at: Key, job: str, options: Opti
         diagnostics.add(at, message, of_key=True)
 
 
+_CALLED = {
+    "bsize": "bs",
+    "block_size": "bs",
+    "file_size": "filesize",
+    "queue_depth": "iodepth",
+    "threads": "numjobs",
+    "duration": "runtime",
+}
+"""What others call options of fio, where the nearest spelling is another option."""
 _SWITCHED = {"yes": "1", "on": "1", "true": "1", "no": "0", "off": "0", "false": "0"}
 
 
@@ -98,6 +107,10 @@ def _complain(diagnostics: Diagnostics, where: Key, complaint: Complaint, writte
         # Of a switch fio lists no values, and `yes` is text to YAML 1.2.
         close = near(written, complaint.allowed) if complaint.allowed else _SWITCHED.get(written.lower())
         complaint = replace(complaint, suggestion=close)
+    elif complaint.option in _CALLED:
+        complaint = replace(complaint, suggestion=_CALLED[complaint.option])
+    elif complaint.suggestion and diagnostics.source.keys.get((*where[:-1], complaint.suggestion)):
+        complaint = replace(complaint, suggestion=None)  # which is there as well
     diagnostics.add(
         where,
         complaint.told,
