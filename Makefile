@@ -9,7 +9,7 @@ LOCK = $(shell envs/setup/python.sh uv) pip compile --quiet --universal --python
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup setup-dev setup-verify setup-s3 setup-cluster report demo pictures test test-fast test-faults bench bench-overhead bench-perf bench-spans bench-heap bench-capture \
-	bench-requests bench-flames bench-scale bench-method bench-counters bench-bisect lock clean \
+	bench-requests bench-flames bench-scale bench-method bench-counters bench-bisect bench-gate lock clean \
 	lint lint-ruff lint-format lint-mypy lint-imports lint-snakefmt lint-workflow lint-rustfmt lint-clippy lint-shell
 
 help: ## list these commands
@@ -132,6 +132,9 @@ bench-counters: setup-dev ## 20 rounds of counters under load: is chance named, 
 
 bench-bisect: setup-dev ## a change planted in one of 16 commits of demofs: is it found? (40 bisects of 2 to 6 minutes; BISECTS=N)
 	@$(RUN) $(PYTHON) tests/bench/bisect_real.py $(if $(BISECTS),--bisects $(BISECTS))
+
+bench-gate: setup-dev ## 40 pull requests that change nothing and 40 that are 10 % slower: who gets a comment? (2 hours; TRIES=N)
+	@$(RUN) $(PYTHON) tests/bench/gate_real.py $(if $(TRIES),--tries $(TRIES))
 
 bench-method: setup-dev ## what the verdicts find and how often they are wrong: simulated and on recorded noise (7 minutes of CPU), and on demofs (an hour)
 	@$(RUN) $(PYTHON) tests/bench/method_simulated.py
