@@ -21,6 +21,8 @@ MOST = 3
 _RARE = 0.01
 """Events per operation below which a change is small, whatever its ratio: else one call of a whole run would be the
 largest change of all."""
+_LITTLE = math.log(1.25)
+"""Of a `size`: a change of a quarter of what comes often."""
 
 
 def counted(results: Results) -> list[Comparison]:
@@ -37,11 +39,15 @@ def _rank(row: Comparison) -> tuple[bool, bool]:
     return not row.differs, BELOW_THRESHOLD in row.verdict
 
 
-def order(row: Comparison) -> tuple[int, float]:
+def order(row: Comparison) -> tuple[bool, int, float]:
     """What a row is sorted by, wherever several are told: what a clock says as it stands; of counters those that tell
-    more of the cause first (`Quantity.telling`), and of a kind the largest relative change."""
+    more of the cause first (`Quantity.telling`), and of a kind the largest relative change. Last comes what changed
+    by a few events of a whole run, as a name does that the kernel asks for once more in a run of over a second."""
     known = quantity(row.metric)
-    return known.telling, -size(row) if known.counted else 0.0
+    if not known.counted:
+        return False, known.telling, 0.0
+    few = row.metric.endswith(PER_OP) and known.unit == "1" and _change(row) < _RARE and size(row) < _LITTLE
+    return few, known.telling, -size(row)
 
 
 def mattering(rows: Iterable[Comparison]) -> list[Comparison]:

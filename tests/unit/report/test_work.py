@@ -107,6 +107,15 @@ def test_a_call_for_each_operation_comes_before_one_of_a_whole_run():
     assert work.size(replace(ROW, typical=1.0)) > work.size(doubled)
 
 
+def test_a_name_that_is_looked_up_once_more_in_a_run_comes_behind_what_each_operation_costs():
+    lookup = replace(
+        ROW, metric="work.fuse_requests.LOOKUP_per_op", typical_baseline=4 / 512, typical=5 / 512
+    )
+    clock = replace(ROW, metric="work.clock_gettime_per_op", typical=177.0)
+    fsync = replace(ROW, metric="work.fuse_requests.FSYNC_per_op", typical=1 / 128)
+    assert work.mattering([lookup, clock, fsync]) == [fsync, clock, lookup]
+
+
 def test_the_first_screen_says_in_one_sentence_what_differs_and_leads_to_all(results: Results):
     view = next(view for view in verdicts.verdict_views(results)[0] if view.clauses)
     assert view.word == "slower"
