@@ -86,8 +86,12 @@ def _unknown_keys(diagnostics: Diagnostics, name: str, error: Violation) -> None
 
 
 def only_letters(key: str, close: str) -> bool:
-    """Whether both are one word but for capitals and what joins its parts."""
-    return key.lower().replace("_", "-") == close.lower().replace("_", "-")
+    """Whether both are one word but for capitals, what joins its parts, and a plural."""
+    return _letters(key) == _letters(close)
+
+
+def _letters(word: str) -> str:
+    return word.lower().replace("_", "-").removesuffix("s")
 
 
 def _home(key: str, name: str, place: str) -> str | None:
