@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+from fuselab.analysis.symbols.function_table import FunctionTable
 
 if TYPE_CHECKING:
     from elftools.elf.elffile import ELFFile
@@ -33,26 +33,7 @@ _TEXT_OF_MODULE = 22 * _WORD
 """Offset of `text` in moduledata, from Go 1.16 to 1.26 at least."""
 
 
-@dataclass(frozen=True)
-class GoTable:
-    """Functions in the order of their addresses."""
-
-    starts: NDArray[np.uint64]
-    """Addresses as the linker laid them out; the last is where the last function ends."""
-    names: NDArray[np.int64]
-    """Of each function, where its name begins in `data`."""
-    data: bytes
-
-    def at(self, address: int) -> str:
-        """The function that an address is in; "" outside all of them."""
-        number = int(np.searchsorted(self.starts, np.uint64(address), side="right")) - 1
-        if not 0 <= number < len(self.names):
-            return ""
-        start = int(self.names[number])
-        return self.data[start : self.data.index(b"\0", start)].decode(errors="replace")
-
-
-def read_go_table(path: Path) -> GoTable | None:
+def read_go_table(path: Path) -> FunctionTable | None:
     """The table of a stripped ELF file of 64 bits; None where there is none that is known here.
 
     A file with symbols is better read by these: they tell generic functions apart, and debug information inlined calls.
@@ -75,7 +56,7 @@ def read_go_table(path: Path) -> GoTable | None:
             return None
 
 
-def parse(data: bytes, text_start: int) -> GoTable | None:
+def parse(data: bytes, text_start: int) -> FunctionTable | None:
     """The table in `data`, with its pointers relocated; `text_start` is the address of runtime.text.
 
     None for a magic number that is not known here. Raises struct.error, ValueError or IndexError for a broken one.
@@ -95,12 +76,13 @@ def parse(data: bytes, text_start: int) -> GoTable | None:
 
 def _table(
     data: bytes, count: int, table: int, records: int, names: int, start_bytes: int, text_start: int = 0
-) -> GoTable:
+) -> FunctionTable:
     """Starts are whole addresses (8 bytes), or counted from `text_start` (4); a record is the start, then the name."""
     pairs = np.frombuffer(data, f"<u{start_bytes}", 2 * count + 1, table).astype(np.int64)
     fields = np.frombuffer(data, "<i4", (len(data) - records) // 4, records)
     at = fields[pairs[1::2] // 4 + start_bytes // 4]
-    return GoTable((pairs[::2] + text_start).astype(np.uint64), at.astype(np.int64) + names, data)
+    starts = (pairs[::2] + text_start).astype(np.uint64)  # the last is where the last function ends
+    return FunctionTable(starts, starts[1:], at.astype(np.int64) + names, data)
 
 
 class _Memory:

@@ -16,7 +16,7 @@ from fuselab.analysis.symbols.demangle import demangle, mangling
 from fuselab.analysis.symbols.elf import DEBUG_ROOTS, ElfImage, debug_file, read_image
 from fuselab.analysis.symbols.function_table import COLD, FunctionTable, read_function_table
 from fuselab.analysis.symbols.maps import Place
-from fuselab.analysis.symbols.pclntab import GoTable, read_go_table
+from fuselab.analysis.symbols.pclntab import read_go_table
 from fuselab.analysis.symbols.perf_map import PerfMap, is_perf_map, read_perf_map
 from fuselab.analysis.symbols.symcache import open_symcache
 from fuselab.errors import NoSymbolsError, NotElfError
@@ -97,7 +97,7 @@ class _Elf:
 
     image: ElfImage
     cache: SymCache
-    go: GoTable | None
+    go: FunctionTable | None
     """Of a stripped Go program."""
     symbols: Path
     """The file that the cache was made of."""
@@ -111,7 +111,7 @@ class _Elf:
         matches = self.cache.lookup(address - self.image.load_address)  # type: ignore[no-untyped-call]
         names = [m.symbol for m in reversed(matches) if m.symbol and m.symbol not in _NO_SIZE]
         if names and COLD.search(names[0]):
-            names[0] = self._functions.at(address) or COLD.sub("", names[0])
+            names[0] = self._functions.whole(address) or names[0]
         return tuple(names)
 
     @cached_property

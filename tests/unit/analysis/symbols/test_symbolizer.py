@@ -74,6 +74,18 @@ def test_a_function_is_not_called_after_what_is_rarely_run_of_it_or_of_a_strange
     assert [said[place][0] for place in places] == ["planted", "planted"]
 
 
+def test_a_function_that_is_called_cold_keeps_its_name(tmp_path: Path, symbols: Symbols) -> None:
+    """As Go's are, a package before them: `main.cold`."""
+    (tmp_path / "cold.s").write_text(
+        ".text\n.globl main.cold\n.type main.cold, @function\nmain.cold:\n.fill 16, 1, 0x90\nret\n.size main.cold, 17\n"
+        '.section .note.GNU-stack, "", @progbits\n'
+    )
+    binary = tmp_path / "cold.so"
+    subprocess.run(["gcc", "-shared", str(tmp_path / "cold.s"), "-o", str(binary)], check=True)
+    place = Place(str(binary), offset_of(binary, "main.cold") + 1)
+    assert symbols.name([place]) == {place: ("main.cold",)}
+
+
 @pytest.mark.parametrize("kept", ["sections", "segments"])
 def test_a_build_id_is_found_beside_the_note_of_gos_linker(tmp_path: Path, kept: str) -> None:
     """Go's note has 83 bytes, and may be all that the note segment covers: the build id then is in a section alone."""
