@@ -68,7 +68,7 @@ def _unknown_keys(diagnostics: Diagnostics, name: str, error: Violation) -> None
         close = None if why else called or near(key, free)
         place = ".".join(map(str, error.absolute_path))
         home = None if called or why else _home(key, name, place)
-        if home is not None and close and not only_letters(key, close):
+        if home is not None and close and not _one_word(key, close):
             close = None  # it is a word of its own, elsewhere
         home = None if close else home
         message = f"unknown key '{key}'{_unseen(key)}{hint(close)}{f': {why}' if why else ''}"
@@ -85,22 +85,20 @@ def _unknown_keys(diagnostics: Diagnostics, name: str, error: Violation) -> None
             del mapping[key]
 
 
-def only_letters(key: str, close: str) -> bool:
+def _one_word(key: str, close: str) -> bool:
     """Whether both are one word but for capitals, what joins its parts, and a plural."""
-    return _letters(key) == _letters(close)
-
-
-def _letters(word: str) -> str:
-    return word.lower().replace("_", "-").removesuffix("s")
+    one, other = (word.lower().replace("_", "-").removesuffix("s") for word in (key, close))
+    return one == other
 
 
 def _home(key: str, name: str, place: str) -> str | None:
-    """Where the key belongs, a load before a variant, which has keys of a load for what it changes of them."""
+    """Where the key belongs, a load before a variant, which has keys of a load for what it changes of them.
+
+    What each job of a load has may be said of a single one, which is the load.
+    """
     known = [home for home in homes(name).get(key, ()) if home != place]
     found = min(known, key=lambda home: home.startswith(("variants.", "matrix.")), default=None)
-    return found and re.sub(
-        r"\.(jobs\.<name>|global)$", "", found
-    )  # what each job has may be said of a single one
+    return found and re.sub(r"\.(jobs\.<name>|global)$", "", found)
 
 
 def _called(key: str, schema: Mapping[str, Any], free: Sequence[str]) -> str | None:

@@ -271,6 +271,21 @@ class TestWorkloads:
         )
         assert (command.kind, command.settings) == ("command", {"argv": ("tar", "x"), "expect_exit": 0})
 
+    @pytest.mark.parametrize(
+        "argv",
+        [
+            "[sort, -t, '|', list]",
+            "[grep, '|', list]",
+            "[expr, '1', '<', '2']",
+            "[tr, '&', '+']",
+            "[sh, -c, 'ls \"$@\"', sh, '>']",
+        ],
+    )
+    def test_what_the_program_reads_itself_is_no_word_of_a_shell(self, read, argv: str):
+        load = f"workloads: {{c: {{command: {{argv: {argv}}}}}}}\n"
+        (command,) = read(self.variants, load).experiment.workloads
+        assert len(command.settings["argv"]) >= 3
+
 
 def run(folder: Path, *argv: str) -> str:
     """git, as somebody."""
